@@ -1,0 +1,52 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+/// A door to a C library: a module map and, where macros need them, static inline accessors.
+func door(_ name: String, pkgConfig: String? = nil, debian: String) -> Target {
+  .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([debian])])
+}
+
+/// A library target and its test target; each imports only targets above it.
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> [Target] {
+  [
+    .target(name: name, dependencies: dependencies, swiftSettings: strict),
+    .testTarget(
+      name: name + "Tests", dependencies: [.byName(name: name), "TestSupport"], swiftSettings: strict),
+  ]
+}
+
+let package = Package(
+  name: "metasal",
+  products: [
+    .executable(name: "metasal", targets: ["metasal"]),
+    .library(name: "Metasal", targets: ["Tensors", "Networks", "Saliency", "Learning", "Formats", "Datasets"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    door("COpenBLAS", pkgConfig: "openblas", debian: "libopenblas-dev"),
+    door("COneDNN", debian: "libdnnl-dev"),
+    door("CPNG", pkgConfig: "libpng", debian: "libpng-dev"),
+    door("CTurboJPEG", pkgConfig: "libturbojpeg", debian: "libturbojpeg0-dev"),
+    door("CHDF5", pkgConfig: "hdf5-serial", debian: "libhdf5-dev"),
+    door("CZip", pkgConfig: "libzip", debian: "libzip-dev"),
+    .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
+    .executableTarget(
+      name: "metasal",
+      dependencies: ["Training", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: strict),
+    .testTarget(name: "metasalTests", dependencies: ["metasal", "Training", "TestSupport"], swiftSettings: strict),
+  ]
+    + library("Tensors", ["COpenBLAS", "COneDNN"])
+    + library("Networks", ["Tensors"])
+    + library("Saliency", ["Tensors", "Networks"])
+    + library("Learning", ["Tensors", "Networks", "Saliency"])
+    + library("Formats", ["Tensors", "CPNG", "CTurboJPEG", "CHDF5", "CZip"])
+    + library("Datasets", ["Tensors", "Formats"])
+    + library("Recipes", ["Saliency", "Learning", .product(name: "Yams", package: "Yams")])
+    + library("Training", ["Tensors", "Networks", "Saliency", "Learning", "Formats", "Datasets", "Recipes"])
+)

@@ -1,0 +1,122 @@
+/// Element-wise operations. Those of two tensors broadcast as NumPy's do: shapes are aligned at their last axes, and an
+/// axis of size one (or a missing one) is repeated.
+extension Tensor {
+  public static func + (a: Tensor, b: Tensor) -> Tensor {
+    let (shapeA, shapeB) = (a.shape, b.shape)
+    return operation("add", [a, b], keep: .nothing, value: Kernels.zip(Add(), a, b, shape: broadcastShape("+", a, b))) {
+      g, saved in
+      [saved.ifNeeded(0) { g.summed(to: shapeA) }, saved.ifNeeded(1) { g.summed(to: shapeB) }]
+    }
+  }
+
+  public static func - (a: Tensor, b: Tensor) -> Tensor {
+    let (shapeA, shapeB) = (a.shape, b.shape)
+    let value = Kernels.zip(Subtract(), a, b, shape: broadcastShape("-", a, b))
+    return operation("subtract", [a, b], keep: .nothing, value: value) { g, saved in
+      [saved.ifNeeded(0) { g.summed(to: shapeA) }, saved.ifNeeded(1) { -g.summed(to: shapeB) }]
+    }
+  }
+
+  public static func * (a: Tensor, b: Tensor) -> Tensor {
+    let value = Kernels.zip(Multiply(), a, b, shape: broadcastShape("*", a, b))
+    return operation("multiply", [a, b], keep: .operands, value: value) { g, saved in
+      let (a, b) = (saved[0], saved[1])
+      return [
+        saved.ifNeeded(0) { (g * b).summed(to: a.shape) }, saved.ifNeeded(1) { (g * a).summed(to: b.shape) },
+      ]
+    }
+  }
+
+  public static func / (a: Tensor, b: Tensor) -> Tensor {
+    let shapeA = a.shape
+    let value = Kernels.zip(Divide(), a, b, shape: broadcastShape("/", a, b))
+    return operation("divide", [a, b], keep: .both, value: value) { g, saved in
+      let (b, quotient) = (saved[1], saved.output)
+      let slope = g / b
+      return [
+        saved.ifNeeded(0) { slope.summed(to: shapeA) }, saved.ifNeeded(1) { -(slope * quotient).summed(to: b.shape) },
+      ]
+    }
+  }
+
+  public static prefix func - (x: Tensor) -> Tensor { x * -1 }
+
+  public static func * (x: Tensor, factor: Double) -> Tensor {
+    operation("scale", [x], keep: .nothing, value: Kernels.map(Scale(factor: factor), x)) { g, _ in [g * factor] }
+  }
+
+  public static func * (factor: Double, x: Tensor) -> Tensor { x * factor }
+  public static func / (x: Tensor, divisor: Double) -> Tensor { x * (1 / divisor) }
+
+  public static func + (x: Tensor, term: Double) -> Tensor {
+    operation("shift", [x], keep: .nothing, value: Kernels.map(Shift(term: term), x)) { g, _ in [g] }
+  }
+
+  public static func - (x: Tensor, term: Double) -> Tensor { x + (-term) }
+
+  /// `e` to the power of each element.
+  public var exp: Tensor {
+    Tensor.operation("exp", [self], keep: .output, value: Kernels.map(Exponential(), self)) { g, saved in
+      [g * saved.output]
+    }
+  }
+
+  /// The natural logarithm.
+  public var log: Tensor {
+    Tensor.operation("log", [self], keep: .operands, value: Kernels.map(Logarithm(), self)) { g, saved in
+      [g / saved[0]]
+    }
+  }
+
+  /// The square root, whose derivatives at 0 are taken to be 0.
+  public var squareRoot: Tensor {
+    Tensor.operation("squareRoot", [self], keep: .output, value: Kernels.map(SquareRoot(), self)) { g, saved in
+      [g * saved.output.reciprocalOrZero * 0.5]
+    }
+  }
+
+  /// `1 / x`, and 0 (with derivatives 0) where x is 0: what makes norms safe at the origin.
+  public var reciprocalOrZero: Tensor {
+    let value = Kernels.map(ReciprocalOrZero(), self)
+    return Tensor.operation("reciprocalOrZero", [self], keep: .output, value: value) { g, saved in
+      let r = saved.output
+      return [-(g * (r * r))]
+    }
+  }
+
+  public var squared: Tensor { self * self }
+
+  /// The positive part. Its derivative at 0 is 0; its second derivative is 0 everywhere.
+  public var rectified: Tensor {
+    Tensor.operation("rectify", [self], keep: .output, value: Kernels.map(Rectify(), self)) { g, saved in
+      [g.gated(by: saved.output)]
+    }
+  }
+
+  /// The tensor's elements where `gate`, of the same shape, is positive, and 0 elsewhere. Linear in the tensor; the
+  /// gate counts as constant.
+  public func gated(by gate: Tensor) -> Tensor {
+    let gate = gate.detached()
+    precondition(gate.shape == shape, "gated(by:): gate \(gate.shape) for \(shape)")
+    let value = Kernels.zip(Gate(), self, gate, shape: shape)
+    return Tensor.operation("gate", [self], keep: .nothing, value: value) { g, _ in [g.gated(by: gate)] }
+  }
+
+  /// The absolute value; its derivative at 0 is 0.
+  public var magnitude: Tensor { self * sign }
+
+  /// -1, 0 or 1; a constant.
+  public var sign: Tensor { Kernels.map(Sign(), detached()) }
+
+  private static func broadcastShape(_ operation: String, _ a: Tensor, _ b: Tensor) -> [Int] {
+    precondition(a.scalarType == b.scalarType, "\(operation): \(a.scalarType) with \(b.scalarType)")
+    if a.shape == b.shape { return a.shape }
+    let rank = max(a.rank, b.rank)
+    return (0..<rank).map { axis in
+      let (i, j) = (axis - rank + a.rank, axis - rank + b.rank)
+      let (m, n) = (i < 0 ? 1 : a.shape[i], j < 0 ? 1 : b.shape[j])
+      precondition(m == n || m == 1 || n == 1, "\(operation): the shapes \(a.shape) and \(b.shape) don't fit")
+      return m == 1 ? n : m
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/// The derivatives of Σ weighting·output with respect to `variables`, by reverse accumulation.
+///
+/// - Parameters:
+///   - output: a tensor of any shape.
+///   - variables: tracked tensors, anywhere in the graph: variables or intermediate results.
+///   - weighting: weights of the output's elements, of its shape; all ones if nil.
+///   - keepingGraph: whether the derivatives are recorded, so that they can be differentiated again.
+/// - Returns: one tensor per variable, of its shape and in their order; zeros where the output does not depend on it.
+public func gradients(
+  of output: Tensor, withRespectTo variables: [Tensor], weighting: Tensor? = nil, keepingGraph: Bool = false
+) -> [Tensor] {
+  if let weighting {
+    precondition(
+      weighting.shape == output.shape, "gradients: weighting \(weighting.shape) for an output \(output.shape)")
+  }
+  for variable in variables {
+    precondition(variable.isTracked, "gradients: a variable of shape \(variable.shape) is not tracked")
+  }
+  func none() -> [Tensor] { variables.map { .zeros($0.shape, $0.scalarType) } }
+  guard let root = output.node else { return none() }
+
+  let order = Graph(from: root, to: variables)
+  guard order.isNeeded(root) else { return none() }
+  var cotangents = [Tensor?](repeating: nil, count: order.nodes.count)
+  cotangents[order.nodes.count - 1] = weighting ?? .ones(output.shape, output.scalarType)
+  var results = [ObjectIdentifier: Tensor]()
+
+  for index in order.nodes.indices.reversed() {
+    guard let cotangent = cotangents[index] else { continue }
+    cotangents[index] = nil
+    let node = order.nodes[index]
+    if order.isVariable(node) { results[ObjectIdentifier(node)] = cotangent }
+    let inputs = order.inputs[index]
+    guard !inputs.isEmpty else { continue }
+
+    let saved = node.saved(inputs: inputs, recorded: keepingGraph)
+    let contributions = node.pullback(cotangent, saved)
+    for (input, contribution) in zip(inputs, contributions) {
+      guard let input, let contribution else { continue }
+      cotangents[input] = cotangents[input].map { $0 + contribution } ?? contribution
+    }
+  }
+  return variables.map { variable in
+    variable.node.flatMap { results[ObjectIdentifier($0)] } ?? .zeros(variable.shape, variable.scalarType)
+  }
+}
+
+extension Node {
+  fileprivate func saved(inputs: [Int?], recorded: Bool) -> Saved {
+    func restored(_ value: Tensor?, _ node: Node?) -> Tensor? {
+      value.map { Tensor(storage: $0.storage, shape: $0.shape, scalarType: $0.scalarType, node: recorded ? node : nil) }
+    }
+    return Saved(
+      operands: operands.map { restored($0.value, $0.node) }, kept: restored(output, self),
+      needs: inputs.map { $0 != nil })
+  }
+}
+
+/// The part of a graph through which an output depends on variables, in the order in which it was computed.
+private struct Graph {
+  /// Operands before the operations that use them; the output's node last.
+  private(set) var nodes: [Node] = []
+  /// For each node, the index of each operand's node, or nil where no derivative has to go. Empty if none has to.
+  private(set) var inputs: [[Int?]] = []
+  private var indices: [ObjectIdentifier: Int] = [:]  // -1: reached, but no variable lies behind it
+  private let variables: Set<ObjectIdentifier>
+
+  func isVariable(_ node: Node) -> Bool { variables.contains(ObjectIdentifier(node)) }
+  func isNeeded(_ node: Node) -> Bool { (indices[ObjectIdentifier(node)] ?? -1) >= 0 }
+
+  init(from root: Node, to variables: [Tensor]) {
+    self.variables = Set(variables.compactMap { $0.node.map(ObjectIdentifier.init) })
+    // Depth first with a stack of its own, since graphs are deeper than the thread's stack.
+    var stack: [(node: Node, next: Int)] = [(root, 0)]
+    while let (node, next) = stack.last {
+      if next < node.operands.count {
+        stack[stack.count - 1].next += 1
+        if let operand = node.operands[next].node, indices[ObjectIdentifier(operand)] == nil {
+          stack.append((operand, 0))
+        }
+        continue
+      }
+      stack.removeLast()
+      let key = ObjectIdentifier(node)
+      guard indices[key] == nil else { continue }
+      let links = node.operands.map { operand in
+        operand.node.flatMap { indices[ObjectIdentifier($0)] }.flatMap { $0 >= 0 ? $0 : nil }
+      }
+      let leadsToVariable = links.contains { $0 != nil }
+      guard leadsToVariable || isVariable(node) else {
+        indices[key] = -1
+        continue
+      }
+      indices[key] = nodes.count
+      nodes.append(node)
+      inputs.append(leadsToVariable ? links : [])
+    }
+  }
+}

@@ -1,0 +1,79 @@
+/// The arithmetic beneath the operations: plain loops and library calls over elements, no derivatives.
+///
+/// Every unsafe line of the target is in this folder. A kernel checks nothing; the operation that calls it has.
+enum Kernels {
+  /// A tensor whose elements `fill` writes.
+  @inline(__always)
+  static func make<T: Scalar>(_ shape: [Int], _: T.Type, _ fill: (UnsafeMutablePointer<T>) -> Void) -> Tensor {
+    let storage = Storage(bytes: shape.reduce(1, *) * T.type.size)
+    fill(storage.pointer.assumingMemoryBound(to: T.self))
+    return Tensor(storage: storage, shape: shape, scalarType: T.type)
+  }
+
+  static func fill(_ value: Double, shape: [Int], _ type: ScalarType) -> Tensor {
+    let count = shape.reduce(1, *)
+    switch type {
+    case .float32: return make(shape, Float.self) { $0.update(repeating: Float(value), count: count) }
+    case .float64: return make(shape, Double.self) { $0.update(repeating: value, count: count) }
+    }
+  }
+
+  static func convert(_ x: Tensor, to type: ScalarType) -> Tensor {
+    let count = x.count
+    switch type {
+    case .float32:
+      let source: UnsafePointer<Double> = x.pointer()
+      return make(x.shape, Float.self) { out in for i in 0..<count { out[i] = Float(source[i]) } }
+    case .float64:
+      let source: UnsafePointer<Float> = x.pointer()
+      return make(x.shape, Double.self) { out in for i in 0..<count { out[i] = Double(source[i]) } }
+    }
+  }
+
+  static func read<T: Scalar>(_ x: Tensor) -> [T] {
+    let x = x.scalarType == T.type ? x : convert(x, to: T.type)
+    return withExtendedLifetime(x) {
+      Array(UnsafeBufferPointer(start: x.pointer() as UnsafePointer<T>, count: x.count))
+    }
+  }
+
+  static func withBytes<Result, Failure: Error>(
+    of x: Tensor, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    defer { withExtendedLifetime(x) {} }
+    return try body(UnsafeRawBufferPointer(start: x.storage.pointer, count: x.count * x.scalarType.size))
+  }
+
+  static func filling<Failure: Error>(
+    _ shape: [Int], _ type: ScalarType, _ fill: (UnsafeMutableRawBufferPointer) throws(Failure) -> Void
+  ) throws(Failure) -> Tensor {
+    let bytes = shape.reduce(1, *) * type.size
+    let storage = Storage(bytes: bytes)
+    try fill(UnsafeMutableRawBufferPointer(start: storage.pointer, count: bytes))
+    return Tensor(storage: storage, shape: shape, scalarType: type)
+  }
+
+  static func isFinite(_ x: Tensor) -> Bool {
+    func check<T: Scalar>(_: T.Type) -> Bool {
+      // 0 · x is 0 for finite x and not a number otherwise, so one sum answers for all without a branch per element.
+      let p: UnsafePointer<T> = x.pointer()
+      var sum = SIMD8<T>(repeating: 0)
+      let whole = x.count & ~7
+      for i in stride(from: 0, to: whole, by: 8) {
+        sum += UnsafeRawPointer(p + i).loadUnaligned(as: SIMD8<T>.self) * 0
+      }
+      var rest = sum.sum()
+      for i in whole..<x.count { rest += p[i] * 0 }
+      return rest == 0
+    }
+    return x.scalarType == .float32 ? check(Float.self) : check(Double.self)
+  }
+}
+
+extension Tensor {
+  /// The elements' address. The caller keeps the tensor alive while it reads.
+  @inline(__always)
+  func pointer<T: Scalar>() -> UnsafePointer<T> {
+    UnsafePointer(storage.pointer.assumingMemoryBound(to: T.self))
+  }
+}

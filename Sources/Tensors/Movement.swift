@@ -1,0 +1,124 @@
+/// Operations that move elements and change none. They come in pairs that are each other's derivative: reshape and
+/// reshape, a permutation and its inverse, slice and place, gather and scatter.
+extension Tensor {
+  /// The same elements under another shape of the same count; one size may be -1 and is worked out.
+  public func reshaped(_ target: [Int]) -> Tensor {
+    var target = target
+    if let free = target.firstIndex(of: -1) {
+      let rest = target.reduce(1) { $1 == -1 ? $0 : $0 * $1 }
+      target[free] = rest == 0 ? 0 : count / rest
+    }
+    precondition(target.reduce(1, *) == count, "reshaped: \(shape) does not fill \(target)")
+    if target == shape { return self }
+    let own = shape
+    return Tensor.operation("reshape", [self], keep: .nothing, value: withShape(target)) { g, _ in [g.reshaped(own)] }
+  }
+
+  /// Axes reordered: axis `order[i]` of this tensor becomes axis `i`.
+  public func permuted(_ order: [Int]) -> Tensor {
+    precondition(order.sorted() == Array(shape.indices), "permuted: \(order) is no order of the axes of \(shape)")
+    if order == Array(shape.indices) { return self }
+    let strides = contiguousStrides(shape)
+    let target = order.map { shape[$0] }
+    let value = Kernels.copy(
+      self, sizes: target, from: 0, strides: order.map { strides[$0] }, into: target, at: 0,
+      strides: contiguousStrides(target))
+    let inverse = order.indices.map { axis in order.firstIndex(of: axis) ?? axis }
+    return Tensor.operation("permute", [self], keep: .nothing, value: value) { g, _ in [g.permuted(inverse)] }
+  }
+
+  /// Every `step`-th element along `axis` from `start`, `length` of them.
+  public func sliced(axis: Int, from start: Int, length: Int, step: Int = 1) -> Tensor {
+    precondition(
+      start >= 0 && step > 0 && length >= 0 && (length == 0 || start + (length - 1) * step < shape[axis]),
+      "sliced: \(length) from \(start) by \(step) leaves axis \(axis) of \(shape)")
+    if start == 0 && step == 1 && length == shape[axis] { return self }
+    var (target, strides) = (shape, contiguousStrides(shape))
+    let (offset, width) = (start * strides[axis], shape[axis])
+    target[axis] = length
+    strides[axis] *= step
+    let value = Kernels.copy(
+      self, sizes: target, from: offset, strides: strides, into: target, at: 0, strides: contiguousStrides(target))
+    return Tensor.operation("slice", [self], keep: .nothing, value: value) { g, _ in
+      [g.placed(axis: axis, at: start, step: step, in: width)]
+    }
+  }
+
+  /// The elements along `axis` put at `start`, `start + step`, … of an axis of `width`, zeros between and around: the
+  /// adjoint of ``sliced(axis:from:length:step:)``.
+  public func placed(axis: Int, at start: Int, step: Int = 1, in width: Int) -> Tensor {
+    let length = shape[axis]
+    precondition(
+      start >= 0 && step > 0 && (length == 0 || start + (length - 1) * step < width),
+      "placed: \(length) elements at \(start) by \(step) leave an axis of \(width)")
+    if start == 0 && step == 1 && length == width { return self }
+    var target = shape
+    target[axis] = width
+    var strides = contiguousStrides(target)
+    let offset = start * strides[axis]
+    strides[axis] *= step
+    let value = Kernels.copy(
+      self, sizes: shape, from: 0, strides: contiguousStrides(shape), into: target, at: offset, strides: strides)
+    return Tensor.operation("place", [self], keep: .nothing, value: value) { g, _ in
+      [g.sliced(axis: axis, from: start, length: length, step: step)]
+    }
+  }
+
+  /// Zeros added before and after along `axis`.
+  public func padded(axis: Int, before: Int, after: Int) -> Tensor {
+    placed(axis: axis, at: before, in: before + shape[axis] + after)
+  }
+
+  /// The tensors one after the other along `axis`; their other axes agree.
+  public static func concatenated(_ parts: [Tensor], axis: Int) -> Tensor {
+    guard let first = parts.first else { preconditionFailure("concatenated: no tensors") }
+    for part in parts {
+      var other = part.shape
+      if other.count == first.rank { other[axis] = first.shape[axis] }
+      precondition(
+        other == first.shape && part.scalarType == first.scalarType,
+        "concatenated: \(part.shape) does not fit \(first.shape) along axis \(axis)")
+    }
+    if parts.count == 1 { return first }
+    let widths = parts.map { $0.shape[axis] }
+    var shape = first.shape
+    shape[axis] = widths.reduce(0, +)
+    let value = Kernels.concatenate(parts, axis: axis, shape: shape)
+    return operation("concatenate", parts, keep: .nothing, value: value) { g, saved in
+      var start = 0
+      return widths.indices.map { i in
+        defer { start += widths[i] }
+        return saved.ifNeeded(i) { g.sliced(axis: axis, from: start, length: widths[i]) }
+      }
+    }
+  }
+
+  /// Elements at flat `indices`, as a tensor of `target`; 0 for negative indices.
+  public func gather(_ indices: [Int32], shape target: [Int]) -> Tensor {
+    let own = shape
+    precondition(indices.count == target.reduce(1, *), "gather: \(indices.count) indices do not fill \(target)")
+    precondition(indices.allSatisfy { $0 < count }, "gather: an index lies past the \(count) elements of \(shape)")
+    let value = Kernels.gather(self, indices, shape: target)
+    return Tensor.operation("gather", [self], keep: .nothing, value: value) { g, _ in
+      [g.scatter(indices, shape: own)]
+    }
+  }
+
+  /// Zeros of `target` with each element added at its flat index: the adjoint of ``gather(_:shape:)``.
+  public func scatter(_ indices: [Int32], shape target: [Int]) -> Tensor {
+    let own = shape
+    let size = target.reduce(1, *)
+    precondition(indices.count == count, "scatter: \(indices.count) indices for \(shape)")
+    precondition(indices.allSatisfy { $0 < size }, "scatter: an index lies past the \(size) elements of \(target)")
+    let value = Kernels.scatter(self, indices, shape: target)
+    return Tensor.operation("scatter", [self], keep: .nothing, value: value) { g, _ in
+      [g.gather(indices, shape: own)]
+    }
+  }
+
+  /// For each row of a [N, K] tensor, the element in the row's column: [N].
+  public func picked(_ columns: [Int]) -> Tensor {
+    precondition(rank == 2 && columns.count == shape[0], "picked: \(columns.count) columns for \(shape)")
+    return gather(columns.enumerated().map { Int32($0 * shape[1] + $1) }, shape: [columns.count])
+  }
+}

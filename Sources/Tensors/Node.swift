@@ -1,0 +1,101 @@
+/// One recorded operation in the graph that leads to a tensor.
+///
+/// A node keeps its inputs' nodes, and of its inputs' and output's values only what its pullback asked for. Nodes are
+/// never changed after they are made (only taken apart when released), so graphs may share them between threads.
+final class Node: @unchecked Sendable {
+  /// An operand: the node that made it, if it was tracked, and its value, if the pullback needs it.
+  struct Operand {
+    var node: Node?
+    var value: Tensor?
+  }
+
+  let operation: StaticString
+  private(set) var operands: [Operand]
+  let output: Tensor?
+  let pullback: Pullback
+
+  init(operation: StaticString, operands: [Operand], output: Tensor?, pullback: @escaping Pullback) {
+    self.operation = operation
+    self.operands = operands
+    self.output = output
+    self.pullback = pullback
+  }
+
+  /// Released one node at a time: freeing a long chain by recursion would overflow the stack.
+  deinit {
+    var doomed: [Node] = []
+    func take(_ operands: inout [Operand]) {
+      for i in operands.indices {
+        if let node = operands[i].node { doomed.append(node) }
+        operands[i].node = nil
+      }
+    }
+    take(&operands)
+    while var node = doomed.popLast() {
+      if isKnownUniquelyReferenced(&node) { take(&node.operands) }
+    }
+  }
+}
+
+/// The values that a pullback may use: the operands and the output that its operation asked to keep.
+///
+/// When the derivative itself is to be differentiated these are the recorded tensors; otherwise they are detached, so
+/// that nothing is recorded that nobody will differentiate.
+struct Saved {
+  let operands: [Tensor?]
+  let kept: Tensor?
+  /// Which operands' derivatives are asked for; a pullback may skip the others.
+  let needs: [Bool]
+
+  /// The value of operand `index`.
+  subscript(index: Int) -> Tensor {
+    guard let value = operands[index] else { preconditionFailure("pullback: operand \(index) was not kept") }
+    return value
+  }
+
+  var output: Tensor {
+    guard let kept else { preconditionFailure("pullback: the output was not kept") }
+    return kept
+  }
+
+  /// `derivative()` if operand `index` needs one.
+  func ifNeeded(_ index: Int, _ derivative: () -> Tensor) -> Tensor? { needs[index] ? derivative() : nil }
+}
+
+/// Takes the derivative with respect to an operation's output to the derivatives with respect to its operands; nil
+/// stands for zero. Written in recorded operations, which is what gives derivatives of every order.
+typealias Pullback = @Sendable (_ cotangent: Tensor, _ saved: Saved) -> [Tensor?]
+
+/// What an operation's pullback needs to know besides the shapes.
+enum Keep { case nothing, operands, output, both }
+
+extension Tensor {
+  /// A tensor with `value`'s elements, recorded as the result of an operation on `operands`.
+  ///
+  /// `pullback` may capture shapes and constants; tensors it needs must be asked for through `keep`.
+  static func operation(
+    _ name: StaticString, _ operands: [Tensor], keep: Keep, value: Tensor, pullback: @escaping Pullback
+  ) -> Tensor {
+    guard operands.contains(where: { $0.node != nil }) else { return value }
+    let keepsOperands = keep == .operands || keep == .both
+    let node = Node(
+      operation: name,
+      operands: operands.map { Node.Operand(node: $0.node, value: keepsOperands ? $0.detached() : nil) },
+      output: keep == .output || keep == .both ? value : nil, pullback: pullback)
+    return Tensor(storage: value.storage, shape: value.shape, scalarType: value.scalarType, node: node)
+  }
+
+  /// The same value with no memory of how it was computed.
+  public func detached() -> Tensor {
+    node == nil ? self : Tensor(storage: storage, shape: shape, scalarType: scalarType)
+  }
+
+  /// Whether operations on this tensor are recorded.
+  public var isTracked: Bool { node != nil }
+
+  /// The same value as a new variable: operations on it are recorded, and derivatives can be taken with respect to it.
+  public func tracked() -> Tensor {
+    let node = Node(operation: "variable", operands: [], output: nil) { _, _ in [] }
+    return Tensor(storage: storage, shape: shape, scalarType: scalarType, node: node)
+  }
+}

@@ -1,0 +1,70 @@
+/// Sums and what is made of them. `broadcast(to:)` and `summed(to:)` are each other's derivative.
+extension Tensor {
+  /// Repeated along axes of size one, and along new leading axes, to `target`.
+  public func broadcast(to target: [Int]) -> Tensor {
+    if target == shape { return self }
+    let own = shape
+    precondition(
+      rank <= target.count && Swift.zip(shape.reversed(), target.reversed()).allSatisfy { $0 == $1 || $0 == 1 },
+      "broadcast(to:): \(shape) does not repeat to \(target)")
+    let value = Kernels.copy(
+      self, sizes: target, from: 0, strides: broadcastStrides(shape, to: target), into: target, at: 0,
+      strides: contiguousStrides(target))
+    return Tensor.operation("broadcast", [self], keep: .nothing, value: value) { g, _ in [g.summed(to: own)] }
+  }
+
+  /// Summed over leading axes and axes of size one in `target`: the adjoint of broadcasting `target` to this shape.
+  public func summed(to target: [Int]) -> Tensor {
+    if target == shape { return self }
+    let own = shape
+    let kept = Array(repeating: 1, count: max(0, rank - target.count)) + target
+    precondition(
+      kept.count == rank && Swift.zip(kept, shape).allSatisfy { $0 == $1 || $0 == 1 },
+      "summed(to:): \(shape) does not narrow to \(target)")
+    let value = Kernels.sum(Identity(), self, to: kept).withShape(target)
+    return Tensor.operation("sum", [self], keep: .nothing, value: value) { g, _ in
+      [g.reshaped(kept).broadcast(to: own)]
+    }
+  }
+
+  /// The sum over `axes` (all if nil); each stays with size one where `keepingAxes`.
+  public func sum(_ axes: [Int]? = nil, keepingAxes: Bool = false) -> Tensor {
+    let axes = axes ?? Array(shape.indices)
+    let kept = shape.indices.map { axes.contains($0) ? 1 : shape[$0] }
+    let sum = summed(to: kept)
+    return keepingAxes ? sum : sum.reshaped(shape.indices.filter { !axes.contains($0) }.map { shape[$0] })
+  }
+
+  /// The mean over `axes` (all if nil).
+  public func mean(_ axes: [Int]? = nil, keepingAxes: Bool = false) -> Tensor {
+    let count = (axes ?? Array(shape.indices)).reduce(1) { $0 * shape[$1] }
+    return sum(axes, keepingAxes: keepingAxes) / Double(count)
+  }
+
+  /// The L2 norm over `axes`, whose derivatives at the origin are taken to be 0.
+  public func norm(_ axes: [Int], keepingAxes: Bool = false) -> Tensor {
+    let kept = shape.indices.map { axes.contains($0) ? 1 : shape[$0] }
+    let value = Kernels.map(SquareRoot(), Kernels.sum(Square(), detached(), to: kept))
+    let norm = Tensor.operation("norm", [self], keep: .both, value: value) { g, saved in
+      [saved[0] * (g * saved.output.reciprocalOrZero)]
+    }
+    return keepingAxes ? norm : norm.reshaped(shape.indices.filter { !axes.contains($0) }.map { shape[$0] })
+  }
+
+  /// The largest element of each row along the last axis; the derivative goes to the first of equals.
+  public func maximum() -> Tensor { gather(argmaxIndices(), shape: Array(shape.dropLast())) }
+
+  /// For every row along the last axis, the position of its largest element in the row (the first of equals).
+  public func argmax() -> [Int] {
+    let width = shape[rank - 1]
+    return Kernels.argmaxRows(self).map { Int($0) % width }
+  }
+
+  private func argmaxIndices() -> [Int32] {
+    precondition(rank > 0 && shape[rank - 1] > 0, "maximum(): no largest element in shape \(shape)")
+    return Kernels.argmaxRows(self)
+  }
+
+  /// The same storage under another shape, unrecorded.
+  func withShape(_ shape: [Int]) -> Tensor { Tensor(storage: storage, shape: shape, scalarType: scalarType) }
+}

@@ -1,0 +1,28 @@
+import Foundation
+
+/// What a tensor's elements are: `float32` for work, `float64` for derivative checks and reference values.
+public enum ScalarType: String, Sendable, CaseIterable {
+  case float32, float64
+
+  /// Bytes per element.
+  public var size: Int { self == .float32 ? 4 : 8 }
+}
+
+/// A Swift type that a tensor can hold: `Float` or `Double`.
+public protocol Scalar: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
+  static var type: ScalarType { get }
+  static func exp(_ x: Self) -> Self
+  static func log(_ x: Self) -> Self
+}
+
+extension Float: Scalar {
+  public static var type: ScalarType { .float32 }
+  public static func exp(_ x: Float) -> Float { Foundation.exp(x) }
+  public static func log(_ x: Float) -> Float { Foundation.log(x) }
+}
+
+extension Double: Scalar {
+  public static var type: ScalarType { .float64 }
+  public static func exp(_ x: Double) -> Double { Foundation.exp(x) }
+  public static func log(_ x: Double) -> Double { Foundation.log(x) }
+}
