@@ -30,7 +30,8 @@ extension Kernels {
         return make(shape, T.self) { out in for i in 0..<count { out[i] = f(p[i], q[i]) } }
       }
       let loop = StridedLoop(
-        shape, strides: [
+        shape,
+        strides: [
           contiguousStrides(shape), broadcastStrides(a.shape, to: shape), broadcastStrides(b.shape, to: shape),
         ])
       let count = loop.sizes[loop.sizes.count - 1]

@@ -2,7 +2,8 @@ extension Kernels {
   /// Copies a block of `sizes` from one strided place to another; where the block does not fill the result, the rest is 0.
   /// Permuting, slicing, placing, repeating and concatenating are all this.
   static func copy(
-    _ x: Tensor, sizes: [Int], from offset: Int, strides: [Int], into shape: [Int], at target: Int, strides outStrides: [Int]
+    _ x: Tensor, sizes: [Int], from offset: Int, strides: [Int], into shape: [Int], at target: Int,
+    strides outStrides: [Int]
   ) -> Tensor {
     func run<T: Scalar>(_: T.Type) -> Tensor {
       let p: UnsafePointer<T> = x.pointer()

@@ -10,7 +10,8 @@ struct StridedLoop {
   init(_ shape: [Int], strides all: [[Int]]) {
     strides = Array(repeating: [], count: all.count)
     for axis in shape.indices where shape[axis] != 1 {
-      let merges = !sizes.isEmpty && all.indices.allSatisfy { strides[$0][sizes.count - 1] == all[$0][axis] * shape[axis] }
+      let merges =
+        !sizes.isEmpty && all.indices.allSatisfy { strides[$0][sizes.count - 1] == all[$0][axis] * shape[axis] }
       if merges {
         sizes[sizes.count - 1] *= shape[axis]
         for o in all.indices { strides[o][sizes.count - 1] = all[o][axis] }

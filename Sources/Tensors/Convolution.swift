@@ -1,0 +1,90 @@
+/// The geometry of a two-dimensional convolution (cross-correlation, as networks use it).
+public struct ConvolutionGeometry: Sendable, Hashable {
+  /// Rows and columns.
+  public struct Pair: Sendable, Hashable {
+    public var height, width: Int
+    public init(_ height: Int, _ width: Int) { (self.height, self.width) = (height, width) }
+    public init(_ both: Int) { self.init(both, both) }
+  }
+
+  public var stride: Pair
+  /// Zeros added on each side.
+  public var padding: Pair
+  public var dilation: Pair
+  /// Channels fall into this many groups that don't see each other.
+  public var groups: Int
+
+  public init(stride: Pair = Pair(1), padding: Pair = Pair(0), dilation: Pair = Pair(1), groups: Int = 1) {
+    (self.stride, self.padding, self.dilation, self.groups) = (stride, padding, dilation, groups)
+  }
+}
+
+/// The trilinear form T(x, w, y) = Σ y · (x ⋆ w) of image x [N, H, W, C], kernel w [KH, KW, C/groups, O] (or
+/// [N, KH, KW, C/groups, O], one per image) and response y [N, H', W', O].
+///
+/// Leaving one of the three open gives the convolution or one of its two adjoints, and the derivative of any of them
+/// with respect to an operand leaves another one open. So one rule, below, is the derivative of all three, to any order.
+struct ConvolutionForm: Sendable, Hashable {
+  enum Slot: Int, Sendable { case image, kernel, response }
+
+  let geometry: ConvolutionGeometry
+  let image, kernel, response: [Int]
+
+  var hasKernelPerImage: Bool { kernel.count == 5 }
+
+  func shape(of slot: Slot) -> [Int] {
+    switch slot {
+    case .image: image
+    case .kernel: kernel
+    case .response: response
+    }
+  }
+
+  /// The value of the open slot. `operands` are the tensors in the other two, in the order image, kernel, response.
+  func contract(open: Slot, _ operands: [Tensor]) -> Tensor {
+    let filled = [Slot.image, .kernel, .response].filter { $0 != open }
+    for (slot, tensor) in zip(filled, operands) {
+      precondition(
+        tensor.shape == shape(of: slot), "convolution: \(slot) \(tensor.shape) where \(shape(of: slot)) is expected")
+    }
+    precondition(operands[0].scalarType == operands[1].scalarType, "convolution: mixed scalar types")
+    let value = Kernels.convolve(self, open: open, operands[0], operands[1])
+    let name: StaticString =
+      switch open {
+      case .response: "convolution"
+      case .image: "convolutionImage"
+      case .kernel: "convolutionKernel"
+      }
+    return Tensor.operation(name, operands, keep: .operands, value: value) { g, saved in
+      [0, 1].map { i in
+        saved.ifNeeded(i) {
+          // The cotangent takes the place of the slot that was open, and operand i's own slot opens.
+          let others = [(open, g), (filled[1 - i], saved[1 - i])].sorted { $0.0.rawValue < $1.0.rawValue }
+          return contract(open: filled[i], others.map(\.1))
+        }
+      }
+    }
+  }
+}
+
+extension Tensor {
+  /// The convolution of this image [N, H, W, C] with `kernel` [KH, KW, C/groups, O], or with one kernel per image
+  /// [N, KH, KW, C/groups, O]: [N, H', W', O].
+  public func convolved(with kernel: Tensor, _ geometry: ConvolutionGeometry = .init()) -> Tensor {
+    let k = Array(kernel.shape.suffix(4))
+    precondition(
+      rank == 4 && (kernel.rank == 4 || kernel.rank == 5 && kernel.shape[0] == shape[0])
+        && k[2] * geometry.groups == shape[3]
+        && k[3] % geometry.groups == 0,
+      "convolved: the kernel \(kernel.shape) with \(geometry.groups) groups does not fit the image \(shape)")
+    func size(_ input: Int, _ kernel: Int, _ stride: Int, _ padding: Int, _ dilation: Int) -> Int {
+      (input + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1
+    }
+    let height = size(shape[1], k[0], geometry.stride.height, geometry.padding.height, geometry.dilation.height)
+    let width = size(shape[2], k[1], geometry.stride.width, geometry.padding.width, geometry.dilation.width)
+    precondition(height > 0 && width > 0, "convolved: the kernel \(kernel.shape) is larger than the image \(shape)")
+    let form = ConvolutionForm(
+      geometry: geometry, image: shape, kernel: kernel.shape, response: [shape[0], height, width, k[3]])
+    return form.contract(open: .response, [self, kernel])
+  }
+}

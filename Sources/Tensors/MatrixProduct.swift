@@ -1,0 +1,36 @@
+extension Tensor {
+  /// The matrix product `op(A) · op(B)`, where `op` transposes the last two axes if asked to.
+  ///
+  /// Shapes [M, K] and [K, N] (after `op`) give [M, N]; with an equal leading axis, [B, M, K] and [B, K, N] give
+  /// [B, M, N]. The derivatives are products of the same form.
+  public static func product(
+    _ a: Tensor, transposed transposeA: Bool = false, _ b: Tensor, transposed transposeB: Bool = false
+  ) -> Tensor {
+    let rank = a.rank
+    precondition(
+      (rank == 2 || rank == 3) && b.rank == rank && a.scalarType == b.scalarType
+        && (rank == 2 || a.shape[0] == b.shape[0]),
+      "product: the shapes \(a.shape) and \(b.shape) don't fit")
+    let (m, k) = transposeA ? (a.shape[rank - 1], a.shape[rank - 2]) : (a.shape[rank - 2], a.shape[rank - 1])
+    let (l, n) = transposeB ? (b.shape[rank - 1], b.shape[rank - 2]) : (b.shape[rank - 2], b.shape[rank - 1])
+    precondition(k == l, "product: \(a.shape)\(transposeA ? "ᵀ" : "") times \(b.shape)\(transposeB ? "ᵀ" : "")")
+    let value = Kernels.multiply(
+      a, transposed: transposeA, b, transposed: transposeB, batch: rank == 3 ? a.shape[0] : 1, m: m, n: n, k: k,
+      shape: a.shape.dropLast(2) + [m, n])
+    return operation("product", [a, b], keep: .operands, value: value) { g, saved in
+      let (a, b) = (saved[0], saved[1])
+      return [
+        saved.ifNeeded(0) {
+          transposeA
+            ? product(b, transposed: transposeB, g, transposed: true)
+            : product(g, transposed: false, b, transposed: !transposeB)
+        },
+        saved.ifNeeded(1) {
+          transposeB
+            ? product(g, transposed: true, a, transposed: transposeA)
+            : product(a, transposed: !transposeA, g, transposed: false)
+        },
+      ]
+    }
+  }
+}

@@ -1,0 +1,92 @@
+/// A linear map along one axis, as sparse rows: output i is Σ weight · input[index]. Bilinear resizing and average pooling
+/// are two of these, one along the rows and one along the columns of an image.
+public struct ResamplingTable: Sendable, Equatable {
+  /// Sizes of the axis before and after.
+  public let inputs, outputs: Int
+  /// Row i's entries are those from `offsets[i]` up to `offsets[i + 1]`.
+  let offsets: [Int]
+  let indices: [Int]
+  let weights: [Double]
+
+  public init(inputs: Int, rows: [[(index: Int, weight: Double)]]) {
+    self.inputs = inputs
+    outputs = rows.count
+    var offsets = [0]
+    for row in rows { offsets.append(offsets[offsets.count - 1] + row.count) }
+    self.offsets = offsets
+    indices = rows.flatMap { $0.map(\.index) }
+    weights = rows.flatMap { $0.map(\.weight) }
+    precondition(indices.allSatisfy { $0 >= 0 && $0 < inputs }, "ResamplingTable: an index outside 0..<\(inputs)")
+  }
+
+  /// The adjoint map.
+  public var transposed: ResamplingTable {
+    var rows = [[(index: Int, weight: Double)]](repeating: [], count: inputs)
+    for row in 0..<outputs {
+      for k in offsets[row]..<offsets[row + 1] { rows[indices[k]].append((row, weights[k])) }
+    }
+    return ResamplingTable(inputs: outputs, rows: rows)
+  }
+
+  /// Linear interpolation with half-pixel centres and no corner alignment: output i lies at (i + ½) · inputs/outputs − ½,
+  /// held inside the axis.
+  public static func linear(from inputs: Int, to outputs: Int) -> ResamplingTable {
+    let scale = Double(inputs) / Double(outputs)
+    return ResamplingTable(
+      inputs: inputs,
+      rows: (0..<outputs).map { i in
+        let position = max(0, (Double(i) + 0.5) * scale - 0.5)
+        let low = min(Int(position), inputs - 1)
+        let fraction = position - Double(low)
+        return low + 1 < inputs && fraction > 0 ? [(low, 1 - fraction), (low + 1, fraction)] : [(low, 1)]
+      })
+  }
+
+  /// Means over windows; zeros in the padding count.
+  public static func average(over inputs: Int, window: Int, stride: Int, padding: Int) -> ResamplingTable {
+    let outputs = (inputs + 2 * padding - window) / stride + 1
+    return ResamplingTable(
+      inputs: inputs,
+      rows: (0..<outputs).map { i in
+        let start = i * stride - padding
+        return (max(0, start)..<min(inputs, start + window)).map { ($0, 1 / Double(window)) }
+      })
+  }
+}
+
+extension Tensor {
+  /// The linear map `table` applied along `axis`; its derivative is the transposed table.
+  public func resampled(axis: Int, _ table: ResamplingTable) -> Tensor {
+    precondition(shape[axis] == table.inputs, "resampled: a table for \(table.inputs) along axis \(axis) of \(shape)")
+    let value = Kernels.resample(self, axis: axis, table)
+    return Tensor.operation("resample", [self], keep: .nothing, value: value) { g, _ in
+      [g.resampled(axis: axis, table.transposed)]
+    }
+  }
+
+  /// An image [N, H, W, C] resized bilinearly (half-pixel centres, no corner alignment, no antialiasing), as
+  /// `torch.nn.functional.interpolate(mode="bilinear", align_corners=False)` does.
+  public func resized(height: Int, width: Int) -> Tensor {
+    if shape[1] == height && shape[2] == width { return self }
+    return resampled(axis: 1, .linear(from: shape[1], to: height)).resampled(
+      axis: 2, .linear(from: shape[2], to: width))
+  }
+
+  /// Means over square windows of an image [N, H, W, C]; zeros in the padding count.
+  public func averagePooled(window: Int, stride: Int, padding: Int = 0) -> Tensor {
+    resampled(axis: 1, .average(over: shape[1], window: window, stride: stride, padding: padding))
+      .resampled(axis: 2, .average(over: shape[2], window: window, stride: stride, padding: padding))
+  }
+
+  /// Maxima over square windows of an image [N, H, W, C]; the derivative goes to the first of equals, so it keeps
+  /// flowing, and the second derivative is zero almost everywhere.
+  public func maxPooled(window: Int, stride: Int, padding: Int = 0) -> Tensor {
+    precondition(
+      rank == 4 && padding * 2 <= window, "maxPooled: window \(window) with padding \(padding) over \(shape)")
+    let (indices, target) = Kernels.maxPoolIndices(self, window: window, stride: stride, padding: padding)
+    return gather(indices, shape: target)
+  }
+
+  /// The mean over all locations of an image [N, H, W, C]: [N, C].
+  public func globalAveragePooled() -> Tensor { mean([1, 2]) }
+}

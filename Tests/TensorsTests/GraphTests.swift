@@ -1,0 +1,55 @@
+import Testing
+
+@testable import Tensors
+
+@Suite("Graphs") struct GraphTests {
+  @Test("a chain of 100,000 operations is differentiated and released without overflowing the stack")
+  func longChain() {
+    let x = Tensor([1.0, 2]).tracked()
+    var y = x
+    for _ in 0..<100_000 { y = y * 1.00001 }
+    let slope = gradients(of: y.sum(), withRespectTo: [x], keepingGraph: true)[0]
+    #expect(abs(slope.doubles[0] - 2.718268) < 1e-4)
+  }
+
+  @Test("nothing is recorded for tensors that are not tracked, nor for derivatives that are not kept")
+  func recording() {
+    let x = Tensor([1.0, 2])
+    #expect(!(x * x).isTracked)
+    let v = x.tracked()
+    #expect(!gradients(of: (v * v * v).sum(), withRespectTo: [v])[0].isTracked)
+    #expect(gradients(of: (v * v * v).sum(), withRespectTo: [v], keepingGraph: true)[0].isTracked)
+    #expect(!(v * v).detached().isTracked)
+  }
+
+  @Test("derivatives reach intermediate results and sum over several paths")
+  func intermediate() {
+    let x = Tensor([3.0]).tracked()
+    let h = x * x
+    let y = h * h + h
+    let slopes = gradients(of: y, withRespectTo: [h, x])
+    #expect(slopes.map(\.item) == [19, 114])
+  }
+
+  @Test("a variable that the output does not depend on has derivative zero")
+  func independent() {
+    let (x, z) = (Tensor([3.0]).tracked(), Tensor([1.0, 2]).tracked())
+    #expect(gradients(of: x * 2, withRespectTo: [z])[0].doubles == [0, 0])
+  }
+
+  @Test("weighting multiplies the output's elements")
+  func weighting() {
+    let x = Tensor([1.0, 2, 3]).tracked()
+    let slope = gradients(of: x * x, withRespectTo: [x], weighting: Tensor([1.0, 0, 2]))[0]
+    #expect(slope.doubles == [2, 0, 12])
+  }
+
+  @Test("threads may differentiate graphs that share variables")
+  func threads() throws {
+    let x = Tensor([1.0, 2]).tracked()
+    let sums = try Parallel.map(64, workers: 4) { i in
+      gradients(of: (x * x * Double(i)).sum(), withRespectTo: [x])[0].doubles
+    }
+    #expect(sums == (0..<64).map { [2.0 * Double($0), 4.0 * Double($0)] })
+  }
+}

@@ -1,0 +1,121 @@
+import Tensors
+import TestSupport
+import Testing
+
+/// One operation with inputs to check its derivatives at.
+struct OperationCase: Sendable, CustomTestStringConvertible {
+  let name: String
+  let inputs: [Tensor]
+  let function: DerivativeCheck.Function
+  var testDescription: String { name }
+
+  init(_ name: String, _ shapes: [[Int]], positive: Bool = false, _ function: @escaping DerivativeCheck.Function) {
+    var random = RandomSource(seed: 1, purpose: name)
+    self.name = name
+    self.function = function
+    inputs = shapes.map { shape in
+      .uniform(shape, from: positive ? 0.5 : -1, to: positive ? 1.5 : 1, .float64, using: &random)
+    }
+  }
+
+  /// Every operation, over strides, paddings, odd sizes and remainders.
+  static let all: [OperationCase] = elementwise + reductions + movement + products + images + losses
+
+  static let elementwise = [
+    OperationCase("add", [[3, 5], [3, 5]]) { $0[0] + $0[1] },
+    OperationCase("add a row to columns", [[4, 1, 3], [2, 1]]) { $0[0] + $0[1] },
+    OperationCase("subtract a scalar", [[3, 5], []]) { $0[0] - $0[1] },
+    OperationCase("subtract from a row", [[5], [2, 3, 5]]) { $0[0] - $0[1] },
+    OperationCase("multiply", [[17], [17]]) { $0[0] * $0[1] },
+    OperationCase("multiply by itself", [[7]]) { $0[0] * $0[0] },
+    OperationCase("multiply rows and columns", [[2, 3, 1], [3, 19]]) { $0[0] * $0[1] },
+    OperationCase("divide", [[3, 4], [4]], positive: true) { $0[0] / $0[1] },
+    OperationCase("scale and shift", [[9]]) { $0[0] * 1.5 - 0.25 },
+    OperationCase("exp", [[5]]) { $0[0].exp },
+    OperationCase("log", [[5]], positive: true) { $0[0].log },
+    OperationCase("square root", [[5]], positive: true) { $0[0].squareRoot },
+    OperationCase("reciprocal", [[5]], positive: true) { $0[0].reciprocalOrZero },
+    OperationCase("rectify", [[37]]) { $0[0].rectified * $0[0] },
+    OperationCase("gate", [[37]]) { $0[0].gated(by: $0[0]) * $0[0] },
+    OperationCase("magnitude", [[11]]) { $0[0].magnitude },
+  ]
+
+  static let reductions = [
+    OperationCase("broadcast", [[3, 1, 5]]) { $0[0].broadcast(to: [2, 3, 4, 5]) },
+    OperationCase("sum to a row", [[2, 3, 21]]) { $0[0].summed(to: [21]) },
+    OperationCase("sum over inner axes", [[2, 3, 5, 7]]) { $0[0].sum([1, 3]) },
+    OperationCase("sum of a long row", [[2, 67]]) { $0[0].sum([1]) },
+    OperationCase("mean", [[4, 5]]) { $0[0].mean() },
+    OperationCase("norm over channels", [[2, 3, 3, 19]]) { $0[0].norm([3]) },
+    OperationCase("norm over locations", [[2, 3, 4]]) { $0[0].norm([0, 1], keepingAxes: true) },
+    OperationCase("maximum", [[5, 7]]) { $0[0].maximum() },
+  ]
+
+  static let movement = [
+    OperationCase("reshape", [[6, 4]]) { $0[0].reshaped([2, 3, -1]) },
+    OperationCase("permute", [[2, 3, 4, 5]]) { $0[0].permuted([2, 0, 3, 1]) },
+    OperationCase("slice", [[3, 7, 2]]) { $0[0].sliced(axis: 1, from: 1, length: 3, step: 2) },
+    OperationCase("place", [[3, 4, 2]]) { $0[0].placed(axis: 1, at: 2, step: 3, in: 13) },
+    OperationCase("pad", [[2, 3]]) { $0[0].padded(axis: 1, before: 2, after: 1) },
+    OperationCase("concatenate", [[2, 3, 2], [2, 1, 2], [2, 4, 2]]) { .concatenated($0, axis: 1) },
+    OperationCase("gather", [[3, 4]]) { $0[0].gather([0, 5, 5, -1, 11, 2], shape: [2, 3]) },
+    OperationCase("scatter", [[6]]) { $0[0].scatter([0, 5, 5, -1, 11, 2], shape: [3, 4]) },
+    OperationCase("pick", [[3, 4]]) { $0[0].picked([3, 0, 1]) },
+  ]
+
+  static let products =
+    [(false, false), (true, false), (false, true), (true, true)].flatMap { a, b in
+      [
+        OperationCase("product \(a) \(b)", [a ? [4, 3] : [3, 4], b ? [5, 4] : [4, 5]]) {
+          .product($0[0], transposed: a, $0[1], transposed: b)
+        },
+        OperationCase("batched product \(a) \(b)", [a ? [2, 4, 3] : [2, 3, 4], b ? [2, 5, 4] : [2, 4, 5]]) {
+          .product($0[0], transposed: a, $0[1], transposed: b)
+        },
+      ]
+    }
+
+  /// Geometries of convolutions: image, kernel (with a leading axis: one per image), and how they meet.
+  static let convolutions: [(name: String, image: [Int], kernel: [Int], geometry: ConvolutionGeometry)] = [
+    ("1×1", [2, 3, 3, 3], [1, 1, 3, 4], .init()),
+    ("3×3 padded", [2, 5, 4, 3], [3, 3, 3, 2], .init(padding: .init(1))),
+    ("3×3 strided with a remainder", [1, 6, 7, 2], [3, 3, 2, 3], .init(stride: .init(2), padding: .init(1))),
+    ("1×1 strided", [2, 5, 5, 3], [1, 1, 3, 2], .init(stride: .init(2))),
+    ("dilated", [1, 7, 8, 2], [3, 2, 2, 2], .init(padding: .init(2, 1), dilation: .init(2, 3))),
+    ("uneven", [1, 6, 5, 2], [2, 3, 2, 1], .init(stride: .init(1, 2), padding: .init(0, 1))),
+    ("grouped", [2, 4, 4, 6], [3, 3, 2, 9], .init(padding: .init(1), groups: 3)),
+    ("depthwise strided", [1, 5, 5, 4], [3, 3, 1, 4], .init(stride: .init(2), padding: .init(1), groups: 4)),
+    ("one kernel per image", [3, 4, 4, 2], [3, 3, 3, 2, 3], .init(padding: .init(1))),
+    ("one kernel per image, grouped, strided", [2, 5, 5, 4], [2, 3, 3, 2, 4], .init(stride: .init(2), groups: 2)),
+    ("7×7 stem", [1, 9, 9, 3], [7, 7, 3, 2], .init(stride: .init(2), padding: .init(3))),
+  ]
+
+  static let images =
+    convolutions.flatMap { name, image, kernel, geometry in
+      [
+        OperationCase("convolution \(name)", [image, kernel]) { $0[0].convolved(with: $0[1], geometry) },
+        OperationCase("convolution's image gradient \(name)", [image, kernel]) { inputs in
+          let (x, w) = (inputs[0].isTracked ? inputs[0] : inputs[0].tracked(), inputs[1])
+          let y = x.convolved(with: w, geometry)
+          return gradients(of: (y * y * 0.5).sum(), withRespectTo: [x], keepingGraph: true)[0]
+        },
+        OperationCase("convolution's kernel gradient \(name)", [image, kernel]) { inputs in
+          let (x, w) = (inputs[0], inputs[1].isTracked ? inputs[1] : inputs[1].tracked())
+          let y = x.convolved(with: w, geometry)
+          return gradients(of: (y * y * 0.5).sum(), withRespectTo: [w], keepingGraph: true)[0]
+        },
+      ]
+    } + [
+      OperationCase("resize up", [[2, 3, 4, 2]]) { $0[0].resized(height: 7, width: 5) },
+      OperationCase("resize down", [[1, 9, 8, 2]]) { $0[0].resized(height: 4, width: 3) },
+      OperationCase("average pool", [[2, 5, 6, 3]]) { $0[0].averagePooled(window: 3, stride: 2, padding: 1) },
+      OperationCase("max pool", [[2, 5, 6, 3]]) { $0[0].maxPooled(window: 3, stride: 2, padding: 1) },
+      OperationCase("global average pool", [[2, 3, 3, 5]]) { $0[0].globalAveragePooled() },
+    ]
+
+  static let losses = [
+    OperationCase("log-sum-exp", [[3, 5]]) { $0[0].logSumExp() },
+    OperationCase("softmax", [[2, 4]]) { $0[0].softmax() },
+    OperationCase("cross-entropy", [[3, 5]]) { $0[0].crossEntropy(to: [4, 0, 2]) },
+  ]
+}
