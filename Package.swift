@@ -39,6 +39,10 @@ let package = Package(
       name: "metasal",
       dependencies: ["Training", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: strict),
+    .executableTarget(
+      name: "metasal-benchmark",
+      dependencies: ["Learning", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "Benchmarks/MetaStepBenchmark", swiftSettings: strict),
     .testTarget(name: "metasalTests", dependencies: ["metasal", "Training", "TestSupport"], swiftSettings: strict),
   ]
     + library("Tensors", ["COpenBLAS", "COneDNN"])

@@ -1,3 +1,6 @@
+import Networks
+import Tensors
+
 /// The virtual class update: θ' = θ − rate · ∇θ CE(f_θ(image), class), taken before a map is computed
 /// ("There and Back Again", section 3.4).
 public struct InnerUpdate: Sendable, Equatable {
@@ -22,5 +25,53 @@ public struct InnerUpdate: Sendable, Equatable {
     self.scope = scope
     self.order = order
     self.parameters = parameters
+  }
+
+  /// The network after the update towards `classes`, one per image; the images share one update from their mean loss.
+  ///
+  /// - Parameters:
+  ///   - network: has tracked parameters.
+  ///   - output: what the network gives for `images`, so that a pass already made is not made again.
+  ///   - layers: activations to capture on the way, so that further steps can be like the first.
+  ///   - isDifferentiated: whether anyone will differentiate through the result; if not, nothing is recorded.
+  public func applied(
+    to network: Network, _ images: Tensor, _ output: Network.Output, towards classes: [Int],
+    isDifferentiated: Bool = true
+  ) -> Network {
+    let moves = network.parameterNames.map { name in
+      parameters.map { $0.contains { name.matches(pattern: $0) } } ?? true
+    }
+    var (network, logits) = (network, output.logits)
+    for step in 0..<steps {
+      if step > 0 { logits = network(images).logits }
+      let parameters = network.parameters
+      let moving = zip(parameters, moves).filter(\.1).map(\.0)
+      let slopes = gradients(
+        of: logits.crossEntropy(to: classes).mean(), withRespectTo: moving,
+        keepingGraph: isDifferentiated && order == .exact)
+      var next = slopes.makeIterator()
+      network = network.with(
+        parameters: zip(parameters, moves).map { parameter, moves in
+          guard moves, let slope = next.next() else { return parameter }
+          // Without an outer derivative, a fresh variable keeps the graph from growing with the steps.
+          return isDifferentiated ? parameter - slope * rate : (parameter.detached() - slope * rate).tracked()
+        })
+    }
+    return network
+  }
+}
+
+extension String {
+  /// Whether the whole string fits a pattern in which `*` stands for any characters, none included.
+  public func matches(pattern: String) -> Bool {
+    let parts = pattern.split(separator: "*", omittingEmptySubsequences: false)
+    guard parts.count > 1 else { return self == pattern }
+    guard hasPrefix(parts[0]), let last = parts.last else { return false }
+    var rest = dropFirst(parts[0].count)
+    for part in parts.dropFirst().dropLast() where !part.isEmpty {
+      guard let range = rest.firstRange(of: part) else { return false }
+      rest = rest[range.upperBound...]
+    }
+    return rest.count >= last.count && rest.hasSuffix(last)
   }
 }

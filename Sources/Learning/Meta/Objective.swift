@@ -1,4 +1,17 @@
-/// One term of the outer loss.
+import Saliency
+
+/// A term of the outer loss with its weight in the sum.
+public struct WeightedObjective: Sendable, Equatable {
+  public var objective: Objective
+  public var weight: Double
+
+  public init(_ objective: Objective, weight: Double) {
+    self.objective = objective
+    self.weight = weight
+  }
+}
+
+/// What the outer loss asks for.
 public enum Objective: Sendable, Equatable {
   /// Softmax cross-entropy to the labels.
   case crossEntropy
@@ -16,8 +29,6 @@ public struct ClassSensitivity: Sendable, Equatable {
 
   /// The class it is held against, always another one: the least likely, the most likely, or any.
   public enum Opposed: String, Sendable, CaseIterable { case bottom, second, random }
-
-  public enum Similarity: String, Sendable, CaseIterable { case pearson, cosine }
 
   public var at: [Weights]
   public var explain: Explained

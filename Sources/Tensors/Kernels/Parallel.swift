@@ -8,25 +8,50 @@ public enum Parallel {
   /// The processors that this process may use.
   public static let processors = ProcessInfo.processInfo.activeProcessorCount
 
-  /// `transform(0)`, …, `transform(count - 1)` in order, worked out on up to `workers` threads with single-threaded kernels
-  /// in each (a single item has all the kernels' threads). The results do not depend on the number of workers. The error thrown is that of the first item that fails.
-  public static func map<Result: Sendable>(
-    _ count: Int, workers: Int = processors, _ transform: @Sendable (Int) throws -> Result
-  ) throws -> [Result] {
-    if count <= 1 { return try (0..<count).map(transform) }
+  /// Works out `transform(0)`, …, `transform(count - 1)` on up to `workers` threads with single-threaded kernels in each (a
+  /// single item has all the kernels' threads), and hands each result to `body` in order, as soon as those before it have
+  /// been. So sums do not depend on the number of workers, and only a few results exist at a time.
+  ///
+  /// - Throws: the error of the first item, in order, that fails; later items are not begun.
+  public static func forEachInOrder<Result: Sendable>(
+    _ count: Int, workers: Int = processors, _ transform: @Sendable (Int) throws -> Result, _ body: (Result) -> Void
+  ) throws {
+    if count <= 1 { return try (0..<count).forEach { body(try transform($0)) } }
     let next = Atomic(0)
-    let results = Mutex([Swift.Result<Result, any Error>?](repeating: nil, count: count))
+    let failed = Atomic(false)
+    // `body` runs under the mutex only, one call at a time, before this function returns.
+    nonisolated(unsafe) let body = body
+    let pending = Mutex((results: [Int: Swift.Result<Result, any Error>](), due: 0, error: (any Error)?.none))
     DispatchQueue.concurrentPerform(iterations: max(1, min(workers, count))) { _ in
       withKernelThreads(1) {
-        while true {
+        while !failed.load(ordering: .relaxed) {
           let index = next.add(1, ordering: .relaxed).oldValue
           guard index < count else { return }
           let result = Swift.Result { try transform(index) }
-          results.withLock { $0[index] = result }
+          pending.withLock { pending in
+            pending.results[index] = result
+            while pending.error == nil, let due = pending.results.removeValue(forKey: pending.due) {
+              pending.due += 1
+              do { body(try due.get()) } catch {
+                pending.error = error
+                failed.store(true, ordering: .relaxed)
+              }
+            }
+          }
         }
       }
     }
-    return try results.withLock { results in try results.compactMap { try $0?.get() } }
+    if let error = pending.withLock({ $0.error }) { throw error }
+  }
+
+  /// `transform(0)`, …, `transform(count - 1)` in order, worked out as by
+  /// ``forEachInOrder(_:workers:_:_:)``.
+  public static func map<Result: Sendable>(
+    _ count: Int, workers: Int = processors, _ transform: @Sendable (Int) throws -> Result
+  ) throws -> [Result] {
+    var results: [Result] = []
+    try forEachInOrder(count, workers: workers, transform) { results.append($0) }
+    return results
   }
 
   /// Runs `body` with kernels on this thread using up to `count` threads of their own.

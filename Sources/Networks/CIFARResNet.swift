@@ -1,0 +1,82 @@
+import Tensors
+
+/// The residual networks for 32×32 images of He et al. 2016, section 4.2, with parameter-free shortcuts (option A), and the
+/// names of akamaster/pytorch_resnet_cifar10: `conv1`, `bn1`, `layer1.0.conv1` … `layer3.2.bn2`, `linear`.
+public struct CIFARResNet: Module {
+  public var conv1: Convolution
+  public var bn1: BatchNorm
+  public var layer1, layer2, layer3: Sequential
+  public var linear: Linear
+
+  /// A network of 6 · `blocks` + 2 layers.
+  public init(blocks: Int, classes: Int, using random: inout RandomSource) {
+    conv1 = Convolution(3, 16, size: 3, padding: 1, using: &random)
+    bn1 = BatchNorm(16)
+    func stage(_ inputs: Int, _ outputs: Int, stride: Int) -> Sequential {
+      Sequential(
+        (0..<blocks).map { block in
+          BasicBlock(block == 0 ? inputs : outputs, outputs, stride: block == 0 ? stride : 1, using: &random)
+        })
+    }
+    layer1 = stage(16, 16, stride: 1)
+    layer2 = stage(16, 32, stride: 2)
+    layer3 = stage(32, 64, stride: 2)
+    linear = Linear(64, classes, using: &random)
+  }
+
+  public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
+    var x = pass("bn1", bn1, pass("conv1", conv1, x)).rectified
+    x = pass("layer1", layer1, x)
+    x = pass("layer2", layer2, x)
+    x = pass("layer3", layer3, x)
+    return pass("linear", linear, x.globalAveragePooled())
+  }
+
+  public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
+    try conv1.visit(path / "conv1", body)
+    try bn1.visit(path / "bn1", body)
+    try layer1.visit(path / "layer1", body)
+    try layer2.visit(path / "layer2", body)
+    try layer3.visit(path / "layer3", body)
+    try linear.visit(path / "linear", body)
+  }
+
+  /// Two 3×3 convolutions and a shortcut around them.
+  public struct BasicBlock: Module {
+    public var conv1, conv2: Convolution
+    public var bn1, bn2: BatchNorm
+    let stride: Int
+    /// Channels that the shortcut adds, half of them on each side.
+    let widening: Int
+
+    init(_ inputs: Int, _ outputs: Int, stride: Int, using random: inout RandomSource) {
+      conv1 = Convolution(inputs, outputs, size: 3, stride: stride, padding: 1, using: &random)
+      bn1 = BatchNorm(outputs)
+      conv2 = Convolution(outputs, outputs, size: 3, padding: 1, using: &random)
+      bn2 = BatchNorm(outputs)
+      self.stride = stride
+      widening = outputs - inputs
+    }
+
+    public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
+      let y = pass("bn1", bn1, pass("conv1", conv1, x)).rectified
+      return (pass("bn2", bn2, pass("conv2", conv2, y)) + shortcut(x)).rectified
+    }
+
+    /// Every second location where the block strides, and zeros for the channels that it adds.
+    private func shortcut(_ x: Tensor) -> Tensor {
+      guard stride > 1 || widening > 0 else { return x }
+      let (height, width) = ((x.shape[1] + stride - 1) / stride, (x.shape[2] + stride - 1) / stride)
+      return x.sliced(axis: 1, from: 0, length: height, step: stride)
+        .sliced(axis: 2, from: 0, length: width, step: stride)
+        .padded(axis: 3, before: widening / 2, after: widening - widening / 2)
+    }
+
+    public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
+      try conv1.visit(path / "conv1", body)
+      try bn1.visit(path / "bn1", body)
+      try conv2.visit(path / "conv2", body)
+      try bn2.visit(path / "bn2", body)
+    }
+  }
+}

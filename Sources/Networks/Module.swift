@@ -1,0 +1,75 @@
+import Tensors
+
+/// What a visited tensor is to its network.
+public enum ParameterKind: Sendable {
+  /// A parameter that training moves.
+  case weight
+  /// A convolution kernel: a parameter held as [KH, KW, C/groups, O] here and as [O, C/groups, KH, KW] in files.
+  case kernel
+  /// A running statistic: part of the state, but no parameter.
+  case statistic
+
+  public var isParameter: Bool { self != .statistic }
+}
+
+/// A layer or a group of layers: a value that maps a tensor to a tensor and names what it is made of.
+public protocol Module: Sendable {
+  /// The response to `x`. Layers inside are called through `pass`, which gives them their names.
+  func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor
+
+  /// Visits every parameter and statistic once, in the order and under the names of PyTorch's state dicts, each below
+  /// `path`. Everything that is done to all parameters (reading, writing, updating, averaging) is a visit.
+  mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows
+}
+
+/// A dotted name: `layer3.0.conv1.weight`.
+public struct Path: Sendable, Hashable, CustomStringConvertible {
+  public let description: String
+  public init(_ name: String = "") { description = name }
+
+  public static func / (path: Path, name: String) -> Path {
+    Path(path.description.isEmpty ? name : path.description + "." + name)
+  }
+}
+
+/// One run through a network: how it normalizes, which activations are wanted, and what came by.
+public struct Pass {
+  /// Whether batch norm uses its running statistics or those of the batch.
+  public enum Normalization: Sendable { case running, batch }
+
+  public let normalization: Normalization
+  private let wanted: Set<String>
+  private(set) public var activations: [String: Tensor] = [:]
+  /// Mean and unbiased variance of what each batch norm saw, by the layer's name; in batch form only.
+  private(set) var statistics: [String: (mean: Tensor, variance: Tensor)] = [:]
+  /// The names of all layers, in the order they were called.
+  private(set) var names: [String] = []
+  private var path = Path()
+
+  init(normalization: Normalization, wanted: [String]) {
+    self.normalization = normalization
+    self.wanted = Set(wanted)
+  }
+
+  /// Calls the layer `name` of the module that is being called.
+  public mutating func callAsFunction(_ name: String, _ module: some Module, _ x: Tensor) -> Tensor {
+    let outer = path
+    path = path / name
+    let y = module(x, &self)
+    defer { path = outer }
+    return activation(path.description, y)
+  }
+
+  /// Lets an activation go by; a wanted one is kept, as a variable if nothing before it is tracked.
+  mutating func activation(_ name: String, _ y: Tensor) -> Tensor {
+    names.append(name)
+    guard wanted.contains(name) else { return y }
+    let kept = y.isTracked ? y : y.tracked()
+    activations[name] = kept
+    return kept
+  }
+
+  mutating func saw(mean: Tensor, variance: Tensor) {
+    statistics[path.description] = (mean.detached(), variance.detached())
+  }
+}

@@ -1,0 +1,99 @@
+import Tensors
+
+/// A classifier of images: an architecture with its parameters, a value like any other.
+///
+/// Images are [N, H, W, 3], already normalized; logits are [N, classes]. `θ' = θ − ε∇` makes a new network.
+public struct Network: Sendable {
+  public let architecture: Architecture
+  public let classes: Int
+  var root: any Module
+
+  /// What a run through a network gives.
+  public struct Output {
+    /// [N, classes]
+    public let logits: Tensor
+    /// The wanted activations, by layer. Each is tracked, so that the logits can be differentiated with respect to it.
+    public let activations: [String: Tensor]
+    let statistics: [String: (mean: Tensor, variance: Tensor)]
+    let names: [String]
+  }
+
+  /// The logits for `images`.
+  ///
+  /// - Parameter layers: the layers whose activations are wanted, by name (`layer3.0`); `input` is the images themselves.
+  ///   Names must be among ``layerNames(height:width:)``.
+  public func callAsFunction(
+    _ images: Tensor, capturing layers: [String] = [], normalization: Pass.Normalization = .running
+  ) -> Output {
+    var pass = Pass(normalization: normalization, wanted: layers)
+    let logits = root(pass.activation("input", images), &pass)
+    for layer in layers {
+      precondition(pass.activations[layer] != nil, "Network: \(architecture) has no layer named \(layer)")
+    }
+    return Output(logits: logits, activations: pass.activations, statistics: pass.statistics, names: pass.names)
+  }
+
+  /// The names under which activations can be asked for, in the order they are computed, `input` first.
+  public func layerNames(height: Int = 32, width: Int = 32) -> [String] {
+    self(.zeros([1, height, width, 3], scalarType)).names
+  }
+}
+
+// MARK: - Parameters
+
+extension Network {
+  /// Visits every parameter and statistic, in the order and under the names of PyTorch's state dicts.
+  public mutating func visit(_ body: (String, ParameterKind, inout Tensor) throws -> Void) rethrows {
+    try root.visit(Path()) { path, kind, tensor in try body(path.description, kind, &tensor) }
+  }
+
+  /// Parameters and statistics by name, in order.
+  public var state: [(name: String, kind: ParameterKind, value: Tensor)] {
+    var (copy, state) = (self, [(name: String, kind: ParameterKind, value: Tensor)]())
+    copy.visit { state.append(($0, $1, $2)) }
+    return state
+  }
+
+  /// The parameters, in order.
+  public var parameters: [Tensor] { state.filter(\.kind.isParameter).map(\.value) }
+
+  /// The parameters' names, in order.
+  public var parameterNames: [String] { state.filter(\.kind.isParameter).map(\.name) }
+
+  /// The same network with other parameters, given in order.
+  public func with(parameters: [Tensor]) -> Network {
+    var (copy, next) = (self, 0)
+    copy.visit { name, kind, tensor in
+      guard kind.isParameter else { return }
+      precondition(
+        next < parameters.count && parameters[next].shape == tensor.shape,
+        "Network.with(parameters:): \(name) does not fit")
+      tensor = parameters[next]
+      next += 1
+    }
+    precondition(next == parameters.count, "Network.with(parameters:): \(parameters.count) for \(next) parameters")
+    return copy
+  }
+
+  /// The type of the parameters; images must have the same.
+  public var scalarType: ScalarType { parameters.first?.scalarType ?? .float32 }
+
+  /// The same network in the other precision.
+  public func converted(to type: ScalarType) -> Network {
+    var copy = self
+    copy.visit { $2 = $2.converted(to: type) }
+    return copy
+  }
+
+  /// Running statistics moved towards those of a batch, as PyTorch moves them: by a tenth.
+  public func updatingStatistics(from output: Output, momentum: Double = 0.1) -> Network {
+    var copy = self
+    copy.visit { name, kind, tensor in
+      guard kind == .statistic, let dot = name.lastIndex(of: ".") else { return }
+      guard let seen = output.statistics[String(name[..<dot])] else { return }
+      let target = name[dot...] == ".running_mean" ? seen.mean : seen.variance
+      tensor = tensor * (1 - momentum) + target * momentum
+    }
+    return copy
+  }
+}

@@ -1,0 +1,30 @@
+import Tensors
+
+/// A small network without shortcuts for 32×32 images: five 3×3 convolutions, each with batch norm and rectification, two
+/// of them strided, then global average pooling and a linear layer. Convolutions are `features.0`, `.3`, `.6`, `.9`, `.12`;
+/// the rectifications after them, where saliency looks, `features.2` (16 channels), `.5` and `.8` (32, at half size), `.11`
+/// and `.14` (64, at a quarter).
+public struct PlainNetwork: Module {
+  public var features: Sequential
+  public var classifier: Linear
+
+  public init(classes: Int, using random: inout RandomSource) {
+    var modules: [any Module] = []
+    for (inputs, outputs, stride) in [(3, 16, 1), (16, 32, 2), (32, 32, 1), (32, 64, 2), (64, 64, 1)] {
+      modules.append(Convolution(inputs, outputs, size: 3, stride: stride, padding: 1, using: &random))
+      modules.append(BatchNorm(outputs))
+      modules.append(Rectifier())
+    }
+    features = Sequential(modules)
+    classifier = Linear(64, classes, using: &random)
+  }
+
+  public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
+    pass("classifier", classifier, pass("features", features, x).globalAveragePooled())
+  }
+
+  public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
+    try features.visit(path / "features", body)
+    try classifier.visit(path / "classifier", body)
+  }
+}
