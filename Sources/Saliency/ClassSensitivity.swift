@@ -8,10 +8,8 @@ public struct ClassSensitivityScore: Sendable, Equatable {
 
   public init(_ correlations: [Double?] = []) { self.correlations = correlations }
 
-  /// Adds images by their maps [N, H, W] for the two classes, which are resized to the image first.
-  public mutating func add(_ top: Tensor, _ bottom: Tensor, height: Int, width: Int) {
-    correlations += Self.correlations(top, bottom, height: height, width: width)
-  }
+  /// Adds an image's correlation; nil where it is undefined.
+  public mutating func add(_ correlation: Double?) { correlations.append(correlation) }
 
   /// For each image, the rank correlation of two maps [N, H, W] after bilinear resizing to the image.
   public static func correlations(_ a: Tensor, _ b: Tensor, height: Int, width: Int) -> [Double?] {

@@ -53,11 +53,11 @@ public struct InnerUpdate: Sendable, Equatable {
       network = network.with(
         parameters: zip(parameters, moves).map { parameter, moves in
           guard moves, let slope = next.next() else { return parameter }
-          // Without an outer derivative, a fresh variable keeps the graph from growing with the steps.
+          // Without an outer derivative, fresh variables keep the graph from growing with the steps.
           return isDifferentiated ? parameter - slope * rate : (parameter.detached() - slope * rate).tracked()
         })
     }
-    return network
+    return isDifferentiated ? network : network.with(parameters: network.parameters.map { $0.detached() })
   }
 }
 

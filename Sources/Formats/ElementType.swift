@@ -1,0 +1,120 @@
+import Foundation
+import Tensors
+
+/// The element types that files hold, little-endian. Halves become float32, integers float64, which holds them exactly up
+/// to 2⁵³.
+enum ElementType: String, Sendable {
+  case float64 = "F64"
+  case float32 = "F32"
+  case float16 = "F16"
+  case bfloat16 = "BF16"
+  case int64 = "I64"
+  case int32 = "I32"
+  case int16 = "I16"
+  case int8 = "I8"
+  case uint8 = "U8"
+  case bool = "BOOL"
+
+  /// Bytes per element.
+  var size: Int {
+    switch self {
+    case .float64, .int64: 8
+    case .float32, .int32: 4
+    case .float16, .bfloat16, .int16: 2
+    case .int8, .uint8, .bool: 1
+    }
+  }
+
+  var scalarType: ScalarType {
+    switch self {
+    case .float32, .float16, .bfloat16: .float32
+    default: .float64
+    }
+  }
+
+  /// A tensor of the elements in `bytes` at `offset` plus each of `positions` (in elements), which the caller has checked.
+  func tensor(_ bytes: Data, at offset: Int, shape: [Int], positions: StridedPositions) -> Tensor {
+    bytes.withUnsafeBytes { raw in
+      func read<T>(_: T.Type, _ index: Int) -> T {
+        raw.loadUnaligned(fromByteOffset: offset + index * MemoryLayout<T>.size, as: T.self)
+      }
+      func fill<S: Scalar>(_ value: (Int) -> S) -> Tensor {
+        var elements: [S] = []
+        elements.reserveCapacity(shape.reduce(1, *))
+        positions.forEach { elements.append(value($0)) }
+        return Tensor(elements, shape: shape)
+      }
+      switch self {
+      case .float64: return fill { Double(bitPattern: UInt64(littleEndian: read(UInt64.self, $0))) }
+      case .float32: return fill { Float(bitPattern: UInt32(littleEndian: read(UInt32.self, $0))) }
+      case .float16: return fill { Self.half(UInt16(littleEndian: read(UInt16.self, $0))) }
+      case .bfloat16: return fill { Float(bitPattern: UInt32(UInt16(littleEndian: read(UInt16.self, $0))) << 16) }
+      case .int64: return fill { Double(Int64(littleEndian: read(Int64.self, $0))) }
+      case .int32: return fill { Double(Int32(littleEndian: read(Int32.self, $0))) }
+      case .int16: return fill { Double(Int16(littleEndian: read(Int16.self, $0))) }
+      case .int8: return fill { Double(read(Int8.self, $0)) }
+      case .uint8: return fill { Double(read(UInt8.self, $0)) }
+      case .bool: return fill { read(UInt8.self, $0) == 0 ? 0.0 : 1.0 }
+      }
+    }
+  }
+
+  /// IEEE 754 half precision, widened exactly; Swift has no `Float16` on every platform.
+  private static func half(_ bits: UInt16) -> Float {
+    let sign: Float = bits & 0x8000 == 0 ? 1 : -1
+    let (exponent, fraction) = (Int(bits >> 10) & 0x1f, Float(bits & 0x3ff))
+    switch exponent {
+    case 0: return sign * fraction * 0x1p-24
+    case 31: return fraction == 0 ? sign * .infinity : .nan
+    default: return sign * (1 + fraction * 0x1p-10) * Float(sign: .plus, exponent: exponent - 15, significand: 1)
+    }
+  }
+}
+
+/// The positions of a strided tensor's elements in its storage, in row-major order.
+struct StridedPositions {
+  let shape, strides: [Int]
+
+  /// Row-major positions without gaps.
+  init(contiguous shape: [Int]) {
+    var strides = [Int](repeating: 1, count: shape.count)
+    for axis in shape.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] &* shape[axis + 1] }
+    self.init(shape: shape, strides: strides)
+  }
+
+  init(shape: [Int], strides: [Int]) { (self.shape, self.strides) = (shape, strides) }
+
+  func forEach(_ body: (Int) -> Void) {
+    func walk(_ axis: Int, _ position: Int) {
+      if axis == shape.count { return body(position) }
+      for i in 0..<shape[axis] { walk(axis + 1, position + i * strides[axis]) }
+    }
+    walk(0, 0)
+  }
+
+  /// One past the largest position, or nil if sizes or strides are negative or too large to work with.
+  var end: Int? {
+    guard shape.allSatisfy({ $0 >= 0 }), strides.allSatisfy({ $0 >= 0 }), shape.count == strides.count, shape.count <= 16
+    else { return nil }
+    if shape.contains(0) { return 0 }
+    var end = 1
+    for (size, stride) in zip(shape, strides) {
+      let (step, overflows) = (size - 1).multipliedReportingOverflow(by: stride)
+      let (sum, overflowsToo) = end.addingReportingOverflow(step)
+      if overflows || overflowsToo { return nil }
+      end = sum
+    }
+    return end
+  }
+
+  /// The number of elements, or nil if it is too large to work with.
+  static func count(_ shape: [Int]) -> Int? {
+    var count = 1
+    for size in shape {
+      let (product, overflows) = count.multipliedReportingOverflow(by: size)
+      if size < 0 || overflows { return nil }
+      count = product
+    }
+    return count
+  }
+}

@@ -1,0 +1,44 @@
+import Tensors
+
+/// Tensors with names, in order: what a weight file holds.
+public struct NamedTensors: Sendable {
+  public private(set) var entries: [(name: String, value: Tensor)] = []
+  /// What else the file says of itself.
+  public var metadata: [String: String]
+  private var indices: [String: Int] = [:]
+
+  public init(_ entries: [(name: String, value: Tensor)] = [], metadata: [String: String] = [:]) {
+    self.metadata = metadata
+    for entry in entries { self[entry.name] = entry.value }
+  }
+
+  public var names: [String] { entries.map(\.name) }
+
+  /// The tensor of that name; setting a new name appends it.
+  public subscript(name: String) -> Tensor? {
+    get { indices[name].map { entries[$0].value } }
+    set {
+      switch (indices[name], newValue) {
+      case (let index?, let value?): entries[index].value = value
+      case (nil, let value?):
+        indices[name] = entries.count
+        entries.append((name, value))
+      case (let index?, nil):
+        entries.remove(at: index)
+        indices = Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.name, $0) })
+      case (nil, nil): break
+      }
+    }
+  }
+
+  /// Without what PyTorch adds around a network's own names: a `module.` in front of all of them, and the counters
+  /// `num_batches_tracked`, which nothing here needs.
+  var withPlainNames: NamedTensors {
+    var kept = entries.filter { !$0.name.hasSuffix("num_batches_tracked") }
+    let prefix = "module."
+    if !kept.isEmpty && kept.allSatisfy({ $0.name.hasPrefix(prefix) }) {
+      kept = kept.map { (String($0.name.dropFirst(prefix.count)), $0.value) }
+    }
+    return NamedTensors(kept, metadata: metadata)
+  }
+}

@@ -1,0 +1,102 @@
+import CPNG
+import CTurboJPEG
+import Foundation
+
+/// An image of eight-bit red, green and blue, row by row.
+public struct Picture: Sendable, Equatable {
+  public let width, height: Int
+  /// `height` · `width` · 3 bytes.
+  public var pixels: [UInt8]
+
+  public init(width: Int, height: Int, pixels: [UInt8]) {
+    precondition(pixels.count == width * height * 3, "Picture: \(pixels.count) bytes for \(width)×\(height)")
+    (self.width, self.height, self.pixels) = (width, height, pixels)
+  }
+
+  /// More pixels than this are refused, whatever a header says.
+  private static let pixelLimit = 1 << 28
+
+  /// Reads a PNG or a JPEG, told apart by content. Greys become colours; an alpha channel is dropped.
+  public init(contentsOf path: String) throws {
+    let data = try Files.read(path)
+    if data.starts(with: [0x89, 0x50, 0x4e, 0x47]) {
+      self = try Self.png(data, path)
+    } else if data.starts(with: [0xff, 0xd8]) {
+      self = try Self.jpeg(data, path)
+    } else {
+      throw FileError(.malformed, path, "neither a PNG nor a JPEG image")
+    }
+  }
+
+  private static func png(_ data: Data, _ path: String) throws -> Picture {
+    var image = png_image()
+    image.version = UInt32(PNG_IMAGE_VERSION)
+    defer { png_image_free(&image) }
+    func malformed() -> FileError {
+      let message = withUnsafeBytes(of: image.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      return FileError(.malformed, path, "broken PNG: \(message)")
+    }
+    return try data.withUnsafeBytes { bytes in
+      guard png_image_begin_read_from_memory(&image, bytes.baseAddress, bytes.count) != 0 else { throw malformed() }
+      let (width, height) = (Int(image.width), Int(image.height))
+      // Deflate gives at most about a thousandfold, so a small file cannot hold what a large header announces.
+      guard width > 0, height > 0, width * height <= min(pixelLimit, bytes.count * 8400) else {
+        throw FileError(.malformed, path, "a PNG of \(bytes.count) bytes that claims \(width)×\(height) pixels")
+      }
+      // Four channels, of which alpha is dropped: asked for three, libpng would blend with a background.
+      image.format = UInt32(PNG_FORMAT_FLAG_COLOR | PNG_FORMAT_FLAG_ALPHA)
+      var rgba = [UInt8](repeating: 0, count: width * height * 4)
+      guard png_image_finish_read(&image, nil, &rgba, Int32(width * 4), nil) != 0 else { throw malformed() }
+      var pixels = [UInt8](repeating: 0, count: width * height * 3)
+      for i in 0..<(width * height) {
+        for c in 0..<3 { pixels[i * 3 + c] = rgba[i * 4 + c] }
+      }
+      return Picture(width: width, height: height, pixels: pixels)
+    }
+  }
+
+  private static func jpeg(_ data: Data, _ path: String) throws -> Picture {
+    guard let decoder = tjInitDecompress() else { throw FileError(.malformed, path, "the JPEG decoder cannot be set up") }
+    defer { tjDestroy(decoder) }
+    func malformed() -> FileError { FileError(.malformed, path, "broken JPEG: \(String(cString: tjGetErrorStr2(decoder)))") }
+    return try data.withUnsafeBytes { bytes in
+      let start = bytes.bindMemory(to: UInt8.self).baseAddress
+      var (width, height, subsampling, colours) = (Int32(0), Int32(0), Int32(0), Int32(0))
+      guard tjDecompressHeader3(decoder, start, UInt(bytes.count), &width, &height, &subsampling, &colours) == 0 else {
+        throw malformed()
+      }
+      guard width > 0, height > 0, Int(width) * Int(height) <= min(pixelLimit, bytes.count * 4096) else {
+        throw FileError(.malformed, path, "a JPEG of \(bytes.count) bytes that claims \(width)×\(height) pixels")
+      }
+      let isCMYK = colours == TJCS_CMYK.rawValue || colours == TJCS_YCCK.rawValue
+      let channels = isCMYK ? 4 : 3
+      var pixels = [UInt8](repeating: 0, count: Int(width) * Int(height) * channels)
+      // A warning (a file cut off, a damaged block) counts as failure here: half an image is no training example.
+      guard
+        tjDecompress2(
+          decoder, start, UInt(bytes.count), &pixels, width, 0, height, Int32((isCMYK ? TJPF_CMYK : TJPF_RGB).rawValue),
+          TJFLAG_ACCURATEDCT) == 0
+      else { throw malformed() }
+      if isCMYK {
+        // Adobe's inverted inks: what is stored is how much light each leaves.
+        pixels = (0..<(Int(width) * Int(height))).flatMap { i in
+          (0..<3).map { UInt8(Int(pixels[i * 4 + $0]) * Int(pixels[i * 4 + 3]) / 255) }
+        }
+      }
+      return Picture(width: Int(width), height: Int(height), pixels: pixels)
+    }
+  }
+
+  public func writePNG(to path: String) throws {
+    try Files.replace(path) { temporary in
+      var image = png_image()
+      image.version = UInt32(PNG_IMAGE_VERSION)
+      (image.width, image.height, image.format) = (UInt32(width), UInt32(height), UInt32(PNG_FORMAT_RGB))
+      defer { png_image_free(&image) }
+      guard png_image_write_to_file(&image, temporary, 0, pixels, Int32(width * 3), nil) != 0 else {
+        let message = withUnsafeBytes(of: image.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        throw FileError(.unwritable, path, "the picture cannot be written: \(message)")
+      }
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import Foundation
+import Tensors
+
+/// The safetensors format: eight bytes with the header's length, a JSON header of names, types, shapes and offsets, then the
+/// elements. https://github.com/huggingface/safetensors
+public enum Safetensors {
+  private static let largestHeader = 100_000_000  // the format's own limit
+
+  public static func read(_ path: String) throws -> NamedTensors { try decode(try Files.read(path), path) }
+
+  /// Float tensors are written as they are, kernels included: the caller has put them into PyTorch's layout.
+  public static func write(_ tensors: NamedTensors, to path: String) throws {
+    try Files.write(try encode(tensors), to: path)
+  }
+
+  static func decode(_ data: Data, _ path: String) throws -> NamedTensors {
+    func malformed(_ message: String) -> FileError { FileError(.malformed, path, "safetensors: " + message) }
+    guard data.count >= 8 else { throw malformed("\(data.count) bytes, where a header of at least 8 is expected") }
+    let length = data.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
+    guard length <= UInt64(min(largestHeader, data.count - 8)) else {
+      throw malformed("a header of \(length) bytes is announced in a file of \(data.count)")
+    }
+    let body = data.dropFirst(8 + Int(length))
+    let json = data.dropFirst(8).prefix(Int(length))
+    guard let header = (try? JSONSerialization.jsonObject(with: Data(json))) as? [String: Any] else {
+      throw malformed("the header is not a JSON object")
+    }
+    var found: [(name: String, start: Int, value: Tensor)] = []
+    for (name, entry) in header where name != "__metadata__" {
+      guard let entry = entry as? [String: Any], let type = entry["dtype"] as? String,
+        let shape = entry["shape"] as? [Int], let offsets = entry["data_offsets"] as? [Int], offsets.count == 2
+      else { throw malformed("'\(name)' lacks a dtype, shape or data_offsets") }
+      guard let element = ElementType(rawValue: type) else { throw malformed("'\(name)' has the unknown dtype \(type)") }
+      guard let count = StridedPositions.count(shape), offsets[0] >= 0, offsets[0] <= offsets[1], offsets[1] <= body.count,
+        offsets[1] - offsets[0] == count.multipliedReportingOverflow(by: element.size).partialValue,
+        count <= body.count
+      else {
+        throw malformed("'\(name)' of \(type) \(shape) does not fit its bytes \(offsets) of \(body.count)")
+      }
+      let value = element.tensor(
+        data, at: 8 + Int(length) + offsets[0], shape: shape, positions: StridedPositions(contiguous: shape))
+      found.append((name, offsets[0], value))
+    }
+    // The order of the bytes is the order in which they were written, which JSON objects do not keep.
+    found.sort { ($0.start, $0.name) < ($1.start, $1.name) }
+    let metadata = header["__metadata__"] as? [String: String] ?? [:]
+    return NamedTensors(found.map { ($0.name, $0.value) }, metadata: metadata)
+  }
+
+  static func encode(_ tensors: NamedTensors) throws -> Data {
+    var header: [String: Any] = [:]
+    if !tensors.metadata.isEmpty { header["__metadata__"] = tensors.metadata }
+    // Larger elements first, so that every tensor is aligned; otherwise in order.
+    let entries = tensors.entries.filter { $0.value.scalarType == .float64 } + tensors.entries.filter { $0.value.scalarType == .float32 }
+    var offset = 0
+    for (name, value) in entries {
+      let bytes = value.count * value.scalarType.size
+      let type: ElementType = value.scalarType == .float32 ? .float32 : .float64
+      header[name] = ["dtype": type.rawValue, "shape": value.shape, "data_offsets": [offset, offset + bytes]] as [String: Any]
+      offset += bytes
+    }
+    var json = try JSONSerialization.data(withJSONObject: header, options: [.sortedKeys, .withoutEscapingSlashes])
+    json.append(contentsOf: [UInt8](repeating: 0x20, count: (8 - json.count % 8) % 8))
+    var data = withUnsafeBytes(of: UInt64(json.count).littleEndian) { Data($0) }
+    data.append(json)
+    for (_, value) in entries { value.withUnsafeBytes { data.append(contentsOf: $0) } }
+    return data
+  }
+}

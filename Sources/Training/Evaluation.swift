@@ -1,0 +1,105 @@
+import Datasets
+import Learning
+import Networks
+import Saliency
+import Tensors
+
+/// What to measure on a network.
+public struct Evaluation: Sendable {
+  /// Methods and layers whose class sensitivity is measured: all pairs.
+  public var methods: [Method]
+  public var layers: [String]
+  /// The rate of the virtual class update (one step, all parameters) before maps are taken again; nil: plain maps only.
+  public var virtualRate: Double?
+
+  public init(methods: [Method], layers: [String], virtualRate: Double?) {
+    (self.methods, self.layers, self.virtualRate) = (methods, layers, virtualRate)
+  }
+
+  /// One cell of the table: how maps are made.
+  public struct Setting: Sendable, Hashable {
+    public let method: Method
+    public let layer: String
+    public let weights: ClassSensitivity.Weights
+  }
+
+  /// What was measured.
+  public struct Result: Sendable {
+    public private(set) var images = 0
+    private var correct = 0
+    private var lossSum = 0.0
+    public private(set) var sensitivity: [Setting: ClassSensitivityScore] = [:]
+
+    /// The share of images classified as labelled, in [0, 1].
+    public var accuracy: Double { Double(correct) / Double(max(1, images)) }
+    /// Mean softmax cross-entropy to the labels.
+    public var crossEntropy: Double { lossSum / Double(max(1, images)) }
+
+    mutating func add(_ image: ImageResult) {
+      images += 1
+      correct += image.isCorrect ? 1 : 0
+      lossSum += image.loss
+      for (setting, correlation) in image.correlations { sensitivity[setting, default: .init()].add(correlation) }
+    }
+  }
+
+  struct ImageResult: Sendable {
+    var isCorrect: Bool
+    var loss: Double
+    var correlations: [(Setting, Double?)] = []
+  }
+
+  /// All settings, in the table's order.
+  public var settings: [Setting] {
+    let weights: [ClassSensitivity.Weights] = virtualRate == nil ? [.plain] : [.plain, .virtual]
+    return methods.flatMap { method in
+      layers.flatMap { layer in weights.map { Setting(method: method, layer: layer, weights: $0) } }
+    }
+  }
+
+  /// Measures one image [1, H, W, 3].
+  func measure(_ network: Network, _ image: Tensor, label: Int) -> ImageResult {
+    guard !methods.isEmpty, !layers.isEmpty else {
+      let logits = network(image).logits
+      return ImageResult(isCorrect: logits.argmax()[0] == label, loss: logits.crossEntropy(to: [label]).item)
+    }
+    // Plain maps need no derivatives with respect to the parameters; the virtual update does.
+    let tracked = virtualRate == nil ? network : network.with(parameters: network.parameters.map { $0.tracked() })
+    let plain = tracked(image, capturing: layers)
+    let (top, bottom) = (plain.logits.argmax(), (plain.logits.detached() * -1).argmax())
+    var result = ImageResult(
+      isCorrect: top[0] == label, loss: plain.logits.detached().crossEntropy(to: [label]).item)
+
+    func compare(_ a: Network.Output, _ b: Network.Output, _ weights: ClassSensitivity.Weights) {
+      let slopes = (a.slopes(of: top, at: layers), b.slopes(of: bottom, at: layers))
+      for method in methods {
+        for (index, layer) in layers.enumerated() {
+          guard let x = a.activations[layer]?.detached(), let y = b.activations[layer]?.detached() else { continue }
+          let correlations = ClassSensitivityScore.correlations(
+            method.map(activation: x, slope: slopes.0[index]), method.map(activation: y, slope: slopes.1[index]),
+            height: image.shape[1], width: image.shape[2])
+          result.correlations.append((Setting(method: method, layer: layer, weights: weights), correlations[0]))
+        }
+      }
+    }
+    compare(plain, plain, .plain)
+    if let virtualRate {
+      func moved(_ classes: [Int]) -> Network.Output {
+        InnerUpdate(rate: virtualRate)
+          .applied(to: tracked, image, plain, towards: classes, isDifferentiated: false)(image, capturing: layers)
+      }
+      compare(moved(top), moved(bottom), .virtual)
+    }
+    return result
+  }
+
+  /// Measures images [N, H, W, 3] with `labels`, adding to `result`; images are independent of each other.
+  public func measure(
+    _ network: Network, _ images: Tensor, labels: [Int], workers: Int, into result: inout Result
+  ) throws {
+    try Parallel.forEachInOrder(
+      labels.count, workers: workers,
+      { measure(network, images.sliced(axis: 0, from: $0, length: 1), label: labels[$0]) }
+    ) { result.add($0) }
+  }
+}

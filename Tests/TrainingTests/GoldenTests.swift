@@ -1,0 +1,147 @@
+import Foundation
+import Formats
+import Learning
+import Networks
+import Saliency
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Training
+
+/// Values from other implementations, on a real network and real images, that lie beside the repository.
+@Suite("Reference values", .enabled(if: Shared.exists("goldens"), "../shared/goldens is not there"))
+struct GoldenTests {
+  let goldens: NamedTensors
+  let network: Network
+  /// [8, 32, 32, 3]
+  let images: Tensor
+  let top, bottom, label: [Int]
+
+  init() throws {
+    goldens = try Safetensors.read(Shared.path("goldens/resnet20.safetensors"))
+    let weights = try WeightFile.read(Shared.path("data/weights/resnet20-12fca82f.th"))
+    network = try Architecture.resnet20.network().loading(weights.entries.map { ($0.name, $0.value) })
+    images = try #require(goldens["image.normalized"]).permuted([0, 2, 3, 1])
+    top = try #require(goldens["top"]).doubles.map { Int($0) }
+    bottom = try #require(goldens["bottom"]).doubles.map { Int($0) }
+    label = try #require(goldens["label"]).doubles.map { Int($0) }
+  }
+
+  static let layers = ["layer1", "layer2", "layer3.0", "layer3"]
+
+  @Test("logits agree, and with them the most and the least likely class")
+  func logits() throws {
+    let logits = network(images).logits
+    #expect(relativeError(logits, try #require(goldens["logits"])) < 1e-5)
+    #expect(logits.argmax() == top)
+    #expect((logits * -1).argmax() == bottom)
+  }
+
+  @Test("maps agree at every layer and at the input", arguments: Method.allCases)
+  func maps(_ method: Method) throws {
+    let output = network(images, capturing: Self.layers)
+    for (classes, name) in [(top, "top"), (bottom, "bottom")] {
+      for (layer, map) in zip(Self.layers, output.maps(method, of: classes, at: Self.layers)) {
+        let expected = try #require(goldens["map.\(method.rawValue).\(layer).\(name)"])
+        #expect(relativeError(map, expected) < 1e-3, "\(layer) \(name)")
+      }
+      if method == .gradient {
+        let map = network(images, capturing: ["input"]).maps(method, of: classes, at: ["input"])[0]
+        #expect(relativeError(map, try #require(goldens["map.gradient.input.\(name)"])) < 1e-3, "input \(name)")
+      }
+    }
+  }
+
+  @Test(
+    "maps after a virtual class update agree", arguments: [0.0025, 0.01], ScalarType.allCases)
+  func virtualMaps(_ rate: Double, _ type: ScalarType) throws {
+    let methods = [Method.normGrad, .normGradSelective, .linearApproximation, .gradCAM]
+    let network = network.converted(to: type)
+    let tracked = network.with(parameters: network.parameters.map { $0.tracked() })
+    let images = type == .float32 ? images : try normalizedInDoublePrecision()
+    for (classes, name) in [(top, "top"), (bottom, "bottom")] {
+      var maps = [String: [Tensor]]()
+      for image in 0..<8 {
+        let x = images.sliced(axis: 0, from: image, length: 1)
+        let moved = InnerUpdate(rate: rate).applied(
+          to: tracked, x, tracked(x), towards: [classes[image]], isDifferentiated: false)
+        let output = moved(x, capturing: Self.layers)
+        for method in methods {
+          for (layer, map) in zip(Self.layers, output.maps(method, of: [classes[image]], at: Self.layers)) {
+            maps["\(method.rawValue).\(layer)", default: []].append(map.converted(to: .float32))
+          }
+        }
+      }
+      // In float32 an activation near zero may fall on the other side of a rectification and change an image's map by some
+      // thousandths; in float64 everything agrees to what the reference's own float32 storage can tell.
+      for (key, parts) in maps {
+        let expected = try #require(goldens["meta\(rate).\(key).\(name)"])
+        let error = relativeError(.concatenated(parts, axis: 0), expected)
+        #expect(error < (type == .float64 ? 1e-6 : 1e-3), "\(key) \(name)")
+      }
+    }
+  }
+
+  /// All images, normalized as the float64 references were.
+  private func normalizedInDoublePrecision() throws -> Tensor {
+    let pixels = try #require(goldens["image.rgb8"]) / 255
+    return (pixels - Tensor([0.485, 0.456, 0.406])) / Tensor([0.229, 0.224, 0.225])
+  }
+
+  @Test("class sensitivities agree image by image, with and without the virtual update", arguments: [0.0025, 0.01])
+  func classSensitivity(_ rate: Double) throws {
+    let data = try Data(contentsOf: URL(fileURLWithPath: Shared.path("goldens/resnet20.class_sensitivity.json")))
+    let expected = try JSONDecoder().decode([String: [Double?]].self, from: data)
+    // At layer3 NormGrad's correlation is that of rounding errors; the comparison there is of the value 1.
+    let evaluation = Evaluation(
+      methods: [.normGrad, .normGradSelective, .linearApproximation, .gradCAM, .gradient], layers: Self.layers,
+      virtualRate: rate)
+    var result = Evaluation.Result()
+    try evaluation.measure(network, images, labels: label, workers: 2, into: &result)
+    for setting in evaluation.settings {
+      let prefix = setting.weights == .plain ? "map" : "meta\(rate)"
+      guard let values = expected["\(prefix).\(setting.method.rawValue).\(setting.layer)"] else { continue }
+      let score = try #require(result.sensitivity[setting])
+      for (image, (found, value)) in zip(score.correlations, values).enumerated() {
+        #expect((found == nil) == (value == nil), "\(setting) image \(image): \(String(describing: found))")
+        if let found, let value { #expect(abs(found - value) < 0.005, "\(setting) image \(image)") }
+      }
+    }
+  }
+
+  static let outer: [(InnerUpdate.Scope, InnerUpdate.Order, ScalarType)] =
+    InnerUpdate.Scope.allCases.flatMap { scope in
+      InnerUpdate.Order.allCases.flatMap { order in ScalarType.allCases.map { (scope, order, $0) } }
+    }
+
+  @Test("outer gradients agree in both scopes, orders and precisions", arguments: outer)
+  func outerGradients(_ scope: InnerUpdate.Scope, _ order: InnerUpdate.Order, _ type: ScalarType) throws {
+    let step = MetaStep(
+      inner: InnerUpdate(rate: 0.01, scope: scope, order: order), method: .normGrad, layers: ["layer2", "layer3.0"],
+      objectives: [
+        WeightedObjective(.crossEntropy, weight: 1),
+        WeightedObjective(.classSensitivity(ClassSensitivity(at: [.virtual], explain: .top)), weight: 1),
+      ])
+    var random = RandomSource(seed: 0, purpose: "test")
+    let network = network.converted(to: type)
+    let batch = try normalizedInDoublePrecision().sliced(axis: 0, from: 0, length: 4).converted(to: type)
+    let outcome = try step(network, batch, labels: Array(label.prefix(4)), workers: 2, random: &random)
+
+    let prefix = "outer.\(scope.rawValue).\(order.rawValue)"
+    let tolerance = type == .float64 ? 1e-8 : 1e-3
+    func expected(_ name: String) throws -> Tensor { try #require(goldens["\(prefix).\(name)"]) }
+    #expect(abs(try #require(outcome.values[0]) / (try expected("cross_entropy").item) - 1) < tolerance)
+    #expect(abs(try #require(outcome.values[1]) / (try expected("sensitivity").item) - 1) < tolerance)
+    let norm = outcome.gradients.reduce(0) { $0 + $1.squared.sum().item }.squareRoot()
+    #expect(abs(norm / (try expected("gradient_norm").item) - 1) < tolerance)
+    var compared = 0
+    for (entry, gradient) in zip(network.state.filter(\.kind.isParameter), outcome.gradients) {
+      guard let reference = goldens["\(prefix).gradient.\(entry.name)"] else { continue }
+      let found = entry.kind == .kernel ? gradient.permuted([3, 2, 0, 1]) : gradient
+      #expect(relativeError(found.converted(to: .float64), reference) < tolerance, "\(entry.name)")
+      compared += 1
+    }
+    #expect(compared >= 5)
+  }
+}
