@@ -51,6 +51,6 @@ let package = Package(
     + library("Learning", ["Tensors", "Networks", "Saliency"])
     + library("Formats", ["Tensors", "CPNG", "CTurboJPEG", "CHDF5", "CZip"])
     + library("Datasets", ["Tensors", "Formats"])
-    + library("Recipes", ["Saliency", "Learning", .product(name: "Yams", package: "Yams")])
+    + library("Recipes", ["Networks", "Saliency", "Learning", "Datasets", .product(name: "Yams", package: "Yams")])
     + library("Training", ["Tensors", "Networks", "Saliency", "Learning", "Formats", "Datasets", "Recipes"])
 )

@@ -94,7 +94,8 @@ struct StridedPositions {
 
   /// One past the largest position, or nil if sizes or strides are negative or too large to work with.
   var end: Int? {
-    guard shape.allSatisfy({ $0 >= 0 }), strides.allSatisfy({ $0 >= 0 }), shape.count == strides.count, shape.count <= 16
+    guard shape.allSatisfy({ $0 >= 0 }), strides.allSatisfy({ $0 >= 0 }), shape.count == strides.count,
+      shape.count <= 16
     else { return nil }
     if shape.contains(0) { return 0 }
     var end = 1

@@ -79,21 +79,26 @@ public enum HDF5File {
     }
   }
 
-  private static func writeDataSet(_ file: hid_t, _ name: String, _ value: HDF5Contents.DataSet, _ links: hid_t) -> Bool {
+  private static func writeDataSet(_ file: hid_t, _ name: String, _ value: HDF5Contents.DataSet, _ links: hid_t) -> Bool
+  {
     let (shape, stored, memory): ([Int], hid_t, hid_t) =
       switch value {
-      case .tensor(let x) where x.scalarType == .float32: (x.shape, metasal_h5t_ieee_f32le(), metasal_h5t_native_float())
+      case .tensor(let x) where x.scalarType == .float32:
+        (x.shape, metasal_h5t_ieee_f32le(), metasal_h5t_native_float())
       case .tensor(let x): (x.shape, metasal_h5t_ieee_f64le(), metasal_h5t_native_double())
       case .integers(let x): ([x.count], metasal_h5t_std_i64le(), metasal_h5t_native_int64())
       }
-    let space = shape.isEmpty ? H5Screate(H5S_SCALAR) : H5Screate_simple(Int32(shape.count), shape.map(hsize_t.init), nil)
+    let space =
+      shape.isEmpty ? H5Screate(H5S_SCALAR) : H5Screate_simple(Int32(shape.count), shape.map(hsize_t.init), nil)
     defer { H5Sclose(space) }
     let set = H5Dcreate2(file, name, stored, space, links, hid_t(0), hid_t(0))
     guard set >= 0 else { return false }
     defer { H5Dclose(set) }
     switch value {
-    case .tensor(let x): return x.withUnsafeBytes { H5Dwrite(set, memory, hid_t(0), hid_t(0), hid_t(0), $0.baseAddress) >= 0 }
-    case .integers(let x): return x.withUnsafeBytes { H5Dwrite(set, memory, hid_t(0), hid_t(0), hid_t(0), $0.baseAddress) >= 0 }
+    case .tensor(let x):
+      return x.withUnsafeBytes { H5Dwrite(set, memory, hid_t(0), hid_t(0), hid_t(0), $0.baseAddress) >= 0 }
+    case .integers(let x):
+      return x.withUnsafeBytes { H5Dwrite(set, memory, hid_t(0), hid_t(0), hid_t(0), $0.baseAddress) >= 0 }
     }
   }
 
@@ -143,7 +148,9 @@ public enum HDF5File {
     return found.names
   }
 
-  private static func readDataSet(_ file: hid_t, _ name: String, _ path: String, fileSize: Int) throws -> HDF5Contents.DataSet? {
+  private static func readDataSet(_ file: hid_t, _ name: String, _ path: String, fileSize: Int) throws -> HDF5Contents
+    .DataSet?
+  {
     func malformed(_ message: String) -> FileError { FileError(.malformed, path, "data set '\(name)': \(message)") }
     let set = H5Dopen2(file, name, hid_t(0))
     guard set >= 0 else { throw malformed("cannot be opened") }

@@ -54,7 +54,8 @@ struct Pickle {
     "BoolStorage": .bool,
   ]
   static let known: Set<String> = [
-    "collections.OrderedDict", "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter", "torch.Size",
+    "collections.OrderedDict", "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2",
+    "torch._utils._rebuild_parameter", "torch.Size",
     "torch.serialization._get_layout", "torch.device",
   ]
 
@@ -101,7 +102,8 @@ struct Pickle {
   }
 
   private mutating func line() throws -> String {
-    guard let end = data[(data.startIndex + position)...].firstIndex(of: 0x0a), end - data.startIndex - position < 1000 else {
+    guard let end = data[(data.startIndex + position)...].firstIndex(of: 0x0a), end - data.startIndex - position < 1000
+    else {
       throw malformed("a line without an end")
     }
     let line = try bytes(end - data.startIndex - position)
@@ -197,7 +199,9 @@ struct Pickle {
         let module = try line()
         stack.append(.global(try global(module, try line())))
       case 0x93:
-        guard let name = try pop().string, let module = try pop().string else { throw malformed("a class without a name") }
+        guard let name = try pop().string, let module = try pop().string else {
+          throw malformed("a class without a name")
+        }
         stack.append(.global(try global(module, name)))
       case UInt8(ascii: "Q"):
         let id = try pop()
@@ -254,11 +258,15 @@ struct Pickle {
   /// ('storage', class, key, location, count) and, in the stream, a view of another storage, which PyTorch has not
   /// written for long.
   private mutating func persistent(_ id: PickleValue) throws -> PickleValue {
-    guard case .tuple(let parts) = id, parts.count >= 5, parts[0].string == "storage", case .global(let name) = parts[1],
-      let type = Self.storages[String(name.dropFirst("torch.".count))], let key = parts[2].string, let count = parts[4].int,
+    guard case .tuple(let parts) = id, parts.count >= 5, parts[0].string == "storage",
+      case .global(let name) = parts[1],
+      let type = Self.storages[String(name.dropFirst("torch.".count))], let key = parts[2].string,
+      let count = parts[4].int,
       count >= 0
     else { throw malformed("a persistent object that is no tensor storage") }
-    if parts.count > 5, case .tuple = parts[5] { throw malformed("storage '\(key)' is a view of another one, which is not read") }
+    if parts.count > 5, case .tuple = parts[5] {
+      throw malformed("storage '\(key)' is a view of another one, which is not read")
+    }
     storages[key] = type
     return .storage(type: type, key: key, count: count)
   }

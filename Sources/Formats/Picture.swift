@@ -56,9 +56,13 @@ public struct Picture: Sendable, Equatable {
   }
 
   private static func jpeg(_ data: Data, _ path: String) throws -> Picture {
-    guard let decoder = tjInitDecompress() else { throw FileError(.malformed, path, "the JPEG decoder cannot be set up") }
+    guard let decoder = tjInitDecompress() else {
+      throw FileError(.malformed, path, "the JPEG decoder cannot be set up")
+    }
     defer { tjDestroy(decoder) }
-    func malformed() -> FileError { FileError(.malformed, path, "broken JPEG: \(String(cString: tjGetErrorStr2(decoder)))") }
+    func malformed() -> FileError {
+      FileError(.malformed, path, "broken JPEG: \(String(cString: tjGetErrorStr2(decoder)))")
+    }
     return try data.withUnsafeBytes { bytes in
       let start = bytes.bindMemory(to: UInt8.self).baseAddress
       var (width, height, subsampling, colours) = (Int32(0), Int32(0), Int32(0), Int32(0))

@@ -15,7 +15,9 @@ public enum PyTorchFile {
 
   static let zipMagic = Data([0x50, 0x4b, 0x03, 0x04])
   /// The pickled magic number 0x1950a86a20f9469cfc6c with which a stream begins.
-  static let streamMagic = Data([0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e])
+  static let streamMagic = Data([
+    0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e,
+  ])
 
   // MARK: The older stream
 
@@ -42,11 +44,16 @@ public enum PyTorchFile {
       guard let key = key.string, let type = types[key] else {
         throw FileError(.malformed, path, "a storage that no tensor uses")
       }
-      guard data.count - position >= 8 else { throw FileError(.malformed, path, "storage \(key) is cut off at byte \(position)") }
-      let count = data.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: position, as: UInt64.self)) }
+      guard data.count - position >= 8 else {
+        throw FileError(.malformed, path, "storage \(key) is cut off at byte \(position)")
+      }
+      let count = data.withUnsafeBytes {
+        UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+      }
       position += 8
       guard count <= UInt64((data.count - position) / type.size) else {
-        throw FileError(.malformed, path, "storage \(key) announces \(count) elements at byte \(position) and is cut off")
+        throw FileError(
+          .malformed, path, "storage \(key) announces \(count) elements at byte \(position) and is cut off")
       }
       storages[key] = (data, position, Int(count))
       position += Int(count) * type.size
@@ -92,7 +99,9 @@ public enum PyTorchFile {
       return Data(bytes)
     }
 
-    if names.contains(prefix + "byteorder"), String(decoding: try entry(prefix + "byteorder"), as: UTF8.self) != "little" {
+    if names.contains(prefix + "byteorder"),
+      String(decoding: try entry(prefix + "byteorder"), as: UTF8.self) != "little"
+    {
       throw FileError(.malformed, path, "big-endian tensors, where little-endian ones are expected")
     }
     var position = 0
@@ -111,7 +120,9 @@ public enum PyTorchFile {
     _ object: PickleValue, _ path: String, _ storage: (String) throws -> (data: Data, start: Int, count: Int)?
   ) throws -> NamedTensors {
     let (found, metadata) = flattened(object)
-    guard !found.isEmpty else { throw FileError(.malformed, path, "no tensors in a dictionary at the top, in state_dict or in model") }
+    guard !found.isEmpty else {
+      throw FileError(.malformed, path, "no tensors in a dictionary at the top, in state_dict or in model")
+    }
     var result = NamedTensors(metadata: metadata)
     for (name, tensor) in found {
       func malformed(_ message: String) -> FileError { FileError(.malformed, path, "tensor '\(name)': \(message)") }
@@ -123,7 +134,8 @@ public enum PyTorchFile {
       guard let end = positions.end, let count = StridedPositions.count(tensor.shape), tensor.offset >= 0,
         tensor.offset <= available, end <= available - tensor.offset
       else {
-        throw malformed("shape \(tensor.shape) with strides \(tensor.strides) at \(tensor.offset) leaves a storage of \(available)")
+        throw malformed(
+          "shape \(tensor.shape) with strides \(tensor.strides) at \(tensor.offset) leaves a storage of \(available)")
       }
       // A stride of 0 can make a huge tensor out of a few bytes; none that PyTorch trains looks so.
       guard count <= max(available, 1) else { throw malformed("\(count) elements out of a storage of \(available)") }
@@ -134,7 +146,9 @@ public enum PyTorchFile {
   }
 
   /// The tensors of the state dict with their names, and what stands beside them at the top.
-  private static func flattened(_ object: PickleValue) -> (tensors: [(String, PickleTensor)], metadata: [String: String]) {
+  private static func flattened(_ object: PickleValue) -> (
+    tensors: [(String, PickleTensor)], metadata: [String: String]
+  ) {
     guard case .dictionary(let top) = object else { return ([], [:]) }
     var metadata: [String: String] = [:]
     var tensors: [(String, PickleTensor)] = []
@@ -150,7 +164,8 @@ public enum PyTorchFile {
       }
     }
     for key in ["state_dict", "model_state_dict", "model"] {
-      guard let nested = top.value.first(where: { $0.key.string == key }), case .dictionary(let entries) = nested.value else {
+      guard let nested = top.value.first(where: { $0.key.string == key }), case .dictionary(let entries) = nested.value
+      else {
         continue
       }
       return (

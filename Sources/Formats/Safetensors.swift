@@ -30,8 +30,11 @@ public enum Safetensors {
       guard let entry = entry as? [String: Any], let type = entry["dtype"] as? String,
         let shape = entry["shape"] as? [Int], let offsets = entry["data_offsets"] as? [Int], offsets.count == 2
       else { throw malformed("'\(name)' lacks a dtype, shape or data_offsets") }
-      guard let element = ElementType(rawValue: type) else { throw malformed("'\(name)' has the unknown dtype \(type)") }
-      guard let count = StridedPositions.count(shape), offsets[0] >= 0, offsets[0] <= offsets[1], offsets[1] <= body.count,
+      guard let element = ElementType(rawValue: type) else {
+        throw malformed("'\(name)' has the unknown dtype \(type)")
+      }
+      guard let count = StridedPositions.count(shape), offsets[0] >= 0, offsets[0] <= offsets[1],
+        offsets[1] <= body.count,
         offsets[1] - offsets[0] == count.multipliedReportingOverflow(by: element.size).partialValue,
         count <= body.count
       else {
@@ -51,12 +54,15 @@ public enum Safetensors {
     var header: [String: Any] = [:]
     if !tensors.metadata.isEmpty { header["__metadata__"] = tensors.metadata }
     // Larger elements first, so that every tensor is aligned; otherwise in order.
-    let entries = tensors.entries.filter { $0.value.scalarType == .float64 } + tensors.entries.filter { $0.value.scalarType == .float32 }
+    let entries =
+      tensors.entries.filter { $0.value.scalarType == .float64 }
+      + tensors.entries.filter { $0.value.scalarType == .float32 }
     var offset = 0
     for (name, value) in entries {
       let bytes = value.count * value.scalarType.size
       let type: ElementType = value.scalarType == .float32 ? .float32 : .float64
-      header[name] = ["dtype": type.rawValue, "shape": value.shape, "data_offsets": [offset, offset + bytes]] as [String: Any]
+      header[name] =
+        ["dtype": type.rawValue, "shape": value.shape, "data_offsets": [offset, offset + bytes]] as [String: Any]
       offset += bytes
     }
     var json = try JSONSerialization.data(withJSONObject: header, options: [.sortedKeys, .withoutEscapingSlashes])

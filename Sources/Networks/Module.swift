@@ -42,7 +42,7 @@ public struct Pass {
   private(set) public var activations: [String: Tensor] = [:]
   /// Mean and unbiased variance of what each batch norm saw, by the layer's name; in batch form only.
   private(set) var statistics: [String: (mean: Tensor, variance: Tensor)] = [:]
-  /// The names of all layers, in the order they were called.
+  /// The names of all layers with locations, in the order they were called.
   private(set) var names: [String] = []
   private var path = Path()
 
@@ -62,7 +62,7 @@ public struct Pass {
 
   /// Lets an activation go by; a wanted one is kept, as a variable if nothing before it is tracked.
   mutating func activation(_ name: String, _ y: Tensor) -> Tensor {
-    names.append(name)
+    if y.rank == 4 { names.append(name) }
     guard wanted.contains(name) else { return y }
     let kept = y.isTracked ? y : y.tracked()
     activations[name] = kept

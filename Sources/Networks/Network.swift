@@ -33,7 +33,8 @@ public struct Network: Sendable {
     return Output(logits: logits, activations: pass.activations, statistics: pass.statistics, names: pass.names)
   }
 
-  /// The names under which activations can be asked for, in the order they are computed, `input` first.
+  /// The layers with locations, [N, H, W, C], whose activations can be asked for, in the order they are computed; `input`
+  /// first.
   public func layerNames(height: Int = 32, width: Int = 32) -> [String] {
     self(.zeros([1, height, width, 3], scalarType)).names
   }

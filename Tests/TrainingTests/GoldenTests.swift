@@ -59,7 +59,7 @@ struct GoldenTests {
     let methods = [Method.normGrad, .normGradSelective, .linearApproximation, .gradCAM]
     let network = network.converted(to: type)
     let tracked = network.with(parameters: network.parameters.map { $0.tracked() })
-    let images = type == .float32 ? images : try normalizedInDoublePrecision()
+    let images = try normalizedInDoublePrecision().converted(to: type)
     for (classes, name) in [(top, "top"), (bottom, "bottom")] {
       var maps = [String: [Tensor]]()
       for image in 0..<8 {
@@ -78,7 +78,7 @@ struct GoldenTests {
       for (key, parts) in maps {
         let expected = try #require(goldens["meta\(rate).\(key).\(name)"])
         let error = relativeError(.concatenated(parts, axis: 0), expected)
-        #expect(error < (type == .float64 ? 1e-6 : 1e-3), "\(key) \(name)")
+        #expect(error < (type == .float64 ? 1e-6 : 5e-3), "\(key) \(name)")
       }
     }
   }

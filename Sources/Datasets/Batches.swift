@@ -1,0 +1,67 @@
+import Formats
+import Tensors
+
+/// Images that go through a network together.
+public struct Batch: Sendable {
+  /// [N, H, W, 3], normalized.
+  public let images: Tensor
+  public let labels: [Int]
+  /// The images before normalization.
+  public let pictures: [Picture]
+  /// Their places in the data set.
+  public let indices: [Int]
+}
+
+/// Batches out of a data set. Which images a training step sees, and how they are augmented, depends on the seed and the
+/// step alone: not on how many threads read them, nor on where a run was interrupted.
+public struct BatchSource: Sendable {
+  public let dataset: any Dataset
+  public let normalization: Normalization
+  public let augmentation: [Augmentation]
+  public let size: Int
+  public let seed: UInt64
+
+  public init(
+    _ dataset: any Dataset, size: Int, normalization: Normalization, augmentation: [Augmentation] = [], seed: UInt64 = 0
+  ) {
+    (self.dataset, self.size, self.normalization) = (dataset, size, normalization)
+    (self.augmentation, self.seed) = (augmentation, seed)
+  }
+
+  /// Batches in an epoch; what is left over is not used in it.
+  public var batchesPerEpoch: Int { dataset.count / size }
+
+  /// The order of the data set in an epoch: a permutation.
+  public func order(epoch: Int) -> [Int] {
+    var random = RandomSource(seed: seed, purpose: "order", epoch)
+    return Array(0..<dataset.count).shuffled(using: &random)
+  }
+
+  /// The batch of a training step, augmented. The data set holds at least one batch.
+  public func batch(step: Int) throws -> Batch {
+    let (epoch, position) = (step / batchesPerEpoch, step % batchesPerEpoch)
+    let indices = Array(order(epoch: epoch)[(position * size)..<((position + 1) * size)])
+    return try batch(indices) { picture, index in
+      var random = RandomSource(seed: seed, purpose: "augmentation", epoch, index)
+      return augmentation.reduce(picture) { $1($0, using: &random) }
+    }
+  }
+
+  /// The images at `indices` as they are.
+  public func batch(_ indices: [Int]) throws -> Batch { try batch(indices) { picture, _ in picture } }
+
+  private func batch(_ indices: [Int], _ change: (Picture, Int) -> Picture) throws -> Batch {
+    let samples = try indices.map { try dataset.sample(at: $0) }
+    for sample in samples.dropFirst() {
+      let (own, first) = (sample.picture, samples[0].picture)
+      guard own.width == first.width && own.height == first.height else {
+        throw FileError(
+          .malformed, sample.source,
+          "\(own.width)×\(own.height) pixels, where \(first.width)×\(first.height) as in \(samples[0].source) are expected"
+        )
+      }
+    }
+    let pictures = zip(samples, indices).map { change($0.picture, $1) }
+    return Batch(images: normalization(pictures), labels: samples.map(\.label), pictures: pictures, indices: indices)
+  }
+}

@@ -1,0 +1,62 @@
+import Foundation
+import Formats
+
+/// CIFAR's binary batches (Krizhevsky 2009): records of one label byte (CIFAR-100: a coarse and a fine one), then 32×32
+/// pixels as a red, a green and a blue plane.
+public struct CIFARBinary: Dataset {
+  public enum Variant: Sendable {
+    case cifar10, cifar100
+
+    var labelBytes: Int { self == .cifar10 ? 1 : 2 }
+    var classes: Int { self == .cifar10 ? 10 : 100 }
+  }
+
+  public let classNames: [String]
+  private let variant: Variant
+  private let batches: [(path: String, data: Data, start: Int)]
+  public let count: Int
+
+  private static let side = 32
+  private var recordSize: Int { variant.labelBytes + 3 * Self.side * Self.side }
+
+  /// - Throws: a ``FileError`` if a file is missing, is not whole records, or holds a label out of range.
+  public init(_ variant: Variant, _ paths: [String]) throws {
+    self.variant = variant
+    classNames =
+      variant == .cifar10
+      ? ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+      : (0..<100).map { "class \($0)" }
+    let size = variant.labelBytes + 3 * Self.side * Self.side
+    var batches: [(path: String, data: Data, start: Int)] = []
+    var count = 0
+    for path in paths {
+      let data = try Files.read(path)
+      guard !data.isEmpty, data.count % size == 0 else {
+        throw FileError(.malformed, path, "\(data.count) bytes are no whole number of records of \(size) bytes")
+      }
+      for record in 0..<(data.count / size) {
+        let label = data[data.startIndex + record * size + variant.labelBytes - 1]
+        guard label < variant.classes else {
+          throw FileError(
+            .malformed, path, "record \(record): label \(label), where one below \(variant.classes) is expected")
+        }
+      }
+      batches.append((path, data, count))
+      count += data.count / size
+    }
+    self.batches = batches
+    self.count = count
+  }
+
+  public func sample(at index: Int) throws -> Sample {
+    guard let batch = batches.last(where: { $0.start <= index }) else {
+      throw FileError(.malformed, "CIFAR", "no record \(index)")
+    }
+    let start = batch.data.startIndex + (index - batch.start) * recordSize
+    let plane = Self.side * Self.side
+    let pixels = (0..<(plane * 3)).map { batch.data[start + variant.labelBytes + $0 % 3 * plane + $0 / 3] }
+    return Sample(
+      picture: Picture(width: Self.side, height: Self.side, pixels: pixels),
+      label: Int(batch.data[start + variant.labelBytes - 1]), source: "\(batch.path), record \(index - batch.start)")
+  }
+}

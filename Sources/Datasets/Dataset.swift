@@ -1,0 +1,38 @@
+import Formats
+
+/// Labelled images, each made or read when it is asked for.
+public protocol Dataset: Sendable {
+  /// Number of samples.
+  var count: Int { get }
+  var classNames: [String] { get }
+  /// - Parameter index: below ``count``.
+  /// - Throws: a ``FileError`` that names the file if it is broken.
+  func sample(at index: Int) throws -> Sample
+}
+
+/// One labelled image.
+public struct Sample: Sendable {
+  public var picture: Picture
+  public var label: Int
+  /// What is known to be in the picture; empty where only the label is known.
+  public var objects: [Object] = []
+  /// Where it comes from, for messages.
+  public var source: String
+
+  /// A thing in a picture.
+  public struct Object: Sendable {
+    public var label: Int
+    /// Columns and rows that it spans.
+    public var columns, rows: Range<Int>
+    /// For each pixel of the picture, row by row, whether the object covers it.
+    public var mask: [Bool]
+  }
+}
+
+extension Dataset {
+  /// `wanted` indices spread evenly over the set, which for folders means over the classes; all of them if there are fewer.
+  public func spread(_ wanted: Int) -> [Int] {
+    let wanted = min(wanted, count)
+    return (0..<wanted).map { $0 * count / wanted }
+  }
+}

@@ -1,0 +1,65 @@
+import Foundation
+import Formats
+import Tensors
+
+/// The generated set: scenes with two or more objects of different classes over cluttered backgrounds, each made from the
+/// seed and its index, with boxes and masks. No download, and the same scenes everywhere.
+///
+/// The label is the class of the largest object, which has at least twice the area of any other. Colours, textures,
+/// places, sizes and angles are drawn alike for all classes, so a network has to learn form.
+public struct Scenes: Dataset {
+  public let count: Int
+  public let classNames: [String]
+  private let size: Int
+  private let objects: Int
+  private let seed: UInt64
+
+  /// The classes there are.
+  public static let shapes = Shape.allCases.map(\.rawValue)
+
+  /// - Parameters:
+  ///   - size: side of the square pictures in pixels.
+  ///   - classes: how many of ``shapes`` take part.
+  ///   - objects: objects in each scene, from 2 to 4.
+  public init(count: Int, size: Int = 32, classes: Int = shapes.count, objects: Int = 2, seed: UInt64 = 0) {
+    precondition((2...Self.shapes.count).contains(classes) && (2...min(4, classes)).contains(objects) && size >= 16)
+    (self.count, self.size, self.objects, self.seed) = (count, size, objects, seed)
+    classNames = Array(Self.shapes.prefix(classes))
+  }
+
+  public func sample(at index: Int) -> Sample {
+    var random = RandomSource(seed: seed, purpose: "scene", index)
+    var canvas = Canvas(size: size)
+    let ground = canvas.paintBackground(&random)
+    let classes = Array(classNames.indices).shuffled(using: &random).prefix(objects)
+    var placed: [(x: Double, y: Double, radius: Double)] = []
+    var found: [Sample.Object] = []
+    for (rank, label) in classes.enumerated() {
+      guard let shape = Shape(rawValue: classNames[label]) else { continue }
+      let scale = rank == 0 ? 0.25 + 0.07 * random.uniform() : 0.13 + 0.035 * random.uniform()
+      let radius = scale * Double(size)
+      // A place where it is whole and covers nothing; after many tries the farthest from the others.
+      func place() -> (x: Double, y: Double, radius: Double) {
+        let span = Double(size) - 2 * radius
+        return (radius + span * random.uniform(), radius + span * random.uniform(), radius)
+      }
+      func gap(_ spot: (x: Double, y: Double, radius: Double)) -> Double {
+        placed.map { hypot($0.x - spot.x, $0.y - spot.y) - $0.radius - radius }.min() ?? .infinity
+      }
+      let spots = (0..<60).map { _ in place() }
+      guard let spot = spots.first(where: { gap($0) > 0 }) ?? spots.max(by: { gap($0) < gap($1) }) else { continue }
+      placed.append(spot)
+      let mask = canvas.paint(shape, at: (spot.x, spot.y), radius: radius, avoiding: ground, &random)
+      if let object = Self.object(label, mask, size: size) { found.append(object) }
+    }
+    canvas.addNoise(&random)
+    return Sample(picture: canvas.picture, label: classes[0], objects: found, source: "scene \(index)")
+  }
+
+  private static func object(_ label: Int, _ mask: [Bool], size: Int) -> Sample.Object? {
+    let covered = mask.indices.filter { mask[$0] }
+    let (xs, ys) = (covered.map { $0 % size }, covered.map { $0 / size })
+    guard let left = xs.min(), let right = xs.max(), let top = ys.min(), let bottom = ys.max() else { return nil }
+    return Sample.Object(label: label, columns: left..<(right + 1), rows: top..<(bottom + 1), mask: mask)
+  }
+}

@@ -1,0 +1,41 @@
+import Tensors
+
+/// How parameters move on a gradient: a rule, as a value. Its memory is a value of its own, so that it can be saved and
+/// given back bit for bit.
+public enum Optimizer: Sendable, Equatable {
+  case sgd(SGD)
+  case adam(Adam)
+
+  /// What the rule remembers between updates.
+  public struct State: Sendable {
+    /// Updates made.
+    public var updates = 0
+    /// One tensor per parameter for each thing remembered, by its name.
+    public var slots: [String: [Tensor]] = [:]
+    public init() {}
+  }
+
+  /// The parameters after one update.
+  ///
+  /// - Parameters:
+  ///   - parameters, gradients: in the same order and of the same shapes.
+  ///   - rate: the learning rate of this update.
+  public func update(
+    _ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout State
+  ) -> [Tensor] {
+    precondition(parameters.count == gradients.count, "Optimizer: \(gradients.count) gradients")
+    state.updates += 1
+    switch self {
+    case .sgd(let rule): return rule.update(parameters, gradients, rate: rate, state: &state)
+    case .adam(let rule): return rule.update(parameters, gradients, rate: rate, state: &state)
+    }
+  }
+}
+
+/// The gradients scaled so that their common L2 norm is at most `limit`, and the norm before: as PyTorch's
+/// `clip_grad_norm_` does, with 1e-6 added to the norm.
+public func clipped(_ gradients: [Tensor], toNorm limit: Double?) -> (gradients: [Tensor], norm: Double) {
+  let norm = gradients.reduce(0.0) { $0 + $1.squared.sum().item }.squareRoot()
+  guard let limit, norm.isFinite, limit / (norm + 1e-6) < 1 else { return (gradients, norm) }
+  return (gradients.map { $0 * (limit / (norm + 1e-6)) }, norm)
+}

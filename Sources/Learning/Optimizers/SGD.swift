@@ -1,0 +1,22 @@
+import Tensors
+
+/// Stochastic gradient descent with momentum, as PyTorch's `SGD`: v ← μv + g + λθ (v ← g + λθ at first), θ ← θ − rate · v, or
+/// with Nesterov's momentum θ ← θ − rate · (g + λθ + μv).
+public struct SGD: Sendable, Equatable {
+  public var momentum, weightDecay: Double
+  public var isNesterov: Bool
+
+  public init(momentum: Double = 0, weightDecay: Double = 0, isNesterov: Bool = false) {
+    (self.momentum, self.weightDecay, self.isNesterov) = (momentum, weightDecay, isNesterov)
+  }
+
+  func update(_ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout Optimizer.State) -> [Tensor] {
+    let slopes =
+      weightDecay == 0 ? gradients : zip(parameters, gradients).map { $1 + $0 * weightDecay }
+    guard momentum != 0 else { return zip(parameters, slopes).map { $0 - $1 * rate } }
+    let velocity = state.slots["velocity"].map { zip($0, slopes).map { $0 * momentum + $1 } } ?? slopes
+    state.slots["velocity"] = velocity
+    let moves = isNesterov ? zip(slopes, velocity).map { $0 + $1 * momentum } : velocity
+    return zip(parameters, moves).map { $0 - $1 * rate }
+  }
+}

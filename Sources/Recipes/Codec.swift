@@ -1,0 +1,113 @@
+import Foundation
+
+/// How a value is read from a recipe and written to one. Reading reports what is wrong and gives nil.
+struct Codec<Value> {
+  let read: (Entry, _ key: String, Keys.Report) -> Value?
+  /// Nil where there is nothing to state.
+  let write: (Value) -> Entry?
+}
+
+func written(_ content: Entry.Content) -> Entry { Entry(content: content, place: Place(source: "", line: nil)) }
+
+extension Codec {
+  /// A scalar that `parse` understands.
+  static func scalar(
+    _ expected: String, _ parse: @escaping (String) -> Value?, _ format: @escaping (Value) -> String
+  ) -> Codec {
+    Codec(
+      read: { entry, key, report in
+        if case .scalar(let text, _) = entry.content, let value = parse(text) { return value }
+        report.problems.append(.init(entry.place, key, "expected \(expected), found \(entry.found)"))
+        return nil
+      }, write: { written(.scalar(format($0), isText: false)) })
+  }
+
+  /// A value that may be left out, stated as nothing (`~`), or as `none`, a word of the key's own for it.
+  static func optional<Wrapped>(_ codec: Codec<Wrapped>, none: String = "none") -> Codec where Value == Wrapped? {
+    Codec(
+      read: { entry, key, report in
+        switch entry.content {
+        case .empty, .scalar(none, isText: false): return .some(nil)
+        default: return codec.read(entry, key, report).map { .some($0) }
+        }
+      }, write: { $0.flatMap(codec.write) })
+  }
+
+  /// A list, or a single item standing for a list of one.
+  static func list<Item>(_ codec: Codec<Item>, atLeast least: Int = 0) -> Codec where Value == [Item] {
+    Codec(
+      read: { entry, key, report in
+        let items: [Entry] = if case .list(let items) = entry.content { items } else { [entry] }
+        let values = items.enumerated().compactMap { codec.read($1, items.count > 1 ? "\(key).\($0)" : key, report) }
+        guard items.count >= least else {
+          report.problems.append(.init(entry.place, key, "expected at least \(least), found \(items.count)"))
+          return nil
+        }
+        return values.count == items.count ? values : nil
+      }, write: { written(.list($0.compactMap(codec.write))) })
+  }
+
+  static func section(_ type: Value.Type = Value.self) -> Codec where Value: Section {
+    Codec(read: { entry, key, report in Keys.read(type, entry, key, report) }, write: { Keys.write($0) })
+  }
+
+  /// One of an enumeration's names.
+  static func choice() -> Codec where Value: RawRepresentable<String> & CaseIterable {
+    Codec(
+      read: { entry, key, report in
+        let names = Value.allCases.map(\.rawValue)
+        if case .scalar(let text, _) = entry.content {
+          if let value = Value(rawValue: text) { return value }
+          let hint = nearest(to: text, among: names).map { "; did you mean '\($0)'?" } ?? ""
+          report.problems.append(
+            .init(entry.place, key, "expected one of \(names.joined(separator: ", ")), found '\(text)'\(hint)"))
+        } else {
+          report.problems.append(
+            .init(entry.place, key, "expected one of \(names.joined(separator: ", ")), found \(entry.found)"))
+        }
+        return nil
+      }, write: { written(.scalar($0.rawValue, isText: false)) })
+  }
+}
+
+extension Codec<Int> {
+  static func integer(atLeast least: Int, atMost most: Int = .max) -> Codec {
+    let range = most == .max ? "of at least \(least)" : "from \(least) to \(most)"
+    return scalar(
+      "a whole number \(range)", { Int($0).flatMap { (least...most).contains($0) ? $0 : nil } }, { String($0) })
+  }
+}
+
+extension Codec<Double> {
+  static func number(_ expected: String = "a number", _ isValid: @escaping (Double) -> Bool = { _ in true }) -> Codec {
+    scalar(expected, { Double($0).flatMap { $0.isFinite && isValid($0) ? $0 : nil } }, { "\($0)" })
+  }
+  static var positive: Codec { number("a positive number") { $0 > 0 } }
+  static var nonNegative: Codec { number("a number of at least 0") { $0 >= 0 } }
+  static var share: Codec { number("a number from 0 to 1") { (0...1).contains($0) } }
+  /// In [0, 1), as decay rates are.
+  static var decay: Codec { number("a number from 0 to below 1") { (0..<1).contains($0) } }
+}
+
+extension Codec<Bool> {
+  static var boolean: Codec { scalar("true or false", { Bool($0) }, { String($0) }) }
+}
+
+extension Codec<String> {
+  static var word: Codec { scalar("a word", { $0.isEmpty ? nil : $0 }, { $0 }) }
+
+  /// The path of an input, meant from the folder of the recipe that states it (on the command line: from the current one).
+  static var inputPath: Codec {
+    Codec(
+      read: { entry, key, report in
+        guard case .scalar(let path, _) = entry.content, !path.isEmpty else {
+          report.problems.append(.init(entry.place, key, "expected a path, found \(entry.found)"))
+          return nil
+        }
+        return entry.place.line == nil ? path : Entry.resolved(path, against: entry.place.source)
+      }, write: { written(.scalar(absolute($0), isText: true)) })
+  }
+}
+
+/// The path from the root, so that a resolved recipe means the same wherever it is put.
+func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }

@@ -1,0 +1,186 @@
+import Foundation
+import Yams
+
+/// A value in a recipe, with the place where it stands.
+struct Entry {
+  indirect enum Content {
+    /// `isText` where it is quoted and so is no number, whatever it looks like.
+    case scalar(String, isText: Bool)
+    case list([Entry])
+    case section([(key: String, value: Entry)])
+    case empty
+  }
+
+  var content: Content
+  var place: Place
+
+  /// What it is, for messages.
+  var found: String {
+    switch content {
+    case .scalar(let text, _): "'\(text)'"
+    case .list: "a list"
+    case .section: "a section"
+    case .empty: "nothing"
+    }
+  }
+
+  subscript(key: String) -> Entry? {
+    guard case .section(let items) = content else { return nil }
+    return items.first { $0.key == key }?.value
+  }
+}
+
+extension Entry {
+  /// More nodes than this are no recipe: aliases can make much of little.
+  private static let nodeLimit = 20_000
+
+  /// Parses a YAML text.
+  init(yaml text: String, _ source: String) throws {
+    func problem(_ line: Int?, _ message: String) -> RecipeError {
+      RecipeError([.init(Place(source: source, line: line), "", message)])
+    }
+    do {
+      guard let node = try Yams.compose(yaml: text) else { throw problem(nil, "an empty recipe") }
+      var budget = Self.nodeLimit
+      self = try Self(node, source, &budget)
+    } catch let error as YamlError {
+      switch error {
+      case .scanner(_, let message, let mark, _), .parser(_, let message, let mark, _),
+        .composer(_, let message, let mark, _):
+        throw problem(mark.line, "not YAML: \(message)")
+      case .duplicatedKeysInMapping(let keys, _):
+        throw problem(nil, "stated twice: \(keys.map { "\($0)" }.joined(separator: ", "))")
+      default: throw problem(nil, "not YAML: \(error)")
+      }
+    }
+  }
+
+  private init(_ node: Node, _ source: String, _ budget: inout Int) throws {
+    place = Place(source: source, line: node.mark?.line)
+    budget -= 1
+    guard budget > 0 else { throw RecipeError([.init(place, "", "more than \(Self.nodeLimit) values")]) }
+    switch node {
+    case .scalar(let scalar):
+      let isText = scalar.style == .singleQuoted || scalar.style == .doubleQuoted
+      let isEmpty = !isText && ["", "~", "null"].contains(scalar.string)
+      content = isEmpty ? .empty : .scalar(scalar.string, isText: isText)
+    case .sequence(let sequence):
+      content = .list(try sequence.map { try Entry($0, source, &budget) })
+    case .mapping(let mapping):
+      content = .section(
+        try mapping.map { key, value in
+          guard let name = key.string else {
+            throw RecipeError([.init(Place(source: source, line: key.mark?.line), "", "a key that is no word")])
+          }
+          var entry = try Entry(value, source, &budget)
+          // A section's own line is that of its first key; the line to name is the key's.
+          entry.place = Place(source: source, line: key.mark?.line)
+          return (name, entry)
+        })
+    case .alias: throw RecipeError([.init(place, "", "an alias to nothing")])
+    }
+  }
+
+  /// The recipe in a file, on top of the one that it extends.
+  static func load(_ path: String, extending chain: [String] = []) throws -> Entry {
+    let source = path
+    let identity = URL(fileURLWithPath: path).standardizedFileURL.path
+    guard !chain.contains(identity) else {
+      throw RecipeError([.init(Place(source: source, line: nil), "extends", "recipes that extend each other")])
+    }
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else {
+      throw RecipeError([.init(Place(source: source, line: nil), "", "no such recipe")], isMissingFile: true)
+    }
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+      throw RecipeError([.init(Place(source: source, line: nil), "", "not a text in UTF-8")])
+    }
+    let own = try Entry(yaml: text, source)
+    guard case .section(let items) = own.content else {
+      throw RecipeError([.init(own.place, "", "expected sections such as 'model:' and 'data:', found \(own.found)")])
+    }
+    guard let extended = own["extends"] else { return own }
+    guard case .scalar(let name, _) = extended.content else {
+      throw RecipeError([.init(extended.place, "extends", "expected the path of a recipe, found \(extended.found)")])
+    }
+    let base = try load(resolved(name, against: path), extending: chain + [identity])
+    return Entry(content: .section(items.filter { $0.key != "extends" }), place: own.place).laid(over: base)
+  }
+
+  /// Section by section, keys given here replace those of the base.
+  private func laid(over base: Entry) -> Entry {
+    guard case .section(let items) = content, case .section(var merged) = base.content else { return self }
+    for (key, value) in items {
+      guard let index = merged.firstIndex(where: { $0.key == key }) else {
+        merged.append((key, value))
+        continue
+      }
+      guard case .section(let own) = value.content, case .section(var section) = merged[index].value.content else {
+        merged[index].value = value
+        continue
+      }
+      section.removeAll { item in own.contains { $0.key == item.key } }
+      merged[index].value = Entry(content: .section(section + own), place: value.place)
+    }
+    return Entry(content: .section(merged), place: place)
+  }
+
+  /// A path as the file `source` means it.
+  static func resolved(_ path: String, against source: String) -> String {
+    if path.hasPrefix("/") { return path }
+    let folder = (source as NSString).deletingLastPathComponent
+    return folder.isEmpty ? path : folder + "/" + path
+  }
+
+  /// The entry with the value at a dotted path replaced: what `--set key=value` does.
+  func setting(_ flag: String) throws -> Entry {
+    let place = Place(source: "--set \(flag)", line: nil)
+    guard let equals = flag.firstIndex(of: "="), equals != flag.startIndex else {
+      throw RecipeError([.init(place, "", "expected key=value")])
+    }
+    let path = flag[..<equals].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    var value = try Entry(yaml: String(flag[flag.index(after: equals)...]), place.source)
+    value.relocate(to: place)
+    return try replacing(path[...], with: value)
+  }
+
+  private mutating func relocate(to place: Place) {
+    self.place = place
+    switch content {
+    case .list(var items):
+      for i in items.indices { items[i].relocate(to: place) }
+      content = .list(items)
+    case .section(var items):
+      for i in items.indices { items[i].value.relocate(to: place) }
+      content = .section(items)
+    default: break
+    }
+  }
+
+  private func replacing(_ path: ArraySlice<String>, with value: Entry) throws -> Entry {
+    guard let key = path.first else { return value }
+    var copy = self
+    switch content {
+    case .list(var items):
+      guard let index = Int(key), items.indices.contains(index) else {
+        throw RecipeError([.init(value.place, "", "'\(key)' is no index of a list of \(items.count)")])
+      }
+      items[index] = try items[index].replacing(path.dropFirst(), with: value)
+      copy.content = .list(items)
+    case .section(var items):
+      if let index = items.firstIndex(where: { $0.key == key }) {
+        items[index].value = try items[index].value.replacing(path.dropFirst(), with: value)
+      } else {
+        items.append((key, try Entry(content: .empty, place: value.place).replacing(path.dropFirst(), with: value)))
+      }
+      copy.content = .section(items)
+    case .empty:
+      copy.content = .section([
+        (key, try Entry(content: .empty, place: value.place).replacing(path.dropFirst(), with: value))
+      ])
+    case .scalar:
+      throw RecipeError([.init(value.place, "", "'\(key)' lies below \(found), which is no section")])
+    }
+    return copy
+  }
+}

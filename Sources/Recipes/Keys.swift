@@ -1,0 +1,79 @@
+/// A section of a recipe: a value with defaults whose keys are named in one visit, which reads them, writes them and knows
+/// which ones there are.
+protocol Section {
+  init()
+  mutating func visit(_ keys: Keys)
+}
+
+/// A section's keys while they are read or written.
+final class Keys {
+  private enum Mode {
+    case reading(Entry)
+    case writing
+  }
+
+  private let mode: Mode
+  /// The section's dotted path.
+  let path: String
+  private let report: Report
+  private var known: [String] = []
+  private(set) var written: [(key: String, value: Entry)] = []
+
+  private init(_ mode: Mode, _ path: String, _ report: Report) {
+    (self.mode, self.path, self.report) = (mode, path, report)
+  }
+
+  /// Problems found so far, and where keys stand.
+  final class Report {
+    var problems: [RecipeError.Problem] = []
+    var places: [String: Place] = [:]
+  }
+
+  /// Reads a section; unknown keys and ill-typed values go into the report.
+  static func read<S: Section>(_: S.Type, _ entry: Entry, _ path: String, _ report: Report) -> S {
+    var section = S()
+    guard case .section(let items) = entry.content else {
+      report.problems.append(.init(entry.place, path, "expected a section of keys, found \(entry.found)"))
+      return section
+    }
+    let keys = Keys(.reading(entry), path, report)
+    section.visit(keys)
+    for (key, value) in items where !keys.known.contains(key) {
+      let suggestion = nearest(to: key, among: keys.known).map { "did you mean '\($0)'?" }
+      let hint = suggestion ?? "known are \(keys.known.joined(separator: ", "))"
+      report.problems.append(.init(value.place, keys.name(key), "unknown key; \(hint)"))
+    }
+    return section
+  }
+
+  static func write<S: Section>(_ section: S) -> Entry {
+    var copy = section
+    let keys = Keys(.writing, "", Report())
+    copy.visit(keys)
+    return Entry(content: .section(keys.written), place: Place(source: "", line: nil))
+  }
+
+  /// An empty key stands for the section itself.
+  private func name(_ key: String) -> String { [path, key].filter { !$0.isEmpty }.joined(separator: ".") }
+
+  /// Visits a key. One that is not stated keeps its default, unless it is required.
+  func callAsFunction<Value>(_ key: String, _ value: inout Value, _ codec: Codec<Value>, isRequired: Bool = false) {
+    known.append(key)
+    switch mode {
+    case .writing: if let entry = codec.write(value) { written.append((key, entry)) }
+    case .reading(let section):
+      guard let entry = section[key] else {
+        if isRequired { report.problems.append(.init(section.place, name(key), "missing")) }
+        return
+      }
+      report.places[name(key)] = entry.place
+      if let read = codec.read(entry, name(key), report) { value = read }
+    }
+  }
+
+  /// Reports something wrong with a key whose value was read.
+  func refuse(_ key: String, _ message: String) {
+    guard case .reading(let section) = mode else { return }
+    report.problems.append(.init(section[key]?.place ?? section.place, name(key), message))
+  }
+}

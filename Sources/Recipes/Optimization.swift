@@ -1,0 +1,52 @@
+import Learning
+
+extension Recipe {
+  /// How the parameters move. Keys that the optimizer named has no use for are unknown keys.
+  public struct Optimization: Sendable, Section {
+    public var name = Name.adam
+    public var rate = 0.001
+    public var schedule = Schedule()
+    /// The largest norm of the gradient; nil for any.
+    public var clipNorm: Double?
+    /// Nil for PyTorch's default: 0.01 for adamw, 0 for the others.
+    public var weightDecay: Double?
+    public var momentum = 0.0
+    public var isNesterov = false
+    public var betas = [0.9, 0.999]
+    public var epsilon = 1e-8
+
+    public enum Name: String, Sendable, CaseIterable { case sgd, adam, adamw }
+
+    init() {}
+
+    mutating func visit(_ keys: Keys) {
+      keys("name", &name, .choice(), isRequired: true)
+      keys("rate", &rate, .positive, isRequired: true)
+      keys("weight_decay", &weightDecay, .optional(.nonNegative))
+      switch name {
+      case .sgd:
+        keys("momentum", &momentum, .decay)
+        keys("nesterov", &isNesterov, .boolean)
+        if isNesterov && momentum == 0 { keys.refuse("nesterov", "needs a momentum above 0") }
+      case .adam, .adamw:
+        keys("betas", &betas, .list(.decay, atLeast: 2))
+        keys("epsilon", &epsilon, .positive)
+        if betas.count != 2 { keys.refuse("betas", "expected two numbers, found \(betas.count)") }
+      }
+      keys("schedule", &schedule, .schedule)
+      keys("clip_norm", &clipNorm, .optional(.positive))
+    }
+
+    public var optimizer: Optimizer {
+      let weightDecay = weightDecay ?? (name == .adamw ? 0.01 : 0)
+      switch name {
+      case .sgd: return .sgd(SGD(momentum: momentum, weightDecay: weightDecay, isNesterov: isNesterov))
+      case .adam, .adamw:
+        return .adam(
+          Adam(
+            beta1: betas[0], beta2: betas[1], epsilon: epsilon, weightDecay: weightDecay,
+            isDecayDecoupled: name == .adamw))
+      }
+    }
+  }
+}

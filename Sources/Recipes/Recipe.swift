@@ -1,0 +1,61 @@
+import Datasets
+import Learning
+import Networks
+import Saliency
+
+/// A training run, described: what a YAML recipe says.
+public struct Recipe: Sendable, Section {
+  public var model = Model()
+  public var data = Data()
+  /// The virtual class update; nil where no objective needs one.
+  public var inner: InnerUpdate?
+  public var saliency = Maps()
+  public var outer: [WeightedObjective] = []
+  public var optimizer = Optimization()
+  public var evaluation = Evaluation()
+  public var run = Run()
+  /// Where keys stand, by their dotted path.
+  var places: [String: Place] = [:]
+
+  init() {}
+
+  mutating func visit(_ keys: Keys) {
+    keys("model", &model, .section(), isRequired: true)
+    keys("data", &data, .section(), isRequired: true)
+    keys("inner", &inner, .optional(.inner))
+    keys("saliency", &saliency, .section(), isRequired: true)
+    keys("outer", &outer, .list(.objective, atLeast: 1), isRequired: true)
+    keys("optimizer", &optimizer, .section(), isRequired: true)
+    keys("evaluation", &evaluation, .section())
+    keys("run", &run, .section(), isRequired: true)
+    let needsInner = outer.contains { term in
+      if case .classSensitivity(let sensitivity) = term.objective { sensitivity.at.contains(.virtual) } else { false }
+    }
+    if needsInner && inner == nil {
+      keys.refuse("outer", "an objective at the virtual weights needs the section 'inner'")
+    }
+  }
+
+  /// Loads a recipe and those that it extends.
+  ///
+  /// - Parameter overrides: values that replace the recipe's, as `key=value` with a dotted key.
+  /// - Throws: a ``RecipeError`` with everything that is wrong.
+  public static func load(_ path: String, overrides: [String] = []) throws -> Recipe {
+    try Recipe(try overrides.reduce(Entry.load(path)) { try $0.setting($1) })
+  }
+
+  private init(_ entry: Entry) throws {
+    let report = Keys.Report()
+    self = Keys.read(Recipe.self, entry, "", report)
+    guard report.problems.isEmpty else { throw RecipeError(report.problems) }
+    places = report.places
+  }
+
+  /// An error about a key's value that shows itself only later, when the network or the data are at hand.
+  public func problem(_ key: String, _ message: String) -> RecipeError {
+    RecipeError([.init(places[key] ?? Place(source: "recipe", line: nil), key, message)])
+  }
+
+  /// The recipe with every value stated and paths from the root; loading it gives the same recipe.
+  public var yaml: String { Keys.write(self).yaml }
+}

@@ -1,0 +1,187 @@
+import Datasets
+import Learning
+import Saliency
+
+// Types of other targets, read and written by way of sections that name their keys.
+
+extension Codec {
+  /// A codec for a value that is stated as a section of another type.
+  fileprivate static func by<S: Section>(
+    _: S.Type, _ value: @escaping (S) -> Value?, _ section: @escaping (Value) -> S
+  ) -> Codec {
+    Codec(
+      read: { entry, key, report in
+        let before = report.problems.count
+        let read = Keys.read(S.self, entry, key, report)
+        return report.problems.count == before ? value(read) : nil
+      }, write: { Keys.write(section($0)) })
+  }
+}
+
+// MARK: - The inner update
+
+extension InnerUpdate: Section {
+  init() { self.init(rate: 0.01) }
+
+  mutating func visit(_ keys: Keys) {
+    keys("rate", &rate, .positive, isRequired: true)
+    keys("steps", &steps, .integer(atLeast: 1, atMost: 100))
+    keys("scope", &scope, .choice())
+    keys("order", &order, .choice())
+    keys("parameters", &parameters, .optional(.list(.word, atLeast: 1), none: "all"))
+  }
+}
+
+extension Codec<InnerUpdate> {
+  static var inner: Codec { .section() }
+}
+
+// MARK: - Objectives
+
+private struct ObjectiveSection: Section {
+  enum Name: String, CaseIterable {
+    case crossEntropy = "cross_entropy"
+    case classSensitivity = "class_sensitivity"
+  }
+
+  var name = Name.crossEntropy
+  var weight = 1.0
+  var sensitivity = ClassSensitivity()
+
+  init() {}
+
+  init(_ term: WeightedObjective) {
+    weight = term.weight
+    if case .classSensitivity(let sensitivity) = term.objective {
+      (name, self.sensitivity) = (.classSensitivity, sensitivity)
+    }
+  }
+
+  mutating func visit(_ keys: Keys) {
+    keys("objective", &name, .choice(), isRequired: true)
+    keys("weight", &weight, .number())
+    guard name == .classSensitivity else { return }
+    keys("at", &sensitivity.at, .list(.choice(), atLeast: 1))
+    keys("explain", &sensitivity.explain, .choice())
+    keys("against", &sensitivity.against, .choice())
+    keys("similarity", &sensitivity.similarity, .choice())
+    if Set(sensitivity.at).count < sensitivity.at.count { keys.refuse("at", "the same weights twice") }
+  }
+}
+
+extension Codec<WeightedObjective> {
+  static var objective: Codec {
+    by(
+      ObjectiveSection.self,
+      { section in
+        let objective: Objective =
+          section.name == .crossEntropy ? .crossEntropy : .classSensitivity(section.sensitivity)
+        return WeightedObjective(objective, weight: section.weight)
+      }, { ObjectiveSection($0) })
+  }
+}
+
+// MARK: - The schedule
+
+extension Schedule: Section {
+  init() { self.init(.constant) }
+
+  mutating func visit(_ keys: Keys) {
+    keys("name", &name, .choice(), isRequired: true)
+    keys("warmup", &warmup, .share)
+  }
+}
+
+extension Codec<Schedule> {
+  static var schedule: Codec { .section() }
+}
+
+// MARK: - Data
+
+private struct NormalizationSection: Section {
+  var mean: [Double] = []
+  var deviation: [Double] = []
+
+  mutating func visit(_ keys: Keys) {
+    keys("mean", &mean, .list(.number()), isRequired: true)
+    keys("deviation", &deviation, .list(.positive), isRequired: true)
+    if mean.count != 3 { keys.refuse("mean", "expected three numbers, one for each colour") }
+    if deviation.count != 3 { keys.refuse("deviation", "expected three positive numbers, one for each colour") }
+  }
+}
+
+extension Codec<Normalization> {
+  static var normalization: Codec {
+    by(
+      NormalizationSection.self, { Normalization(mean: $0.mean, deviation: $0.deviation) },
+      { NormalizationSection(mean: $0.mean, deviation: $0.deviation) })
+  }
+}
+
+private struct SourceSection: Section {
+  var folder: String?
+  var cifar10: [String]?
+  var cifar100: [String]?
+  var scenes: Recipe.SceneSettings?
+
+  init() {}
+
+  init(_ source: Recipe.Data.Source) {
+    switch source {
+    case .folder(let path): folder = path
+    case .cifar10(let files): cifar10 = files
+    case .cifar100(let files): cifar100 = files
+    case .scenes(let settings): scenes = settings
+    }
+  }
+
+  var sources: [Recipe.Data.Source] {
+    [
+      folder.map { .folder($0) }, cifar10.map { .cifar10($0) }, cifar100.map { .cifar100($0) },
+      scenes.map { .scenes($0) },
+    ]
+    .compactMap(\.self)
+  }
+
+  mutating func visit(_ keys: Keys) {
+    keys("folder", &folder, .optional(.inputPath))
+    keys("cifar10", &cifar10, .optional(.list(.inputPath, atLeast: 1)))
+    keys("cifar100", &cifar100, .optional(.list(.inputPath, atLeast: 1)))
+    keys("scenes", &scenes, .optional(.section()))
+    if sources.count != 1 {
+      keys.refuse("", "expected one of folder, cifar10, cifar100 and scenes, found \(sources.count)")
+    }
+  }
+}
+
+extension Codec<Recipe.Data.Source> {
+  static var source: Codec { by(SourceSection.self, { $0.sources.first }, { SourceSection($0) }) }
+}
+
+extension Codec<Augmentation> {
+  /// `horizontal_flip`, `padded_crop` (by 4 pixels) or `{ padded_crop: pixels }`.
+  static var augmentation: Codec {
+    Codec(
+      read: { entry, key, report in
+        switch entry.content {
+        case .scalar("horizontal_flip", _): return .horizontalFlip
+        case .scalar("padded_crop", _): return .paddedCrop(4)
+        case .section(let items) where items.count == 1 && items[0].key == "padded_crop":
+          return Codec<Int>.integer(atLeast: 1, atMost: 1024).read(items[0].value, key, report).map { .paddedCrop($0) }
+        default:
+          report.problems.append(
+            .init(
+              entry.place, key, "expected horizontal_flip, padded_crop or { padded_crop: pixels }, found \(entry.found)"
+            ))
+          return nil
+        }
+      },
+      write: { augmentation in
+        switch augmentation {
+        case .horizontalFlip: written(.scalar("horizontal_flip", isText: false))
+        case .paddedCrop(let margin):
+          written(.section([("padded_crop", written(.scalar(String(margin), isText: false)))]))
+        }
+      })
+  }
+}

@@ -1,0 +1,53 @@
+/// Where something in a recipe stands: a line of a file, or a flag of the command line.
+public struct Place: Sendable, Hashable, CustomStringConvertible {
+  /// A file's path, or a flag as it was given.
+  public let source: String
+  public let line: Int?
+
+  public var description: String { line.map { "\(source):\($0)" } ?? source }
+}
+
+/// What is wrong with a recipe: all of it, a line each.
+public struct RecipeError: Error, CustomStringConvertible, Sendable {
+  public struct Problem: Sendable, Equatable, CustomStringConvertible {
+    public let place: Place
+    /// The key, dotted: `optimizer.schedule.name`.
+    public let key: String
+    public let message: String
+
+    public init(_ place: Place, _ key: String, _ message: String) {
+      (self.place, self.key, self.message) = (place, key, message)
+    }
+
+    public var description: String { key.isEmpty ? "\(place): \(message)" : "\(place): \(key): \(message)" }
+  }
+
+  public let problems: [Problem]
+  /// Whether it is the recipe's file itself that is not there.
+  public let isMissingFile: Bool
+
+  public init(_ problems: [Problem], isMissingFile: Bool = false) {
+    (self.problems, self.isMissingFile) = (problems, isMissingFile)
+  }
+
+  public var description: String { problems.map(\.description).joined(separator: "\n") }
+}
+
+/// The one of `names` that `name` was probably meant to be: the fewest single-letter changes, if they are few.
+public func nearest(to name: String, among names: [String]) -> String? {
+  func distance(_ a: [Character], _ b: [Character]) -> Int {
+    var row = Array(0...b.count)
+    for i in a.indices {
+      var diagonal = row[0]
+      row[0] = i + 1
+      for j in b.indices {
+        let change = diagonal + (a[i] == b[j] ? 0 : 1)
+        diagonal = row[j + 1]
+        row[j + 1] = min(change, row[j] + 1, row[j + 1] + 1)
+      }
+    }
+    return row[b.count]
+  }
+  let best = names.map { ($0, distance(Array(name), Array($0))) }.min { $0.1 < $1.1 }
+  return best.flatMap { $0.1 <= max(2, name.count / 3) ? $0.0 : nil }
+}

@@ -1,0 +1,143 @@
+import Datasets
+import Learning
+import Networks
+import Saliency
+
+extension Recipe {
+  public struct Model: Sendable, Section {
+    public var architecture = Architecture.resnet20
+    /// Weights to start from; nil for a random initialization.
+    public var weights: String?
+    public var batchNorm = BatchNormMode.frozen
+    /// Classes of the network; nil for as many as the data have.
+    public var classes: Int?
+
+    /// Whether the task loss normalizes by running statistics throughout, or by the batch's.
+    public enum BatchNormMode: String, Sendable, CaseIterable { case frozen, train }
+
+    init() {}
+
+    mutating func visit(_ keys: Keys) {
+      keys("architecture", &architecture, .choice(), isRequired: true)
+      keys("weights", &weights, .optional(.inputPath))
+      keys("batch_norm", &batchNorm, .choice())
+      keys("classes", &classes, .optional(.integer(atLeast: 2)))
+    }
+  }
+
+  public struct Data: Sendable, Section {
+    public var train = Source.folder("")
+    public var validation = Source.folder("")
+    public var normalization = Normalization(mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225])
+    public var augmentation: [Augmentation] = []
+    public var batch = 32
+    /// Threads that read and augment.
+    public var workers = 1
+
+    /// Where images come from.
+    public enum Source: Sendable, Equatable {
+      case folder(String)
+      case cifar10([String])
+      case cifar100([String])
+      case scenes(SceneSettings)
+    }
+
+    init() {}
+
+    mutating func visit(_ keys: Keys) {
+      keys("train", &train, .source, isRequired: true)
+      keys("validation", &validation, .source, isRequired: true)
+      keys("normalization", &normalization, .normalization)
+      keys("augmentation", &augmentation, .list(.augmentation))
+      keys("batch", &batch, .integer(atLeast: 1))
+      keys("workers", &workers, .integer(atLeast: 1, atMost: 256))
+    }
+  }
+
+  /// The generated set; see `Scenes`.
+  public struct SceneSettings: Sendable, Equatable, Section {
+    public var count = 1000
+    public var size = 32
+    public var classes = Scenes.shapes.count
+    public var objects = 2
+    public var seed = 0
+
+    init() {}
+
+    mutating func visit(_ keys: Keys) {
+      keys("count", &count, .integer(atLeast: 1))
+      keys("size", &size, .integer(atLeast: 16, atMost: 1024))
+      keys("classes", &classes, .integer(atLeast: 2, atMost: Scenes.shapes.count))
+      keys("objects", &objects, .integer(atLeast: 2, atMost: 4))
+      keys("seed", &seed, .integer(atLeast: 0))
+      if objects > classes { keys.refuse("objects", "\(objects) objects of different classes need as many classes") }
+    }
+  }
+
+  /// The maps that objectives compare.
+  public struct Maps: Sendable, Section {
+    public var method = Method.normGrad
+    public var layers: [String] = []
+
+    init() {}
+
+    mutating func visit(_ keys: Keys) {
+      keys("method", &method, .choice(), isRequired: true)
+      keys("layers", &layers, .list(.word, atLeast: 1), isRequired: true)
+    }
+  }
+
+  public struct Evaluation: Sendable, Section {
+    /// Validation images that are measured, spread evenly over the set.
+    public var images = 200
+    /// Steps between evaluations during the run; 0 for only before and after.
+    public var every = 0
+    public var measures: [Measure] = [.accuracy, .classSensitivity]
+    public var methods: [Method] = [.normGrad]
+    /// Layers at which maps are measured; empty for the layers that the objectives compare.
+    public var layers: [String] = []
+    /// The rate of the virtual class update before maps are measured again; nil for plain maps only.
+    public var virtualRate: Double?
+    /// Images of which pictures are drawn.
+    public var pictures = 4
+
+    public enum Measure: String, Sendable, CaseIterable {
+      case accuracy
+      case classSensitivity = "class_sensitivity"
+    }
+
+    init() {}
+
+    mutating func visit(_ keys: Keys) {
+      keys("images", &images, .integer(atLeast: 1))
+      keys("every", &every, .integer(atLeast: 0))
+      keys("measures", &measures, .list(.choice()))
+      keys("methods", &methods, .list(.choice(), atLeast: 1))
+      keys("layers", &layers, .list(.word))
+      keys("virtual_rate", &virtualRate, .optional(.positive))
+      keys("pictures", &pictures, .integer(atLeast: 0))
+    }
+  }
+
+  public struct Run: Sendable, Section {
+    /// Updates of the parameters.
+    public var steps = 0
+    public var seed = 0
+    /// Steps between checkpoints; 0 for only after the last.
+    public var checkpointEvery = 0
+    /// The run's folder, from the current one.
+    public var output = ""
+    /// Threads; nil for as many as there are processors.
+    public var workers: Int?
+
+    init() {}
+
+    mutating func visit(_ keys: Keys) {
+      keys("steps", &steps, .integer(atLeast: 0), isRequired: true)
+      keys("seed", &seed, .integer(atLeast: 0))
+      keys("checkpoint_every", &checkpointEvery, .integer(atLeast: 0))
+      keys("output", &output, .word, isRequired: true)
+      keys("workers", &workers, .optional(.integer(atLeast: 1, atMost: 1024)))
+    }
+  }
+}

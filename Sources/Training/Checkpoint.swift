@@ -1,0 +1,91 @@
+import Formats
+import Learning
+import Networks
+import Recipes
+import Tensors
+
+/// Everything a run is made of at a step, so that it can go on as if it had never stopped.
+public struct Checkpoint: Sendable {
+  public var network: Network
+  public var optimizer: Optimizer.State
+  /// Updates made.
+  public var step: Int
+  /// What draws opposed classes. Order and augmentation depend on the seed and the step alone.
+  public var random: RandomSource
+  /// The lowest score of an evaluation so far; see ``Setup/score(_:)``.
+  public var best: Double?
+  /// The resolved recipe.
+  public var recipe: String
+
+  private static let version = "1"
+
+  /// Writes the checkpoint as HDF5: weights under `model/` with PyTorch's names and shapes, the optimizer's memory under
+  /// `optimizer/` alike, and the rest under `run/`.
+  public func write(to path: String) throws {
+    var contents = HDF5Contents()
+    for (name, value) in network.stateDictionary { contents.add(WeightFile.weightGroup + name, .tensor(value)) }
+    let parameters = network.state.filter(\.kind.isParameter)
+    for (slot, tensors) in optimizer.slots.sorted(by: { $0.key < $1.key }) {
+      for (entry, tensor) in zip(parameters, tensors) {
+        let value = entry.kind == .kernel ? tensor.permuted([3, 2, 0, 1]) : tensor
+        contents.add("optimizer/\(slot)/\(entry.name)", .tensor(value))
+      }
+    }
+    contents.add("run/step", .integers([Int64(step)]))
+    contents.add("run/optimizer_updates", .integers([Int64(optimizer.updates)]))
+    contents.add("run/random_state", .integers([Int64(bitPattern: random.state)]))
+    if let best { contents.add("run/best", .tensor(Tensor([best]))) }
+    contents.attributes = [
+      "metasal_checkpoint": Self.version, "architecture": network.architecture.rawValue,
+      "classes": String(network.classes),
+      "recipe": recipe,
+    ]
+    try HDF5File.write(contents, to: path)
+  }
+
+  /// Reads a checkpoint.
+  ///
+  /// - Throws: a ``FileError`` if it is no checkpoint or lacks something.
+  public init(contentsOf path: String) throws {
+    let contents = try HDF5File.read(path)
+    func malformed(_ message: String) -> FileError { FileError(.malformed, path, message) }
+    guard contents.attributes["metasal_checkpoint"] == Self.version else {
+      throw malformed("no checkpoint of metasal (version \(Self.version))")
+    }
+    guard let name = contents.attributes["architecture"], let architecture = Architecture(rawValue: name),
+      let classes = contents.attributes["classes"].flatMap({ Int($0) }), (1...1_000_000).contains(classes)
+    else { throw malformed("an unknown architecture '\(contents.attributes["architecture"] ?? "")'") }
+    do {
+      network = try architecture.network(classes: classes).loading(
+        contents.tensors(below: WeightFile.weightGroup).entries)
+    } catch let mismatch as StateMismatch { throw malformed("\(mismatch)") }
+    func integer(_ name: String) throws -> Int64 {
+      guard let value = contents.integers(name)?.first else { throw malformed("no data set '\(name)'") }
+      return value
+    }
+    step = Int(try integer("run/step"))
+    random = RandomSource(state: UInt64(bitPattern: try integer("run/random_state")))
+    best = contents.tensor("run/best")?.doubles.first
+    recipe = contents.attributes["recipe"] ?? ""
+    optimizer = Optimizer.State()
+    optimizer.updates = Int(try integer("run/optimizer_updates"))
+    let parameters = network.state.filter(\.kind.isParameter)
+    let memory = contents.dataSets.filter { $0.path.hasPrefix("optimizer/") }.map(\.path)
+    for slot in Set(memory.compactMap { $0.split(separator: "/").dropFirst().first.map(String.init) }) {
+      optimizer.slots[slot] = try parameters.map { entry in
+        guard let value = contents.tensor("optimizer/\(slot)/\(entry.name)"), value.count == entry.value.count else {
+          throw malformed("no data set 'optimizer/\(slot)/\(entry.name)' that fits")
+        }
+        return entry.kind == .kernel && value.rank == 4 ? value.permuted([2, 3, 1, 0]) : value
+      }
+    }
+  }
+
+  init(
+    network: Network, optimizer: Optimizer.State = .init(), step: Int = 0, random: RandomSource, best: Double? = nil,
+    recipe: String
+  ) {
+    (self.network, self.optimizer, self.step) = (network, optimizer, step)
+    (self.random, self.best, self.recipe) = (random, best, recipe)
+  }
+}

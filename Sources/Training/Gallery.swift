@@ -1,0 +1,84 @@
+import Datasets
+import Formats
+import Learning
+import Networks
+import Recipes
+import Saliency
+import Tensors
+
+/// Pictures of what training did to the maps of a few images: for each layer and for the class explained and the one it is
+/// held against, the maps before and after, at the plain weights and after a virtual class update.
+struct Gallery {
+  private let setup: Setup
+  /// Side of a picture in the sheets, at least, in pixels.
+  private static let side = 128
+
+  init(_ setup: Setup) { self.setup = setup }
+
+  /// Draws one sheet per image into `folder`.
+  ///
+  /// - Returns: the files' paths.
+  func draw(before: Network, after: Network, into folder: String) throws -> [String] {
+    let dataset = setup.validation.dataset
+    let indices = dataset.spread(setup.recipe.evaluation.pictures)
+    guard !indices.isEmpty else { return [] }
+    try Files.makeFolder(folder)
+    return try indices.enumerated().map { number, index in
+      let batch = try setup.validation.batch([index])
+      let label = batch.labels[0]
+      let opposed = opponent(of: label, before(batch.images).logits)
+      let name = "\(number)-\(dataset.classNames[label])-not-\(dataset.classNames[opposed])".replacing("/", with: "-")
+      let path = "\(folder)/\(name).png"
+      try sheet(batch, classes: [label, opposed], networks: [("before", before), ("after", after)]).writePNG(to: path)
+      return path
+    }
+  }
+
+  /// The class that the recipe holds the label against (before training), or the least likely one.
+  private func opponent(of label: Int, _ logits: Tensor) -> Int {
+    for term in setup.recipe.outer {
+      guard case .classSensitivity(var sensitivity) = term.objective else { continue }
+      sensitivity.explain = .label
+      return sensitivity.classes(logits: logits, labels: [label], draws: [0]).opposed[0]
+    }
+    return ClassSensitivity().classes(logits: logits, labels: [label], draws: [0]).opposed[0]
+  }
+
+  private func sheet(_ batch: Batch, classes: [Int], networks: [(String, Network)]) -> Picture {
+    let picture = batch.pictures[0]
+    let large = picture.enlarged(max(1, (Self.side + picture.width - 1) / picture.width))
+    let layers = setup.recipe.saliency.layers
+    let rates: [Double?] = setup.evaluation.virtualRate.map { [nil, $0] } ?? [nil]
+    var columns = ["image"]
+    // maps[class][layer]: one per column
+    var maps = classes.map { _ in layers.map { _ in [Tensor]() } }
+    for (title, network) in networks {
+      for rate in rates {
+        columns.append(rate == nil ? title : "\(title), virtual")
+        for (i, class_) in classes.enumerated() {
+          for (l, map) in self.maps(network, batch.images, class_, layers, rate).enumerated() { maps[i][l].append(map) }
+        }
+      }
+    }
+    let rows = classes.indices.flatMap { i in
+      layers.indices.map { l in
+        (
+          label: ["class", setup.validation.dataset.classNames[classes[i]], "", "layer", layers[l]],
+          pictures: [large] + maps[i][l].map { large.overlaid(with: $0) }
+        )
+      }
+    }
+    return Picture.sheet(columns: columns, rows: rows)
+  }
+
+  private func maps(_ network: Network, _ image: Tensor, _ class_: Int, _ layers: [String], _ rate: Double?) -> [Tensor]
+  {
+    var network = network
+    if let rate {
+      let tracked = network.with(parameters: network.parameters.map { $0.tracked() })
+      network = InnerUpdate(rate: rate)
+        .applied(to: tracked, image, tracked(image), towards: [class_], isDifferentiated: false)
+    }
+    return network(image, capturing: layers).maps(setup.recipe.saliency.method, of: [class_], at: layers)
+  }
+}

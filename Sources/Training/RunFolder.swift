@@ -1,0 +1,41 @@
+import Foundation
+import Formats
+
+/// The folder of one run: `recipe.yaml` (resolved), `metrics.jsonl`, `checkpoints/last.h5` and `best.h5`, `pictures/`.
+public struct RunFolder: Sendable {
+  public let path: String
+
+  public init(_ path: String) { self.path = path }
+
+  public var recipe: String { path + "/recipe.yaml" }
+  public var metrics: String { path + "/metrics.jsonl" }
+  public var last: String { path + "/checkpoints/last.h5" }
+  public var best: String { path + "/checkpoints/best.h5" }
+  public var pictures: String { path + "/pictures" }
+
+  public var holdsRun: Bool {
+    [recipe, metrics, last].contains { FileManager.default.fileExists(atPath: $0) }
+  }
+
+  /// Makes the folder for a new run.
+  ///
+  /// - Throws: a ``FileError`` if it holds a run already, which is left as it is, or cannot be written to.
+  public func create() throws {
+    guard !holdsRun else {
+      throw FileError(
+        .unwritable, path,
+        "the folder holds a run already; continue it with --resume, name another with --output, or replace it with --overwrite"
+      )
+    }
+    try Files.makeFolder(path + "/checkpoints")
+  }
+
+  /// Removes what an earlier run left.
+  public func clear() throws {
+    for item in [recipe, metrics, last, best, pictures] where FileManager.default.fileExists(atPath: item) {
+      do { try FileManager.default.removeItem(atPath: item) } catch {
+        throw FileError(.unwritable, item, "cannot be removed")
+      }
+    }
+  }
+}

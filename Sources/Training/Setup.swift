@@ -1,0 +1,153 @@
+import Datasets
+import Formats
+import Learning
+import Networks
+import Recipes
+import Saliency
+import Tensors
+
+/// A recipe made real: network, data and everything else a run needs, checked against each other.
+public struct Setup: Sendable {
+  public let recipe: Recipe
+  /// The network that the run starts from.
+  public let network: Network
+  public let train: BatchSource
+  public let validation: BatchSource
+  public let step: MetaStep
+  public let evaluation: Evaluation
+  public let workers: Int
+
+  /// - Parameter weights: replaces the recipe's weights.
+  /// - Throws: a ``RecipeError`` or ``FileError`` about what does not exist or does not fit.
+  public init(_ recipe: Recipe, weights: String? = nil) throws {
+    self.recipe = recipe
+    workers = recipe.run.workers ?? Parallel.processors
+    let (train, validation) = (try recipe.data.train.dataset(), try recipe.data.validation.dataset())
+    guard train.classNames == validation.classNames else {
+      throw recipe.problem(
+        "data.validation",
+        "its \(validation.classNames.count) classes are not the \(train.classNames.count) of data.train")
+    }
+    guard train.count >= recipe.data.batch else {
+      throw recipe.problem("data.batch", "\(recipe.data.batch) images, but data.train has only \(train.count)")
+    }
+    let classes = recipe.model.classes ?? train.classNames.count
+    guard classes >= train.classNames.count else {
+      throw recipe.problem("model.classes", "\(classes) classes, but data.train has \(train.classNames.count)")
+    }
+    network = try Self.network(recipe, classes: classes, weights: weights ?? recipe.model.weights)
+    self.train = BatchSource(
+      train, size: recipe.data.batch, normalization: recipe.data.normalization, augmentation: recipe.data.augmentation,
+      seed: UInt64(recipe.run.seed))
+    self.validation = BatchSource(validation, size: recipe.data.batch, normalization: recipe.data.normalization)
+    step = MetaStep(
+      inner: recipe.inner, method: recipe.saliency.method, layers: recipe.saliency.layers, objectives: recipe.outer,
+      normalization: recipe.model.batchNorm == .train ? .batch : .running)
+
+    // What the objectives compare is always measured, so that the best checkpoint can be told.
+    let layers = recipe.evaluation.layers + recipe.saliency.layers.filter { !recipe.evaluation.layers.contains($0) }
+    let methods =
+      recipe.evaluation.methods.contains(recipe.saliency.method)
+      ? recipe.evaluation.methods : recipe.evaluation.methods + [recipe.saliency.method]
+    let isMeasured = recipe.evaluation.measures.contains(.classSensitivity)
+    evaluation = Evaluation(
+      methods: isMeasured ? methods : [], layers: isMeasured ? layers : [], virtualRate: recipe.evaluation.virtualRate)
+
+    let sample = try validation.sample(at: 0).picture
+    try Self.check(network, recipe, height: sample.height, width: sample.width)
+  }
+
+  private static func network(_ recipe: Recipe, classes: Int, weights: String?) throws -> Network {
+    let fresh = recipe.model.architecture.network(classes: classes, seed: UInt64(recipe.run.seed))
+    guard let weights else { return fresh }
+    do { return try fresh.loading(try WeightFile.read(weights).entries) } catch let mismatch as StateMismatch {
+      throw FileError(.malformed, weights, "\(mismatch)")
+    }
+  }
+
+  /// Layers and patterns that name nothing are errors.
+  private static func check(_ network: Network, _ recipe: Recipe, height: Int, width: Int) throws {
+    let names = network.layerNames(height: height, width: width)
+    for (key, layers) in [("saliency.layers", recipe.saliency.layers), ("evaluation.layers", recipe.evaluation.layers)]
+    {
+      for layer in layers where !names.contains(layer) {
+        let hint =
+          nearest(to: layer, among: names).map { "did you mean '\($0)'?" }
+          ?? "there are \(names.joined(separator: ", "))"
+        throw recipe.problem(key, "\(network.architecture) has no layer with locations named '\(layer)'; \(hint)")
+      }
+    }
+    for pattern in recipe.inner?.parameters ?? [] {
+      guard network.parameterNames.contains(where: { $0.matches(pattern: pattern) }) else {
+        throw recipe.problem("inner.parameters", "'\(pattern)' fits no parameter of \(network.architecture)")
+      }
+    }
+  }
+
+  /// What the best checkpoint has least of: the recipe's outer loss as evaluation measures it, with rank correlations for
+  /// class sensitivities (left out where they are not measured or nowhere defined).
+  public func score(_ result: Evaluation.Result) -> Double {
+    recipe.outer.reduce(0) { sum, term in
+      switch term.objective {
+      case .crossEntropy: return sum + term.weight * result.crossEntropy
+      case .classSensitivity(let sensitivity):
+        let means = sensitivity.at.flatMap { weights in
+          recipe.saliency.layers.compactMap { layer in
+            result.sensitivity[.init(method: recipe.saliency.method, layer: layer, weights: weights)]?.mean
+          }
+        }
+        return means.isEmpty ? sum : sum + term.weight * means.reduce(0, +) / Double(means.count)
+      }
+    }
+  }
+
+  /// Measures a network on the validation images that the recipe asks for.
+  public func evaluate(_ network: Network, title: String) throws -> Evaluation.Result {
+    let indices = validation.dataset.spread(recipe.evaluation.images)
+    let progress = Progress(title, total: indices.count)
+    var result = Evaluation.Result()
+    for start in stride(from: 0, to: indices.count, by: recipe.data.batch) {
+      let batch = try validation.batch(Array(indices[start..<min(indices.count, start + recipe.data.batch)]))
+      try evaluation.measure(network, batch.images, labels: batch.labels, workers: workers, into: &result)
+      progress.update(result.images)
+    }
+    progress.clear()
+    return result
+  }
+}
+
+extension Recipe.Data.Source {
+  /// The data set it names.
+  func dataset() throws -> any Dataset {
+    switch self {
+    case .folder(let path): try ImageFolder(path)
+    case .cifar10(let files): try CIFARBinary(.cifar10, files)
+    case .cifar100(let files): try CIFARBinary(.cifar100, files)
+    case .scenes(let settings):
+      Scenes(
+        count: settings.count, size: settings.size, classes: settings.classes, objects: settings.objects,
+        seed: UInt64(settings.seed))
+    }
+  }
+}
+
+extension Setup {
+  /// What the run would do, for people.
+  public var summary: String {
+    let parameters = network.parameters.reduce(0) { $0 + $1.count }
+    var table = Table(["", ""], leftAligned: 2)
+    table.add(["network", "\(network.architecture), \(parameters) parameters, \(network.classes) classes"])
+    table.add(["weights", recipe.model.weights ?? "random"])
+    table.add([
+      "training",
+      "\(train.dataset.count) images, \(recipe.data.batch) in a batch, \(train.batchesPerEpoch) batches in an epoch",
+    ])
+    table.add([
+      "validation",
+      "\(validation.dataset.count) images, of which \(min(recipe.evaluation.images, validation.dataset.count)) are measured",
+    ])
+    table.add(["maps", "\(recipe.saliency.method.rawValue) at \(recipe.saliency.layers.joined(separator: ", "))"])
+    table.add(["run", "\(recipe.run.steps) steps into \(recipe.run.output)"])
+    return "The recipe is sound.\n" + table.description.split(separator: "\n").dropFirst(2).joined(separator: "\n")
+  }
+}

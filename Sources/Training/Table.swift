@@ -1,0 +1,36 @@
+import Foundation
+
+/// A table of text whose columns line up: words to the left, everything else to the right.
+public struct Table: CustomStringConvertible {
+  private let headers: [String]
+  private let leftAligned: Int
+  private var rows: [[String]] = []
+
+  /// - Parameter leftAligned: how many columns, from the first, are words.
+  public init(_ headers: [String], leftAligned: Int) { (self.headers, self.leftAligned) = (headers, leftAligned) }
+
+  /// Adds a row, with as many cells as there are headers.
+  public mutating func add(_ row: [String]) {
+    precondition(row.count == headers.count, "Table: \(row.count) cells for \(headers.count) columns")
+    rows.append(row)
+  }
+
+  public var description: String {
+    let widths = headers.indices.map { column in ([headers] + rows).map { $0[column].count }.max() ?? 0 }
+    func line(_ cells: [String]) -> String {
+      let padded = cells.enumerated().map { column, cell in
+        let space = String(repeating: " ", count: widths[column] - cell.count)
+        return column < leftAligned ? cell + space : space + cell
+      }
+      return padded.joined(separator: "  ").replacing(#/ +$/#, with: "")
+    }
+    let rule = widths.map { String(repeating: "─", count: $0) }.joined(separator: "  ")
+    return ([line(headers), rule] + rows.map(line)).joined(separator: "\n")
+  }
+}
+
+/// A number with a fixed count of decimals.
+func decimal(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+
+/// A share of one in percent, with one decimal.
+func percent(_ share: Double) -> String { decimal(share * 100, 1) + "%" }

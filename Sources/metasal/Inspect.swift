@@ -1,0 +1,12 @@
+import ArgumentParser
+import Training
+
+struct Inspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "List the names and shapes of a weight file's tensors, and what else it says of itself.")
+
+  @Argument(help: "A checkpoint, safetensors, PyTorch or HDF5 file.", completion: .file())
+  var file: String
+
+  func run() throws { print(try Inspection.describe(file)) }
+}
