@@ -48,6 +48,7 @@ public enum HDF5File {
     nonisolated(unsafe) var result: Swift.Result<Result, any Error>?
     library.withLock { isQuiet in
       if !isQuiet {
+        H5dont_atexit()  // a damaged file can leave it unable to tidy up, and it complains
         H5open()
         H5Eset_auto2(hid_t(0), nil, nil)
         isQuiet = true
@@ -190,9 +191,9 @@ public enum HDF5File {
 
   private static func readAttributes(_ object: hid_t) -> [String: String] {
     var attributes: [String: String] = [:]
-    for index in 0..<max(0, H5Aget_num_attrs(object)) {
-      let attribute = H5Aopen_by_idx(object, ".", H5_INDEX_NAME, H5_ITER_INC, hsize_t(index), hid_t(0), hid_t(0))
-      guard attribute >= 0 else { continue }
+    for index in 0..<hsize_t(1000) {
+      let attribute = H5Aopen_by_idx(object, ".", H5_INDEX_NAME, H5_ITER_INC, index, hid_t(0), hid_t(0))
+      guard attribute >= 0 else { break }
       defer { H5Aclose(attribute) }
       var name = [CChar](repeating: 0, count: 1024)
       guard H5Aget_name(attribute, name.count, &name) >= 0, let text = readText(attribute) else { continue }

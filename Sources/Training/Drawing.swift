@@ -38,6 +38,14 @@ extension Picture {
     return result
   }
 
+  /// The picture with a strip below that holds a text.
+  func captioned(_ text: String) -> Picture {
+    let strip = Picture.filled(width: width, height: Lettering.height * 2 + 6, 255)
+    var result = Picture(width: width, height: height + strip.height, pixels: pixels + strip.pixels)
+    result.letter(text, x: 0, y: height + 3)
+    return result
+  }
+
   private mutating func paste(_ other: Picture, x: Int, y: Int) {
     for row in 0..<other.height {
       let (from, to) = (row * other.width * 3, ((y + row) * width + x) * 3)

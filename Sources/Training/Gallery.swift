@@ -10,7 +10,7 @@ import Tensors
 /// held against, the maps before and after, at the plain weights and after a virtual class update.
 struct Gallery {
   private let setup: Setup
-  /// Side of a picture in the sheets, at least, in pixels.
+  /// Side of a picture in the sheets, about, in pixels.
   private static let side = 128
 
   init(_ setup: Setup) { self.setup = setup }
@@ -34,6 +34,14 @@ struct Gallery {
     }
   }
 
+  /// A sheet of pictures, each with its label beneath.
+  static func labelled(_ rows: [[(picture: Picture, label: String)]]) -> Picture {
+    let factor = max(1, side / 2 / (rows.first?.first?.picture.width ?? side))
+    return .sheet(
+      columns: (rows.first ?? []).map { _ in "" },
+      rows: rows.map { row in (label: [], pictures: row.map { $0.picture.enlarged(factor).captioned($0.label) }) })
+  }
+
   /// The class that the recipe holds the label against (before training), or the least likely one.
   private func opponent(of label: Int, _ logits: Tensor) -> Int {
     for term in setup.recipe.outer {
@@ -46,7 +54,7 @@ struct Gallery {
 
   private func sheet(_ batch: Batch, classes: [Int], networks: [(String, Network)]) -> Picture {
     let picture = batch.pictures[0]
-    let large = picture.enlarged(max(1, (Self.side + picture.width - 1) / picture.width))
+    let large = picture.enlarged(max(1, Self.side / picture.width))
     let layers = setup.recipe.saliency.layers
     let rates: [Double?] = setup.evaluation.virtualRate.map { [nil, $0] } ?? [nil]
     var columns = ["image"]

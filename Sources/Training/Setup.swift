@@ -148,6 +148,16 @@ extension Setup {
     ])
     table.add(["maps", "\(recipe.saliency.method.rawValue) at \(recipe.saliency.layers.joined(separator: ", "))"])
     table.add(["run", "\(recipe.run.steps) steps into \(recipe.run.output)"])
-    return "The recipe is sound.\n" + table.description.split(separator: "\n").dropFirst(2).joined(separator: "\n")
+    return "The recipe is sound.\n\(table)"
+  }
+
+  /// The images of the first training batch, augmented, with their labels.
+  public func drawFirstBatch(to path: String) throws {
+    let batch = try train.batch(step: 0)
+    let columns = min(8, batch.pictures.count)
+    let rows = stride(from: 0, to: batch.pictures.count - columns + 1, by: columns).map { start in
+      (start..<(start + columns)).map { (batch.pictures[$0], train.dataset.classNames[batch.labels[$0]]) }
+    }
+    try Gallery.labelled(rows).writePNG(to: path)
   }
 }

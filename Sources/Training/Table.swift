@@ -1,6 +1,7 @@
 import Foundation
 
-/// A table of text whose columns line up: words to the left, everything else to the right.
+/// A table of text whose columns line up: words to the left, everything else to the right. Without headers if all of them
+/// are empty.
 public struct Table: CustomStringConvertible {
   private let headers: [String]
   private let leftAligned: Int
@@ -24,6 +25,7 @@ public struct Table: CustomStringConvertible {
       }
       return padded.joined(separator: "  ").replacing(#/ +$/#, with: "")
     }
+    if headers.allSatisfy(\.isEmpty) { return rows.map(line).joined(separator: "\n") }
     let rule = widths.map { String(repeating: "─", count: $0) }.joined(separator: "  ")
     return ([line(headers), rule] + rows.map(line)).joined(separator: "\n")
   }

@@ -7,8 +7,16 @@ struct Check: ParsableCommand {
 
   @OptionGroup var recipe: RecipeOptions
 
+  @Option(
+    help: "Draw the images of the first training batch, as they are augmented, into this PNG.", completion: .file())
+  var picture: String?
+
   func run() throws {
-    let recipe = try recipe.load()
-    print(try Setup(recipe).summary)
+    let setup = try Setup(try recipe.load())
+    print(setup.summary)
+    if let picture {
+      try setup.drawFirstBatch(to: picture)
+      print("\nThe first batch is drawn in \(picture).")
+    }
   }
 }

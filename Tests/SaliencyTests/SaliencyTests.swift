@@ -1,1 +1,66 @@
+import Tensors
+import TestSupport
 import Testing
+
+@testable import Saliency
+
+@Suite("Saliency") struct SaliencyTests {
+  private static func pair() -> (x: Tensor, g: Tensor) {
+    var random = RandomSource(seed: 1, purpose: "maps")
+    return (.normal([2, 3, 4, 5], .float64, using: &random), .normal([2, 3, 4, 5], .float64, using: &random))
+  }
+
+  @Test(
+    "aggregates of a virtual 1×1 convolution are those of the outer products that are never built",
+    arguments: [
+      Aggregate.norm, .filteredNorm, .sum, .maximumMagnitude,
+    ])
+  func outerProducts(_ aggregate: Aggregate) {
+    let (x, g) = Self.pair()
+    let outer = (g.reshaped([2, 3, 4, 5, 1]) * x.reshaped([2, 3, 4, 1, 5])).reshaped([2, 3, 4, 25])
+    // Aggregated as the terms of a virtual bias are.
+    let expected = Extract.bias.map(x, outer, aggregate)
+    #expect(relativeError(Extract.convolution1x1.map(x, g, aggregate), expected) < 1e-12)
+  }
+
+  @Test("Spearman's correlation ranks ties by their mean, is undefined for constants and blind to monotone changes")
+  func spearman() {
+    #expect(ranks([3, 1, 3, 2]) == [3.5, 1, 3.5, 2])
+    #expect(rankCorrelation([1, 2, 3], [1, 1, 1]) == nil)
+    #expect(rankCorrelation([1, 2, 3, 4], [1, 4, 9, 16]) == 1)
+    #expect(rankCorrelation([1, 2, 3, 4], [4, 3, 2, 1]) == -1)
+    // scipy.stats.spearmanr([1, 2, 2, 5, 0], [3, 1, 4, 4, 2])
+    #expect(abs((rankCorrelation([1, 2, 2, 5, 0], [3, 1, 4, 4, 2]) ?? 0) - 0.5) < 1e-12)
+  }
+
+  @Test("undefined correlations are counted and left out of the mean")
+  func undefined() {
+    var score = ClassSensitivityScore()
+    for value in [0.5, nil, 1.0] { score.add(value) }
+    #expect(score.undefined == 1)
+    #expect(score.mean == 0.75)
+    #expect(score.deviation == 0.25)
+    #expect(ClassSensitivityScore([nil]).mean == nil)
+    let (map, flat) = (Self.pair().x.norm([3]), Tensor.zeros([2, 3, 4], .float64))
+    #expect(ClassSensitivityScore.correlations(map, flat, height: 6, width: 8) == [nil, nil])
+  }
+
+  @Test(
+    "similarities of a map with itself are 1, and 0 with derivative 0 where they are undefined",
+    arguments: Similarity.allCases)
+  func similarity(_ similarity: Similarity) {
+    let map = Self.pair().x.norm([3])
+    #expect(similarity(map, map).doubles.allSatisfy { abs($0 - 1) < 1e-12 })
+    let zero = Tensor.zeros([2, 3, 4], .float64).tracked()
+    let value = similarity(zero, map)
+    #expect(value.doubles == [0, 0])
+    #expect(gradients(of: value, withRespectTo: [zero])[0].isFinite)
+  }
+
+  @Test("Pearson's correlation does not see shifts and scales; the cosine sees shifts")
+  func invariance() {
+    let (a, b) = (Self.pair().x.norm([3]), Self.pair().g.norm([3]))
+    #expect(relativeError(Similarity.pearson(a * 3 + 2, b), Similarity.pearson(a, b)) < 1e-12)
+    #expect(relativeError(Similarity.cosine(a + 2, b), Similarity.cosine(a, b)) > 1e-6)
+  }
+}

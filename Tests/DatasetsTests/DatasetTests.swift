@@ -1,0 +1,126 @@
+import Foundation
+import Formats
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Datasets
+
+@Suite("Data sets") struct DatasetTests {
+  /// A folder of two classes with pictures of one colour each.
+  private static func folder(_ count: Int = 4, size: Int = 6) throws -> ScratchFolder {
+    let folder = ScratchFolder()
+    for (label, name) in ["ant", "bee"].enumerated() {
+      try Files.makeFolder(folder.file(name))
+      for i in 0..<count {
+        let pixels = [UInt8](repeating: UInt8(label * 100 + i), count: size * size * 3)
+        try Picture(width: size, height: size, pixels: pixels).writePNG(to: folder.file("\(name)/\(i).png"))
+      }
+    }
+    return folder
+  }
+
+  private static let normalization = Normalization(mean: [0, 0.5, 0.5], deviation: [1, 0.5, 0.25])
+
+  @Test("a folder of classes is read in the order of names")
+  func imageFolder() throws {
+    let folder = try Self.folder()
+    let data = try ImageFolder(folder.path)
+    #expect(data.classNames == ["ant", "bee"])
+    #expect(data.count == 8)
+    #expect(try (0..<8).map { try data.sample(at: $0).label } == [0, 0, 0, 0, 1, 1, 1, 1])
+    #expect(try data.sample(at: 6).picture.pixels[0] == 102)
+    #expect(data.spread(4) == [0, 2, 4, 6])
+    #expect(data.spread(100) == Array(0..<8))
+  }
+
+  @Test("a missing folder, one without classes, and an empty class are errors that name them")
+  func brokenFolders() throws {
+    let folder = ScratchFolder()
+    #expect(throws: FileError.self) { try ImageFolder(folder.file("none")) }
+    #expect(throws: FileError.self) { try ImageFolder(folder.path) }
+    try Files.makeFolder(folder.file("empty"))
+    let error = #expect(throws: FileError.self) { try ImageFolder(folder.path) }
+    #expect(error?.file == folder.file("empty"))
+  }
+
+  @Test("a broken image in a batch, and one of another size, are errors that name the file")
+  func brokenImages() throws {
+    let folder = try Self.folder()
+    let source = BatchSource(try ImageFolder(folder.path), size: 8, normalization: Self.normalization)
+    let data = try Data(contentsOf: URL(fileURLWithPath: folder.file("bee/2.png")))
+    try data.prefix(40).write(to: URL(fileURLWithPath: folder.file("bee/2.png")))
+    let prefetcher = Prefetcher(source, steps: 0..<3)
+    let error = #expect(throws: FileError.self) { try prefetcher.next() }
+    #expect(error?.file == folder.file("bee/2.png"))
+    try Picture(width: 2, height: 3, pixels: [UInt8](repeating: 0, count: 18)).writePNG(to: folder.file("bee/2.png"))
+    let other = #expect(throws: FileError.self) { try source.batch(step: 0) }
+    #expect(other?.description.contains("2×3") == true || other?.description.contains("6×6") == true)
+  }
+
+  @Test("CIFAR's binary records are a label and three planes")
+  func cifar() throws {
+    let folder = ScratchFolder()
+    let record = [UInt8(7)] + (0..<3).flatMap { c in (0..<1024).map { UInt8(($0 + c * 50) % 256) } }
+    let path = folder.file("batch.bin")
+    try Data(record + record).write(to: URL(fileURLWithPath: path))
+    let data = try CIFARBinary(.cifar10, [path, path])
+    #expect(data.count == 4)
+    let sample = try data.sample(at: 3)
+    #expect(sample.label == 7 && data.classNames[7] == "horse")
+    #expect(Array(sample.picture.pixels.prefix(6)) == [0, 50, 100, 1, 51, 101])
+    let hundred = folder.file("hundred.bin")
+    try Data([3, 99] + record.dropFirst()).write(to: URL(fileURLWithPath: hundred))
+    #expect(try CIFARBinary(.cifar100, [hundred]).sample(at: 0).label == 99)
+
+    try Data(record.dropLast()).write(to: URL(fileURLWithPath: path))
+    #expect(throws: FileError.self) { try CIFARBinary(.cifar10, [path]) }
+    try Data([12] + record.dropFirst()).write(to: URL(fileURLWithPath: path))
+    let error = #expect(throws: FileError.self) { try CIFARBinary(.cifar10, [path]) }
+    #expect(error?.description.contains("label 12") == true)
+  }
+
+  @Test("batches are the same whatever the number of threads, and a resumed loader goes on where another stopped")
+  func determinism() throws {
+    let source = BatchSource(
+      Scenes(count: 50, size: 16, seed: 3), size: 8, normalization: Self.normalization,
+      augmentation: [.horizontalFlip, .paddedCrop(2)], seed: 5)
+    func batches(_ steps: Range<Int>, threads: Int) throws -> [[Float]] {
+      let prefetcher = Prefetcher(source, steps: steps, threads: threads, ahead: 2)
+      var all: [[Float]] = []
+      while let batch = try prefetcher.next() { all.append(batch.images.floats) }
+      return all
+    }
+    let one = try batches(0..<14, threads: 1)
+    #expect(one.count == 14)
+    #expect(try batches(0..<14, threads: 3) == one)
+    #expect(try batches(9..<14, threads: 2) == Array(one[9...]))
+    #expect(one[0] != one[6])  // another epoch has another order
+    #expect(source.order(epoch: 1).sorted() == Array(0..<50))
+    #expect(source.order(epoch: 1) != source.order(epoch: 2))
+  }
+
+  @Test("normalization is per channel, and augmentation moves whole pixels")
+  func augmentation() {
+    let picture = Picture(width: 2, height: 1, pixels: [0, 255, 51, 255, 0, 102])
+    let values = Self.normalization([picture]).floats
+    for (found, expected) in zip(values, [0, 1, -1.2, 1, -1, -0.4] as [Float]) { #expect(abs(found - expected) < 1e-6) }
+    var random = RandomSource(seed: 0, purpose: "test")
+    let flips = Set((0..<20).map { _ in Augmentation.horizontalFlip(picture, using: &random).pixels })
+    #expect(flips == [[0, 255, 51, 255, 0, 102], [255, 0, 102, 0, 255, 51]])
+    let crops = Set((0..<200).map { _ in Augmentation.paddedCrop(1)(picture, using: &random).pixels })
+    #expect(crops.contains([0, 0, 0, 0, 255, 51]) && crops.contains([255, 0, 102, 0, 0, 0]))
+    #expect(crops.contains([0, 0, 0, 0, 0, 0]) && crops.contains(picture.pixels))
+  }
+
+  @Test(
+    "CIFAR-10's own pixels and folders of JPEGs are read",
+    .enabled(if: Shared.exists("data/cifar10"), "../shared/data is not there"))
+  func real() throws {
+    let folder = try ImageFolder(Shared.path("data/cifar10/validation"))
+    #expect(folder.count == 2500 && folder.classNames.count == 10)
+    let binary = try CIFARBinary(.cifar10, [Shared.path("data/cifar10-binary/test_batch.bin")])
+    #expect(binary.count == 500)
+    #expect(binary.classNames == folder.classNames)
+  }
+}

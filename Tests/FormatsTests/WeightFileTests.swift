@@ -1,0 +1,153 @@
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Formats
+
+@Suite("Weight files") struct WeightFileTests {
+  @Test(
+    "files that the real peers wrote are read, whatever their format, element types and strides",
+    arguments: ["zip.pth", "stream.th", "weights.safetensors"])
+  func peers(_ name: String) throws {
+    let weights = try WeightFile.read(fixture(name))
+    #expect(Set(weights.names) == ["a", "b", "h", "bf", "n"])
+    #expect(weights["a"]?.shape == [2, 3])
+    #expect(weights["a"]?.scalarType == .float32)
+    #expect(weights["a"]?.doubles == [0, 0.5, 1, 1.5, 2, 2.5])
+    #expect(weights["b"]?.scalarType == .float64)
+    #expect(weights["b"]?.doubles == [1, -2, 3, -4])
+    #expect(weights["h"]?.doubles == [0.5, -1.5, 65504])
+    #expect(weights["bf"]?.doubles == [1, -0.0078125])
+    #expect(weights["n"]?.doubles == [7])
+    if name != "weights.safetensors" {
+      #expect(weights.metadata["best_prec1"] == "91.5")
+      #expect(weights.metadata["epoch"] == "3")
+    }
+  }
+
+  @Test("a transposed tensor's strides are followed")
+  func strides() throws {
+    let weights = try PyTorchFile.read(fixture("transposed.pth"))
+    #expect(weights["t"]?.shape == [3, 2])
+    #expect(weights["t"]?.doubles == [0, 3, 1, 4, 2, 5])
+  }
+
+  @Test("h5py's files are read: chunks, compression, halves, integers, scalars, text attributes")
+  func h5py() throws {
+    let contents = try HDF5File.read(fixture("weights.h5"))
+    #expect(contents.tensor("group/a")?.doubles == [0, 0.5, 1, 1.5, 2, 2.5])
+    #expect(contents.tensor("group/b")?.doubles == [1, -2, 3, -4])
+    #expect(contents.tensor("h")?.doubles == [0.5, -1.5, 65504])
+    #expect(contents.tensor("scalar")?.item == 2.5)
+    #expect(contents.integers("n") == [7, -8])
+    #expect(contents.attributes["title"] == "made by h5py")
+    #expect(try WeightFile.read(fixture("weights.h5"))["group.a"]?.shape == [2, 3])
+  }
+
+  @Test("tensors come back from safetensors and HDF5 as they went, bit for bit")
+  func roundTrips() throws {
+    let folder = ScratchFolder()
+    var random = RandomSource(seed: 1, purpose: "test")
+    let weights = NamedTensors(
+      [
+        ("b.weight", .normal([3, 2, 1], using: &random)), ("a", .normal([5], .float64, using: &random)),
+        ("scalar", Tensor(0.1)), ("empty", .zeros([0, 3])),
+      ], metadata: ["made by": "a test", "ümlaut": "ß"])
+    try Safetensors.write(weights, to: folder.file("w.safetensors"))
+    let back = try WeightFile.read(folder.file("w.safetensors"))
+    #expect(back.metadata == weights.metadata)
+    var contents = HDF5Contents()
+    contents.attributes = weights.metadata
+    for (name, value) in weights.entries { contents.add("model/" + name, .tensor(value)) }
+    contents.add("run/step", .integers([3, -1, .max]))
+    try HDF5File.write(contents, to: folder.file("w.h5"))
+    #expect(try HDF5File.read(folder.file("w.h5")).integers("run/step") == [3, -1, .max])
+    #expect(try HDF5File.read(folder.file("w.h5")).attributes == weights.metadata)
+    for read in [back, try WeightFile.read(folder.file("w.h5"))] {
+      #expect(Set(read.names) == Set(weights.names))
+      for (name, value) in weights.entries {
+        #expect(read[name]?.shape == value.shape)
+        #expect(read[name]?.scalarType == value.scalarType)
+        #expect(read[name]?.doubles == value.doubles)
+      }
+    }
+  }
+
+  @Test(
+    "a pickle that would run a program is refused by name, and runs nothing", arguments: ["hostile.pth", "hostile.th"])
+  func hostile(_ name: String) throws {
+    let error = #expect(throws: FileError.self) { try WeightFile.read(fixture(name)) }
+    #expect(error?.kind == .malformed)
+    #expect(error?.description.contains("posix.system") == true)
+    #expect(!FileManager.default.fileExists(atPath: "executed"))
+  }
+
+  @Test(
+    "no file cut off or changed anywhere crashes a reader: it is read, or is an error that names it",
+    arguments: ["zip.pth", "stream.th", "weights.safetensors", "weights.h5"])
+  func damaged(_ name: String) throws {
+    let folder = ScratchFolder()
+    let data = try Data(contentsOf: URL(fileURLWithPath: fixture(name)))
+    let path = folder.file(name)
+    func attempt(_ bytes: Data) throws {
+      try bytes.write(to: URL(fileURLWithPath: path))
+      do { _ = try WeightFile.read(path) } catch let error as FileError { #expect(error.file == path) }
+    }
+    for length in stride(from: 0, to: data.count, by: max(1, data.count / 400)) { try attempt(data.prefix(length)) }
+    var random = RandomSource(seed: 5, purpose: name)
+    for _ in 0..<600 {
+      var bytes = data
+      for _ in 0..<Int.random(in: 1...4, using: &random) {
+        bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+      }
+      try attempt(bytes)
+    }
+  }
+
+  @Test(
+    "headers that promise more than the file holds are refused",
+    arguments: [
+      #"{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,16]}}"#,
+      #"{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,999999999999]}}"#,
+      #"{"a":{"dtype":"F32","shape":[-4],"data_offsets":[0,16]}}"#,
+      #"{"a":{"dtype":"F99","shape":[4],"data_offsets":[0,16]}}"#, #"{"a":3}"#, #"[1]"#,
+    ])
+  func safetensorsHeaders(_ header: String) throws {
+    var data = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) }
+    data += Data(header.utf8) + Data(repeating: 0, count: 16)
+    #expect(throws: FileError.self) { try Safetensors.decode(data, "made") }
+    let long = withUnsafeBytes(of: UInt64.max) { Data($0) } + Data("{}".utf8)
+    #expect(throws: FileError.self) { try Safetensors.decode(long, "made") }
+  }
+
+  @Test("a missing file, a folder, and something else altogether are told apart")
+  func strangers() throws {
+    let folder = ScratchFolder()
+    let missing = #expect(throws: FileError.self) { try WeightFile.read(folder.file("none.pth")) }
+    #expect(missing?.kind == .missing)
+    #expect(throws: FileError.self) { try WeightFile.read(folder.path) }
+    let text = try folder.write("notes.txt", "these are no weights")
+    let error = #expect(throws: FileError.self) { try WeightFile.read(text) }
+    #expect(error?.description.contains("expected safetensors") == true)
+  }
+
+  @Test("what cannot be written is an error, and leaves nothing behind and the old file whole")
+  func unwritable() throws {
+    let folder = ScratchFolder()
+    let weights = NamedTensors([("a", Tensor([1.0]))])
+    let error = #expect(throws: FileError.self) {
+      try Safetensors.write(weights, to: folder.file("none/w.safetensors"))
+    }
+    #expect(error?.kind == .unwritable)
+    let path = try folder.write("old.txt", "old")
+    #expect(throws: FileError.self) {
+      try Files.replace(path) { temporary in
+        try Data("half".utf8).write(to: URL(fileURLWithPath: temporary))
+        throw FileError(.unwritable, path, "interrupted")
+      }
+    }
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == "old")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["old.txt"])
+  }
+}

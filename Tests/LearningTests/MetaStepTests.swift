@@ -1,0 +1,163 @@
+import Networks
+import Saliency
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Learning
+
+@Suite("The meta step") struct MetaStepTests {
+  private static let network = Architecture.plain.network(classes: 4, seed: 3)
+  private static var images: Tensor {
+    var random = RandomSource(seed: 2, purpose: "images")
+    return .normal([3, 12, 12, 3], using: &random)
+  }
+  private static let labels = [0, 3, 1]
+  private static let layers = ["features.5", "features.8"]
+
+  private static func step(
+    _ inner: InnerUpdate?, at: [ClassSensitivity.Weights], method: Method = .normGrad, layers: [String] = layers,
+    similarity: Similarity = .pearson, normalization: Pass.Normalization = .running
+  ) -> MetaStep {
+    MetaStep(
+      inner: inner, method: method, layers: layers,
+      objectives: [
+        WeightedObjective(.crossEntropy, weight: 0.7),
+        WeightedObjective(
+          .classSensitivity(ClassSensitivity(at: at, against: .second, similarity: similarity)), weight: 2),
+      ], normalization: normalization)
+  }
+
+  @Test(
+    "the outer gradient agrees with central differences through one and two inner steps, in both scopes",
+    arguments: InnerUpdate.Scope.allCases, [1, 2])
+  func outerGradient(_ scope: InnerUpdate.Scope, _ steps: Int) throws {
+    let step = Self.step(InnerUpdate(rate: 0.05, steps: steps, scope: scope), at: [.plain, .virtual])
+    try check(step)
+  }
+
+  @Test("the outer gradient agrees with central differences for every method", arguments: Method.allCases)
+  func methods(_ method: Method) throws {
+    try check(
+      Self.step(
+        InnerUpdate(rate: 0.05, parameters: ["features.*"]), at: [.virtual], method: method, similarity: .cosine))
+  }
+
+  @Test("the task loss may normalize by the batch's statistics, which move the running ones")
+  func batchStatistics() throws {
+    let step = Self.step(InnerUpdate(rate: 0.05), at: [.virtual], normalization: .batch)
+    // The statistics make every activation depend on every weight; a small step crosses no kink.
+    try check(step, h: 1e-8, tolerance: 1e-4)
+    var random = RandomSource(seed: 0, purpose: "test")
+    let moved = try #require(try step(Self.network, Self.images, labels: Self.labels, random: &random).statistics)
+    let before = Self.network.state.filter { $0.kind == .statistic }.map(\.value.doubles)
+    #expect(moved.state.filter { $0.kind == .statistic }.map(\.value.doubles) != before)
+  }
+
+  private func check(_ step: MetaStep, h: Double = 1e-6, tolerance: Double = 1e-5) throws {
+    let (network, images) = (Self.network.converted(to: .float64), Self.images.converted(to: .float64))
+    func outcome(_ parameters: [Tensor]) throws -> MetaStep.Outcome {
+      var random = RandomSource(seed: 0, purpose: "test")
+      return try step(network.with(parameters: parameters), images, labels: Self.labels, workers: 2, random: &random)
+    }
+    var random = RandomSource(seed: 9, purpose: "direction")
+    let parameters = network.parameters
+    let direction = parameters.map { Tensor.normal($0.shape, .float64, using: &random) }
+    func moved(by h: Double) throws -> Double {
+      try outcome(zip(parameters, direction).map { $0 + $1 * h }).total
+    }
+    let found = zip(try outcome(parameters).gradients, direction).reduce(0) { $0 + ($1.0 * $1.1).sum().item }
+    let expected = (try moved(by: h) - moved(by: -h)) / (2 * h)
+    #expect(abs(found - expected) < tolerance * max(1, abs(expected)), "\(found) against \(expected)")
+  }
+
+  @Test("the result does not depend on the number of workers, bit for bit")
+  func workers() throws {
+    let step = Self.step(InnerUpdate(rate: 0.05), at: [.plain, .virtual])
+    let all = try [1, 2, 3].map { workers in
+      var random = RandomSource(seed: 0, purpose: "test")
+      return try step(Self.network, Self.images, labels: Self.labels, workers: workers, random: &random)
+    }
+    for other in all.dropFirst() {
+      #expect(other.values == all[0].values)
+      #expect(other.gradients.map(\.floats) == all[0].gradients.map(\.floats))
+    }
+  }
+
+  @Test(
+    "before global average pooling and a linear layer NormGrad is blind to the class unless the inner step reaches the trunk"
+  )
+  func lastLayer() throws {
+    let last = ["features.14"]
+    let constant = 1.0
+    func outcome(_ inner: InnerUpdate?, _ at: ClassSensitivity.Weights) throws -> (value: Double, norm: Double) {
+      let network = Self.network.converted(to: .float64)
+      var step = Self.step(inner, at: [at], layers: last)
+      step.objectives.removeFirst()
+      var random = RandomSource(seed: 0, purpose: "test")
+      let result = try step(network, Self.images.converted(to: .float64), labels: Self.labels, random: &random)
+      let norm = result.gradients.reduce(0) { $0 + $1.squared.sum().item }.squareRoot()
+      return (try #require(result.values[0]), norm)
+    }
+    for (inner, at) in [
+      (nil, ClassSensitivity.Weights.plain), (InnerUpdate(rate: 0.05, parameters: ["classifier.*"]), .virtual),
+    ] {
+      let blind = try outcome(inner, at)
+      #expect(abs(blind.value - constant) < 1e-12)
+      #expect(blind.norm < 1e-9)
+    }
+    let seeing = try outcome(InnerUpdate(rate: 0.05), .virtual)
+    #expect(seeing.value < 1 - 1e-6)
+    #expect(seeing.norm > 1e-6)
+  }
+
+  @Test("first order holds the inner gradient constant, so its value agrees with exact order and its gradient does not")
+  func orders() throws {
+    let outcomes = try InnerUpdate.Order.allCases.map { order in
+      var random = RandomSource(seed: 0, purpose: "test")
+      let step = Self.step(InnerUpdate(rate: 0.05, order: order), at: [.virtual])
+      return try step(Self.network, Self.images, labels: Self.labels, random: &random)
+    }
+    #expect(outcomes[0].values == outcomes[1].values)
+    #expect(outcomes[0].gradients.map(\.floats) != outcomes[1].gradients.map(\.floats))
+  }
+
+  @Test("the inner gradient scales with 1 − p: tiny for a confident class, large for an unlikely one")
+  func innerGradient() {
+    let network = Self.network.with(parameters: Self.network.parameters.map { $0.tracked() })
+    let image = Self.images.sliced(axis: 0, from: 0, length: 1) * 5
+    let output = network(image)
+    func move(_ class_: Int) -> Double {
+      let moved = InnerUpdate(rate: 1).applied(to: network, image, output, towards: [class_], isDifferentiated: false)
+      return zip(moved.parameters, network.parameters).reduce(0) { $0 + ($1.0 - $1.1).squared.sum().item }.squareRoot()
+    }
+    #expect(move(output.logits.argmax()[0]) < move((output.logits * -1).argmax()[0]))
+  }
+
+  @Test("the opposed class is never the explained one")
+  func opponents() {
+    let logits = Tensor([3.0, 1, 2, -1, 0, 5], shape: [2, 3])
+    func classes(_ explain: ClassSensitivity.Explained, _ against: ClassSensitivity.Opposed) -> [[Int]] {
+      let pair = ClassSensitivity(explain: explain, against: against).classes(
+        logits: logits, labels: [1, 0], draws: [0, 1])
+      return [pair.explained, pair.opposed]
+    }
+    #expect(classes(.label, .bottom) == [[1, 0], [2, 1]])
+    #expect(classes(.top, .bottom) == [[0, 2], [1, 0]])
+    #expect(classes(.top, .second) == [[0, 2], [2, 1]])
+    #expect(classes(.label, .second) == [[1, 0], [0, 2]])
+    #expect(classes(.label, .random) == [[1, 0], [0, 2]])
+  }
+
+  @Test(
+    "patterns name parameters",
+    arguments: [
+      ("layer3.*", "layer3.0.conv1.weight", true), ("layer3.*", "layer2.0.conv1.weight", false), ("*", "", true),
+      ("*.bias", "linear.bias", true), ("a*b*c", "a-b-b-c", true), ("a*b*c", "a-c-b", false),
+      ("linear", "linear.bias", false),
+      ("ab*ba", "aba", false),
+    ])
+  func patterns(_ pattern: String, _ name: String, _ matches: Bool) {
+    #expect(name.matches(pattern: pattern) == matches)
+  }
+}

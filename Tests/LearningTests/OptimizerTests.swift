@@ -1,0 +1,59 @@
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Learning
+
+@Suite("Optimizers and schedules") struct OptimizerTests {
+  private static func expected() throws -> [String: [Double]] {
+    let data = try Data(contentsOf: URL(fileURLWithPath: fixture("optimizers.json")))
+    return try JSONDecoder().decode([String: [Double]].self, from: data)
+  }
+
+  @Test(
+    "five updates agree with PyTorch's",
+    arguments: [
+      ("sgd", Optimizer.sgd(SGD())), ("momentum", .sgd(SGD(momentum: 0.9, weightDecay: 0.05))),
+      ("nesterov", .sgd(SGD(momentum: 0.9, isNesterov: true))), ("adam", .adam(Adam(weightDecay: 0.05))),
+      ("adamw", .adam(Adam(beta1: 0.8, beta2: 0.95, weightDecay: 0.05, isDecayDecoupled: true))),
+    ])
+  func updates(_ name: String, _ optimizer: Optimizer) throws {
+    var (parameters, state) = ([Tensor([1.0, -2.0, 0.5])], Optimizer.State())
+    for step in 0..<5 {
+      let gradient = parameters[0] + Tensor([0.1, 0.2, -0.3]) * Double(step + 1)
+      parameters = optimizer.update(parameters, [gradient], rate: 0.1, state: &state)
+    }
+    let values = try #require(try Self.expected()[name])
+    for (found, expected) in zip(parameters[0].doubles, values) { #expect(abs(found - expected) < 1e-12) }
+  }
+
+  @Test("the one-cycle schedule is PyTorch's")
+  func oneCycle() throws {
+    let schedule = Schedule(.oneCycle, warmup: 0.2)
+    for (step, expected) in try #require(try Self.expected()["one_cycle"]).enumerated() {
+      #expect(abs(schedule.rate(0.5, step: step, of: 20) - expected) < 1e-12)
+    }
+  }
+
+  @Test("constant and cosine schedules warm up linearly; cosine falls towards 0")
+  func warmup() {
+    let constant = Schedule(.constant, warmup: 0.4)
+    #expect((0..<10).map { constant.rate(2, step: $0, of: 10) } == [0.5, 1, 1.5, 2, 2, 2, 2, 2, 2, 2])
+    let cosine = Schedule(.cosine)
+    #expect(cosine.rate(2, step: 0, of: 10) == 2)
+    #expect(abs(cosine.rate(2, step: 5, of: 10) - 1) < 1e-12)
+    #expect(cosine.rate(2, step: 9, of: 10) < 0.1)
+    #expect(Schedule(.oneCycle, warmup: 0).rate(1, step: 0, of: 1).isFinite)
+    #expect(Schedule(.oneCycle, warmup: 1).rate(1, step: 9, of: 10).isFinite)
+  }
+
+  @Test("gradients longer than the limit are scaled to it, shorter ones left alone")
+  func clipping() {
+    let (scaled, norm) = clipped([Tensor([3.0]), Tensor([0.0, 4.0])], toNorm: 1)
+    #expect(norm == 5)
+    #expect(abs(scaled[1].doubles[1] - 0.8) < 1e-6)
+    #expect(clipped([Tensor([3.0])], toNorm: 10).gradients[0].doubles == [3])
+    #expect(clipped([Tensor([3.0])], toNorm: nil).gradients[0].doubles == [3])
+  }
+}

@@ -1,0 +1,97 @@
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Networks
+
+@Suite("Networks") struct NetworkTests {
+  @Test(
+    "parameters of the CIFAR ResNets are as many as in the paper",
+    arguments: [
+      (Architecture.resnet20, 269_722), (.resnet32, 464_154), (.resnet44, 658_586), (.resnet56, 853_018),
+    ])
+  func counts(_ architecture: Architecture, _ expected: Int) {
+    #expect(architecture.network().parameters.reduce(0) { $0 + $1.count } == expected)
+  }
+
+  @Test("state dicts have PyTorch's names, order and shapes")
+  func names() {
+    let state = Architecture.resnet20.network().stateDictionary
+    #expect(
+      state.prefix(5).map(\.name) == ["conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var"])
+    #expect(state.last?.name == "linear.bias")
+    #expect(state.first { $0.name == "layer2.0.conv1.weight" }?.value.shape == [32, 16, 3, 3])
+  }
+
+  @Test("a state dict goes out and comes back the same", arguments: Architecture.allCases)
+  func roundTrip(_ architecture: Architecture) throws {
+    let network = architecture.network(classes: 7, seed: 1)
+    let back = try architecture.network(classes: 7, seed: 2).loading(network.stateDictionary)
+    #expect(back.state.map(\.value.floats) == network.state.map(\.value.floats))
+  }
+
+  @Test("weights that don't fit are listed, both ways, in one error")
+  func mismatch() {
+    var weights = Architecture.resnet20.network().stateDictionary
+    weights.removeFirst()
+    weights.append(("extra", Tensor([1.0])))
+    weights[0].value = Tensor([1.0, 2])
+    let error = #expect(throws: StateMismatch.self) { try Architecture.resnet20.network().loading(weights) }
+    #expect(error?.missing == ["conv1.weight"])
+    #expect(error?.unexpected == ["extra"])
+    #expect(error?.misshapen.first?.name == "bn1.weight")
+  }
+
+  @Test(
+    "activations come by name, and logits can be differentiated with respect to them", arguments: Architecture.allCases)
+  func activations(_ architecture: Architecture) {
+    let network = architecture.network()
+    let names = network.layerNames()
+    #expect(names.first == "input" && names.count > 10)
+    let output = network(.ones([2, 32, 32, 3]), capturing: [names[0], names[5]])
+    let slopes = gradients(
+      of: output.logits.sum(), withRespectTo: [names[0], names[5]].compactMap { output.activations[$0] })
+    #expect(slopes[0].shape == [2, 32, 32, 3])
+    #expect(slopes[1].squared.sum().item > 0)
+  }
+
+  @Test("batch form normalizes by the batch and moves the running statistics by a tenth, as PyTorch does")
+  func batchNorm() {
+    var pass = Pass(normalization: .batch, wanted: [])
+    let x = Tensor([1.0, 10, 3, 20, 5, 60], shape: [1, 3, 1, 2])
+    let y = pass("bn", BatchNorm(2).doubled, x)
+    let columns = (0..<2).map { c in stride(from: c, to: 6, by: 2).map { y.doubles[$0] } }
+    for column in columns {
+      #expect(abs(column.reduce(0, +)) < 1e-5)
+      #expect(abs(column.reduce(0) { $0 + $1 * $1 } / 3 - 1) < 1e-4)
+    }
+    #expect(pass.statistics["bn"]?.mean.doubles == [3, 30])
+    #expect(pass.statistics["bn"]?.variance.doubles.first.map { abs($0 - 4) < 1e-9 } == true)
+  }
+
+  @Test("the shortcut that widens takes every second location and pads channels on both sides")
+  func shortcut() {
+    var network = Architecture.resnet20.network()
+    // With the convolutions silenced only the shortcut is left.
+    network.visit { name, kind, tensor in
+      if name.hasPrefix("layer2.0.bn2") && kind.isParameter { tensor = .zeros(tensor.shape) }
+    }
+    var random = RandomSource(seed: 1, purpose: "test")
+    let output = network(.normal([1, 32, 32, 3], using: &random), capturing: ["layer1", "layer2.0"])
+    guard let x = output.activations["layer1"]?.detached(), let y = output.activations["layer2.0"]?.detached() else {
+      return
+    }
+    let expected = x.sliced(axis: 1, from: 0, length: 16, step: 2).sliced(axis: 2, from: 0, length: 16, step: 2)
+    #expect(y.sliced(axis: 3, from: 8, length: 16).floats == expected.floats)
+    #expect(
+      y.sliced(axis: 3, from: 0, length: 8).isFinite && y.sliced(axis: 3, from: 0, length: 8).squared.sum().item == 0)
+  }
+}
+
+extension BatchNorm {
+  fileprivate var doubled: BatchNorm {
+    var copy = self
+    copy.visit(Path()) { $2 = $2.converted(to: .float64) }
+    return copy
+  }
+}
