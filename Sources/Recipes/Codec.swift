@@ -22,12 +22,13 @@ extension Codec {
       }, write: { written(.scalar(format($0), isText: false)) })
   }
 
-  /// A value that may be left out, stated as nothing (`~`), or as `none`, a word of the key's own for it.
-  static func optional<Wrapped>(_ codec: Codec<Wrapped>, none: String = "none") -> Codec where Value == Wrapped? {
+  /// A value that may be left out, stated as nothing (`~`), or by a word of the key's own for it.
+  static func optional<Wrapped>(_ codec: Codec<Wrapped>, none: String? = nil) -> Codec where Value == Wrapped? {
     Codec(
       read: { entry, key, report in
         switch entry.content {
-        case .empty, .scalar(none, isText: false): return .some(nil)
+        case .empty: return .some(nil)
+        case .scalar(let text, isText: false) where text == none: return .some(nil)
         default: return codec.read(entry, key, report).map { .some($0) }
         }
       }, write: { $0.flatMap(codec.write) })

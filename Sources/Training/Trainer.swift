@@ -29,14 +29,16 @@ public enum RunEnd: Error, CustomStringConvertible {
 public struct Trainer {
   private let setup: Setup
   private let folder: RunFolder
-  private let interruption: Interruption?
+  private let isInterrupted: () -> Bool
   private let say: (String) -> Void
 
   /// - Parameters:
-  ///   - interruption: asked after each step whether to stop.
+  ///   - isInterrupted: asked after each step whether to save and stop.
   ///   - say: takes what people are told, a few lines at a time.
-  public init(_ setup: Setup, folder: RunFolder, interruption: Interruption? = nil, say: @escaping (String) -> Void) {
-    (self.setup, self.folder, self.interruption, self.say) = (setup, folder, interruption, say)
+  public init(
+    _ setup: Setup, folder: RunFolder, isInterrupted: @escaping () -> Bool = { false }, say: @escaping (String) -> Void
+  ) {
+    (self.setup, self.folder, self.isInterrupted, self.say) = (setup, folder, isInterrupted, say)
   }
 
   private var recipe: Recipe { setup.recipe }
@@ -123,10 +125,10 @@ public struct Trainer {
           try state.write(to: folder.best)
         }
       }
-      let isInterrupted = interruption?.isRequested ?? false
+      let stops = isInterrupted()
       let isDue = recipe.run.checkpointEvery > 0 && state.step % recipe.run.checkpointEvery == 0
-      if isLast || isDue || isInterrupted { try state.write(to: folder.last) }
-      if isInterrupted && !isLast { throw RunEnd.interrupted(step: state.step, checkpoint: folder.last) }
+      if isLast || isDue || stops { try state.write(to: folder.last) }
+      if stops && !isLast { throw RunEnd.interrupted(step: state.step, checkpoint: folder.last) }
     }
   }
 

@@ -27,7 +27,8 @@ struct Train: ParsableCommand {
     let folder = RunFolder(output ?? recipe.run.output)
     let setup = try Setup(recipe)
     if overwrite { try folder.clear() }
-    let trainer = Trainer(setup, folder: folder, interruption: Interruption()) { text in
+    let interruption = Interruption()
+    let trainer = Trainer(setup, folder: folder, isInterrupted: { interruption.isRequested }) { text in
       print(text)
       fflush(nil)
     }

@@ -1,0 +1,66 @@
+import Formats
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Training
+
+@Suite("What people see") struct OutputTests {
+  @Test("a table's columns line up: words left, numbers right")
+  func table() {
+    var table = Table(["name", "value"], leftAligned: 1)
+    table.add(["a", "1.5"])
+    table.add(["longer", "−10.25"])
+    #expect(
+      table.description == """
+        name     value
+        ──────  ──────
+        a          1.5
+        longer  −10.25
+        """)
+  }
+
+  @Test("the colour map's lightness rises evenly, from dark to bright")
+  func colorMap() {
+    let luminance = stride(from: 0.0, through: 1, by: 0.05).map { value -> Double in
+      let color = ColorMap.color(at: value)
+      return 0.2126 * color.x * color.x + 0.7152 * color.y * color.y + 0.0722 * color.z * color.z
+    }
+    #expect(luminance == luminance.sorted())
+    #expect((luminance.first ?? 1) < 0.05 && (luminance.last ?? 0) > 0.7)
+    #expect(ColorMap.color(at: -1) == ColorMap.color(at: 0) && ColorMap.color(at: .nan) == ColorMap.color(at: 0))
+  }
+
+  @Test("an overlay is brightest where the map is largest")
+  func overlay() {
+    let grey = Picture.filled(width: 8, height: 8, 100)
+    var values = [Float](repeating: 0, count: 16)
+    values[5] = 2
+    let picture = grey.overlaid(with: Tensor(values, shape: [1, 4, 4]))
+    func brightness(_ x: Int, _ y: Int) -> Int { (0..<3).reduce(0) { $0 + Int(picture.pixels[(y * 8 + x) * 3 + $1]) } }
+    #expect(brightness(2, 2) > brightness(7, 7))
+    let flat = grey.overlaid(with: .zeros([1, 4, 4]))
+    #expect(Set(stride(from: 0, to: flat.pixels.count, by: 3).map { Array(flat.pixels[$0..<($0 + 3)]) }).count == 1)
+  }
+
+  @Test("durations are said in words")
+  func durations() {
+    #expect([4.4, 75, 3700].map(Progress.duration) == ["4 s", "1 min 15 s", "1 h 1 min"])
+  }
+
+  @Test("a resumed log drops what came after the step it resumes at")
+  func metricsLog() throws {
+    let folder = ScratchFolder()
+    let path = folder.file("m.jsonl")
+    let log = try MetricsLog(path, resumingAt: nil)
+    for step in 1...4 { try log.add("step", step: step, ["loss": 0.5, "bad": Double.nan]) }
+    try MetricsLog(path, resumingAt: 2).add("step", step: 3, ["loss": 1.5])
+    let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map(String.init)
+    #expect(
+      lines == [
+        #"{"event":"step","loss":0.5,"step":1}"#, #"{"event":"step","loss":0.5,"step":2}"#,
+        #"{"event":"step","loss":1.5,"step":3}"#,
+      ])
+  }
+}

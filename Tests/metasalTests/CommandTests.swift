@@ -1,0 +1,170 @@
+import Foundation
+import Formats
+import TestSupport
+import Testing
+
+@testable import Training
+
+/// The program as a user meets it: its messages, exit codes, and what it leaves behind.
+@Suite("The command line") struct CommandTests {
+  private let folder = ScratchFolder()
+
+  private struct Answer {
+    let code: Int32
+    let output, errors: String
+  }
+
+  /// The program beside the tests.
+  private static let program: URL = {
+    let beside = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
+    return beside.appendingPathComponent("metasal")
+  }()
+
+  private func start(_ arguments: [String]) throws -> (process: Process, finish: () throws -> Answer) {
+    let (process, output, errors) = (Process(), folder.file("out"), folder.file("err"))
+    process.executableURL = Self.program
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
+    for path in [output, errors] { try Data().write(to: URL(fileURLWithPath: path)) }
+    process.standardOutput = FileHandle(forWritingAtPath: output)
+    process.standardError = FileHandle(forWritingAtPath: errors)
+    try process.run()
+    return (
+      process,
+      {
+        process.waitUntilExit()
+        func text(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
+        return Answer(code: process.terminationStatus, output: try text(output), errors: try text(errors))
+      }
+    )
+  }
+
+  private func run(_ arguments: String...) throws -> Answer { try start(arguments).finish() }
+
+  private func recipe(_ change: (String) -> String = { $0 }) throws -> String {
+    try folder.write(
+      "r.yaml",
+      change(
+        """
+        model: { architecture: plain, weights: ~ }
+        data:
+          train: { scenes: { count: 40, size: 16, classes: 4 } }
+          validation: { scenes: { count: 4, size: 16, classes: 4, seed: 1 } }
+          batch: 4
+        inner: { rate: 0.02 }
+        saliency: { method: normgrad, layers: [features.5] }
+        outer:
+          - { objective: cross_entropy }
+          - { objective: class_sensitivity, weight: 0.5 }
+        optimizer: { name: adam, rate: 0.003 }
+        evaluation: { images: 4, virtual_rate: 0.02, pictures: 1 }
+        run: { steps: 3, output: run }
+        """))
+  }
+
+  @Test("train, resume, evaluate, export and inspect work in turn")
+  func journey() throws {
+    let recipe = try recipe()
+    #expect(try run("check", recipe).code == 0)
+    let trained = try run("train", recipe)
+    #expect(trained.code == 0)
+    #expect(trained.output.contains("After step 3") && trained.output.contains("metasal export"))
+    let again = try run("train", recipe)
+    #expect(again.code == 73 && again.errors.contains("--resume"))
+    #expect(try run("train", recipe, "--resume", "--set", "run.steps=5").output.contains("After step 5"))
+    #expect(
+      try run("train", recipe, "--overwrite", "--set", "run.steps=1", "outer.1.weight=0").output.contains(
+        "After step 1"))
+    #expect(try run("evaluate", recipe, "--weights", "run/checkpoints/last.h5").output.contains("normgrad"))
+    #expect(try run("export", "run/checkpoints/last.h5", "--to", "safetensors", "--output", "w.safetensors").code == 0)
+    let inspected = try run("inspect", "w.safetensors").output
+    #expect(inspected.contains("architecture: plain") && inspected.contains("features.0.weight"))
+    #expect(try run("evaluate", recipe, "--weights", "w.safetensors").code == 0)
+  }
+
+  @Test("an interrupt finishes the step, saves, and exits with 130", arguments: [SIGINT, SIGTERM])
+  func interrupt(_ signal: Int32) throws {
+    let recipe = try recipe { $0.replacingOccurrences(of: "steps: 3", with: "steps: 100000") }
+    let (process, finish) = try start(["train", recipe])
+    let metrics = folder.file("run/metrics.jsonl")
+    for _ in 0..<600
+    where ((try? String(contentsOfFile: metrics, encoding: .utf8)) ?? "").split(separator: "\n").count < 4 {
+      usleep(50_000)
+    }
+    kill(process.processIdentifier, signal)
+    let answer = try finish()
+    #expect(answer.code == 130)
+    #expect(answer.errors.contains("continue with --resume"))
+    #expect(try Checkpoint(contentsOf: folder.file("run/checkpoints/last.h5")).step >= 3)
+  }
+
+  @Test(
+    "bad input is one clear message and the right exit code, and leaves no run behind",
+    arguments: [
+      ("a misspelt key", "plain,", "plain, wieghts: x,", Int32(65), "unknown key; did you mean 'weights'?"),
+      ("a wrong type", "batch: 4", "batch: four", 65, "r.yaml:5: data.batch: expected a whole number"),
+      ("missing weights", "weights: ~", "weights: none.pth", 66, "none.pth: no such file"),
+      (
+        "a missing folder", "{ scenes: { count: 40, size: 16, classes: 4 } }", "{ folder: none }", 66,
+        "none: no such folder"
+      ),
+      ("a layer that is not there", "[features.5]", "[features.5x]", 65, "did you mean 'features.5'?"),
+    ])
+  func badInput(_ what: String, _ old: String, _ new: String, _ code: Int32, _ message: String) throws {
+    let answer = try run("train", try recipe { $0.replacingOccurrences(of: old, with: new) })
+    #expect(answer.code == code, "\(what): \(answer.errors)")
+    #expect(answer.errors.contains(message), "\(what): \(answer.errors)")
+    #expect(answer.errors.hasPrefix("metasal: ") && !answer.errors.contains("Fatal"))
+    #expect(!FileManager.default.fileExists(atPath: folder.file("run")))
+  }
+
+  @Test("a missing recipe, a wrong command line and weights of another network have their own exit codes")
+  func otherInput() throws {
+    #expect(try run("train", "none.yaml").code == 66)
+    #expect(try run("train").code == 64)
+    #expect(try run("fly").code == 64)
+    #expect(try run("export", "none.h5", "--to", "safetensors", "--output", "x").code == 66)
+    #expect(try run("export", try recipe(), "--to", "hdf5", "--output", "x").code == 65)
+    let recipe = try recipe()
+    #expect(try run("train", recipe).code == 0)
+    let other = try run(
+      "evaluate", recipe, "--set", "model.architecture=resnet20", "saliency.layers=[layer1]", "--weights",
+      "run/checkpoints/last.h5")
+    #expect(other.code == 65)
+    #expect(other.errors.contains("missing in the weights") && other.errors.contains("not part of the network"))
+  }
+
+  @Test("a folder with a truncated JPEG and a hostile checkpoint are named")
+  func damagedInput() throws {
+    for name in ["ant", "bee"] {
+      try Files.makeFolder(folder.file("images/" + name))
+      for i in 0..<4 {
+        try Picture(width: 16, height: 16, pixels: [UInt8](repeating: UInt8(i), count: 768)).writePNG(
+          to: folder.file("images/\(name)/\(i).png"))
+      }
+    }
+    let fixtures =
+      URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path
+      + "/FormatsTests/Fixtures/"
+    let jpeg = try Data(contentsOf: URL(fileURLWithPath: fixtures + "rgb.jpg"))
+    try jpeg.prefix(jpeg.count / 2).write(to: URL(fileURLWithPath: folder.file("images/bee/broken.jpg")))
+    let source = "{ scenes: { count: 40, size: 16, classes: 4 } }"
+    let recipe = try recipe {
+      $0.replacingOccurrences(of: source, with: "{ folder: images }")
+        .replacingOccurrences(of: "{ scenes: { count: 4, size: 16, classes: 4, seed: 1 } }", with: "{ folder: images }")
+        .replacingOccurrences(of: "images: 4", with: "images: 1").replacingOccurrences(of: "batch: 4", with: "batch: 9")
+    }
+    let answer = try run("train", recipe)
+    #expect(answer.code == 65 && answer.errors.contains("broken.jpg: broken JPEG"), "\(answer.errors)")
+    let hostile = try run("evaluate", try self.recipe(), "--weights", fixtures + "hostile.pth")
+    #expect(hostile.code == 65 && hostile.errors.contains("posix.system"))
+  }
+
+  @Test("an output folder that cannot be made is an error")
+  func unwritable() throws {
+    let blocked = try folder.write("blocked", "a file")
+    let answer = try run("train", try recipe(), "--output", blocked + "/run")
+    #expect(answer.code == 73 && answer.errors.contains("blocked"))
+    #expect(try String(contentsOfFile: blocked, encoding: .utf8) == "a file")
+  }
+}
