@@ -9,11 +9,12 @@ func door(_ name: String, pkgConfig: String? = nil, debian: String) -> Target {
 }
 
 /// A library target and its test target; each imports only targets above it.
-func library(_ name: String, _ dependencies: [Target.Dependency]) -> [Target] {
+func library(_ name: String, _ dependencies: [Target.Dependency], fixtures: Bool = false) -> [Target] {
   [
     .target(name: name, dependencies: dependencies, swiftSettings: strict),
     .testTarget(
-      name: name + "Tests", dependencies: [.byName(name: name), "TestSupport"], swiftSettings: strict),
+      name: name + "Tests", dependencies: [.byName(name: name), "TestSupport"], exclude: fixtures ? ["Fixtures"] : [],
+      swiftSettings: strict),
   ]
 }
 
@@ -46,10 +47,10 @@ let package = Package(
     .testTarget(name: "metasalTests", dependencies: ["metasal", "Training", "TestSupport"], swiftSettings: strict),
   ]
     + library("Tensors", ["COpenBLAS", "COneDNN"])
-    + library("Networks", ["Tensors"])
+    + library("Networks", ["Tensors"], fixtures: true)
     + library("Saliency", ["Tensors", "Networks"])
-    + library("Learning", ["Tensors", "Networks", "Saliency"])
-    + library("Formats", ["Tensors", "CPNG", "CTurboJPEG", "CHDF5", "CZip"])
+    + library("Learning", ["Tensors", "Networks", "Saliency"], fixtures: true)
+    + library("Formats", ["Tensors", "CPNG", "CTurboJPEG", "CHDF5", "CZip"], fixtures: true)
     + library("Datasets", ["Tensors", "Formats"])
     + library("Recipes", ["Networks", "Saliency", "Learning", "Datasets", .product(name: "Yams", package: "Yams")])
     + library("Training", ["Tensors", "Networks", "Saliency", "Learning", "Formats", "Datasets", "Recipes"])

@@ -1,7 +1,7 @@
 import Foundation
 
 /// How far a run is. On a terminal one line that is redrawn a few times a second, with rate and time left; elsewhere a plain
-/// line every tenth of the way. Everything goes to standard error, so that standard output holds results only.
+/// line every tenth of the way, unless that would be every other moment. Everything goes to standard error, so that standard output holds results only.
 public final class Progress {
   private let title: String
   private let total: Int
@@ -26,8 +26,8 @@ public final class Progress {
       write("\r\u{1b}[K" + line(done, now, detail()))
     } else {
       let tenth = total == 0 ? 10 : done * 10 / total
-      guard tenth > lastTenth else { return }
-      lastTenth = tenth
+      guard tenth > lastTenth, now - (drawn ?? began) > .seconds(3) else { return }
+      (lastTenth, drawn) = (tenth, now)
       write(line(done, now, detail()) + "\n")
     }
   }

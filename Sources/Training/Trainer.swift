@@ -66,13 +66,17 @@ public struct Trainer {
     let final = try after ?? setup.evaluate(state.network, title: "measuring after")
     say("After step \(state.step):\n\n\(setup.evaluation.report([("before", before), ("after", final)]))\n")
     let pictures = try Gallery(setup).draw(before: setup.network, after: state.network, into: folder.pictures)
+    var contents = Table(["", ""], leftAligned: 2)
+    contents.add(["  checkpoints/last.h5", "the network after the last step"])
+    contents.add(["  checkpoints/best.h5", "the network where the measured loss was lowest"])
+    contents.add(["  metrics.jsonl", "every step and every evaluation"])
+    if !pictures.isEmpty { contents.add(["  pictures/", "maps of \(pictures.count) images, before beside after"]) }
     say(
       """
       The run's folder is \(folder.path):
-        checkpoints/last.h5, best.h5   the network after the last step, and where the measured loss was lowest
-        metrics.jsonl                  every step and every evaluation
-        pictures/                      maps of \(pictures.count) images, before beside after
-      Take the network elsewhere with: metasal export \(folder.last) --to safetensors --output improved.safetensors
+      \(contents)
+      Take the network elsewhere with
+        metasal export \(folder.last) --to safetensors --output improved.safetensors
       """)
     return (before, final)
   }
