@@ -8,6 +8,7 @@ public enum Augmentation: Sendable, Equatable {
   /// A window of the image's own size out of the image with black margins of this many pixels.
   case paddedCrop(Int)
 
+  /// The picture changed, of the same size.
   public func callAsFunction(_ picture: Picture, using random: inout RandomSource) -> Picture {
     let (width, height) = (picture.width, picture.height)
     switch self {
@@ -42,6 +43,7 @@ public enum Augmentation: Sendable, Equatable {
 public struct Normalization: Sendable, Equatable {
   public var mean, deviation: [Double]
 
+  /// Three means and three deviations, of red, green and blue.
   public init(mean: [Double], deviation: [Double]) {
     precondition(mean.count == 3 && deviation.count == 3, "Normalization: three channels are expected")
     (self.mean, self.deviation) = (mean, deviation)

@@ -5,6 +5,7 @@ import Tensors
 public struct Batch: Sendable {
   /// [N, H, W, 3], normalized.
   public let images: Tensor
+  /// The images' classes.
   public let labels: [Int]
   /// The images before normalization.
   public let pictures: [Picture]
@@ -15,12 +16,18 @@ public struct Batch: Sendable {
 /// Batches out of a data set. Which images a training step sees, and how they are augmented, depends on the seed and the
 /// step alone: not on how many threads read them, nor on where a run was interrupted.
 public struct BatchSource: Sendable {
+  /// Where the images come from.
   public let dataset: any Dataset
+  /// How pixels become a network's input.
   public let normalization: Normalization
+  /// Changes of training images, in order.
   public let augmentation: [Augmentation]
+  /// Images in a training batch.
   public let size: Int
+  /// What order and augmentation are drawn from.
   public let seed: UInt64
 
+  /// Batches of `size` images.
   public init(
     _ dataset: any Dataset, size: Int, normalization: Normalization, augmentation: [Augmentation] = [], seed: UInt64 = 0
   ) {

@@ -4,6 +4,7 @@ import Formats
 /// CIFAR's binary batches (Krizhevsky 2009): records of one label byte (CIFAR-100: a coarse and a fine one), then 32×32
 /// pixels as a red, a green and a blue plane.
 public struct CIFARBinary: Dataset {
+  /// Ten classes, or a hundred.
   public enum Variant: Sendable {
     case cifar10, cifar100
 

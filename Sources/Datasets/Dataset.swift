@@ -12,7 +12,9 @@ public protocol Dataset: Sendable {
 
 /// One labelled image.
 public struct Sample: Sendable {
+  /// The image.
   public var picture: Picture
+  /// The image's class, an index into `classNames`.
   public var label: Int
   /// What is known to be in the picture; empty where only the label is known.
   public var objects: [Object] = []
@@ -21,6 +23,7 @@ public struct Sample: Sendable {
 
   /// A thing in a picture.
   public struct Object: Sendable {
+    /// Its class.
     public var label: Int
     /// Columns and rows that it spans.
     public var columns, rows: Range<Int>

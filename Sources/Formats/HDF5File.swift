@@ -5,24 +5,29 @@ import Tensors
 
 /// What an HDF5 file holds, as a value: data sets by path, and texts that are attached to the root group.
 public struct HDF5Contents: Sendable {
+  /// A data set of floating-point numbers of any shape, or a list of integers.
   public enum DataSet: Sendable {
     case tensor(Tensor)
     case integers([Int64])
   }
 
+  /// The data sets, in the order they were added.
   public private(set) var dataSets: [(path: String, value: DataSet)] = []
   /// Text attributes of the root group.
   public var attributes: [String: String] = [:]
 
+  /// An empty file.
   public init() {}
 
   /// Adds a data set; groups on the way to it are made.
   public mutating func add(_ path: String, _ value: DataSet) { dataSets.append((path, value)) }
 
+  /// The floating-point data set at a path.
   public func tensor(_ path: String) -> Tensor? {
     if case .tensor(let tensor)? = dataSets.first(where: { $0.path == path })?.value { tensor } else { nil }
   }
 
+  /// The list of integers at a path.
   public func integers(_ path: String) -> [Int64]? {
     if case .integers(let integers)? = dataSets.first(where: { $0.path == path })?.value { integers } else { nil }
   }

@@ -8,6 +8,7 @@ public struct Picture: Sendable, Equatable {
   /// `height` · `width` · 3 bytes.
   public var pixels: [UInt8]
 
+  /// A picture of pixels that are at hand.
   public init(width: Int, height: Int, pixels: [UInt8]) {
     precondition(pixels.count == width * height * 3, "Picture: \(pixels.count) bytes for \(width)×\(height)")
     (self.width, self.height, self.pixels) = (width, height, pixels)
@@ -91,6 +92,9 @@ public struct Picture: Sendable, Equatable {
     }
   }
 
+  /// Writes the picture as an eight-bit RGB PNG.
+  ///
+  /// - Throws: a ``FileError`` if it cannot be written; what was there before is then left as it was.
   public func writePNG(to path: String) throws {
     try Files.replace(path) { temporary in
       var image = png_image()

@@ -6,6 +6,9 @@ import Tensors
 public enum Safetensors {
   private static let largestHeader = 100_000_000  // the format's own limit
 
+  /// The tensors in a file, in the order in which their bytes stand there.
+  ///
+  /// - Throws: a ``FileError`` if the file is missing or its header does not fit it.
   public static func read(_ path: String) throws -> NamedTensors { try decode(try Files.read(path), path) }
 
   /// Float tensors are written as they are, kernels included: the caller has put them into PyTorch's layout.

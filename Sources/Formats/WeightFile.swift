@@ -3,6 +3,7 @@ import Tensors
 
 /// Weight files of any kind that metasal reads, told apart by their content.
 public enum WeightFile {
+  /// The kinds there are.
   public enum Kind: String, Sendable {
     case safetensors, pyTorchZip = "PyTorch (zip)", pyTorchStream = "PyTorch (pickle stream)", hdf5 = "HDF5"
   }
@@ -11,6 +12,9 @@ public enum WeightFile {
   /// Our checkpoints keep weights here, beside the optimizer's state and the like.
   public static let weightGroup = "model/"
 
+  /// The kind of a file.
+  ///
+  /// - Throws: a ``FileError`` if it is none of them.
   public static func kind(of path: String) throws -> Kind {
     let data = try Files.read(path)
     if data.starts(with: PyTorchFile.zipMagic) { return .pyTorchZip }

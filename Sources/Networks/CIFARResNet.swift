@@ -3,9 +3,12 @@ import Tensors
 /// The residual networks for 32×32 images of He et al. 2016, section 4.2, with parameter-free shortcuts (option A), and the
 /// names of akamaster/pytorch_resnet_cifar10: `conv1`, `bn1`, `layer1.0.conv1` … `layer3.2.bn2`, `linear`.
 public struct CIFARResNet: Module {
+  /// The stem.
   public var conv1: Convolution
+  /// The stem's normalization.
   public var bn1: BatchNorm
   public var layer1, layer2, layer3: Sequential
+  /// The classifier.
   public var linear: Linear
 
   /// A network of 6 · `blocks` + 2 layers.

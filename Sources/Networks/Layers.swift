@@ -6,6 +6,7 @@ public struct Convolution: Module {
   public var kernel: Tensor
   /// [O]
   public var bias: Tensor?
+  /// Stride, padding and groups.
   public let geometry: ConvolutionGeometry
 
   /// He's initialization for rectified networks: normal with variance 2 / fan-in.
@@ -39,8 +40,10 @@ public struct BatchNorm: Module {
   public var weight, bias: Tensor
   /// Running statistics, [C].
   public var runningMean, runningVariance: Tensor
+  /// Added to the variance; PyTorch's default.
   public let epsilon = 1e-5
 
+  /// Scale 1, shift 0, and statistics of mean 0 and variance 1.
   public init(_ channels: Int) {
     (weight, bias) = (.ones([channels]), .zeros([channels]))
     (runningMean, runningVariance) = (.zeros([channels]), .ones([channels]))
@@ -97,6 +100,7 @@ public struct Linear: Module {
 
 /// The positive part.
 public struct Rectifier: Module {
+  /// The positive part, which has no parameters.
   public init() {}
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor { x.rectified }
   public func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {}
@@ -104,7 +108,9 @@ public struct Rectifier: Module {
 
 /// Modules one after the other, named 0, 1, ….
 public struct Sequential: Module {
+  /// The modules, in order.
   public var modules: [any Module]
+  /// Modules in order.
   public init(_ modules: [any Module]) { self.modules = modules }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {

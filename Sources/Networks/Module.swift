@@ -9,6 +9,7 @@ public enum ParameterKind: Sendable {
   /// A running statistic: part of the state, but no parameter.
   case statistic
 
+  /// Whether it is a parameter.
   public var isParameter: Bool { self != .statistic }
 }
 
@@ -25,8 +26,10 @@ public protocol Module: Sendable {
 /// A dotted name: `layer3.0.conv1.weight`.
 public struct Path: Sendable, Hashable, CustomStringConvertible {
   public let description: String
+  /// A name; empty for the whole network.
   public init(_ name: String = "") { description = name }
 
+  /// The name of something inside.
   public static func / (path: Path, name: String) -> Path {
     Path(path.description.isEmpty ? name : path.description + "." + name)
   }
@@ -37,8 +40,10 @@ public struct Pass {
   /// Whether batch norm uses its running statistics or those of the batch.
   public enum Normalization: Sendable { case running, batch }
 
+  /// How batch norms normalize.
   public let normalization: Normalization
   private let wanted: Set<String>
+  /// The wanted activations that came by, by layer.
   private(set) public var activations: [String: Tensor] = [:]
   /// Mean and unbiased variance of what each batch norm saw, by the layer's name; in batch form only.
   private(set) var statistics: [String: (mean: Tensor, variance: Tensor)] = [:]

@@ -4,7 +4,9 @@ import Tensors
 ///
 /// Images are [N, H, W, 3], already normalized; logits are [N, classes]. `θ' = θ − ε∇` makes a new network.
 public struct Network: Sendable {
+  /// What kind of network it is.
   public let architecture: Architecture
+  /// Number of logits.
   public let classes: Int
   var root: any Module
 

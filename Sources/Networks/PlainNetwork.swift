@@ -5,9 +5,12 @@ import Tensors
 /// the rectifications after them, where saliency looks, `features.2` (16 channels), `.5` and `.8` (32, at half size), `.11`
 /// and `.14` (64, at a quarter).
 public struct PlainNetwork: Module {
+  /// Convolutions, normalizations and rectifications.
   public var features: Sequential
+  /// The classifier.
   public var classifier: Linear
 
+  /// A randomly initialized network.
   public init(classes: Int, using random: inout RandomSource) {
     var modules: [any Module] = []
     for (inputs, outputs, stride) in [(3, 16, 1), (16, 32, 2), (32, 32, 1), (32, 64, 2), (64, 64, 1)] {

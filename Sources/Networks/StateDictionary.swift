@@ -2,6 +2,7 @@ import Tensors
 
 /// Names or shapes of weights that don't fit a network, all of them, both ways.
 public struct StateMismatch: Error, CustomStringConvertible {
+  /// The network that the weights were meant for.
   public let architecture: Architecture
   /// Names that the network has and the weights lack, and the other way round.
   public let missing, unexpected: [String]

@@ -3,18 +3,26 @@ import Learning
 extension Recipe {
   /// How the parameters move. Keys that the optimizer named has no use for are unknown keys.
   public struct Optimization: Sendable, Section {
+    /// The rule.
     public var name = Name.adam
+    /// The learning rate at its peak.
     public var rate = 0.001
+    /// How the rate changes over the run.
     public var schedule = Schedule()
     /// The largest norm of the gradient; nil for any.
     public var clipNorm: Double?
     /// Nil for PyTorch's default: 0.01 for adamw, 0 for the others.
     public var weightDecay: Double?
+    /// For sgd.
     public var momentum = 0.0
+    /// For sgd.
     public var isNesterov = false
+    /// Decays of the first and second moment, for adam and adamw.
     public var betas = [0.9, 0.999]
+    /// For adam and adamw.
     public var epsilon = 1e-8
 
+    /// The rules there are.
     public enum Name: String, Sendable, CaseIterable { case sgd, adam, adamw }
 
     init() {}
@@ -37,6 +45,7 @@ extension Recipe {
       keys("clip_norm", &clipNorm, .optional(.positive))
     }
 
+    /// The rule with its settings.
     public var optimizer: Optimizer {
       let weightDecay = weightDecay ?? (name == .adamw ? 0.01 : 0)
       switch name {

@@ -5,14 +5,21 @@ import Saliency
 
 /// A training run, described: what a YAML recipe says.
 public struct Recipe: Sendable, Section {
+  /// The network to start from.
   public var model = Model()
+  /// The images.
   public var data = Data()
   /// The virtual class update; nil where no objective needs one.
   public var inner: InnerUpdate?
+  /// The maps that objectives compare.
   public var saliency = Maps()
+  /// The outer loss: a weighted sum of objectives.
   public var outer: [WeightedObjective] = []
+  /// How the parameters move.
   public var optimizer = Optimization()
+  /// What is measured.
   public var evaluation = Evaluation()
+  /// How long, from which seed, into which folder.
   public var run = Run()
   /// Where keys stand, by their dotted path.
   var places: [String: Place] = [:]

@@ -2,6 +2,7 @@
 public struct Place: Sendable, Hashable, CustomStringConvertible {
   /// A file's path, or a flag as it was given.
   public let source: String
+  /// The line, from 1; nil for a flag or a whole file.
   public let line: Int?
 
   public var description: String { line.map { "\(source):\($0)" } ?? source }
@@ -9,12 +10,16 @@ public struct Place: Sendable, Hashable, CustomStringConvertible {
 
 /// What is wrong with a recipe: all of it, a line each.
 public struct RecipeError: Error, CustomStringConvertible, Sendable {
+  /// One thing that is wrong.
   public struct Problem: Sendable, Equatable, CustomStringConvertible {
+    /// Where it stands.
     public let place: Place
     /// The key, dotted: `optimizer.schedule.name`.
     public let key: String
+    /// What was found, and what was expected.
     public let message: String
 
+    /// A problem with a key.
     public init(_ place: Place, _ key: String, _ message: String) {
       (self.place, self.key, self.message) = (place, key, message)
     }
@@ -22,10 +27,12 @@ public struct RecipeError: Error, CustomStringConvertible, Sendable {
     public var description: String { key.isEmpty ? "\(place): \(message)" : "\(place): \(key): \(message)" }
   }
 
+  /// All of them, in the order of the recipe.
   public let problems: [Problem]
   /// Whether it is the recipe's file itself that is not there.
   public let isMissingFile: Bool
 
+  /// An error of these problems.
   public init(_ problems: [Problem], isMissingFile: Bool = false) {
     (self.problems, self.isMissingFile) = (problems, isMissingFile)
   }

@@ -4,10 +4,13 @@ import Networks
 import Saliency
 
 extension Recipe {
+  /// The network.
   public struct Model: Sendable, Section {
+    /// Which network.
     public var architecture = Architecture.resnet20
     /// Weights to start from; nil for a random initialization.
     public var weights: String?
+    /// How the task loss normalizes.
     public var batchNorm = BatchNormMode.frozen
     /// Classes of the network; nil for as many as the data have.
     public var classes: Int?
@@ -25,11 +28,17 @@ extension Recipe {
     }
   }
 
+  /// The images.
   public struct Data: Sendable, Section {
+    /// What is trained on.
     public var train = Source.folder("")
+    /// What is measured.
     public var validation = Source.folder("")
+    /// How pixels become the network's input.
     public var normalization = Normalization(mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225])
+    /// Changes of training images, in order.
     public var augmentation: [Augmentation] = []
+    /// Images in a training step.
     public var batch = 32
     /// Threads that read and augment.
     public var workers = 1
@@ -56,10 +65,15 @@ extension Recipe {
 
   /// The generated set; see `Scenes`.
   public struct SceneSettings: Sendable, Equatable, Section {
+    /// Number of scenes.
     public var count = 1000
+    /// Side of the pictures in pixels.
     public var size = 32
+    /// How many shapes take part.
     public var classes = Scenes.shapes.count
+    /// Objects in each scene.
     public var objects = 2
+    /// What the scenes are drawn from.
     public var seed = 0
 
     init() {}
@@ -76,7 +90,9 @@ extension Recipe {
 
   /// The maps that objectives compare.
   public struct Maps: Sendable, Section {
+    /// How maps are made.
     public var method = Method.normGrad
+    /// Where maps are made.
     public var layers: [String] = []
 
     init() {}
@@ -87,12 +103,15 @@ extension Recipe {
     }
   }
 
+  /// What is measured before, during and after the run.
   public struct Evaluation: Sendable, Section {
     /// Validation images that are measured, spread evenly over the set.
     public var images = 200
     /// Steps between evaluations during the run; 0 for only before and after.
     public var every = 0
+    /// What is measured.
     public var measures: [Measure] = [.accuracy, .classSensitivity]
+    /// Methods whose class sensitivity is measured.
     public var methods: [Method] = [.normGrad]
     /// Layers at which maps are measured; empty for the layers that the objectives compare.
     public var layers: [String] = []
@@ -101,6 +120,7 @@ extension Recipe {
     /// Images of which pictures are drawn.
     public var pictures = 4
 
+    /// The measures there are.
     public enum Measure: String, Sendable, CaseIterable {
       case accuracy
       case classSensitivity = "class_sensitivity"
@@ -119,9 +139,11 @@ extension Recipe {
     }
   }
 
+  /// The run itself.
   public struct Run: Sendable, Section {
     /// Updates of the parameters.
     public var steps = 0
+    /// What everything random is drawn from.
     public var seed = 0
     /// Steps between checkpoints; 0 for only after the last.
     public var checkpointEvery = 0

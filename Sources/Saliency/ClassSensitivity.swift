@@ -6,6 +6,7 @@ public struct ClassSensitivityScore: Sendable, Equatable {
   /// The correlation for each image, nil where a map is constant and there is none.
   public private(set) var correlations: [Double?] = []
 
+  /// A score over images, none at first.
   public init(_ correlations: [Double?] = []) { self.correlations = correlations }
 
   /// Adds an image's correlation; nil where it is undefined.

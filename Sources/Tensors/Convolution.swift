@@ -3,17 +3,22 @@ public struct ConvolutionGeometry: Sendable, Hashable {
   /// Rows and columns.
   public struct Pair: Sendable, Hashable {
     public var height, width: Int
+    /// Different ones for rows and columns.
     public init(_ height: Int, _ width: Int) { (self.height, self.width) = (height, width) }
+    /// The same for both.
     public init(_ both: Int) { self.init(both, both) }
   }
 
+  /// Pixels between neighbouring windows.
   public var stride: Pair
   /// Zeros added on each side.
   public var padding: Pair
+  /// Pixels between neighbouring kernel elements; 1 for none left out.
   public var dilation: Pair
   /// Channels fall into this many groups that don't see each other.
   public var groups: Int
 
+  /// A plain convolution unless told otherwise.
   public init(stride: Pair = Pair(1), padding: Pair = Pair(0), dilation: Pair = Pair(1), groups: Int = 1) {
     (self.stride, self.padding, self.dilation, self.groups) = (stride, padding, dilation, groups)
   }

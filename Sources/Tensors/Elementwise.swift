@@ -1,6 +1,7 @@
 /// Element-wise operations. Those of two tensors broadcast as NumPy's do: shapes are aligned at their last axes, and an
 /// axis of size one (or a missing one) is repeated.
 extension Tensor {
+  /// The sum, broadcast.
   public static func + (a: Tensor, b: Tensor) -> Tensor {
     let (shapeA, shapeB) = (a.shape, b.shape)
     return operation("add", [a, b], keep: .nothing, value: Kernels.zip(Add(), a, b, shape: broadcastShape("+", a, b))) {
@@ -9,6 +10,7 @@ extension Tensor {
     }
   }
 
+  /// The difference, broadcast.
   public static func - (a: Tensor, b: Tensor) -> Tensor {
     let (shapeA, shapeB) = (a.shape, b.shape)
     let value = Kernels.zip(Subtract(), a, b, shape: broadcastShape("-", a, b))
@@ -17,6 +19,7 @@ extension Tensor {
     }
   }
 
+  /// The product, broadcast.
   public static func * (a: Tensor, b: Tensor) -> Tensor {
     let value = Kernels.zip(Multiply(), a, b, shape: broadcastShape("*", a, b))
     return operation("multiply", [a, b], keep: .operands, value: value) { g, saved in
@@ -27,6 +30,7 @@ extension Tensor {
     }
   }
 
+  /// The quotient, broadcast.
   public static func / (a: Tensor, b: Tensor) -> Tensor {
     let shapeA = a.shape
     let value = Kernels.zip(Divide(), a, b, shape: broadcastShape("/", a, b))
@@ -39,19 +43,25 @@ extension Tensor {
     }
   }
 
+  /// The negative.
   public static prefix func - (x: Tensor) -> Tensor { x * -1 }
 
+  /// Each element times a number.
   public static func * (x: Tensor, factor: Double) -> Tensor {
     operation("scale", [x], keep: .nothing, value: Kernels.map(Scale(factor: factor), x)) { g, _ in [g * factor] }
   }
 
+  /// Each element times a number.
   public static func * (factor: Double, x: Tensor) -> Tensor { x * factor }
+  /// Each element divided by a number.
   public static func / (x: Tensor, divisor: Double) -> Tensor { x * (1 / divisor) }
 
+  /// Each element plus a number.
   public static func + (x: Tensor, term: Double) -> Tensor {
     operation("shift", [x], keep: .nothing, value: Kernels.map(Shift(term: term), x)) { g, _ in [g] }
   }
 
+  /// Each element minus a number.
   public static func - (x: Tensor, term: Double) -> Tensor { x + (-term) }
 
   /// `e` to the power of each element.
@@ -84,6 +94,7 @@ extension Tensor {
     }
   }
 
+  /// Each element times itself.
   public var squared: Tensor { self * self }
 
   /// The positive part. Its derivative at 0 is 0; its second derivative is 0 everywhere.

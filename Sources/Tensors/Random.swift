@@ -8,6 +8,7 @@ public struct RandomSource: RandomNumberGenerator, Sendable, Codable, Equatable 
   /// Everything there is to save and restore.
   public var state: UInt64
 
+  /// The source in a state that was saved.
   public init(state: UInt64) { self.state = state }
 
   /// The source for one purpose under a seed, with further numbers (an epoch, an image's index) to tell draws apart.

@@ -8,6 +8,7 @@ public struct ResamplingTable: Sendable, Equatable {
   let indices: [Int]
   let weights: [Double]
 
+  /// A map from its rows of entries; every index is below `inputs`.
   public init(inputs: Int, rows: [[(index: Int, weight: Double)]]) {
     self.inputs = inputs
     outputs = rows.count

@@ -7,6 +7,7 @@
 public struct Tensor: Sendable {
   /// Sizes of the axes, slowest first. Empty for a single number.
   public let shape: [Int]
+  /// What the elements are.
   public let scalarType: ScalarType
   let storage: Storage
   let node: Node?
@@ -50,10 +51,12 @@ extension Tensor {
     self = Kernels.fill(value, shape: shape, type)
   }
 
+  /// A tensor of zeros.
   public static func zeros(_ shape: [Int], _ type: ScalarType = .float32) -> Tensor {
     Tensor(repeating: 0, shape: shape, type)
   }
 
+  /// A tensor of ones.
   public static func ones(_ shape: [Int], _ type: ScalarType = .float32) -> Tensor {
     Tensor(repeating: 1, shape: shape, type)
   }

@@ -6,7 +6,9 @@ import Tensors
 
 /// Everything a run is made of at a step, so that it can go on as if it had never stopped.
 public struct Checkpoint: Sendable {
+  /// The network as it is.
   public var network: Network
+  /// What the optimizer remembers.
   public var optimizer: Optimizer.State
   /// Updates made.
   public var step: Int

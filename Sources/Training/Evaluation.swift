@@ -8,26 +8,33 @@ import Tensors
 public struct Evaluation: Sendable {
   /// Methods and layers whose class sensitivity is measured: all pairs.
   public var methods: [Method]
+  /// Layers at which maps are made.
   public var layers: [String]
   /// The rate of the virtual class update (one step, all parameters) before maps are taken again; nil: plain maps only.
   public var virtualRate: Double?
 
+  /// Class sensitivity of all methods at all layers; of none, accuracy alone.
   public init(methods: [Method], layers: [String], virtualRate: Double?) {
     (self.methods, self.layers, self.virtualRate) = (methods, layers, virtualRate)
   }
 
   /// One cell of the table: how maps are made.
   public struct Setting: Sendable, Hashable {
+    /// How the map is made.
     public let method: Method
+    /// Where.
     public let layer: String
+    /// At which weights.
     public let weights: ClassSensitivity.Weights
   }
 
   /// What was measured.
   public struct Result: Sendable {
+    /// Images measured.
     public private(set) var images = 0
     private var correct = 0
     private var lossSum = 0.0
+    /// The class sensitivity of each setting.
     public private(set) var sensitivity: [Setting: ClassSensitivityScore] = [:]
 
     /// The share of images classified as labelled, in [0, 1].

@@ -3,6 +3,7 @@ import Networks
 
 /// A checkpoint's network as a weight file for others.
 public enum Export {
+  /// The formats there are.
   public enum Format: String, Sendable, CaseIterable { case safetensors, hdf5 }
 
   /// Writes parameters and running statistics with PyTorch's names and shapes.

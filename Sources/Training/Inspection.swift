@@ -2,6 +2,9 @@ import Formats
 
 /// What a weight file holds, for people.
 public enum Inspection {
+  /// The file's kind, metadata, and a table of its tensors.
+  ///
+  /// - Throws: a ``FileError`` if it cannot be read.
   public static func describe(_ path: String) throws -> String {
     let kind = try WeightFile.kind(of: path)
     let weights = try WeightFile.read(path)

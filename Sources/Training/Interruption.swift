@@ -8,6 +8,7 @@ public final class Interruption: Sendable {
   private let requested = Atomic(false)
   private let sources: [any DispatchSourceSignal]
 
+  /// Listens from now on, until the value is released.
   public init() {
     let signals = [SIGINT, SIGTERM]
     for number in signals { signal(number, SIG_IGN) }

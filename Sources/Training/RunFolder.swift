@@ -3,16 +3,24 @@ import Formats
 
 /// The folder of one run: `recipe.yaml` (resolved), `metrics.jsonl`, `checkpoints/last.h5` and `best.h5`, `pictures/`.
 public struct RunFolder: Sendable {
+  /// The folder's path.
   public let path: String
 
+  /// The folder at a path, which need not exist.
   public init(_ path: String) { self.path = path }
 
+  /// The resolved recipe.
   public var recipe: String { path + "/recipe.yaml" }
+  /// Every step and every evaluation.
   public var metrics: String { path + "/metrics.jsonl" }
+  /// The checkpoint to go on from.
   public var last: String { path + "/checkpoints/last.h5" }
+  /// The checkpoint where the measured loss was lowest.
   public var best: String { path + "/checkpoints/best.h5" }
+  /// The folder of pictures.
   public var pictures: String { path + "/pictures" }
 
+  /// Whether a run has left something here.
   public var holdsRun: Bool {
     [recipe, metrics, last].contains { FileManager.default.fileExists(atPath: $0) }
   }

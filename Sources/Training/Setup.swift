@@ -8,13 +8,19 @@ import Tensors
 
 /// A recipe made real: network, data and everything else a run needs, checked against each other.
 public struct Setup: Sendable {
+  /// What all this was made from.
   public let recipe: Recipe
   /// The network that the run starts from.
   public let network: Network
+  /// Batches to train on.
   public let train: BatchSource
+  /// Images to measure.
   public let validation: BatchSource
+  /// The outer gradient.
   public let step: MetaStep
+  /// What is measured.
   public let evaluation: Evaluation
+  /// Threads.
   public let workers: Int
 
   /// - Parameter weights: replaces the recipe's weights.

@@ -10,13 +10,18 @@ public struct InnerUpdate: Sendable, Equatable {
   /// Whether the outer gradient runs through the update or holds its gradient constant.
   public enum Order: String, Sendable, CaseIterable { case exact, first }
 
+  /// The step's length ε; 0.0025 is usual on ImageNet networks.
   public var rate: Double
+  /// Gradient steps, at least one.
   public var steps: Int
+  /// What shares an update.
   public var scope: Scope
+  /// How the outer gradient sees the update.
   public var order: Order
   /// Patterns (`*` stands for any characters) of the parameters that move; nil for all.
   public var parameters: [String]?
 
+  /// One exact step of all parameters for each image, unless told otherwise.
   public init(
     rate: Double, steps: Int = 1, scope: Scope = .image, order: Order = .exact, parameters: [String]? = nil
   ) {

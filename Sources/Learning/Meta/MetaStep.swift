@@ -5,14 +5,18 @@ import Tensors
 /// The outer gradient: of a weighted sum of objectives, some of them on maps after a virtual class update, with respect to
 /// the network's parameters.
 public struct MetaStep: Sendable {
+  /// The virtual class update; needed where an objective is taken at the virtual weights.
   public var inner: InnerUpdate?
+  /// How maps are made.
   public var method: Method
   /// Layers whose maps the objectives compare.
   public var layers: [String]
+  /// The terms of the outer loss.
   public var objectives: [WeightedObjective]
   /// How the task loss normalizes. Maps and inner updates always use the running statistics.
   public var normalization: Pass.Normalization
 
+  /// A meta step.
   public init(
     inner: InnerUpdate?, method: Method, layers: [String], objectives: [WeightedObjective],
     normalization: Pass.Normalization = .running

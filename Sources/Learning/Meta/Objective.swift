@@ -2,9 +2,12 @@ import Saliency
 
 /// A term of the outer loss with its weight in the sum.
 public struct WeightedObjective: Sendable, Equatable {
+  /// What is asked for.
   public var objective: Objective
+  /// How much it counts; 0 turns it off.
   public var weight: Double
 
+  /// A term with its weight.
   public init(_ objective: Objective, weight: Double) {
     self.objective = objective
     self.weight = weight
@@ -30,11 +33,16 @@ public struct ClassSensitivity: Sendable, Equatable {
   /// The class it is held against, always another one: the least likely, the most likely, or any.
   public enum Opposed: String, Sendable, CaseIterable { case bottom, second, random }
 
+  /// Where maps are compared: the mean over these.
   public var at: [Weights]
+  /// Which class is explained.
   public var explain: Explained
+  /// Which class it is held against.
   public var against: Opposed
+  /// How maps are compared.
   public var similarity: Similarity
 
+  /// Label against the least likely class, at both weights, by Pearson's correlation, unless told otherwise.
   public init(
     at: [Weights] = [.plain, .virtual], explain: Explained = .label, against: Opposed = .bottom,
     similarity: Similarity = .pearson

@@ -6,10 +6,14 @@ import Tensors
 public struct Adam: Sendable, Equatable {
   /// Decay of the first and the second moment.
   public var beta1, beta2: Double
+  /// Added to the root of the second moment.
   public var epsilon: Double
+  /// λ: how strongly parameters are drawn to 0.
   public var weightDecay: Double
+  /// Whether the decay acts on the parameters (AdamW) or on the gradient (Adam).
   public var isDecayDecoupled: Bool
 
+  /// Adam with PyTorch's defaults.
   public init(
     beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, weightDecay: Double = 0,
     isDecayDecoupled: Bool = false

@@ -12,6 +12,7 @@ public enum Optimizer: Sendable, Equatable {
     public var updates = 0
     /// One tensor per parameter for each thing remembered, by its name.
     public var slots: [String: [Tensor]] = [:]
+    /// Nothing remembered yet.
     public init() {}
   }
 

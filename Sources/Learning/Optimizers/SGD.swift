@@ -4,8 +4,10 @@ import Tensors
 /// with Nesterov's momentum θ ← θ − rate · (g + λθ + μv).
 public struct SGD: Sendable, Equatable {
   public var momentum, weightDecay: Double
+  /// Whether the momentum looks ahead.
   public var isNesterov: Bool
 
+  /// Plain descent unless told otherwise.
   public init(momentum: Double = 0, weightDecay: Double = 0, isNesterov: Bool = false) {
     (self.momentum, self.weightDecay, self.isNesterov) = (momentum, weightDecay, isNesterov)
   }

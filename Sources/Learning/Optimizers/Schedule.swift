@@ -2,6 +2,7 @@ import Foundation
 
 /// How the learning rate changes over a run: a pure function of the step.
 public struct Schedule: Sendable, Equatable {
+  /// The schedules there are.
   public enum Name: String, Sendable, CaseIterable {
     /// The rate as given.
     case constant
@@ -12,10 +13,12 @@ public struct Schedule: Sendable, Equatable {
     case oneCycle = "one_cycle"
   }
 
+  /// Which schedule.
   public var name: Name
   /// The share of the steps over which the rate rises first; linearly, in the constant and the cosine schedule.
   public var warmup: Double
 
+  /// A schedule.
   public init(_ name: Name = .constant, warmup: Double = 0) { (self.name, self.warmup) = (name, warmup) }
 
   /// The rate of a step, counted from 0, of `total`.
