@@ -51,13 +51,13 @@ public enum HDF5File {
     // The lock is what makes this safe: nothing of the closure's outlives the call.
     nonisolated(unsafe) let body = body
     nonisolated(unsafe) var result: Swift.Result<Result, any Error>?
-    library.withLock { isQuiet in
-      if !isQuiet {
+    library.withLock { isOpen in
+      if !isOpen {
         H5dont_atexit()  // a damaged file can leave it unable to tidy up, and it complains
         H5open()
-        H5Eset_auto2(hid_t(0), nil, nil)
-        isQuiet = true
+        isOpen = true
       }
+      H5Eset_auto2(hid_t(0), nil, nil)  // a setting of the calling thread
       result = Swift.Result { try body() }
     }
     guard let result else { throw FileError(.malformed, "HDF5", "the library did not answer") }

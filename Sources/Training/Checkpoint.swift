@@ -55,7 +55,7 @@ public struct Checkpoint: Sendable {
       throw malformed("no checkpoint of metasal (version \(Self.version))")
     }
     guard let name = contents.attributes["architecture"], let architecture = Architecture(rawValue: name),
-      let classes = contents.attributes["classes"].flatMap({ Int($0) }), (1...1_000_000).contains(classes)
+      let classes = contents.attributes["classes"].flatMap({ Int($0) }), (1...100_000).contains(classes)
     else { throw malformed("an unknown architecture '\(contents.attributes["architecture"] ?? "")'") }
     do {
       network = try architecture.network(classes: classes).loading(
@@ -65,20 +65,29 @@ public struct Checkpoint: Sendable {
       guard let value = contents.integers(name)?.first else { throw malformed("no data set '\(name)'") }
       return value
     }
-    step = Int(try integer("run/step"))
+    func count(_ name: String) throws -> Int {
+      let value = try integer(name)
+      guard (0...Int64(Int32.max)).contains(value) else { throw malformed("'\(name)' is \(value), which is no count") }
+      return Int(value)
+    }
+    step = try count("run/step")
     random = RandomSource(state: UInt64(bitPattern: try integer("run/random_state")))
     best = contents.tensor("run/best")?.doubles.first
     recipe = contents.attributes["recipe"] ?? ""
     optimizer = Optimizer.State()
-    optimizer.updates = Int(try integer("run/optimizer_updates"))
+    optimizer.updates = try count("run/optimizer_updates")
     let parameters = network.state.filter(\.kind.isParameter)
     let memory = contents.dataSets.filter { $0.path.hasPrefix("optimizer/") }.map(\.path)
     for slot in Set(memory.compactMap { $0.split(separator: "/").dropFirst().first.map(String.init) }) {
       optimizer.slots[slot] = try parameters.map { entry in
-        guard let value = contents.tensor("optimizer/\(slot)/\(entry.name)"), value.count == entry.value.count else {
-          throw malformed("no data set 'optimizer/\(slot)/\(entry.name)' that fits")
+        let path = "optimizer/\(slot)/\(entry.name)"
+        guard let stored = contents.tensor(path) else { throw malformed("no data set '\(path)'") }
+        let value = entry.kind == .kernel && stored.rank == 4 ? stored.permuted([2, 3, 1, 0]) : stored
+        guard value.shape == entry.value.shape, value.scalarType == entry.value.scalarType else {
+          throw malformed(
+            "data set '\(path)' is \(stored.scalarType) \(stored.shape), which does not fit the parameter")
         }
-        return entry.kind == .kernel && value.rank == 4 ? value.permuted([2, 3, 1, 0]) : value
+        return value
       }
     }
   }

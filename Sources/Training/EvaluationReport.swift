@@ -21,13 +21,14 @@ extension Evaluation {
         table.add([method.rawValue, layer] + cells)
       }
     }
-    let virtual = virtualRate.map { "; virtual: after one step of \($0) towards the class" } ?? ""
+    let virtual = virtualRate.map { "Virtual: after one step of \($0) towards the class explained.\n" } ?? ""
     return """
       \(summary)
 
-      Class sensitivity: rank correlation between the maps for the most and the least likely class, mean ± deviation
-      over images; lower is better (n?: n images without one, their map being constant\(virtual))
-
+      Class sensitivity: the rank correlation between the maps for the most and the
+      least likely class, mean ± deviation over images; lower is better. Images of
+      which a map is constant have none; they are counted with a question mark.
+      \(virtual)
       \(table)
       """
   }

@@ -23,7 +23,7 @@ public final class Progress {
     if isTerminal {
       if let drawn, now - drawn < .milliseconds(100), done < total { return }
       drawn = now
-      write("\r\u{1b}[K" + line(done, now, detail()))
+      write("\r\u{1b}[K" + line(done, now, detail()).prefix(Self.columns - 1))
     } else {
       let tenth = total == 0 ? 10 : done * 10 / total
       guard tenth > lastTenth, now - (drawn ?? began) > .seconds(3) else { return }
@@ -55,6 +55,12 @@ public final class Progress {
     let (hours, minutes) = (whole / 3600, whole / 60 % 60)
     if hours > 0 { return "\(hours) h \(minutes) min" }
     return whole >= 60 ? "\(minutes) min \(whole % 60) s" : "\(whole) s"
+  }
+
+  /// The terminal's width; a longer line would wrap and could not be redrawn.
+  private static var columns: Int {
+    var size = winsize()
+    return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 10 ? Int(size.ws_col) : 80
   }
 
   private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }

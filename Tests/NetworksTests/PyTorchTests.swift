@@ -12,12 +12,15 @@ import Testing
     let map_sum: Double
   }
 
-  @Test("logits, maps and running statistics agree in both precisions", arguments: [
-    (Architecture.resnet20, "layer3.0", "bn1"), (.plain, "features.8", "features.1"),
-  ], ScalarType.allCases)
+  @Test(
+    "logits, maps and running statistics agree in both precisions",
+    arguments: [
+      (Architecture.resnet20, "layer3.0", "bn1"), (.plain, "features.8", "features.1"),
+    ], ScalarType.allCases)
   func values(_ network: (architecture: Architecture, layer: String, norm: String), _ type: ScalarType) throws {
     let data = try Data(contentsOf: URL(fileURLWithPath: fixture("networks.json")))
-    let expected = try #require(try JSONDecoder().decode([String: Expected].self, from: data)[network.architecture.rawValue])
+    let expected = try #require(
+      try JSONDecoder().decode([String: Expected].self, from: data)[network.architecture.rawValue])
     let tolerance = type == .float64 ? 1e-10 : 1e-4
     func error(_ found: [Double], _ expected: [Double]) -> Double { relativeError(Tensor(found), Tensor(expected)) }
 
