@@ -54,7 +54,9 @@ public struct Recipe: Sendable, Section {
   private init(_ entry: Entry) throws {
     let report = Keys.Report()
     self = Keys.read(Recipe.self, entry, "", report)
-    guard report.problems.isEmpty else { throw RecipeError(report.problems) }
+    guard report.problems.isEmpty else {
+      throw RecipeError(report.problems.sorted { ($0.place.line ?? 0) < ($1.place.line ?? 0) })
+    }
     places = report.places
   }
 
