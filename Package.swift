@@ -30,7 +30,7 @@ let package = Package(
   ],
   targets: [
     door("COpenBLAS", pkgConfig: "openblas", debian: "libopenblas-dev"),
-    door("COneDNN", debian: "libdnnl-dev"),
+    .target(name: "CKernels"),
     door("CPNG", pkgConfig: "libpng", debian: "libpng-dev"),
     door("CTurboJPEG", pkgConfig: "libturbojpeg", debian: "libturbojpeg0-dev"),
     door("CHDF5", pkgConfig: "hdf5-serial", debian: "libhdf5-dev"),
@@ -46,7 +46,7 @@ let package = Package(
       path: "Benchmarks/MetaStepBenchmark", swiftSettings: strict),
     .testTarget(name: "metasalTests", dependencies: ["metasal", "Training", "TestSupport"], swiftSettings: strict),
   ]
-    + library("Tensors", ["COpenBLAS", "COneDNN"])
+    + library("Tensors", ["COpenBLAS", "CKernels"])
     + library("Networks", ["Tensors"], fixtures: true)
     + library("Saliency", ["Tensors", "Networks"])
     + library("Learning", ["Tensors", "Networks", "Saliency"], fixtures: true)

@@ -37,6 +37,12 @@ struct ConvolutionForm: Sendable, Hashable {
 
   var hasKernelPerImage: Bool { kernel.count == 5 }
 
+  /// The same geometry for a single image.
+  var ofOneImage: ConvolutionForm {
+    ConvolutionForm(
+      geometry: geometry, image: [1] + image.dropFirst(), kernel: kernel.suffix(4), response: [1] + response.dropFirst())
+  }
+
   func shape(of slot: Slot) -> [Int] {
     switch slot {
     case .image: image

@@ -1,7 +1,7 @@
 import COpenBLAS
 
 extension Kernels {
-  /// OpenBLAS's own threads stay off: parallelism is over images, and its workers would fight with oneDNN's.
+  /// OpenBLAS's own threads stay off: parallelism is over images, and its workers would fight over the processors.
   private static let singleThreaded: Void = openblas_set_num_threads(1)
 
   /// `op(A) · op(B)`, of m × n with inner size k, written or added to `c`; rows lie `lda`, `ldb`, `ldc` elements apart.

@@ -1,4 +1,3 @@
-import COneDNN
 import Dispatch
 import Foundation
 import Synchronization
@@ -54,11 +53,21 @@ public enum Parallel {
     return results
   }
 
-  /// Runs `body` with kernels on this thread using up to `count` threads of their own.
+  /// Threads that a kernel may share its work among.
+  @TaskLocal static var kernelThreads = processors
+
+  /// Runs `body` with kernels that share their work among up to `count` threads.
   public static func withKernelThreads<Result>(_ count: Int, _ body: () throws -> Result) rethrows -> Result {
-    let before = omp_get_max_threads()
-    omp_set_num_threads(Int32(count))
-    defer { omp_set_num_threads(before) }
-    return try body()
+    try $kernelThreads.withValue(count) { try body() }
+  }
+
+  /// `0..<count` in as many parts as there are threads, each on its own.
+  static func split(_ count: Int, threads: Int, _ body: (Range<Int>) -> Void) {
+    guard threads > 1 else { return body(0..<count) }
+    // Every part has returned before this function does.
+    nonisolated(unsafe) let body = body
+    DispatchQueue.concurrentPerform(iterations: threads) { part in
+      body((part * count / threads)..<((part + 1) * count / threads))
+    }
   }
 }

@@ -1,0 +1,168 @@
+import CKernels
+import Synchronization
+
+/// Which pixels a convolution brings together, worked out once per geometry and open slot: the convolution itself and its
+/// two adjoints then run on the same tiles, whatever stride, padding and dilation are (after Dukhan 2019, "The Indirect
+/// Convolution Algorithm", who looks up whole rows of pixels; here it is tiles of them).
+final class ConvolutionPlan: Sendable {
+  /// Tiles of pixels of the open image or response, and the pixels that some taps of the kernel make them of.
+  struct Pass {
+    let firstTap: Int
+    let taps: Int
+    let words: [Int32]
+    /// Where each tile begins in the words, and where the last one ends.
+    let starts: [Int]
+  }
+
+  /// Rows of the response, and for each tap the runs of pixels along them that it brings together.
+  struct Block {
+    let firstPixel: Int
+    let pixels: Int
+    let runs: [[Int32]]
+  }
+
+  let form: ConvolutionForm
+  /// Whether kernel columns and channels count as one: with few channels, the columns make longer runs of numbers. The
+  /// image must then come with its padding filled in.
+  let isNarrow: Bool
+  /// Kernel elements that are looked up, and the numbers at each for one output.
+  let taps, inputs: Int
+  let passes: [Pass]
+  let blocks: [Block]
+
+  /// Numbers summed in one go; 20 KiB of kernel then stay in the first-level cache with the pixels.
+  private static let passDepth = 320
+  /// Pixels whose products are summed in one go, likewise.
+  private static let blockPixels = 256
+
+  private init(_ form: ConvolutionForm, open: ConvolutionForm.Slot) {
+    self.form = form
+    let g = form.geometry
+    let (rows, columns, channels) = (form.kernel[0], form.kernel[1], form.kernel[2])
+    isNarrow = open != .image && g.groups == 1 && channels < 8 && columns > 1 && g.dilation.width == 1
+    taps = isNarrow ? rows : rows * columns
+    inputs = isNarrow ? columns * channels : channels
+    let lookup = Lookup(form, isNarrow: isNarrow)
+    switch open {
+    case .response: (passes, blocks) = (lookup.passes(taps: taps, depth: inputs, fromResponse: false), [])
+    case .image:
+      (passes, blocks) = (lookup.passes(taps: taps, depth: form.kernel[3] / g.groups, fromResponse: true), [])
+    case .kernel: (passes, blocks) = ([], lookup.blocks(taps: taps))
+    }
+  }
+
+  private struct Key: Hashable {
+    let form: ConvolutionForm
+    let open: ConvolutionForm.Slot
+  }
+  private static let plans = Mutex<[Key: ConvolutionPlan]>([:])
+
+  static func plan(_ form: ConvolutionForm, open: ConvolutionForm.Slot) -> ConvolutionPlan {
+    plans.withLock { plans in
+      let key = Key(form: form.ofOneImage, open: open)
+      if let plan = plans[key] { return plan }
+      let plan = ConvolutionPlan(key.form, open: open)
+      plans[key] = plan
+      return plan
+    }
+  }
+
+  /// Which pixel of the image meets which of the response at a tap.
+  private struct Lookup {
+    let geometry: ConvolutionGeometry
+    let columns, height, width, channels, outHeight, outWidth, outputs: Int
+    let isNarrow: Bool
+
+    init(_ form: ConvolutionForm, isNarrow: Bool) {
+      geometry = form.geometry
+      columns = form.kernel[1]
+      (height, width, channels) = (form.image[1], form.image[2], form.image[3])
+      (outHeight, outWidth, outputs) = (form.response[1], form.response[2], form.response[3])
+      self.isNarrow = isNarrow
+    }
+
+    /// The offset of the image's pixel, nil in the padding.
+    func imagePixel(_ tap: Int, _ y: Int, _ x: Int) -> Int? {
+      let g = geometry
+      if isNarrow {
+        return ((y * g.stride.height + tap * g.dilation.height) * (width + 2 * g.padding.width) + x * g.stride.width)
+          * channels
+      }
+      let row = y * g.stride.height - g.padding.height + tap / columns * g.dilation.height
+      let column = x * g.stride.width - g.padding.width + tap % columns * g.dilation.width
+      return row >= 0 && row < height && column >= 0 && column < width ? (row * width + column) * channels : nil
+    }
+
+    /// The offset of the response's pixel that took the image's through this tap, nil if none did.
+    func responsePixel(_ tap: Int, _ y: Int, _ x: Int) -> Int? {
+      let g = geometry
+      let row = y + g.padding.height - tap / columns * g.dilation.height
+      let column = x + g.padding.width - tap % columns * g.dilation.width
+      guard row >= 0, column >= 0, row % g.stride.height == 0, column % g.stride.width == 0 else { return nil }
+      let (r, c) = (row / g.stride.height, column / g.stride.width)
+      return r < outHeight && c < outWidth ? (r * outWidth + c) * outputs : nil
+    }
+
+    func passes(taps: Int, depth: Int, fromResponse: Bool) -> [Pass] {
+      let limit = max(1, passDepth / min(depth, Int(METASAL_DEPTH)))
+      return evenParts(of: taps, atMost: limit).map { part in
+        var (words, starts): ([Int32], [Int]) = ([], [])
+        let pixels = fromResponse ? imagePixelsByPhase() : grid(outHeight, outWidth)
+        for tile in evenParts(of: pixels.count, atMost: Int(METASAL_TILE_ROWS)) {
+          starts.append(words.count)
+          let tilePixels = pixels[tile]
+          words += [Int32(tile.count), 0]
+          let segmentsAt = words.count - 1
+          words += tilePixels.map { y, x in
+            Int32(fromResponse ? (y * width + x) * channels : (y * outWidth + x) * outputs)
+          }
+          for tap in part {
+            let sources = tilePixels.map { y, x in
+              (fromResponse ? responsePixel(tap, y, x) : imagePixel(tap, y, x)).map(Int32.init) ?? -1
+            }
+            guard sources.contains(where: { $0 >= 0 }) else { continue }
+            words[segmentsAt] += 1
+            words.append(Int32(tap - part.lowerBound))
+            words += sources
+          }
+        }
+        return Pass(firstTap: part.lowerBound, taps: part.count, words: words, starts: starts + [words.count])
+      }
+    }
+
+    func blocks(taps: Int) -> [Block] {
+      stride(from: 0, to: outHeight, by: max(1, blockPixels / outWidth)).map { first in
+        let rows = first..<min(outHeight, first + max(1, blockPixels / outWidth))
+        let runs = (0..<taps).map { tap in
+          rows.flatMap { y -> [Int32] in
+            let inside = (0..<outWidth).filter { imagePixel(tap, y, $0) != nil }
+            guard let x = inside.first, let start = imagePixel(tap, y, x) else { return [] }
+            return [Int32(start), Int32((y - first) * outWidth + x), Int32(inside.count)]
+          }
+        }
+        return Block(firstPixel: first * outWidth, pixels: rows.count * outWidth, runs: runs)
+      }
+    }
+
+    private func grid(_ height: Int, _ width: Int) -> [(Int, Int)] {
+      (0..<height).flatMap { y in (0..<width).map { (y, $0) } }
+    }
+
+    /// The image's pixels, those together that a strided window meets with the same taps.
+    private func imagePixelsByPhase() -> [(Int, Int)] {
+      (0..<geometry.stride.height).flatMap { top in
+        (0..<geometry.stride.width).flatMap { left in
+          stride(from: top, to: height, by: geometry.stride.height).flatMap { y in
+            stride(from: left, to: width, by: geometry.stride.width).map { (y, $0) }
+          }
+        }
+      }
+    }
+  }
+}
+
+/// `0..<count` cut into as few parts of at most `limit` as can be, as even as can be.
+func evenParts(of count: Int, atMost limit: Int) -> [Range<Int>] {
+  let parts = (count + limit - 1) / limit
+  return (0..<parts).map { ($0 * count / parts)..<(($0 + 1) * count / parts) }
+}
