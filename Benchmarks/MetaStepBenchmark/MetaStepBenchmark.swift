@@ -35,6 +35,17 @@ import Tensors
     let inference = median { _ = network(images) }
     var outcome: MetaStep.Outcome?
     let meta = try median { outcome = try step(network, images, labels: labels, workers: threads, random: &random) }
+    Profile.start()
+    _ = try step(network, images, labels: labels, workers: threads, random: &random)
+    if let report = Profile.stop() {
+      var lines = report.totals.prefix(45).map {
+        "\($0.phase) \($0.name) n=\($0.count) us=\($0.duration / 1000) GF/s=\($0.duration > 0 ? Double($0.arithmetic) / Double($0.duration) : 0)"
+      }
+      lines.append(
+        "phases \(report.phases) ops \(report.totals.reduce(0) { $0 + $1.duration }) count \(report.totals.reduce(0) { $0 + $1.count }) arithmetic \(report.totals.reduce(0) { $0 + $1.arithmetic })"
+      )
+      FileHandle.standardError.write(Data((lines.joined(separator: "\n") + "\n").utf8))
+    }
     let norm = outcome?.gradients.reduce(0) { $0 + $1.squared.sum().item }.squareRoot() ?? 0
     let result: [String: Any] = [
       "architecture": architecture.rawValue, "batch": batch, "size": size, "scope": scope.rawValue,

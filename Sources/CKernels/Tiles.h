@@ -1,15 +1,8 @@
-// Tiles of METASAL_TILE_ROWS rows by two vectors, for one element type and one instruction set: the file that includes this
-// defines REAL, LANES (elements in a vector) and NAME (decorates a name). No include guard: it is included several times.
+// Tiles of METASAL_TILE_ROWS rows by two vectors, for one element type and one instruction set: see Kernels.h for
+// what is defined.
 //
 // Twelve accumulators and two vectors of b fill the sixteen registers of AVX2; every b is used for six rows, every a for two
 // vectors, so that loads keep up with the two multiply-adds per cycle.
-
-typedef REAL NAME(Vector) __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL))));
-#define VECTOR NAME(Vector)
-#define WIDTH (2 * LANES)
-#define ROWS METASAL_TILE_ROWS
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("clang loop unroll(full)")
 
 static const REAL NAME(zeros)[METASAL_DEPTH];
 
@@ -175,10 +168,4 @@ static void NAME(transposePanel)(const void *b, long ldb, long rows, long column
 static const metasal_tiles NAME(tiles) = {
     WIDTH, NAME(copyPanel), NAME(transposePanel), NAME(gather), NAME(outer),
 };
-
 #undef EACH_HEIGHT
-#undef UNROLL
-#undef INLINE
-#undef ROWS
-#undef WIDTH
-#undef VECTOR

@@ -28,7 +28,7 @@ public struct CIFARResNet: Module {
   }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
-    var x = pass("bn1", bn1, pass("conv1", conv1, x)).rectified
+    var x = pass("bn1", bn1, pass("conv1", conv1, x), rectified: true)
     x = pass("layer1", layer1, x)
     x = pass("layer2", layer2, x)
     x = pass("layer3", layer3, x)
@@ -62,8 +62,8 @@ public struct CIFARResNet: Module {
     }
 
     public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
-      let y = pass("bn1", bn1, pass("conv1", conv1, x)).rectified
-      return (pass("bn2", bn2, pass("conv2", conv2, y)) + shortcut(x)).rectified
+      let y = pass("bn1", bn1, pass("conv1", conv1, x), rectified: true)
+      return pass("bn2", bn2, pass("conv2", conv2, y), adding: shortcut(x), rectified: true)
     }
 
     /// Every second location where the block strides, and zeros for the channels that it adds.

@@ -50,11 +50,16 @@ public struct BatchNorm: Module {
   }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
+    self(x, &pass, adding: nil, rectified: false)
+  }
+
+  /// The normalized tensor plus `residual`, and its positive part if `rectified`: with running statistics one operation.
+  func callAsFunction(_ x: Tensor, _ pass: inout Pass, adding residual: Tensor?, rectified: Bool) -> Tensor {
     switch pass.normalization {
     case .running:
-      // Folded into one scale and one shift per channel.
-      let scale = weight * (runningVariance + epsilon).squareRoot.reciprocalOrZero
-      return x * scale + (bias - runningMean * scale)
+      return x.normalized(
+        mean: runningMean, rate: (runningVariance + epsilon).squareRoot.reciprocalOrZero, weight: weight, bias: bias,
+        residual: residual, rectified: rectified)
     case .batch:
       let axes = Array(0..<(x.rank - 1))
       let mean = x.mean(axes)
@@ -62,7 +67,9 @@ public struct BatchNorm: Module {
       let variance = centred.squared.mean(axes)
       let count = Double(x.count / x.shape[x.rank - 1])
       pass.saw(mean: mean, variance: variance * (count / max(1, count - 1)))
-      return centred * (weight * (variance + epsilon).squareRoot.reciprocalOrZero) + bias
+      let y = centred * (weight * (variance + epsilon).squareRoot.reciprocalOrZero) + bias
+      let sum = residual.map { y + $0 } ?? y
+      return rectified ? sum.rectified : sum
     }
   }
 

@@ -65,6 +65,23 @@ public struct Pass {
     return activation(path.description, y)
   }
 
+  /// Calls a batch norm and what follows it in residual networks: a sum with `residual` and a rectification. In one go,
+  /// unless the normalized activation itself is wanted.
+  mutating func callAsFunction(
+    _ name: String, _ norm: BatchNorm, _ x: Tensor, adding residual: Tensor? = nil, rectified: Bool
+  ) -> Tensor {
+    if wanted.contains((path / name).description) {
+      let y = self(name, norm, x)
+      let sum = residual.map { y + $0 } ?? y
+      return rectified ? sum.rectified : sum
+    }
+    let outer = path
+    path = path / name
+    defer { path = outer }
+    names.append(path.description)
+    return norm(x, &self, adding: residual, rectified: rectified)
+  }
+
   /// Lets an activation go by; a wanted one is kept, as a variable if nothing before it is tracked.
   mutating func activation(_ name: String, _ y: Tensor) -> Tensor {
     if y.rank == 4 { names.append(name) }

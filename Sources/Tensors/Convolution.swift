@@ -37,10 +37,14 @@ struct ConvolutionForm: Sendable, Hashable {
 
   var hasKernelPerImage: Bool { kernel.count == 5 }
 
+  /// Multiplications of any of the three slots, those with the padding included.
+  var products: Int { response.dropLast().reduce(1, *) * kernel.suffix(4).reduce(1, *) }
+
   /// The same geometry for a single image.
   var ofOneImage: ConvolutionForm {
     ConvolutionForm(
-      geometry: geometry, image: [1] + image.dropFirst(), kernel: kernel.suffix(4), response: [1] + response.dropFirst())
+      geometry: geometry, image: [1] + image.dropFirst(), kernel: kernel.suffix(4), response: [1] + response.dropFirst()
+    )
   }
 
   func shape(of slot: Slot) -> [Int] {
@@ -59,14 +63,16 @@ struct ConvolutionForm: Sendable, Hashable {
         tensor.shape == shape(of: slot), "convolution: \(slot) \(tensor.shape) where \(shape(of: slot)) is expected")
     }
     precondition(operands[0].scalarType == operands[1].scalarType, "convolution: mixed scalar types")
-    let value = Kernels.convolve(self, open: open, operands[0], operands[1])
     let name: StaticString =
       switch open {
       case .response: "convolution"
       case .image: "convolutionImage"
       case .kernel: "convolutionKernel"
       }
-    return Tensor.operation(name, operands, keep: .operands, value: value) { g, saved in
+    return Tensor.operation(
+      name, operands, keep: .operands, arithmetic: 2 * products,
+      value: Kernels.convolve(self, open: open, operands[0], operands[1])
+    ) { g, saved in
       [0, 1].map { i in
         saved.ifNeeded(i) {
           // The cotangent takes the place of the slot that was open, and operand i's own slot opens.

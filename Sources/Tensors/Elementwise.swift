@@ -4,7 +4,7 @@ extension Tensor {
   /// The sum, broadcast.
   public static func + (a: Tensor, b: Tensor) -> Tensor {
     let (shapeA, shapeB) = (a.shape, b.shape)
-    return operation("add", [a, b], keep: .nothing, value: Kernels.zip(Add(), a, b, shape: broadcastShape("+", a, b))) {
+    return operation("add", [a, b], keep: .nothing, value: Kernels.zip(.add, a, b, shape: broadcastShape("+", a, b))) {
       g, saved in
       [saved.ifNeeded(0) { g.summed(to: shapeA) }, saved.ifNeeded(1) { g.summed(to: shapeB) }]
     }
@@ -13,28 +13,54 @@ extension Tensor {
   /// The difference, broadcast.
   public static func - (a: Tensor, b: Tensor) -> Tensor {
     let (shapeA, shapeB) = (a.shape, b.shape)
-    let value = Kernels.zip(Subtract(), a, b, shape: broadcastShape("-", a, b))
-    return operation("subtract", [a, b], keep: .nothing, value: value) { g, saved in
+    return operation(
+      "subtract", [a, b], keep: .nothing, value: Kernels.zip(.subtract, a, b, shape: broadcastShape("-", a, b))
+    ) { g, saved in
       [saved.ifNeeded(0) { g.summed(to: shapeA) }, saved.ifNeeded(1) { -g.summed(to: shapeB) }]
     }
   }
 
   /// The product, broadcast.
   public static func * (a: Tensor, b: Tensor) -> Tensor {
-    let value = Kernels.zip(Multiply(), a, b, shape: broadcastShape("*", a, b))
-    return operation("multiply", [a, b], keep: .operands, value: value) { g, saved in
+    return operation(
+      "multiply", [a, b], keep: .operands, value: Kernels.zip(.multiply, a, b, shape: broadcastShape("*", a, b))
+    ) { g, saved in
       let (a, b) = (saved[0], saved[1])
       return [
-        saved.ifNeeded(0) { (g * b).summed(to: a.shape) }, saved.ifNeeded(1) { (g * a).summed(to: b.shape) },
+        saved.ifNeeded(0) { g.contracted(b, to: a.shape) }, saved.ifNeeded(1) { g.contracted(a, to: b.shape) },
       ]
     }
+  }
+
+  /// The product with `other`, broadcast, summed to `target`: the product's adjoint. The trilinear form Σ a·b·c of three
+  /// shapes that broadcast has the product and this for its derivatives, to any order.
+  func contracted(_ other: Tensor, to target: [Int]) -> Tensor {
+    // Where nothing is summed, or one of the two must be repeated first, there is nothing to gain.
+    guard shape == other.shape, shape != target else { return (self * other).summed(to: target) }
+    let kept = Array(repeating: 1, count: rank - target.count) + target
+    return Tensor.operation(
+      "contract", [self, other], keep: .operands, value: Kernels.sum(self, times: other, to: kept).withShape(target)
+    ) { g, saved in
+      let (a, b) = (saved[0], saved[1])
+      return [saved.ifNeeded(0) { b * g }, saved.ifNeeded(1) { a * g }]
+    }
+  }
+
+  /// This tensor plus `factor` times another of its shape.
+  public func adding(_ other: Tensor, times factor: Double) -> Tensor {
+    precondition(
+      shape == other.shape && scalarType == other.scalarType, "adding: \(other.shape) to \(shape)")
+    return Tensor.operation(
+      "addScaled", [self, other], keep: .nothing, value: Kernels.addScaled(self, other, factor)
+    ) { g, saved in [g, saved.ifNeeded(1) { g * factor }] }
   }
 
   /// The quotient, broadcast.
   public static func / (a: Tensor, b: Tensor) -> Tensor {
     let shapeA = a.shape
-    let value = Kernels.zip(Divide(), a, b, shape: broadcastShape("/", a, b))
-    return operation("divide", [a, b], keep: .both, value: value) { g, saved in
+    return operation(
+      "divide", [a, b], keep: .both, value: Kernels.zip(.divide, a, b, shape: broadcastShape("/", a, b))
+    ) { g, saved in
       let (b, quotient) = (saved[1], saved.output)
       let slope = g / b
       return [
@@ -48,7 +74,7 @@ extension Tensor {
 
   /// Each element times a number.
   public static func * (x: Tensor, factor: Double) -> Tensor {
-    operation("scale", [x], keep: .nothing, value: Kernels.map(Scale(factor: factor), x)) { g, _ in [g * factor] }
+    operation("scale", [x], keep: .nothing, value: Kernels.map(.scale, x, factor)) { g, _ in [g * factor] }
   }
 
   /// Each element times a number.
@@ -58,7 +84,7 @@ extension Tensor {
 
   /// Each element plus a number.
   public static func + (x: Tensor, term: Double) -> Tensor {
-    operation("shift", [x], keep: .nothing, value: Kernels.map(Shift(term: term), x)) { g, _ in [g] }
+    operation("shift", [x], keep: .nothing, value: Kernels.map(.shift, x, term)) { g, _ in [g] }
   }
 
   /// Each element minus a number.
@@ -66,29 +92,29 @@ extension Tensor {
 
   /// `e` to the power of each element.
   public var exp: Tensor {
-    Tensor.operation("exp", [self], keep: .output, value: Kernels.map(Exponential(), self)) { g, saved in
+    Tensor.operation("exp", [self], keep: .output, value: Kernels.exp(self)) { g, saved in
       [g * saved.output]
     }
   }
 
   /// The natural logarithm.
   public var log: Tensor {
-    Tensor.operation("log", [self], keep: .operands, value: Kernels.map(Logarithm(), self)) { g, saved in
+    Tensor.operation("log", [self], keep: .operands, value: Kernels.log(self)) { g, saved in
       [g / saved[0]]
     }
   }
 
   /// The square root, whose derivatives at 0 are taken to be 0.
   public var squareRoot: Tensor {
-    Tensor.operation("squareRoot", [self], keep: .output, value: Kernels.map(SquareRoot(), self)) { g, saved in
+    Tensor.operation("squareRoot", [self], keep: .output, value: Kernels.map(.squareRoot, self)) { g, saved in
       [g * saved.output.reciprocalOrZero * 0.5]
     }
   }
 
   /// `1 / x`, and 0 (with derivatives 0) where x is 0: what makes norms safe at the origin.
   public var reciprocalOrZero: Tensor {
-    let value = Kernels.map(ReciprocalOrZero(), self)
-    return Tensor.operation("reciprocalOrZero", [self], keep: .output, value: value) { g, saved in
+    return Tensor.operation("reciprocalOrZero", [self], keep: .output, value: Kernels.map(.reciprocalOrZero, self)) {
+      g, saved in
       let r = saved.output
       return [-(g * (r * r))]
     }
@@ -99,7 +125,7 @@ extension Tensor {
 
   /// The positive part. Its derivative at 0 is 0; its second derivative is 0 everywhere.
   public var rectified: Tensor {
-    Tensor.operation("rectify", [self], keep: .output, value: Kernels.map(Rectify(), self)) { g, saved in
+    Tensor.operation("rectify", [self], keep: .output, value: Kernels.map(.rectify, self)) { g, saved in
       [g.gated(by: saved.output)]
     }
   }
@@ -109,15 +135,16 @@ extension Tensor {
   public func gated(by gate: Tensor) -> Tensor {
     let gate = gate.detached()
     precondition(gate.shape == shape, "gated(by:): gate \(gate.shape) for \(shape)")
-    let value = Kernels.zip(Gate(), self, gate, shape: shape)
-    return Tensor.operation("gate", [self], keep: .nothing, value: value) { g, _ in [g.gated(by: gate)] }
+    return Tensor.operation("gate", [self], keep: .nothing, value: Kernels.zip(.gate, self, gate, shape: shape)) {
+      g, _ in [g.gated(by: gate)]
+    }
   }
 
   /// The absolute value; its derivative at 0 is 0.
   public var magnitude: Tensor { self * sign }
 
   /// -1, 0 or 1; a constant.
-  public var sign: Tensor { Kernels.map(Sign(), detached()) }
+  public var sign: Tensor { Kernels.map(.sign, detached()) }
 
   private static func broadcastShape(_ operation: String, _ a: Tensor, _ b: Tensor) -> [Int] {
     precondition(a.scalarType == b.scalarType, "\(operation): \(a.scalarType) with \(b.scalarType)")

@@ -37,7 +37,12 @@ public func gradients(
     let contributions = node.pullback(cotangent, saved)
     for (input, contribution) in zip(inputs, contributions) {
       guard let input, let contribution else { continue }
-      cotangents[input] = cotangents[input].map { $0 + contribution } ?? contribution
+      guard let sum = cotangents[input] else {
+        cotangents[input] = contribution
+        continue
+      }
+      cotangents[input] = nil  // so that its storage may be ours alone
+      cotangents[input] = keepingGraph ? sum + contribution : Kernels.accumulate(sum, contribution)
     }
   }
   return variables.map { variable in

@@ -14,10 +14,12 @@ extension Tensor {
     let (m, k) = transposeA ? (a.shape[rank - 1], a.shape[rank - 2]) : (a.shape[rank - 2], a.shape[rank - 1])
     let (l, n) = transposeB ? (b.shape[rank - 1], b.shape[rank - 2]) : (b.shape[rank - 2], b.shape[rank - 1])
     precondition(k == l, "product: \(a.shape)\(transposeA ? "ᵀ" : "") times \(b.shape)\(transposeB ? "ᵀ" : "")")
-    let value = Kernels.multiply(
-      a, transposed: transposeA, b, transposed: transposeB, batch: rank == 3 ? a.shape[0] : 1, m: m, n: n, k: k,
-      shape: a.shape.dropLast(2) + [m, n])
-    return operation("product", [a, b], keep: .operands, value: value) { g, saved in
+    return operation(
+      "product", [a, b], keep: .operands, arithmetic: 2 * m * n * k * (rank == 3 ? a.shape[0] : 1),
+      value: Kernels.multiply(
+        a, transposed: transposeA, b, transposed: transposeB, batch: rank == 3 ? a.shape[0] : 1, m: m, n: n, k: k,
+        shape: a.shape.dropLast(2) + [m, n])
+    ) { g, saved in
       let (a, b) = (saved[0], saved[1])
       return [
         saved.ifNeeded(0) {

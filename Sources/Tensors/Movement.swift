@@ -20,11 +20,13 @@ extension Tensor {
     if order == Array(shape.indices) { return self }
     let strides = contiguousStrides(shape)
     let target = order.map { shape[$0] }
-    let value = Kernels.copy(
-      self, sizes: target, from: 0, strides: order.map { strides[$0] }, into: target, at: 0,
-      strides: contiguousStrides(target))
     let inverse = order.indices.map { axis in order.firstIndex(of: axis) ?? axis }
-    return Tensor.operation("permute", [self], keep: .nothing, value: value) { g, _ in [g.permuted(inverse)] }
+    return Tensor.operation(
+      "permute", [self], keep: .nothing,
+      value: Kernels.copy(
+        self, sizes: target, from: 0, strides: order.map { strides[$0] }, into: target, at: 0,
+        strides: contiguousStrides(target))
+    ) { g, _ in [g.permuted(inverse)] }
   }
 
   /// Every `step`-th element along `axis` from `start`, `length` of them.
@@ -37,9 +39,11 @@ extension Tensor {
     let (offset, width) = (start * strides[axis], shape[axis])
     target[axis] = length
     strides[axis] *= step
-    let value = Kernels.copy(
-      self, sizes: target, from: offset, strides: strides, into: target, at: 0, strides: contiguousStrides(target))
-    return Tensor.operation("slice", [self], keep: .nothing, value: value) { g, _ in
+    return Tensor.operation(
+      "slice", [self], keep: .nothing,
+      value: Kernels.copy(
+        self, sizes: target, from: offset, strides: strides, into: target, at: 0, strides: contiguousStrides(target))
+    ) { g, _ in
       [g.placed(axis: axis, at: start, step: step, in: width)]
     }
   }
@@ -57,9 +61,11 @@ extension Tensor {
     var strides = contiguousStrides(target)
     let offset = start * strides[axis]
     strides[axis] *= step
-    let value = Kernels.copy(
-      self, sizes: shape, from: 0, strides: contiguousStrides(shape), into: target, at: offset, strides: strides)
-    return Tensor.operation("place", [self], keep: .nothing, value: value) { g, _ in
+    return Tensor.operation(
+      "place", [self], keep: .nothing,
+      value: Kernels.copy(
+        self, sizes: shape, from: 0, strides: contiguousStrides(shape), into: target, at: offset, strides: strides)
+    ) { g, _ in
       [g.sliced(axis: axis, from: start, length: length, step: step)]
     }
   }
@@ -83,8 +89,8 @@ extension Tensor {
     let widths = parts.map { $0.shape[axis] }
     var shape = first.shape
     shape[axis] = widths.reduce(0, +)
-    let value = Kernels.concatenate(parts, axis: axis, shape: shape)
-    return operation("concatenate", parts, keep: .nothing, value: value) { g, saved in
+    return operation("concatenate", parts, keep: .nothing, value: Kernels.concatenate(parts, axis: axis, shape: shape))
+    { g, saved in
       var start = 0
       return widths.indices.map { i in
         defer { start += widths[i] }
@@ -98,8 +104,8 @@ extension Tensor {
     let own = shape
     precondition(indices.count == target.reduce(1, *), "gather: \(indices.count) indices do not fill \(target)")
     precondition(indices.allSatisfy { $0 < count }, "gather: an index lies past the \(count) elements of \(shape)")
-    let value = Kernels.gather(self, indices, shape: target)
-    return Tensor.operation("gather", [self], keep: .nothing, value: value) { g, _ in
+    return Tensor.operation("gather", [self], keep: .nothing, value: Kernels.gather(self, indices, shape: target)) {
+      g, _ in
       [g.scatter(indices, shape: own)]
     }
   }
@@ -110,8 +116,8 @@ extension Tensor {
     let size = target.reduce(1, *)
     precondition(indices.count == count, "scatter: \(indices.count) indices for \(shape)")
     precondition(indices.allSatisfy { $0 < size }, "scatter: an index lies past the \(size) elements of \(target)")
-    let value = Kernels.scatter(self, indices, shape: target)
-    return Tensor.operation("scatter", [self], keep: .nothing, value: value) { g, _ in
+    return Tensor.operation("scatter", [self], keep: .nothing, value: Kernels.scatter(self, indices, shape: target)) {
+      g, _ in
       [g.gather(indices, shape: own)]
     }
   }

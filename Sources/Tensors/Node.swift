@@ -72,10 +72,13 @@ enum Keep { case nothing, operands, output, both }
 extension Tensor {
   /// A tensor with `value`'s elements, recorded as the result of an operation on `operands`.
   ///
-  /// `pullback` may capture shapes and constants; tensors it needs must be asked for through `keep`.
+  /// `pullback` may capture shapes and constants; tensors it needs must be asked for through `keep`. `arithmetic` is the
+  /// number of floating-point operations, for profiles, where it is what the time goes into.
   static func operation(
-    _ name: StaticString, _ operands: [Tensor], keep: Keep, value: Tensor, pullback: @escaping Pullback
+    _ name: StaticString, _ operands: [Tensor], keep: Keep, arithmetic: Int = 0, value: @autoclosure () -> Tensor,
+    pullback: @escaping Pullback
   ) -> Tensor {
+    let value = Profile.operation(name, arithmetic: arithmetic, value)
     guard operands.contains(where: { $0.node != nil }) else { return value }
     let keepsOperands = keep == .operands || keep == .both
     let node = Node(

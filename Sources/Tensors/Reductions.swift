@@ -7,10 +7,12 @@ extension Tensor {
     precondition(
       rank <= target.count && Swift.zip(shape.reversed(), target.reversed()).allSatisfy { $0 == $1 || $0 == 1 },
       "broadcast(to:): \(shape) does not repeat to \(target)")
-    let value = Kernels.copy(
-      self, sizes: target, from: 0, strides: broadcastStrides(shape, to: target), into: target, at: 0,
-      strides: contiguousStrides(target))
-    return Tensor.operation("broadcast", [self], keep: .nothing, value: value) { g, _ in [g.summed(to: own)] }
+    return Tensor.operation(
+      "broadcast", [self], keep: .nothing,
+      value: Kernels.copy(
+        self, sizes: target, from: 0, strides: broadcastStrides(shape, to: target), into: target, at: 0,
+        strides: contiguousStrides(target))
+    ) { g, _ in [g.summed(to: own)] }
   }
 
   /// Summed over leading axes and axes of size one in `target`: the adjoint of broadcasting `target` to this shape.
@@ -21,8 +23,9 @@ extension Tensor {
     precondition(
       kept.count == rank && Swift.zip(kept, shape).allSatisfy { $0 == $1 || $0 == 1 },
       "summed(to:): \(shape) does not narrow to \(target)")
-    let value = Kernels.sum(Identity(), self, to: kept).withShape(target)
-    return Tensor.operation("sum", [self], keep: .nothing, value: value) { g, _ in
+    return Tensor.operation(
+      "sum", [self], keep: .nothing, value: Kernels.sum(self, to: kept).withShape(target)
+    ) { g, _ in
       [g.reshaped(kept).broadcast(to: own)]
     }
   }
@@ -44,8 +47,9 @@ extension Tensor {
   /// The L2 norm over `axes`, whose derivatives at the origin are taken to be 0.
   public func norm(_ axes: [Int], keepingAxes: Bool = false) -> Tensor {
     let kept = shape.indices.map { axes.contains($0) ? 1 : shape[$0] }
-    let value = Kernels.map(SquareRoot(), Kernels.sum(Square(), detached(), to: kept))
-    let norm = Tensor.operation("norm", [self], keep: .both, value: value) { g, saved in
+    let norm = Tensor.operation(
+      "norm", [self], keep: .both, value: Kernels.map(.squareRoot, Kernels.sum(self, times: self, to: kept))
+    ) { g, saved in
       [saved[0] * (g * saved.output.reciprocalOrZero)]
     }
     return keepingAxes ? norm : norm.reshaped(shape.indices.filter { !axes.contains($0) }.map { shape[$0] })

@@ -59,8 +59,8 @@ extension Tensor {
   /// The linear map `table` applied along `axis`; its derivative is the transposed table.
   public func resampled(axis: Int, _ table: ResamplingTable) -> Tensor {
     precondition(shape[axis] == table.inputs, "resampled: a table for \(table.inputs) along axis \(axis) of \(shape)")
-    let value = Kernels.resample(self, axis: axis, table)
-    return Tensor.operation("resample", [self], keep: .nothing, value: value) { g, _ in
+    return Tensor.operation("resample", [self], keep: .nothing, value: Kernels.resample(self, axis: axis, table)) {
+      g, _ in
       [g.resampled(axis: axis, table.transposed)]
     }
   }

@@ -33,7 +33,7 @@ extension Tensor {
   public init<T: Scalar>(_ elements: [T], shape: [Int]) {
     precondition(
       elements.count == shape.reduce(1, *), "Tensor: \(elements.count) elements do not fill the shape \(shape)")
-    self = Kernels.make(shape, T.self) { out in
+    self = Kernels.make(shape, T.self, from: ()) { out in
       elements.withUnsafeBufferPointer { source in
         if let base = source.baseAddress { out.update(from: base, count: source.count) }
       }

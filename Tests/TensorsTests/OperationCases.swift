@@ -1,6 +1,7 @@
-import Tensors
 import TestSupport
 import Testing
+
+@testable import Tensors
 
 /// One operation with inputs to check its derivatives at.
 struct OperationCase: Sendable, CustomTestStringConvertible {
@@ -19,7 +20,7 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
   }
 
   /// Every operation, over strides, paddings, odd sizes and remainders.
-  static let all: [OperationCase] = elementwise + reductions + movement + products + images + losses
+  static let all: [OperationCase] = elementwise + reductions + normalizations + movement + products + images + losses
 
   static let elementwise = [
     OperationCase("add", [[3, 5], [3, 5]]) { $0[0] + $0[1] },
@@ -29,6 +30,8 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     OperationCase("multiply", [[17], [17]]) { $0[0] * $0[1] },
     OperationCase("multiply by itself", [[7]]) { $0[0] * $0[0] },
     OperationCase("multiply rows and columns", [[2, 3, 1], [3, 19]]) { $0[0] * $0[1] },
+    OperationCase("multiply and sum", [[2, 3, 19], [2, 3, 19]]) { $0[0].contracted($0[1], to: [3, 1]) },
+    OperationCase("add a multiple", [[2, 19], [2, 19]]) { $0[0].adding($0[1], times: -1.5) },
     OperationCase("divide", [[3, 4], [4]], positive: true) { $0[0] / $0[1] },
     OperationCase("scale and shift", [[9]]) { $0[0] * 1.5 - 0.25 },
     OperationCase("exp", [[5]]) { $0[0].exp },
@@ -50,6 +53,30 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     OperationCase("norm over locations", [[2, 3, 4]]) { $0[0].norm([0, 1], keepingAxes: true) },
     OperationCase("maximum", [[5, 7]]) { $0[0].maximum() },
   ]
+
+  /// Batch norm with constant statistics, alone and with what follows it; 13 channels are a vector and a remainder.
+  static let normalizations =
+    [(false, false), (true, false), (false, true), (true, true)].map { adds, rectifies in
+      let shapes = [[2, 3, 2, 13], [13], [13]] + (adds ? [[2, 3, 2, 13]] : [])
+      return OperationCase("normalize\(adds ? ", add" : "")\(rectifies ? ", rectify" : "")", shapes) { inputs in
+        inputs[0].normalized(
+          mean: vector, rate: vector.squared, weight: inputs[1], bias: inputs[2], residual: adds ? inputs[3] : nil,
+          rectified: rectifies)
+      }
+    }
+    + [nil, vector].flatMap { center in
+      let statistics = Tensor.Statistics(center: center, rate: vector.squared)
+      return [
+        OperationCase("standardized product \(center != nil)", [[2, 3, 2, 13], [13]]) {
+          $0[0].standardizedProduct($0[1], statistics)
+        },
+        OperationCase("standardized sum \(center != nil)", [[2, 3, 2, 13], [2, 3, 2, 13]]) {
+          $0[0].standardizedSum($0[1], statistics)
+        },
+      ]
+    }
+
+  private static let vector = Tensor((0..<13).map { 0.5 + 0.05 * Double($0) })
 
   static let movement = [
     OperationCase("reshape", [[6, 4]]) { $0[0].reshaped([2, 3, -1]) },

@@ -1,7 +1,10 @@
 #pragma once
 #include <stdint.h>
 
-/// The innermost loops of convolution, compiled for several instruction sets; Swift decides what they are run on.
+// The innermost loops, compiled for several instruction sets; Swift decides what they are run on. C, because Swift cannot
+// compile a function for several of them and choose at run time.
+
+/// The loops of convolution.
 ///
 /// All work on tiles of a few rows by `width` columns that stay in registers. Pointers are to float or double, sizes and
 /// distances in elements. A tile of fewer than `width` columns is a remainder; its panel is as wide, with zeros.
@@ -30,9 +33,59 @@ typedef struct {
       long ldb, void *_Nonnull c, long ldc, long columns, int adds);
 } metasal_tiles;
 
+/// A function of two elements.
+typedef enum {
+  metasal_add, metasal_subtract, metasal_multiply, metasal_divide,
+  /// The first where the second is positive, 0 elsewhere.
+  metasal_gate
+} metasal_binary;
+
+/// A function of an element and a parameter.
+typedef enum {
+  metasal_scale, metasal_shift,
+  /// 0 for negative numbers; what isn't a number stays so.
+  metasal_rectify, metasal_sign, metasal_reciprocal_or_zero, metasal_square_root
+} metasal_unary;
+
+/// Loops over elements of contiguous arrays; matrices are row by row.
+typedef struct {
+  /// z[i] = f(x[i], y[i]); z may be x.
+  void (*_Nonnull binary)(metasal_binary f, const void *_Nonnull x, const void *_Nonnull y, void *_Nonnull z, long count);
+  /// z[r][j] = f(x[r][j], y[j]).
+  void (*_Nonnull binaryColumns)(
+      metasal_binary f, const void *_Nonnull x, const void *_Nonnull y, void *_Nonnull z, long rows, long columns);
+  /// z[r][j] = f(x[r][j], y[r]).
+  void (*_Nonnull binaryRows)(
+      metasal_binary f, const void *_Nonnull x, const void *_Nonnull y, void *_Nonnull z, long rows, long columns);
+  /// z[i] = f(x[i]).
+  void (*_Nonnull unary)(metasal_unary f, double parameter, const void *_Nonnull x, void *_Nonnull z, long count);
+  /// z[i] = x[i] + factor · y[i]; z may be x.
+  void (*_Nonnull addScaled)(
+      const void *_Nonnull x, const void *_Nonnull y, double factor, void *_Nonnull z, long count);
+  /// z[j] = Σ (x[r][j] - center[j]) · y[r][j] over r, without y the sum of x; rows lie `distance` apart. Sums of
+  /// METASAL_SUM_BLOCK rows are added up, which loses less to rounding than one long sum.
+  void (*_Nonnull sumColumns)(
+      const void *_Nonnull x, const void *_Nullable center, const void *_Nullable y, void *_Nonnull z, long rows,
+      long distance, long columns);
+  /// z[r] = Σ x[r][j] · y[r][j] over j, without y the sum of x.
+  void (*_Nonnull sumRows)(
+      const void *_Nonnull x, const void *_Nullable y, void *_Nonnull z, long rows, long columns);
+  /// z[r][j] = (x[r][j] - center[j]) · scale[j] + shift[j] + residual[r][j], its positive part if `rectifies`.
+  void (*_Nonnull standardize)(
+      const void *_Nonnull x, const void *_Nullable center, const void *_Nonnull scale, const void *_Nullable shift,
+      const void *_Nullable residual, int rectifies, void *_Nonnull z, long rows, long columns);
+} metasal_loops;
+
+#define METASAL_SUM_BLOCK 64
 #define METASAL_TILE_ROWS 6
 #define METASAL_DEPTH 256
 
-/// The loops for this processor, or those that run on any.
-const metasal_tiles *_Nonnull metasal_tiles_float(int portable);
-const metasal_tiles *_Nonnull metasal_tiles_double(int portable);
+/// All of them for one element type.
+typedef struct {
+  metasal_tiles tiles;
+  metasal_loops loops;
+} metasal_kernels;
+
+/// Those for this processor, or (portable) those that run on any.
+const metasal_kernels *_Nonnull metasal_kernels_float(int portable);
+const metasal_kernels *_Nonnull metasal_kernels_double(int portable);

@@ -43,6 +43,12 @@ public struct InnerUpdate: Sendable, Equatable {
     to network: Network, _ images: Tensor, _ output: Network.Output, towards classes: [Int],
     isDifferentiated: Bool = true
   ) -> Network {
+    Profile.phase(.inner) { moved(network, images, output, classes, isDifferentiated) }
+  }
+
+  private func moved(
+    _ network: Network, _ images: Tensor, _ output: Network.Output, _ classes: [Int], _ isDifferentiated: Bool
+  ) -> Network {
     let moves = network.parameterNames.map { name in
       parameters.map { $0.contains { name.matches(pattern: $0) } } ?? true
     }
@@ -59,7 +65,8 @@ public struct InnerUpdate: Sendable, Equatable {
         parameters: zip(parameters, moves).map { parameter, moves in
           guard moves, let slope = next.next() else { return parameter }
           // Without an outer derivative, fresh variables keep the graph from growing with the steps.
-          return isDifferentiated ? parameter - slope * rate : (parameter.detached() - slope * rate).tracked()
+          return isDifferentiated
+            ? parameter.adding(slope, times: -rate) : parameter.detached().adding(slope, times: -rate).tracked()
         })
     }
     return isDifferentiated ? network : network.with(parameters: network.parameters.map { $0.detached() })

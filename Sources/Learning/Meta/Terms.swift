@@ -22,8 +22,10 @@ struct Terms {
     let isTaskOn = zip(included, step.objectives).contains { $0 && $1.objective == .crossEntropy }
     let areMapsOn = zip(included, step.objectives).contains { $0 && $1.objective != .crossEntropy }
     // One forward pass serves the task loss, the plain maps and the first inner step, unless they normalize differently.
-    let plain = areMapsOn || !normalizesByBatch ? network(images, capturing: areMapsOn ? step.layers : []) : nil
-    let task = isTaskOn && normalizesByBatch ? network(images, normalization: .batch) : plain
+    let (plain, task) = Profile.phase(.forward) {
+      let plain = areMapsOn || !normalizesByBatch ? network(images, capturing: areMapsOn ? step.layers : []) : nil
+      return (plain, isTaskOn && normalizesByBatch ? network(images, normalization: .batch) : plain)
+    }
 
     var values = [Tensor?](repeating: nil, count: step.objectives.count)
     for (index, term) in step.objectives.enumerated() where included[index] {
@@ -36,7 +38,8 @@ struct Terms {
     let terms = zip(values, step.objectives).compactMap { value, term in value.map { $0 * term.weight } }
     let total = terms.dropFirst().reduce(terms[0]) { $0 + $1 }
     return MetaStep.Outcome(
-      gradients: gradients(of: total, withRespectTo: variables), values: values.map { $0?.item }, total: total.item,
+      gradients: Profile.phase(.outer) { gradients(of: total, withRespectTo: variables) },
+      values: values.map { $0?.item }, total: total.item,
       statistics: isTaskOn && normalizesByBatch ? task.map { network.updatingStatistics(from: $0) } : nil)
   }
 
@@ -47,10 +50,12 @@ struct Terms {
   ) -> Tensor {
     let pair = sensitivity.classes(logits: plain.logits, labels: labels, draws: draws)
     var similarities: [Tensor] = []
-    func compare(_ maps: (Network.Output, Network.Output)) {
-      let explained = maps.0.maps(step.method, of: pair.explained, at: step.layers, keepingGraph: true)
-      let opposed = maps.1.maps(step.method, of: pair.opposed, at: step.layers, keepingGraph: true)
-      similarities += zip(explained, opposed).map { sensitivity.similarity($0, $1).mean() }
+    func compare(_ outputs: (Network.Output, Network.Output)) {
+      similarities += Profile.phase(.map) {
+        let explained = outputs.0.maps(step.method, of: pair.explained, at: step.layers, keepingGraph: true)
+        let opposed = outputs.1.maps(step.method, of: pair.opposed, at: step.layers, keepingGraph: true)
+        return zip(explained, opposed).map { sensitivity.similarity($0, $1).mean() }
+      }
     }
     for weights in sensitivity.at {
       switch weights {
@@ -58,7 +63,8 @@ struct Terms {
       case .virtual:
         guard let inner = step.inner else { preconditionFailure("MetaStep: virtual weights without an inner update") }
         func moved(_ classes: [Int]) -> Network.Output {
-          inner.applied(to: network, images, plain, towards: classes)(images, capturing: step.layers)
+          let moved = inner.applied(to: network, images, plain, towards: classes)
+          return Profile.phase(.map) { moved(images, capturing: step.layers) }
         }
         compare((moved(pair.explained), moved(pair.opposed)))
       }

@@ -10,15 +10,13 @@ extension Kernels {
     let plan = ConvolutionPlan.plan(form, open: open)
     let a = plan.isNarrow ? padded(a, form) : a
     func run<T: Scalar>(_: T.Type) -> Tensor {
-      make(form.shape(of: open), T.self) { out in
+      make(form.shape(of: open), T.self, from: (a, b)) { out in
         let (p, q) = (a.pointer() as UnsafePointer<T>, b.pointer() as UnsafePointer<T>)
         let work = ConvolutionWork(plan, images: form.image[0], kernelPerImage: form.hasKernelPerImage, T.self)
-        withExtendedLifetime((a, b)) {
-          switch open {
-          case .response: work.gather(p, q, into: out, transposed: false)
-          case .image: work.gather(q, p, into: out, transposed: true)
-          case .kernel: work.outer(p, q, into: out)
-          }
+        switch open {
+        case .response: work.gather(p, q, into: out, transposed: false)
+        case .image: work.gather(q, p, into: out, transposed: true)
+        case .kernel: work.outer(p, q, into: out)
         }
       }
     }
@@ -55,7 +53,7 @@ private struct ConvolutionWork<T: Scalar> {
     self.plan = plan
     self.images = images
     self.kernelPerImage = kernelPerImage
-    tiles = Kernels.tiles(T.self)
+    tiles = Kernels.tiles(T.type)
     width = tiles.width
     let (form, padding) = (plan.form, plan.form.geometry.padding)
     let margin = plan.isNarrow ? (padding.height, padding.width) : (0, 0)
@@ -176,7 +174,8 @@ private struct ConvolutionWork<T: Scalar> {
               }
               block.runs[tap].withUnsafeBufferPointer { runs in
                 tiles.outer(
-                  runs.baseAddress ?? Self.noRuns, runs.count / 3, x + (plan.isNarrow ? 0 : group * plan.inputs), pixelStride,
+                  runs.baseAddress ?? Self.noRuns, runs.count / 3, x + (plan.isNarrow ? 0 : group * plan.inputs),
+                  pixelStride,
                   plan.inputs, packs ? UnsafePointer(packed) : rows, packs ? width : outputs,
                   target + tap * plan.inputs * outputs + group * groupOutputs + column, outputs, columns,
                   index > 0 || image > 0 && !kernelPerImage ? 1 : 0)
@@ -191,12 +190,4 @@ private struct ConvolutionWork<T: Scalar> {
   private static var noRuns: UnsafePointer<Int32> {
     UnsafePointer(bitPattern: MemoryLayout<Int32>.alignment).unsafelyUnwrapped
   }
-}
-
-extension Kernels {
-  private static let floatTiles = metasal_tiles_float(0).pointee
-  private static let doubleTiles = metasal_tiles_double(0).pointee
-
-  /// The innermost loops for this processor.
-  static func tiles<T: Scalar>(_: T.Type) -> metasal_tiles { T.type == .float32 ? floatTiles : doubleTiles }
 }

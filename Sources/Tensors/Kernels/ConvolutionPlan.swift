@@ -105,9 +105,10 @@ final class ConvolutionPlan: Sendable {
 
     func passes(taps: Int, depth: Int, fromResponse: Bool) -> [Pass] {
       let limit = max(1, passDepth / min(depth, Int(METASAL_DEPTH)))
+      // The same tiles in every pass: threads share them, and each adds to what it has itself begun.
+      let pixels = pixels(taps: taps, fromResponse: fromResponse)
       return evenParts(of: taps, atMost: limit).map { part in
         var (words, starts): ([Int32], [Int]) = ([], [])
-        let pixels = fromResponse ? imagePixelsByPhase() : grid(outHeight, outWidth)
         for tile in evenParts(of: pixels.count, atMost: Int(METASAL_TILE_ROWS)) {
           starts.append(words.count)
           let tilePixels = pixels[tile]
@@ -144,19 +145,24 @@ final class ConvolutionPlan: Sendable {
       }
     }
 
-    private func grid(_ height: Int, _ width: Int) -> [(Int, Int)] {
-      (0..<height).flatMap { y in (0..<width).map { (y, $0) } }
-    }
-
-    /// The image's pixels, those together that a strided window meets with the same taps.
-    private func imagePixelsByPhase() -> [(Int, Int)] {
-      (0..<geometry.stride.height).flatMap { top in
-        (0..<geometry.stride.width).flatMap { left in
-          stride(from: top, to: height, by: geometry.stride.height).flatMap { y in
-            stride(from: left, to: width, by: geometry.stride.width).map { (y, $0) }
+    /// The open slot's pixels, those together that meet the same taps: at borders and between strides a tile then skips
+    /// taps as a whole.
+    private func pixels(taps: Int, fromResponse: Bool) -> [(Int, Int)] {
+      let (rows, columns) = fromResponse ? (height, width) : (outHeight, outWidth)
+      var groups: [[Bool]: Int] = [:]
+      var members: [[(Int, Int)]] = []
+      for y in 0..<rows {
+        for x in 0..<columns {
+          let meets = (0..<taps).map { (fromResponse ? responsePixel($0, y, x) : imagePixel($0, y, x)) != nil }
+          let group = groups[meets] ?? members.count
+          if group == members.count {
+            groups[meets] = group
+            members.append([])
           }
+          members[group].append((y, x))
         }
       }
+      return members.flatMap(\.self)
     }
   }
 }

@@ -1,81 +1,183 @@
-/// A function of one element. A protocol rather than a closure, so that each use compiles to its own vector loop.
-protocol UnaryFunction: Sendable {
-  func callAsFunction<T: Scalar>(_ x: T) -> T
-}
+import CKernels
 
-/// A function of two elements.
-protocol BinaryFunction: Sendable {
-  func callAsFunction<T: Scalar>(_ a: T, _ b: T) -> T
+/// The functions' names, as Swift writes them.
+extension metasal_binary {
+  static let add = metasal_add
+  static let subtract = metasal_subtract
+  static let multiply = metasal_multiply
+  static let divide = metasal_divide
+  static let gate = metasal_gate
+}
+extension metasal_unary {
+  static let scale = metasal_scale
+  static let shift = metasal_shift
+  static let rectify = metasal_rectify
+  static let sign = metasal_sign
+  static let reciprocalOrZero = metasal_reciprocal_or_zero
+  static let squareRoot = metasal_square_root
 }
 
 extension Kernels {
+  /// The innermost loops for this processor.
+  static func loops(_ type: ScalarType) -> metasal_loops { kernels(type).loops }
+
+  /// The same for convolutions.
+  static func tiles(_ type: ScalarType) -> metasal_tiles { kernels(type).tiles }
+
   @inline(__always)
-  static func map<F: UnaryFunction>(_ f: F, _ x: Tensor) -> Tensor {
-    @inline(__always) func run<T: Scalar>(_: T.Type) -> Tensor {
-      let count = x.count
-      let source: UnsafePointer<T> = x.pointer()
-      return make(x.shape, T.self) { out in for i in 0..<count { out[i] = f(source[i]) } }
+  private static func kernels(_ type: ScalarType) -> metasal_kernels {
+    type == .float32 ? floatKernels.pointee : doubleKernels.pointee
+  }
+  private nonisolated(unsafe) static let floatKernels = metasal_kernels_float(0)
+  private nonisolated(unsafe) static let doubleKernels = metasal_kernels_double(0)
+
+  /// Calls `body` for parts of `0..<count` that are worth a thread each, where an item is `size` elements.
+  static func forEachPart(of count: Int, size: Int, _ body: (Range<Int>) -> Void) {
+    let threads = count * size < 1 << 16 ? 1 : min(count, Parallel.kernelThreads)
+    Parallel.split(count, threads: threads, body)
+  }
+
+  /// `f` of each element and a parameter.
+  static func map(_ f: metasal_unary, _ x: Tensor, _ parameter: Double = 0) -> Tensor {
+    let (loops, size) = (loops(x.scalarType), x.scalarType.size)
+    return make(x.shape, x.scalarType, from: x) { out in
+      forEachPart(of: x.count, size: 1) { part in
+        let offset = part.lowerBound * size
+        loops.unary(f, parameter, x.storage.pointer + offset, out + offset, part.count)
+      }
     }
-    return x.scalarType == .float32 ? run(Float.self) : run(Double.self)
+  }
+
+  static func exp(_ x: Tensor) -> Tensor { x.scalarType == .float32 ? map(x, Float.exp) : map(x, Double.exp) }
+  static func log(_ x: Tensor) -> Tensor { x.scalarType == .float32 ? map(x, Float.log) : map(x, Double.log) }
+
+  /// A function that has no loop of its own.
+  private static func map<T: Scalar>(_ x: Tensor, _ f: (T) -> T) -> Tensor {
+    let (count, source) = (x.count, x.pointer() as UnsafePointer<T>)
+    return make(x.shape, T.self, from: x) { out in for i in 0..<count { out[i] = f(source[i]) } }
+  }
+
+  /// sum + y, of one shape; in the sum's own storage if nothing else uses it.
+  static func accumulate(_ sum: consuming Tensor, _ y: Tensor) -> Tensor {
+    Profile.operation("accumulate", arithmetic: 0) {
+      var storage = sum.storage
+      let (shape, type) = (sum.shape, sum.scalarType)
+      sum = y  // gives up the second reference
+      let isOurs = isKnownUniquelyReferenced(&storage)
+      let x = Tensor(storage: storage, shape: shape, scalarType: type)
+      return addScaled(x, y, 1, into: isOurs ? storage : nil)
+    }
+  }
+
+  /// x + factor · y, of one shape.
+  static func addScaled(_ x: Tensor, _ y: Tensor, _ factor: Double, into out: Storage? = nil) -> Tensor {
+    let out = out ?? Storage(bytes: x.count * x.scalarType.size)
+    let (loops, size) = (loops(x.scalarType), x.scalarType.size)
+    withExtendedLifetime((x, y)) {
+      forEachPart(of: x.count, size: 1) { part in
+        let offset = part.lowerBound * size
+        loops.addScaled(
+          x.storage.pointer + offset, y.storage.pointer + offset, factor, out.pointer + offset, part.count)
+      }
+    }
+    return Tensor(storage: out, shape: x.shape, scalarType: x.scalarType)
   }
 
   /// `f(a, b)` element by element, either operand repeated along axes where it has size one.
-  @inline(__always)
-  static func zip<F: BinaryFunction>(_ f: F, _ a: Tensor, _ b: Tensor, shape: [Int]) -> Tensor {
-    @inline(__always) func run<T: Scalar>(_: T.Type) -> Tensor {
-      let p: UnsafePointer<T> = a.pointer()
-      let q: UnsafePointer<T> = b.pointer()
-      if a.shape == b.shape {
-        let count = a.count
-        return make(shape, T.self) { out in for i in 0..<count { out[i] = f(p[i], q[i]) } }
+  static func zip(_ f: metasal_binary, _ a: Tensor, _ b: Tensor, shape: [Int]) -> Tensor {
+    let (loops, size) = (loops(a.scalarType), a.scalarType.size)
+    if a.shape == b.shape {
+      return make(shape, a.scalarType, from: (a, b)) { out in
+        forEachPart(of: a.count, size: 1) { part in
+          let offset = part.lowerBound * size
+          loops.binary(f, a.storage.pointer + offset, b.storage.pointer + offset, out + offset, part.count)
+        }
       }
-      let loop = StridedLoop(
-        shape,
-        strides: [
-          contiguousStrides(shape), broadcastStrides(a.shape, to: shape), broadcastStrides(b.shape, to: shape),
-        ])
-      let count = loop.sizes[loop.sizes.count - 1]
-      let (strideA, strideB) = (loop.strides[1][loop.sizes.count - 1], loop.strides[2][loop.sizes.count - 1])
-      return make(shape, T.self) { out in
-        loop.forEachRow3 { o, i, j in
-          let (out, p, q) = (out + o, p + i, q + j)
-          switch (strideA, strideB) {
-          case (1, 1): for k in 0..<count { out[k] = f(p[k], q[k]) }
-          case (1, 0):
-            let value = q[0]
-            for k in 0..<count { out[k] = f(p[k], value) }
-          case (0, 1):
-            let value = p[0]
-            for k in 0..<count { out[k] = f(value, q[k]) }
-          default: for k in 0..<count { out[k] = f(p[k * strideA], q[k * strideB]) }
+    }
+    if a.shape == shape, let repeated = Repetition(of: b.shape, in: shape) {
+      let (rows, columns) = (repeated.rows, repeated.columns)
+      return make(shape, a.scalarType, from: (a, b)) { out in
+        for batch in 0..<repeated.batches {
+          let (x, y) = (a.storage.pointer + batch * rows * columns * size, b.storage.pointer + batch * columns * size)
+          let z = out + batch * rows * columns * size
+          forEachPart(of: rows, size: columns) { part in
+            let offset = part.lowerBound * columns * size
+            loops.binaryColumns(f, x + offset, y, z + offset, part.count, columns)
           }
         }
       }
     }
-    return a.scalarType == .float32 ? run(Float.self) : run(Double.self)
+    if a.shape == shape, let repeated = Repetition(of: b.shape, in: shape, lastAxes: true) {
+      let columns = repeated.rows
+      return make(shape, a.scalarType, from: (a, b)) { out in
+        forEachPart(of: repeated.batches, size: columns) { part in
+          let offset = part.lowerBound * columns * size
+          loops.binaryRows(
+            f, a.storage.pointer + offset, b.storage.pointer + part.lowerBound * size, out + offset, part.count, columns
+          )
+        }
+      }
+    }
+    if f == .add || f == .multiply, b.shape == shape { return zip(f, b, a, shape: shape) }
+    return zip(f, filled(a, shape), filled(b, shape), shape: shape)
+  }
+
+  /// Repeated to `shape`.
+  static func filled(_ x: Tensor, _ shape: [Int]) -> Tensor {
+    x.shape == shape
+      ? x
+      : copy(
+        x, sizes: shape, from: 0, strides: broadcastStrides(x.shape, to: shape), into: shape, at: 0,
+        strides: contiguousStrides(shape))
+  }
+
+  /// (x − center) · scale + shift + residual over the last axis, its positive part if asked.
+  static func standardize(
+    _ x: Tensor, center: Tensor?, scale: Tensor, shift: Tensor? = nil, residual: Tensor? = nil, rectifies: Bool = false
+  ) -> Tensor {
+    let (loops, size, columns) = (loops(x.scalarType), x.scalarType.size, scale.count)
+    return make(x.shape, x.scalarType, from: (x, center, scale, shift, residual)) { out in
+      forEachPart(of: x.count / max(1, columns), size: columns) { part in
+        let offset = part.lowerBound * columns * size
+        loops.standardize(
+          x.storage.pointer + offset, center?.storage.pointer, scale.storage.pointer, shift?.storage.pointer,
+          residual.map { $0.storage.pointer + offset }, rectifies ? 1 : 0, out + offset, part.count, columns)
+      }
+    }
   }
 }
 
-// The functions, named as the operations they serve.
+/// How a smaller shape is repeated in a larger one: for each of `batches`, its `columns` are the same for all `rows`.
+struct Repetition {
+  let batches, rows, columns: Int
 
-struct Add: BinaryFunction { func callAsFunction<T: Scalar>(_ a: T, _ b: T) -> T { a + b } }
-struct Subtract: BinaryFunction { func callAsFunction<T: Scalar>(_ a: T, _ b: T) -> T { a - b } }
-struct Multiply: BinaryFunction { func callAsFunction<T: Scalar>(_ a: T, _ b: T) -> T { a * b } }
-struct Divide: BinaryFunction { func callAsFunction<T: Scalar>(_ a: T, _ b: T) -> T { a / b } }
-/// `a` where `b` is positive, 0 elsewhere.
-struct Gate: BinaryFunction { func callAsFunction<T: Scalar>(_ a: T, _ b: T) -> T { b > 0 ? a : 0 } }
-
-struct Scale: UnaryFunction {
-  let factor: Double
-  func callAsFunction<T: Scalar>(_ x: T) -> T { x * T(factor) }
+  /// nil where the shape is not repeated along one run of axes.
+  ///
+  /// - Parameter lastAxes: whether the run is the last one, so that there is one number for each batch.
+  init?(of shape: [Int], in target: [Int], lastAxes: Bool = false) {
+    guard shape.count <= target.count else { return nil }
+    let missing = target.count - shape.count
+    var (batches, rows, columns) = (1, 1, 1)
+    var state = missing > 0 ? 1 : 0  // before, in and after the run
+    for axis in target.indices {
+      let size = axis < missing ? 1 : shape[axis - missing]
+      let width = target[axis]
+      if width == 1 { continue }
+      if size == width {
+        if state == 1 && rows > 1 { state = 2 }
+        if state == 2 || state == 1 { columns *= width } else { batches *= width }
+      } else {
+        guard size == 1, state < 2, columns == 1 else { return nil }
+        state = 1
+        rows *= width
+      }
+    }
+    if lastAxes {
+      guard columns == 1 else { return nil }
+    } else if state == 0 {
+      // Nothing is repeated: all of it are columns of one row.
+      (batches, columns) = (1, batches)
+    }
+    (self.batches, self.rows, self.columns) = (batches, rows, columns)
+  }
 }
-struct Shift: UnaryFunction {
-  let term: Double
-  func callAsFunction<T: Scalar>(_ x: T) -> T { x + T(term) }
-}
-struct Exponential: UnaryFunction { func callAsFunction<T: Scalar>(_ x: T) -> T { T.exp(x) } }
-struct Logarithm: UnaryFunction { func callAsFunction<T: Scalar>(_ x: T) -> T { T.log(x) } }
-struct SquareRoot: UnaryFunction { func callAsFunction<T: Scalar>(_ x: T) -> T { x.squareRoot() } }
-struct ReciprocalOrZero: UnaryFunction { func callAsFunction<T: Scalar>(_ x: T) -> T { x == 0 ? 0 : 1 / x } }
-struct Rectify: UnaryFunction { func callAsFunction<T: Scalar>(_ x: T) -> T { x > 0 ? x : 0 } }
-struct Sign: UnaryFunction { func callAsFunction<T: Scalar>(_ x: T) -> T { x > 0 ? 1 : x < 0 ? -1 : 0 } }

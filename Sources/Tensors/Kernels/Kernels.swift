@@ -2,19 +2,29 @@
 ///
 /// Every unsafe line of the target is in this folder. A kernel checks nothing; the operation that calls it has.
 enum Kernels {
-  /// A tensor whose elements `fill` writes.
+  /// A tensor whose bytes `fill` writes, made from `operands`: they live until it has, whatever else becomes of them.
   @inline(__always)
-  static func make<T: Scalar>(_ shape: [Int], _: T.Type, _ fill: (UnsafeMutablePointer<T>) -> Void) -> Tensor {
-    let storage = Storage(bytes: shape.reduce(1, *) * T.type.size)
-    fill(storage.pointer.assumingMemoryBound(to: T.self))
-    return Tensor(storage: storage, shape: shape, scalarType: T.type)
+  static func make<Operands>(
+    _ shape: [Int], _ type: ScalarType, from operands: Operands, _ fill: (UnsafeMutableRawPointer) -> Void
+  ) -> Tensor {
+    let storage = Storage(bytes: shape.reduce(1, *) * type.size)
+    withExtendedLifetime(operands) { fill(storage.pointer) }
+    return Tensor(storage: storage, shape: shape, scalarType: type)
+  }
+
+  /// The same, by elements.
+  @inline(__always)
+  static func make<T: Scalar, Operands>(
+    _ shape: [Int], _: T.Type, from operands: Operands, _ fill: (UnsafeMutablePointer<T>) -> Void
+  ) -> Tensor {
+    make(shape, T.type, from: operands) { fill($0.assumingMemoryBound(to: T.self)) }
   }
 
   static func fill(_ value: Double, shape: [Int], _ type: ScalarType) -> Tensor {
     let count = shape.reduce(1, *)
     switch type {
-    case .float32: return make(shape, Float.self) { $0.update(repeating: Float(value), count: count) }
-    case .float64: return make(shape, Double.self) { $0.update(repeating: value, count: count) }
+    case .float32: return make(shape, Float.self, from: ()) { $0.update(repeating: Float(value), count: count) }
+    case .float64: return make(shape, Double.self, from: ()) { $0.update(repeating: value, count: count) }
     }
   }
 
@@ -23,10 +33,10 @@ enum Kernels {
     switch type {
     case .float32:
       let source: UnsafePointer<Double> = x.pointer()
-      return make(x.shape, Float.self) { out in for i in 0..<count { out[i] = Float(source[i]) } }
+      return make(x.shape, Float.self, from: x) { out in for i in 0..<count { out[i] = Float(source[i]) } }
     case .float64:
       let source: UnsafePointer<Float> = x.pointer()
-      return make(x.shape, Double.self) { out in for i in 0..<count { out[i] = Double(source[i]) } }
+      return make(x.shape, Double.self, from: x) { out in for i in 0..<count { out[i] = Double(source[i]) } }
     }
   }
 

@@ -38,7 +38,7 @@ extension Kernels {
     func run<T: Scalar>(_: T.Type) -> Tensor {
       let p: UnsafePointer<T> = a.pointer()
       let q: UnsafePointer<T> = b.pointer()
-      return make(shape, T.self) { out in
+      return make(shape, T.self, from: (a, b)) { out in
         if k == 0 { return out.update(repeating: 0, count: batch * m * n) }
         for i in 0..<batch {
           multiply(

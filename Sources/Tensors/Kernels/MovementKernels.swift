@@ -12,7 +12,7 @@ extension Kernels {
       let last = loop.sizes.count - 1
       let (count, from, to) = (loop.sizes[last], loop.strides[0][last], loop.strides[1][last])
       let fills = sizes.reduce(1, *) == total
-      return make(shape, T.self) { out in
+      return make(shape, T.self, from: x) { out in
         if !fills { out.update(repeating: 0, count: total) }
         loop.forEachRow { i, o in
           let (p, out) = (p + offset + i, out + target + o)
@@ -34,7 +34,7 @@ extension Kernels {
     func run<T: Scalar>(_: T.Type) -> Tensor {
       let outer = shape[..<axis].reduce(1, *)
       let width = shape[axis...].reduce(1, *)
-      return make(shape, T.self) { out in
+      return make(shape, T.self, from: parts) { out in
         var start = 0
         for part in parts {
           let p: UnsafePointer<T> = part.pointer()
@@ -51,7 +51,7 @@ extension Kernels {
   static func gather(_ x: Tensor, _ indices: [Int32], shape: [Int]) -> Tensor {
     func run<T: Scalar>(_: T.Type) -> Tensor {
       let p: UnsafePointer<T> = x.pointer()
-      return make(shape, T.self) { out in
+      return make(shape, T.self, from: x) { out in
         for (k, index) in indices.enumerated() { out[k] = index < 0 ? 0 : p[Int(index)] }
       }
     }
@@ -62,7 +62,7 @@ extension Kernels {
   static func scatter(_ x: Tensor, _ indices: [Int32], shape: [Int]) -> Tensor {
     func run<T: Scalar>(_: T.Type) -> Tensor {
       let p: UnsafePointer<T> = x.pointer()
-      return make(shape, T.self) { out in
+      return make(shape, T.self, from: x) { out in
         out.update(repeating: 0, count: shape.reduce(1, *))
         for (k, index) in indices.enumerated() where index >= 0 { out[Int(index)] += p[k] }
       }

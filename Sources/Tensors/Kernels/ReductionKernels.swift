@@ -1,39 +1,62 @@
+import CKernels
+
 extension Kernels {
-  /// Σ f(x) over the axes on which `shape` (x's with some axes at size one) is narrower than x.
-  @inline(__always)
-  static func sum<F: UnaryFunction>(_ f: F, _ x: Tensor, to shape: [Int]) -> Tensor {
-    @inline(__always) func run<T: Scalar>(_: T.Type) -> Tensor {
-      let p: UnsafePointer<T> = x.pointer()
-      let loop = StridedLoop(x.shape, strides: [contiguousStrides(x.shape), broadcastStrides(shape, to: x.shape)])
-      let last = loop.sizes.count - 1
-      let (count, stride) = (loop.sizes[last], loop.strides[1][last])
-      let total = shape.reduce(1, *)
-      return make(shape, T.self) { out in
-        out.update(repeating: 0, count: total)
-        loop.forEachRow { i, o in
-          let (p, out) = (p + i, out + o)
-          if stride == 0 {
-            out[0] += sumRow(f, p, count)
-          } else {
-            for k in 0..<count { out[k * stride] += f(p[k]) }
-          }
+  /// Σ x · y, or Σ x, over the axes on which `shape` (x's with some axes at size one) is narrower than x; y has x's shape.
+  static func sum(_ x: Tensor, times y: Tensor? = nil, to shape: [Int]) -> Tensor {
+    let (loops, size) = (loops(x.scalarType), x.scalarType.size)
+    guard let repeated = Repetition(of: shape, in: x.shape) else {
+      // The axes to sum over come first.
+      let order =
+        x.shape.indices.filter { shape[$0] != x.shape[$0] } + x.shape.indices.filter { shape[$0] == x.shape[$0] }
+      let narrow = order.map { shape[$0] }
+      return sum(permuted(x, order), times: y.map { permuted($0, order) }, to: narrow).withShape(shape)
+    }
+    let (batches, rows, columns) = (repeated.batches, repeated.rows, repeated.columns)
+    return make(shape, x.scalarType, from: (x, y)) { out in
+      if columns == 1 {
+        forEachPart(of: batches, size: rows) { part in
+          let offset = part.lowerBound * rows * size
+          loops.sumRows(
+            x.storage.pointer + offset, y.map { $0.storage.pointer + offset }, out + part.lowerBound * size, part.count,
+            rows)
+        }
+        return
+      }
+      for batch in 0..<batches {
+        // Threads share the columns, a whole cache line at a time, so that each sum is one thread's.
+        let lines = (columns + 15) / 16
+        forEachPart(of: lines, size: rows * 16) { part in
+          let first = part.lowerBound * 16
+          let offset = (batch * rows * columns + first) * size
+          loops.sumColumns(
+            x.storage.pointer + offset, nil, y.map { $0.storage.pointer + offset },
+            out + (batch * columns + first) * size, rows, columns, min(columns, part.upperBound * 16) - first)
         }
       }
     }
-    return x.scalarType == .float32 ? run(Float.self) : run(Double.self)
   }
 
-  /// Σ f(p[k]), in sixteen partial sums that fit the vector registers and lose less to rounding than one.
-  @inline(__always)
-  private static func sumRow<F: UnaryFunction, T: Scalar>(_ f: F, _ p: UnsafePointer<T>, _ count: Int) -> T {
-    var sums = SIMD16<T>(repeating: 0)
-    let whole = count & ~15
-    for k in stride(from: 0, to: whole, by: 16) {
-      for lane in 0..<16 { sums[lane] += f(p[k + lane]) }
+  /// Σ (x − center) · y over all axes but the last.
+  static func sumOfStandardized(_ x: Tensor, center: Tensor?, times y: Tensor) -> Tensor {
+    let (loops, size) = (loops(x.scalarType), x.scalarType.size)
+    let columns = x.shape[x.rank - 1]
+    let rows = x.count / max(1, columns)
+    return make([columns], x.scalarType, from: (x, center, y)) { out in
+      let lines = (columns + 15) / 16
+      forEachPart(of: lines, size: rows * 16) { part in
+        let (first, last) = (part.lowerBound * 16, min(columns, part.upperBound * 16))
+        loops.sumColumns(
+          x.storage.pointer + first * size, center.map { $0.storage.pointer + first * size },
+          y.storage.pointer + first * size, out + first * size, rows, columns, last - first)
+      }
     }
-    var total: T = sums.sum()
-    for k in whole..<count { total += f(p[k]) }
-    return total
+  }
+
+  private static func permuted(_ x: Tensor, _ order: [Int]) -> Tensor {
+    let (strides, target) = (contiguousStrides(x.shape), order.map { x.shape[$0] })
+    return copy(
+      x, sizes: target, from: 0, strides: order.map { strides[$0] }, into: target, at: 0,
+      strides: contiguousStrides(target))
   }
 
   /// For every row along the last axis, the flat index of its largest element (the first of equals).
@@ -50,6 +73,3 @@ extension Kernels {
     return withExtendedLifetime(x) { x.scalarType == .float32 ? run(Float.self) : run(Double.self) }
   }
 }
-
-struct Identity: UnaryFunction { func callAsFunction<T: Scalar>(_ x: T) -> T { x } }
-struct Square: UnaryFunction { func callAsFunction<T: Scalar>(_ x: T) -> T { x * x } }

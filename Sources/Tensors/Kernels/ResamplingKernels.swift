@@ -6,7 +6,7 @@ extension Kernels {
       let inner = x.shape[(axis + 1)...].reduce(1, *)
       var shape = x.shape
       shape[axis] = table.outputs
-      return make(shape, T.self) { out in
+      return make(shape, T.self, from: x) { out in
         out.update(repeating: 0, count: outer * table.outputs * inner)
         for o in 0..<outer {
           for row in 0..<table.outputs {

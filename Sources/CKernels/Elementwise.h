@@ -1,0 +1,209 @@
+// Loops over elements, for one element type and one instruction set; see Tiles.h for what is defined. The function to apply
+// is a constant in each loop. Columns are walked two vectors at a time down all rows, so that what is the same for all rows
+// stays in registers.
+
+#define V(pointer) (*(VECTOR *)(pointer))
+#define CV(pointer) (*(const VECTOR *)(pointer))
+
+INLINE VECTOR NAME(select)(const VECTOR value, const MASK keep) { return (VECTOR)((MASK)value & keep); }
+
+INLINE VECTOR NAME(applyVector)(const metasal_binary f, VECTOR x, VECTOR y) {
+  switch (f) {
+    case metasal_add: return x + y;
+    case metasal_subtract: return x - y;
+    case metasal_multiply: return x * y;
+    case metasal_divide: return x / y;
+    case metasal_gate: return NAME(select)(x, y > 0);
+  }
+}
+
+INLINE REAL NAME(apply)(const metasal_binary f, REAL x, REAL y) {
+  switch (f) {
+    case metasal_add: return x + y;
+    case metasal_subtract: return x - y;
+    case metasal_multiply: return x * y;
+    case metasal_divide: return x / y;
+    case metasal_gate: return y > 0 ? x : 0;
+  }
+}
+
+INLINE VECTOR NAME(splat)(REAL x) { return x - (VECTOR){0}; }
+
+INLINE void NAME(binaryLoop)(const metasal_binary f, const REAL *x, const REAL *y, REAL *z, long count) {
+  long i = 0;
+  for (; i + WIDTH <= count; i += WIDTH) {
+    VECTOR low = NAME(applyVector)(f, CV(x + i), CV(y + i));
+    VECTOR high = NAME(applyVector)(f, CV(x + i + LANES), CV(y + i + LANES));
+    V(z + i) = low;
+    V(z + i + LANES) = high;
+  }
+  for (; i < count; i++) z[i] = NAME(apply)(f, x[i], y[i]);
+}
+
+INLINE void NAME(columnsLoop)(const metasal_binary f, const REAL *x, const REAL *y, REAL *z, long rows, long columns) {
+  long j = 0;
+  for (; j + WIDTH <= columns; j += WIDTH) {
+    const VECTOR low = CV(y + j), high = CV(y + j + LANES);
+    for (long i = j; i < rows * columns; i += columns) {
+      V(z + i) = NAME(applyVector)(f, CV(x + i), low);
+      V(z + i + LANES) = NAME(applyVector)(f, CV(x + i + LANES), high);
+    }
+  }
+  for (; j < columns; j++)
+    for (long i = j; i < rows * columns; i += columns) z[i] = NAME(apply)(f, x[i], y[j]);
+}
+
+INLINE void NAME(rowsLoop)(const metasal_binary f, const REAL *x, const REAL *y, REAL *z, long rows, long columns) {
+  for (long r = 0; r < rows; r++, x += columns, z += columns) {
+    const VECTOR v = NAME(splat)(y[r]);
+    long j = 0;
+    for (; j + LANES <= columns; j += LANES) V(z + j) = NAME(applyVector)(f, CV(x + j), v);
+    for (; j < columns; j++) z[j] = NAME(apply)(f, x[j], y[r]);
+  }
+}
+
+#define EACH_FUNCTION(call) \
+  case metasal_add: call(metasal_add); break; \
+  case metasal_subtract: call(metasal_subtract); break; \
+  case metasal_multiply: call(metasal_multiply); break; \
+  case metasal_divide: call(metasal_divide); break; \
+  case metasal_gate: call(metasal_gate); break;
+
+static void NAME(binary)(metasal_binary f, const void *x, const void *y, void *z, long count) {
+#define CALL(f) NAME(binaryLoop)(f, x, y, z, count)
+  switch (f) { EACH_FUNCTION(CALL) }
+#undef CALL
+}
+
+static void NAME(binaryColumns)(metasal_binary f, const void *x, const void *y, void *z, long rows, long columns) {
+#define CALL(f) NAME(columnsLoop)(f, x, y, z, rows, columns)
+  switch (f) { EACH_FUNCTION(CALL) }
+#undef CALL
+}
+
+static void NAME(binaryRows)(metasal_binary f, const void *x, const void *y, void *z, long rows, long columns) {
+#define CALL(f) NAME(rowsLoop)(f, x, y, z, rows, columns)
+  switch (f) { EACH_FUNCTION(CALL) }
+#undef CALL
+}
+#undef EACH_FUNCTION
+
+// Simple enough for the compiler to make vectors of.
+static void NAME(unary)(metasal_unary f, double parameter, const void *a, void *out, long count) {
+  const REAL *x = a, p = (REAL)parameter;
+  REAL *__restrict z = out;
+#define LOOP(expression) for (long i = 0; i < count; i++) z[i] = expression; break
+  switch (f) {
+    case metasal_scale: LOOP(x[i] * p);
+    case metasal_shift: LOOP(x[i] + p);
+    case metasal_rectify: LOOP(x[i] < 0 ? 0 : x[i]);
+    case metasal_sign: LOOP((REAL)((x[i] > 0) - (x[i] < 0)));
+    case metasal_reciprocal_or_zero: LOOP(x[i] == 0 ? 0 : 1 / x[i]);
+    case metasal_square_root: LOOP(__builtin_elementwise_sqrt(x[i]));
+  }
+#undef LOOP
+}
+
+static void NAME(addScaled)(const void *a, const void *b, double factor, void *out, long count) {
+  const REAL *x = a, *y = b, p = (REAL)factor;
+  REAL *z = out;
+  long i = 0;
+  for (; i + LANES <= count; i += LANES) V(z + i) = CV(x + i) + p * CV(y + i);
+  for (; i < count; i++) z[i] = x[i] + p * y[i];
+}
+
+INLINE void NAME(sumColumnsLoop)(
+    const int multiplies, const REAL *x, const REAL *center, const REAL *y, REAL *z, long rows, long distance,
+    long columns) {
+  long j = 0;
+  for (; j + WIDTH <= columns; j += WIDTH) {
+    const VECTOR a = center ? CV(center + j) : (VECTOR){0}, b = center ? CV(center + j + LANES) : (VECTOR){0};
+    VECTOR low = {0}, high = {0};
+    for (long block = 0; block < rows; block += METASAL_SUM_BLOCK) {
+      const long end = rows - block < METASAL_SUM_BLOCK ? rows : block + METASAL_SUM_BLOCK;
+      VECTOR s = {0}, t = {0};
+      for (long i = block * distance + j; i < end * distance; i += distance) {
+        s += multiplies ? (CV(x + i) - a) * CV(y + i) : CV(x + i);
+        t += multiplies ? (CV(x + i + LANES) - b) * CV(y + i + LANES) : CV(x + i + LANES);
+      }
+      low += s;
+      high += t;
+    }
+    V(z + j) = low;
+    V(z + j + LANES) = high;
+  }
+  for (; j < columns; j++) {
+    const REAL a = center ? center[j] : 0;
+    z[j] = 0;
+    for (long block = 0; block < rows; block += METASAL_SUM_BLOCK) {
+      const long end = rows - block < METASAL_SUM_BLOCK ? rows : block + METASAL_SUM_BLOCK;
+      REAL s = 0;
+      for (long i = block * distance + j; i < end * distance; i += distance)
+        s += multiplies ? (x[i] - a) * y[i] : x[i];
+      z[j] += s;
+    }
+  }
+}
+
+static void NAME(sumColumns)(
+    const void *x, const void *center, const void *y, void *z, long rows, long distance, long columns) {
+  if (y) NAME(sumColumnsLoop)(1, x, center, y, z, rows, distance, columns);
+  else NAME(sumColumnsLoop)(0, x, 0, x, z, rows, distance, columns);
+}
+
+INLINE void NAME(sumRowsLoop)(const int multiplies, const REAL *x, const REAL *y, REAL *z, long rows, long columns) {
+  for (long r = 0; r < rows; r++, x += columns, y += columns) {
+    VECTOR s = {0}, t = {0};
+    long j = 0;
+    for (; j + WIDTH <= columns; j += WIDTH) {
+      s += multiplies ? CV(x + j) * CV(y + j) : CV(x + j);
+      t += multiplies ? CV(x + j + LANES) * CV(y + j + LANES) : CV(x + j + LANES);
+    }
+    s += t;
+    REAL sum = 0;
+    for (; j < columns; j++) sum += multiplies ? x[j] * y[j] : x[j];
+    UNROLL for (int lane = 0; lane < LANES; lane++) sum += s[lane];
+    z[r] = sum;
+  }
+}
+
+static void NAME(sumRows)(const void *x, const void *y, void *z, long rows, long columns) {
+  if (y) NAME(sumRowsLoop)(1, x, y, z, rows, columns);
+  else NAME(sumRowsLoop)(0, x, x, z, rows, columns);
+}
+
+INLINE void NAME(standardizeLoop)(
+    const int adds, const int rectifies, const REAL *x, const REAL *center, const REAL *scale, const REAL *shift,
+    const REAL *residual, REAL *z, long rows, long columns) {
+  long j = 0;
+  for (; j + LANES <= columns; j += LANES) {
+    const VECTOR c = center ? CV(center + j) : (VECTOR){0}, s = CV(scale + j), b = shift ? CV(shift + j) : (VECTOR){0};
+    for (long i = j; i < rows * columns; i += columns) {
+      VECTOR value = (CV(x + i) - c) * s + b;
+      if (adds) value += CV(residual + i);
+      V(z + i) = rectifies ? NAME(select)(value, ~(value < 0)) : value;
+    }
+  }
+  for (; j < columns; j++)
+    for (long i = j; i < rows * columns; i += columns) {
+      REAL value = (x[i] - (center ? center[j] : 0)) * scale[j] + (shift ? shift[j] : 0);
+      if (adds) value += residual[i];
+      z[i] = rectifies && value < 0 ? 0 : value;
+    }
+}
+
+static void NAME(standardize)(
+    const void *x, const void *center, const void *scale, const void *shift, const void *residual, int rectifies, void *z,
+    long rows, long columns) {
+  if (residual && rectifies) NAME(standardizeLoop)(1, 1, x, center, scale, shift, residual, z, rows, columns);
+  else if (residual) NAME(standardizeLoop)(1, 0, x, center, scale, shift, residual, z, rows, columns);
+  else if (rectifies) NAME(standardizeLoop)(0, 1, x, center, scale, shift, residual, z, rows, columns);
+  else NAME(standardizeLoop)(0, 0, x, center, scale, shift, residual, z, rows, columns);
+}
+
+static const metasal_loops NAME(loops) = {
+    NAME(binary), NAME(binaryColumns), NAME(binaryRows), NAME(unary), NAME(addScaled), NAME(sumColumns), NAME(sumRows),
+    NAME(standardize),
+};
+#undef V
+#undef CV

@@ -1,0 +1,74 @@
+/// Batch normalization with constant statistics, as one operation with the rectification and the residual sum that follow it.
+///
+/// Its derivatives stay among three operations: this one, the product x̂ ⊙ w with x̂ = (x − center) / deviation, and the sum
+/// Σ g ⊙ x̂ over locations. The last two are each other's derivatives, with the centre or without.
+extension Tensor {
+  /// (x − mean) · rate · weight + bias + residual over the last axis, and its positive part if `rectified`.
+  ///
+  /// - Parameters:
+  ///   - mean: what is subtracted, [C]; a constant.
+  ///   - rate: one over the deviation, [C]; a constant.
+  ///   - weight, bias: [C].
+  ///   - residual: of this tensor's shape.
+  public func normalized(
+    mean: Tensor, rate: Tensor, weight: Tensor, bias: Tensor, residual: Tensor? = nil, rectified: Bool = false
+  ) -> Tensor {
+    let channels = [shape[rank - 1]]
+    for vector in [mean, rate, weight, bias] {
+      precondition(vector.shape == channels, "normalized: a vector \(vector.shape) for the channels of \(shape)")
+    }
+    precondition(residual?.shape ?? shape == shape, "normalized: a residual \(residual?.shape ?? []) for \(shape)")
+    let statistics = Statistics(center: mean.detached(), rate: rate.detached())
+    return Tensor.operation(
+      "normalize", [self, weight, bias] + (residual.map { [$0] } ?? []), keep: rectified ? .both : .operands,
+      value: Kernels.standardize(
+        self, center: mean, scale: Kernels.zip(.multiply, rate, weight, shape: channels), shift: bias,
+        residual: residual, rectifies: rectified)
+    ) { g, saved in
+      let g = rectified ? g.gated(by: saved.output) : g
+      return [
+        saved.ifNeeded(0) { g.standardizedProduct(saved[1], statistics.centred) },
+        saved.ifNeeded(1) { saved[0].standardizedSum(g, statistics) },
+        saved.ifNeeded(2) { g.summed(to: channels) },
+      ] + (residual == nil ? [] : [g])
+    }
+  }
+
+  struct Statistics: Sendable {
+    /// nil for 0.
+    let center: Tensor?
+    let rate: Tensor
+    /// The derivative's: the centre has gone.
+    var centred: Statistics { Statistics(center: nil, rate: rate) }
+  }
+
+  /// x̂ ⊙ w.
+  func standardizedProduct(_ weight: Tensor, _ statistics: Statistics) -> Tensor {
+    Tensor.operation(
+      "standardizedProduct", [self, weight], keep: .operands,
+      value: Kernels.standardize(
+        self, center: statistics.center,
+        scale: Kernels.zip(.multiply, statistics.rate, weight, shape: weight.shape))
+    ) { g, saved in
+      [
+        saved.ifNeeded(0) { g.standardizedProduct(saved[1], statistics.centred) },
+        saved.ifNeeded(1) { saved[0].standardizedSum(g, statistics) },
+      ]
+    }
+  }
+
+  /// Σ g ⊙ x̂ over all axes but the last.
+  func standardizedSum(_ g: Tensor, _ statistics: Statistics) -> Tensor {
+    let rate = statistics.rate
+    return Tensor.operation(
+      "standardizedSum", [self, g], keep: .operands,
+      value: Kernels.zip(
+        .multiply, Kernels.sumOfStandardized(self, center: statistics.center, times: g), rate, shape: rate.shape)
+    ) { v, saved in
+      [
+        saved.ifNeeded(0) { saved[1].standardizedProduct(v, statistics.centred) },
+        saved.ifNeeded(1) { saved[0].standardizedProduct(v, statistics) },
+      ]
+    }
+  }
+}

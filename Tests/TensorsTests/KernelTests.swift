@@ -1,0 +1,131 @@
+import CKernels
+import TestSupport
+import Testing
+
+@testable import Tensors
+
+/// The loops for this processor against those that run on any, which compilers and processors know how to do simply.
+@Suite("Kernels") struct KernelTests {
+  /// Rows by columns: vectors and remainders of every kind.
+  static let sizes = [(1, 1), (3, 5), (7, 8), (70, 16), (5, 23), (130, 33), (2, 64)]
+
+  @Test("element-wise loops give what the portable ones give", arguments: sizes)
+  func elementwise(_ rows: Int, _ columns: Int) {
+    compare(rows, columns, metasal_kernels_float(0).pointee, metasal_kernels_float(1).pointee, Float.self)
+    compare(rows, columns, metasal_kernels_double(0).pointee, metasal_kernels_double(1).pointee, Double.self)
+  }
+
+  private func compare<T: Scalar>(
+    _ rows: Int, _ columns: Int, _ native: metasal_kernels, _ portable: metasal_kernels, _: T.Type
+  ) {
+    var random = RandomSource(seed: UInt64(rows * 100 + columns), purpose: "kernels")
+    let count = rows * columns
+    func numbers(_ count: Int) -> [T] {
+      Tensor.uniform([count], from: -2, to: 2, T.type, using: &random).elements()
+    }
+    let (x, y, v, w, residual) = (numbers(count), numbers(count), numbers(columns), numbers(columns), numbers(count))
+    let perRow = numbers(rows)
+    func same(_ size: Int, _ name: String, _ run: (metasal_kernels, UnsafeMutableRawPointer) -> Void) {
+      let results = [native, portable].map { kernels in
+        [T](unsafeUninitializedCapacity: size) { buffer, initialized in
+          if let base = buffer.baseAddress { run(kernels, UnsafeMutableRawPointer(base)) }
+          initialized = size
+        }
+      }
+      let tolerance: T = T.type == .float32 ? 2e-6 : 1e-14
+      for (a, b) in zip(results[0], results[1]) {
+        #expect(abs(a - b) <= tolerance * T(max(1, rows)) * max(1, abs(b)), "\(name) \(T.self)")
+      }
+    }
+    for f in [metasal_add, metasal_subtract, metasal_multiply, metasal_divide, metasal_gate] {
+      same(count, "binary \(f)") { $0.loops.binary(f, x, y, $1, count) }
+      same(count, "rows \(f)") { $0.loops.binaryRows(f, x, perRow, $1, rows, columns) }
+      same(count, "columns \(f)") { $0.loops.binaryColumns(f, x, v, $1, rows, columns) }
+    }
+    for f in [metasal_scale, metasal_shift, metasal_rectify, metasal_sign, metasal_reciprocal_or_zero] {
+      same(count, "unary \(f)") { $0.loops.unary(f, 0.75, x, $1, count) }
+    }
+    same(count, "square root") { $0.loops.unary(metasal_square_root, 0, x.map { abs($0) }, $1, count) }
+    same(count, "add scaled") { $0.loops.addScaled(x, y, -0.3, $1, count) }
+    same(columns, "sum of columns") { $0.loops.sumColumns(x, nil, nil, $1, rows, columns, columns) }
+    same(columns, "sum of products") { $0.loops.sumColumns(x, v, y, $1, rows, columns, columns) }
+    same(rows, "sum of rows") { $0.loops.sumRows(x, nil, $1, rows, columns) }
+    same(rows, "sum of rows' products") { $0.loops.sumRows(x, y, $1, rows, columns) }
+    for rectifies in [Int32(0), 1] {
+      same(count, "standardize") { $0.loops.standardize(x, nil, v, nil, nil, rectifies, $1, rows, columns) }
+      same(count, "standardize and add") { $0.loops.standardize(x, w, v, w, residual, rectifies, $1, rows, columns) }
+    }
+  }
+
+  @Test("convolution tiles give what the portable ones give, whatever is left over", arguments: 1...20)
+  func tiles(_ columns: Int) {
+    var random = RandomSource(seed: UInt64(columns), purpose: "tiles")
+    let (depth, pixels) = (19, 11)
+    func numbers(_ count: Int) -> [Float] { Tensor.normal([count], using: &random).elements() }
+    let (a, b, start) = (numbers(pixels * depth), numbers(depth * columns), numbers(pixels * columns))
+    let results = [metasal_kernels_float(0).pointee.tiles, metasal_kernels_float(1).pointee.tiles].map { tiles in
+      var (c, kernel) = (start, [Float](repeating: 0, count: depth * columns))
+      let width = tiles.width
+      var panel = [Float](repeating: .nan, count: depth * width)
+      var plan: [Int32] = []
+      for tile in evenParts(of: pixels, atMost: 6) {
+        plan += [Int32(tile.count), 2]
+        plan += tile.map { Int32($0 * columns) }
+        plan += [0] + tile.map { Int32($0 * depth) }
+        plan += [0] + tile.map { $0 % 2 == 0 ? -1 : Int32($0 * depth) }
+      }
+      for column in stride(from: 0, to: columns, by: width) {
+        let count = min(width, columns - column)
+        b.withUnsafeBufferPointer { b in
+          guard let base = b.baseAddress else { return }
+          tiles.copyPanel(base + column, columns, depth, count, &panel)
+          c.withUnsafeMutableBufferPointer { c in
+            guard let target = c.baseAddress else { return }
+            tiles.gather(plan, 2, a, panel, 0, width, depth, target + column, count, 1)
+          }
+          kernel.withUnsafeMutableBufferPointer { kernel in
+            guard let target = kernel.baseAddress else { return }
+            var rows = [Float](repeating: 0, count: pixels * width)
+            for pixel in 0..<pixels {
+              for j in 0..<count { rows[pixel * width + j] = start[pixel * columns + column + j] }
+            }
+            tiles.outer(
+              [0, 0, 4, Int32(5 * depth), 5, 6], 2, a, depth, depth, rows, width, target + column, columns, count, 0)
+          }
+        }
+      }
+      return c + kernel
+    }
+    // By hand, in double precision.
+    var expected = start.map(Double.init)
+    var kernel = [Double](repeating: 0, count: depth * columns)
+    for pixel in 0..<pixels {
+      for k in 0..<depth {
+        for j in 0..<columns {
+          let product = Double(a[pixel * depth + k]) * Double(b[k * columns + j])
+          expected[pixel * columns + j] += pixel % 2 == 0 ? product : 2 * product
+          if pixel != 4 { kernel[k * columns + j] += Double(a[pixel * depth + k]) * Double(start[pixel * columns + j]) }
+        }
+      }
+    }
+    for result in results {
+      for (found, value) in zip(result, expected + kernel) { #expect(abs(Double(found) - value) < 1e-4) }
+    }
+  }
+
+  @Test("threads within a convolution change no bit, in any slot", arguments: [1, 3])
+  func threads(_ images: Int) {
+    var random = RandomSource(seed: 4, purpose: "threads")
+    let x = Tensor.normal([images, 20, 20, 64], using: &random).tracked()
+    let w = Tensor.normal([3, 3, 64, 64], using: &random).tracked()
+    func slots(_ threads: Int) -> [[Float]] {
+      Parallel.withKernelThreads(threads) {
+        let y = x.convolved(with: w, .init(padding: .init(1)))
+        let slopes = gradients(of: y, withRespectTo: [x, w], weighting: y.detached())
+        return ([y] + slopes + [slopes[0].sum([0, 1, 2])]).map(\.floats)
+      }
+    }
+    let alone = slots(1)
+    for threads in 2...5 { #expect(slots(threads) == alone) }
+  }
+}
