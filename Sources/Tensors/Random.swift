@@ -46,15 +46,13 @@ extension Tensor {
   public static func normal(
     _ shape: [Int], deviation: Double = 1, _ type: ScalarType = .float32, using source: inout RandomSource
   ) -> Tensor {
-    let values = (0..<shape.reduce(1, *)).map { _ in source.normal() * deviation }
-    return Tensor(values, shape: shape).converted(to: type)
+    Kernels.fill(shape, type) { source.normal() * deviation }
   }
 
   /// Independent numbers, uniform in [low, high).
   public static func uniform(
     _ shape: [Int], from low: Double, to high: Double, _ type: ScalarType = .float32, using source: inout RandomSource
   ) -> Tensor {
-    let values = (0..<shape.reduce(1, *)).map { _ in low + (high - low) * source.uniform() }
-    return Tensor(values, shape: shape).converted(to: type)
+    Kernels.fill(shape, type) { low + (high - low) * source.uniform() }
   }
 }

@@ -53,6 +53,17 @@ public struct ResamplingTable: Sendable, Equatable {
         return (max(0, start)..<min(inputs, start + window)).map { ($0, 1 / Double(window)) }
       })
   }
+
+  /// Means over windows that cover the axis evenly, whatever its size: output i is the mean of the inputs from
+  /// ⌊i · inputs/outputs⌋ up to ⌈(i + 1) · inputs/outputs⌉. Windows overlap, or repeat, where the sizes don't divide.
+  public static func adaptiveAverage(from inputs: Int, to outputs: Int) -> ResamplingTable {
+    ResamplingTable(
+      inputs: inputs,
+      rows: (0..<outputs).map { i in
+        let window = (i * inputs / outputs)..<(((i + 1) * inputs + outputs - 1) / outputs)
+        return window.map { ($0, 1 / Double(window.count)) }
+      })
+  }
 }
 
 extension Tensor {
@@ -79,12 +90,30 @@ extension Tensor {
       .resampled(axis: 2, .average(over: shape[2], window: window, stride: stride, padding: padding))
   }
 
+  /// An image [N, H, W, C] averaged to [N, height, width, C] over windows that cover it evenly, as
+  /// `torch.nn.AdaptiveAvgPool2d` does.
+  public func adaptivelyAveragePooled(height: Int, width: Int) -> Tensor {
+    if shape[1] == height && shape[2] == width { return self }
+    return resampled(axis: 1, .adaptiveAverage(from: shape[1], to: height)).resampled(
+      axis: 2, .adaptiveAverage(from: shape[2], to: width))
+  }
+
   /// Maxima over square windows of an image [N, H, W, C]; the derivative goes to the first of equals, so it keeps
-  /// flowing, and the second derivative is zero almost everywhere.
-  public func maxPooled(window: Int, stride: Int, padding: Int = 0) -> Tensor {
+  /// flowing, and the second derivative is zero almost everywhere. Padding is never the maximum.
+  ///
+  /// - Parameter coveringEdges: whether a last window that reaches past the padded image counts too, as with PyTorch's
+  ///   `ceil_mode`; it does only if it begins inside the image or the padding before it.
+  public func maxPooled(window: Int, stride: Int, padding: Int = 0, coveringEdges: Bool = false) -> Tensor {
+    func outputs(_ inputs: Int) -> Int {
+      let room = inputs + 2 * padding - window + (coveringEdges ? stride - 1 : 0)
+      let windows = room < 0 ? 0 : room / stride + 1
+      return (windows - 1) * stride < inputs + padding ? windows : windows - 1
+    }
+    let target = rank == 4 ? [shape[0], outputs(shape[1]), outputs(shape[2]), shape[3]] : []
     precondition(
-      rank == 4 && padding * 2 <= window, "maxPooled: window \(window) with padding \(padding) over \(shape)")
-    let (indices, target) = Kernels.maxPoolIndices(self, window: window, stride: stride, padding: padding)
+      rank == 4 && padding * 2 <= window && target[1] > 0 && target[2] > 0,
+      "maxPooled: window \(window) with padding \(padding) over \(shape)")
+    let indices = Kernels.maxPoolIndices(self, window: window, stride: stride, padding: padding, shape: target)
     return gather(indices, shape: target)
   }
 

@@ -136,6 +136,10 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
       OperationCase("resize up", [[2, 3, 4, 2]]) { $0[0].resized(height: 7, width: 5) },
       OperationCase("resize down", [[1, 9, 8, 2]]) { $0[0].resized(height: 4, width: 3) },
       OperationCase("average pool", [[2, 5, 6, 3]]) { $0[0].averagePooled(window: 3, stride: 2, padding: 1) },
+      OperationCase("adaptive average pool", [[2, 5, 4, 3]]) { $0[0].adaptivelyAveragePooled(height: 3, width: 7) },
+      OperationCase("max pool covering edges", [[2, 6, 8, 2]]) {
+        $0[0].maxPooled(window: 3, stride: 2, coveringEdges: true)
+      },
       OperationCase("max pool", [[2, 5, 6, 3]]) { $0[0].maxPooled(window: 3, stride: 2, padding: 1) },
       OperationCase("global average pool", [[2, 3, 3, 5]]) { $0[0].globalAveragePooled() },
     ]

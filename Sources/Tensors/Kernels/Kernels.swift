@@ -28,6 +28,15 @@ enum Kernels {
     }
   }
 
+  /// Each element from a call of its own, in row-major order, rounded to the type.
+  static func fill(_ shape: [Int], _ type: ScalarType, with next: () -> Double) -> Tensor {
+    let count = shape.reduce(1, *)
+    switch type {
+    case .float32: return make(shape, Float.self) { out in for i in 0..<count { out[i] = Float(next()) } }
+    case .float64: return make(shape, Double.self) { out in for i in 0..<count { out[i] = next() } }
+    }
+  }
+
   static func convert(_ x: Tensor, to type: ScalarType) -> Tensor {
     let count = x.count
     switch type {

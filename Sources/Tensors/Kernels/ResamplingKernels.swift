@@ -23,13 +23,14 @@ extension Kernels {
     return x.scalarType == .float32 ? run(Float.self) : run(Double.self)
   }
 
-  /// For each window and channel of an image [N, H, W, C], the flat index of its largest element.
-  static func maxPoolIndices(_ x: Tensor, window: Int, stride: Int, padding: Int) -> (indices: [Int32], shape: [Int]) {
-    func run<T: Scalar>(_: T.Type) -> ([Int32], [Int]) {
+  /// For each window and channel of an image [N, H, W, C], the flat index of its largest element; `shape` has the windows'
+  /// numbers, each of which begins before the image ends.
+  static func maxPoolIndices(_ x: Tensor, window: Int, stride: Int, padding: Int, shape: [Int]) -> [Int32] {
+    func run<T: Scalar>(_: T.Type) -> [Int32] {
       let p: UnsafePointer<T> = x.pointer()
       let (n, h, w, c) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
-      let (rows, columns) = ((h + 2 * padding - window) / stride + 1, (w + 2 * padding - window) / stride + 1)
-      let indices = [Int32](unsafeUninitializedCapacity: n * rows * columns * c) { out, count in
+      let (rows, columns) = (shape[1], shape[2])
+      return [Int32](unsafeUninitializedCapacity: n * rows * columns * c) { out, count in
         var next = 0
         for image in 0..<n {
           for row in 0..<rows {
@@ -52,7 +53,6 @@ extension Kernels {
         }
         count = next
       }
-      return (indices, [n, rows, columns, c])
     }
     return withExtendedLifetime(x) { x.scalarType == .float32 ? run(Float.self) : run(Double.self) }
   }
