@@ -1,25 +1,64 @@
 import Tensors
 
-/// The networks that metasal can make, by the names that recipes use.
+/// The networks that metasal can make, by the names that recipes use. Those from `resnet18` on are torchvision's, for
+/// ImageNet, with torchvision's names.
 public enum Architecture: String, Sendable, CaseIterable, CustomStringConvertible {
   case resnet20, resnet32, resnet44, resnet56
   case plain
+  case resnet18, resnet34, resnet50, resnet101, resnet152, resnext50_32x4d, wide_resnet50_2
+  case vgg11, vgg13, vgg16, vgg19, vgg11_bn, vgg13_bn, vgg16_bn, vgg19_bn
+  case alexnet
 
   public var description: String { rawValue }
 
   /// Classes unless told otherwise.
   public static let defaultClasses = 10
 
-  /// A randomly initialized network.
-  public func network(classes: Int = defaultClasses, seed: UInt64 = 0) -> Network {
-    var random = RandomSource(seed: seed, purpose: "initialization")
+  /// The side in pixels of the smallest images of which something is left after all halvings.
+  public var smallestSide: Int {
+    switch self {
+    case .vgg11, .vgg13, .vgg16, .vgg19, .vgg11_bn, .vgg13_bn, .vgg16_bn, .vgg19_bn: 32
+    case .alexnet: 63
+    default: 1
+    }
+  }
+
+  /// A network.
+  ///
+  /// - Parameter seed: what its weights are drawn from; nil leaves them zero, for weights that are loaded: drawing a
+  ///   hundred million takes seconds.
+  public func network(classes: Int = defaultClasses, seed: UInt64? = 0) -> Network {
+    var random = seed.map { RandomSource(seed: $0, purpose: "initialization") }
+    func cifar(_ blocks: Int) -> CIFARResNet { CIFARResNet(blocks: blocks, classes: classes, using: &random) }
+    func resnet(_ kind: ResidualBlock.Kind, _ counts: [Int]) -> Sequential {
+      .resNet(kind, counts, classes: classes, using: &random)
+    }
+    func vgg(_ counts: [Int], isNormalized: Bool = false) -> Sequential {
+      .vgg(counts, isNormalized: isNormalized, classes: classes, using: &random)
+    }
     let root: any Module =
       switch self {
-      case .resnet20: CIFARResNet(blocks: 3, classes: classes, using: &random)
-      case .resnet32: CIFARResNet(blocks: 5, classes: classes, using: &random)
-      case .resnet44: CIFARResNet(blocks: 7, classes: classes, using: &random)
-      case .resnet56: CIFARResNet(blocks: 9, classes: classes, using: &random)
+      case .resnet20: cifar(3)
+      case .resnet32: cifar(5)
+      case .resnet44: cifar(7)
+      case .resnet56: cifar(9)
       case .plain: PlainNetwork(classes: classes, using: &random)
+      case .resnet18: resnet(.basic, [2, 2, 2, 2])
+      case .resnet34: resnet(.basic, [3, 4, 6, 3])
+      case .resnet50: resnet(.bottleneck(), [3, 4, 6, 3])
+      case .resnet101: resnet(.bottleneck(), [3, 4, 23, 3])
+      case .resnet152: resnet(.bottleneck(), [3, 8, 36, 3])
+      case .resnext50_32x4d: resnet(.bottleneck(groups: 32, width: 4), [3, 4, 6, 3])
+      case .wide_resnet50_2: resnet(.bottleneck(width: 128), [3, 4, 6, 3])
+      case .vgg11: vgg([1, 1, 2, 2, 2])
+      case .vgg13: vgg([2, 2, 2, 2, 2])
+      case .vgg16: vgg([2, 2, 3, 3, 3])
+      case .vgg19: vgg([2, 2, 4, 4, 4])
+      case .vgg11_bn: vgg([1, 1, 2, 2, 2], isNormalized: true)
+      case .vgg13_bn: vgg([2, 2, 2, 2, 2], isNormalized: true)
+      case .vgg16_bn: vgg([2, 2, 3, 3, 3], isNormalized: true)
+      case .vgg19_bn: vgg([2, 2, 4, 4, 4], isNormalized: true)
+      case .alexnet: Sequential.alexNet(classes: classes, using: &random)
       }
     return Network(architecture: self, classes: classes, root: root)
   }

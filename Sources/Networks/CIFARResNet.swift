@@ -12,7 +12,7 @@ public struct CIFARResNet: Module {
   public var linear: Linear
 
   /// A network of 6 · `blocks` + 2 layers.
-  public init(blocks: Int, classes: Int, using random: inout RandomSource) {
+  public init(blocks: Int, classes: Int, using random: inout RandomSource?) {
     conv1 = Convolution(3, 16, size: 3, padding: 1, using: &random)
     bn1 = BatchNorm(16)
     func stage(_ inputs: Int, _ outputs: Int, stride: Int) -> Sequential {
@@ -52,7 +52,7 @@ public struct CIFARResNet: Module {
     /// Channels that the shortcut adds, half of them on each side.
     let widening: Int
 
-    init(_ inputs: Int, _ outputs: Int, stride: Int, using random: inout RandomSource) {
+    init(_ inputs: Int, _ outputs: Int, stride: Int, using random: inout RandomSource?) {
       conv1 = Convolution(inputs, outputs, size: 3, stride: stride, padding: 1, using: &random)
       bn1 = BatchNorm(outputs)
       conv2 = Convolution(outputs, outputs, size: 3, padding: 1, using: &random)

@@ -9,14 +9,15 @@ public struct Convolution: Module {
   /// Stride, padding and groups.
   public let geometry: ConvolutionGeometry
 
-  /// He's initialization for rectified networks: normal with variance 2 / fan-in.
+  /// A square kernel; drawn for rectified networks unless told otherwise.
   public init(
     _ inputs: Int, _ outputs: Int, size: Int, stride: Int = 1, padding: Int = 0, groups: Int = 1, bias: Bool = false,
-    using random: inout RandomSource
+    initialization: Initialization = .heFanIn, using random: inout RandomSource?
   ) {
-    let fan = Double(size * size * inputs / groups)
-    kernel = .normal([size, size, inputs / groups, outputs], deviation: (2 / fan).squareRoot(), using: &random)
-    self.bias = bias ? .zeros([outputs]) : nil
+    let fanIn = size * size * inputs / groups
+    kernel = initialization.weights(
+      [size, size, inputs / groups, outputs], fanIn: fanIn, fanOut: size * size * outputs, using: &random)
+    self.bias = bias ? initialization.biases(outputs, fanIn: fanIn, using: &random) : nil
     geometry = ConvolutionGeometry(stride: .init(stride), padding: .init(padding), groups: groups)
   }
 
@@ -88,11 +89,12 @@ public struct Linear: Module {
   /// [O]
   public var bias: Tensor
 
-  /// Uniform in ±1/√I, as in PyTorch.
-  public init(_ inputs: Int, _ outputs: Int, using random: inout RandomSource) {
-    let bound = 1 / Double(inputs).squareRoot()
-    weight = .uniform([outputs, inputs], from: -bound, to: bound, using: &random)
-    bias = .uniform([outputs], from: -bound, to: bound, using: &random)
+  /// Drawn as PyTorch draws it unless told otherwise.
+  public init(
+    _ inputs: Int, _ outputs: Int, initialization: Initialization = .pyTorch, using random: inout RandomSource?
+  ) {
+    weight = initialization.weights([outputs, inputs], fanIn: inputs, fanOut: outputs, using: &random)
+    bias = initialization.biases(outputs, fanIn: inputs, using: &random)
   }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
@@ -113,20 +115,29 @@ public struct Rectifier: Module {
   public func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {}
 }
 
-/// Modules one after the other, named 0, 1, ….
+/// Modules one after the other.
 public struct Sequential: Module {
   /// The modules, in order.
-  public var modules: [any Module]
-  /// Modules in order.
-  public init(_ modules: [any Module]) { self.modules = modules }
+  public private(set) var modules: [any Module]
+  /// Their names.
+  public let names: [String]
+
+  /// Modules in order, named 0, 1, ….
+  public init(_ modules: [any Module]) { self.init(named: modules.enumerated().map { (String($0), $1) }) }
+
+  /// Modules in order, each with a name.
+  public init(named modules: [(name: String, module: any Module)]) {
+    self.modules = modules.map(\.module)
+    names = modules.map(\.name)
+  }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
     var x = x
-    for (index, module) in modules.enumerated() { x = pass(String(index), module, x) }
+    for (name, module) in zip(names, modules) { x = pass(name, module, x) }
     return x
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
-    for index in modules.indices { try modules[index].visit(path / String(index), body) }
+    for index in modules.indices { try modules[index].visit(path / names[index], body) }
   }
 }

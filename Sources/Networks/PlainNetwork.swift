@@ -11,7 +11,7 @@ public struct PlainNetwork: Module {
   public var classifier: Linear
 
   /// A randomly initialized network.
-  public init(classes: Int, using random: inout RandomSource) {
+  public init(classes: Int, using random: inout RandomSource?) {
     var modules: [any Module] = []
     for (inputs, outputs, stride) in [(3, 16, 1), (16, 32, 2), (32, 32, 1), (32, 64, 2), (64, 64, 1)] {
       modules.append(Convolution(inputs, outputs, size: 3, stride: stride, padding: 1, using: &random))

@@ -58,7 +58,7 @@ public struct Checkpoint: Sendable {
       let classes = contents.attributes["classes"].flatMap({ Int($0) }), (1...100_000).contains(classes)
     else { throw malformed("an unknown architecture '\(contents.attributes["architecture"] ?? "")'") }
     do {
-      network = try architecture.network(classes: classes).loading(
+      network = try architecture.network(classes: classes, seed: nil).loading(
         contents.tensors(below: WeightFile.weightGroup).entries)
     } catch let mismatch as StateMismatch { throw malformed("\(mismatch)") }
     func integer(_ name: String) throws -> Int64 {

@@ -1,0 +1,41 @@
+import Tensors
+
+/// How the weights of a convolution or a linear layer are drawn. Fan-in and fan-out are the numbers of weights that meet
+/// at one output and at one input element, as PyTorch counts them.
+public enum Initialization: Sendable {
+  /// Normal with variance 2 / fan-in, for rectified networks (He et al. 2015); biases 0.
+  case heFanIn
+  /// Normal with variance 2 / fan-out, which keeps the size of gradients instead (He et al. 2015); biases 0.
+  case heFanOut
+  /// Uniform with variance 2 / fan-in; biases 0.
+  case heUniform
+  /// Normal with this deviation; biases 0.
+  case normal(Double)
+  /// PyTorch's default for both kinds of layer: weights and biases uniform in ±1/√fan-in.
+  case pyTorch
+
+  /// Weights of this shape; zeros without a source, for networks whose weights are loaded.
+  func weights(_ shape: [Int], fanIn: Int, fanOut: Int, using random: inout RandomSource?) -> Tensor {
+    guard var source = random else { return .zeros(shape) }
+    defer { random = source }
+    return switch self {
+    case .heFanIn: .normal(shape, deviation: (2 / Double(fanIn)).squareRoot(), using: &source)
+    case .heFanOut: .normal(shape, deviation: (2 / Double(fanOut)).squareRoot(), using: &source)
+    case .heUniform: .uniform(shape, within: (6 / Double(fanIn)).squareRoot(), using: &source)
+    case .normal(let deviation): .normal(shape, deviation: deviation, using: &source)
+    case .pyTorch: .uniform(shape, within: 1 / Double(fanIn).squareRoot(), using: &source)
+    }
+  }
+
+  func biases(_ count: Int, fanIn: Int, using random: inout RandomSource?) -> Tensor {
+    guard case .pyTorch = self, var source = random else { return .zeros([count]) }
+    defer { random = source }
+    return .uniform([count], within: 1 / Double(fanIn).squareRoot(), using: &source)
+  }
+}
+
+extension Tensor {
+  fileprivate static func uniform(_ shape: [Int], within bound: Double, using random: inout RandomSource) -> Tensor {
+    .uniform(shape, from: -bound, to: bound, using: &random)
+  }
+}

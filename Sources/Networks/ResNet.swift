@@ -1,0 +1,106 @@
+import Tensors
+
+extension Sequential {
+  /// The residual networks for ImageNet of He et al. 2016: a 7×7 stem, max pooling and four stages of blocks with 64, 128,
+  /// 256 and 512 channels (four times as many for bottlenecks). Names and initialization are torchvision's: `conv1`,
+  /// `bn1`, `maxpool`, `layer1.0.conv1` … `layer4.2.bn3`, `fc`.
+  ///
+  /// ResNeXt (Xie et al. 2017) and wide residual networks (Zagoruyko and Komodakis 2016) are made of bottlenecks with
+  /// groups and with more channels inside.
+  ///
+  /// - Parameters:
+  ///   - kind: what all blocks are made of.
+  ///   - counts: blocks in each of the four stages.
+  ///   - classes: number of logits.
+  ///   - random: what weights are drawn from; zeros if nil.
+  public static func resNet(
+    _ kind: ResidualBlock.Kind, _ counts: [Int], classes: Int, using random: inout RandomSource?
+  ) -> Sequential {
+    var layers: [(name: String, module: any Module)] = [
+      ("conv1", Convolution(3, 64, size: 7, stride: 2, padding: 3, initialization: .heFanOut, using: &random)),
+      ("bn1", BatchNorm(64)),
+      ("relu", Rectifier()),
+      ("maxpool", FixedLayer.maxPool(window: 3, stride: 2, padding: 1)),
+    ]
+    var channels = 64
+    for (stage, count) in counts.enumerated() {
+      let blocks = (0..<count).map { index in
+        let block = ResidualBlock(
+          kind, channels, stage: 64 << stage, stride: stage > 0 && index == 0 ? 2 : 1, using: &random)
+        channels = block.outputs
+        return block
+      }
+      layers.append(("layer\(stage + 1)", Sequential(blocks)))
+    }
+    layers.append(("avgpool", FixedLayer.globalAveragePool))
+    layers.append(("fc", Linear(channels, classes, using: &random)))
+    return Sequential(named: layers)
+  }
+}
+
+/// Convolutions `conv1`, `conv2`, …, each with its normalization `bn1`, …, and a shortcut around them, which is a 1×1
+/// convolution and a normalization, `downsample`, where the shape changes.
+public struct ResidualBlock: Module {
+  /// What a block is made of.
+  public enum Kind: Sendable {
+    /// Two 3×3 convolutions, of which the first may stride.
+    case basic
+    /// 1×1, 3×3 and 1×1 convolutions; the one between may stride, the last has four times the stage's channels. The one
+    /// between has `groups` groups of `width` channels in the first stage, and of 2, 4 and 8 times as many in the others.
+    case bottleneck(groups: Int = 1, width: Int = 64)
+  }
+
+  /// In the order of their names, as many as there are normalizations.
+  public private(set) var convolutions: [Convolution]
+  public private(set) var norms: [BatchNorm]
+  /// Nil where the shortcut changes nothing.
+  public private(set) var downsample: Sequential?
+  /// Channels of the response.
+  let outputs: Int
+
+  init(_ kind: Kind, _ inputs: Int, stage channels: Int, stride: Int, using random: inout RandomSource?) {
+    func convolution(_ inputs: Int, _ outputs: Int, size: Int, stride: Int = 1, groups: Int = 1) -> Convolution {
+      Convolution(
+        inputs, outputs, size: size, stride: stride, padding: size / 2, groups: groups, initialization: .heFanOut,
+        using: &random)
+    }
+    switch kind {
+    case .basic:
+      outputs = channels
+      convolutions = [
+        convolution(inputs, channels, size: 3, stride: stride),
+        convolution(channels, channels, size: 3),
+      ]
+    case .bottleneck(let groups, let width):
+      let inner = channels / 64 * width * groups
+      outputs = 4 * channels
+      convolutions = [
+        convolution(inputs, inner, size: 1),
+        convolution(inner, inner, size: 3, stride: stride, groups: groups),
+        convolution(inner, outputs, size: 1),
+      ]
+    }
+    norms = convolutions.map { BatchNorm($0.kernel.shape[3]) }
+    if stride > 1 || inputs != outputs {
+      downsample = Sequential([convolution(inputs, outputs, size: 1, stride: stride), BatchNorm(outputs)])
+    }
+  }
+
+  public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
+    var y = x
+    for (index, (convolution, norm)) in zip(convolutions, norms).enumerated() {
+      if index > 0 { y = y.rectified }
+      y = pass("bn\(index + 1)", norm, pass("conv\(index + 1)", convolution, y))
+    }
+    let shortcut = downsample.map { pass("downsample", $0, x) } ?? x
+    return (y + shortcut).rectified
+  }
+
+  public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
+    for index in convolutions.indices {
+      try convolutions[index].visit(path / "conv\(index + 1)", body)
+      try norms[index].visit(path / "bn\(index + 1)", body)
+    }
+    try downsample?.visit(path / "downsample", body)
+  }
+}

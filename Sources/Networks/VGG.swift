@@ -1,0 +1,72 @@
+import Tensors
+
+extension Sequential {
+  /// The networks of Simonyan and Zisserman 2015: five stages of 3×3 convolutions, each halved by max pooling, then three
+  /// linear layers. Names and initialization are torchvision's: `features.0`, …, `classifier.6`. Dropout keeps its place
+  /// among the names and does nothing; see ``FixedLayer/omittedDropout``.
+  ///
+  /// - Parameters:
+  ///   - counts: convolutions in each of the five stages, of 64, 128, 256, 512 and 512 channels.
+  ///   - isNormalized: whether batch norm follows each convolution, as in torchvision's `vgg*_bn`.
+  ///   - classes: number of logits.
+  ///   - random: what weights are drawn from; zeros if nil.
+  public static func vgg(
+    _ counts: [Int], isNormalized: Bool, classes: Int, using random: inout RandomSource?
+  ) -> Sequential {
+    var (features, channels) = ([any Module](), 3)
+    for (outputs, count) in zip([64, 128, 256, 512, 512], counts) {
+      for _ in 0..<count {
+        features.append(
+          Convolution(channels, outputs, size: 3, padding: 1, bias: true, initialization: .heFanOut, using: &random))
+        if isNormalized { features.append(BatchNorm(outputs)) }
+        features.append(Rectifier())
+        channels = outputs
+      }
+      features.append(FixedLayer.maxPool(window: 2, stride: 2))
+    }
+    func linear(_ inputs: Int, _ outputs: Int) -> Linear {
+      Linear(inputs, outputs, initialization: .normal(0.01), using: &random)
+    }
+    return Sequential(named: [
+      ("features", Sequential(features)),
+      ("avgpool", FixedLayer.adaptiveAveragePool(7)),
+      ("flatten", FixedLayer.flatten),
+      (
+        "classifier",
+        Sequential([
+          linear(512 * 7 * 7, 4096), Rectifier(), FixedLayer.omittedDropout,
+          linear(4096, 4096), Rectifier(), FixedLayer.omittedDropout,
+          linear(4096, classes),
+        ])
+      ),
+    ])
+  }
+
+  /// The network of Krizhevsky 2014 ("One weird trick for parallelizing convolutional neural networks"), which is
+  /// torchvision's `alexnet`, with its names and PyTorch's default initialization. Dropout does nothing; see
+  /// ``FixedLayer/omittedDropout``.
+  public static func alexNet(classes: Int, using random: inout RandomSource?) -> Sequential {
+    func convolution(_ inputs: Int, _ outputs: Int, size: Int, stride: Int = 1, padding: Int) -> Convolution {
+      Convolution(
+        inputs, outputs, size: size, stride: stride, padding: padding, bias: true, initialization: .pyTorch,
+        using: &random)
+    }
+    let pool = FixedLayer.maxPool(window: 3, stride: 2)
+    let features = Sequential([
+      convolution(3, 64, size: 11, stride: 4, padding: 2), Rectifier(), pool,
+      convolution(64, 192, size: 5, padding: 2), Rectifier(), pool,
+      convolution(192, 384, size: 3, padding: 1), Rectifier(),
+      convolution(384, 256, size: 3, padding: 1), Rectifier(),
+      convolution(256, 256, size: 3, padding: 1), Rectifier(), pool,
+    ])
+    let classifier = Sequential([
+      FixedLayer.omittedDropout, Linear(256 * 6 * 6, 4096, using: &random), Rectifier(),
+      FixedLayer.omittedDropout, Linear(4096, 4096, using: &random), Rectifier(),
+      Linear(4096, classes, using: &random),
+    ])
+    return Sequential(named: [
+      ("features", features), ("avgpool", FixedLayer.adaptiveAveragePool(6)), ("flatten", FixedLayer.flatten),
+      ("classifier", classifier),
+    ])
+  }
+}

@@ -1,0 +1,122 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Networks
+@testable import Tensors
+
+/// torchvision's networks against torchvision, with weights and images by the formulas in the head of
+/// `../shared/goldens/make_zoo.py`.
+@Suite(
+  "The zoo against torchvision", .serialized, .enabled(if: Shared.exists("goldens"), "../shared/goldens is not there"))
+struct ZooTests {
+  struct Expected: Decodable {
+    struct Map: Decodable {
+      let first_row: [Double]
+      let sum: Double
+      let shape: [Int]
+    }
+    struct Entry: Decodable {
+      let name: String
+      let shape: [Int]
+      init(from decoder: any Decoder) throws {
+        var list = try decoder.unkeyedContainer()
+        (name, shape) = (try list.decode(String.self), try list.decode([Int].self))
+      }
+    }
+    let size, parameters: Int
+    let state: [Entry]
+    let logits: [Double]
+    let logits_norm: Double
+    let normgrad: [String: Map]
+  }
+
+  static let architectures = Architecture.allCases.filter { $0.rawValue != "plain" && !$0.isForSmallImages }
+
+  private static let expected = Result {
+    try JSONDecoder().decode(
+      [String: Expected].self, from: try Data(contentsOf: URL(fileURLWithPath: Shared.path("goldens/zoo.json"))))
+  }
+
+  @Test("names, shapes, logits and maps agree", arguments: architectures)
+  func values(_ architecture: Architecture) throws {
+    let expected = try #require(try Self.expected.get()[architecture.rawValue])
+    var network = architecture.network(classes: 1000, seed: nil)
+    #expect(network.parameters.reduce(0) { $0 + $1.count } == expected.parameters)
+    #expect(network.stateDictionary.map(\.name) == expected.state.map(\.name))
+    #expect(network.stateDictionary.map(\.value.shape) == expected.state.map(\.shape))
+    network.fill()
+
+    // With the formula's weights the slopes of the deepest VGGs cancel down to 1e-12 of their terms and less, of which
+    // single precision keeps little.
+    try check(network, expected, tolerance: [.vgg16_bn, .vgg19_bn].contains(architecture) ? 0.05 : 1e-3)
+    network = network.converted(to: .float64)
+    try check(network, expected, tolerance: 1e-6)
+  }
+
+  private func check(_ network: Network, _ expected: Expected, tolerance: Double) throws {
+    func expectClose(_ found: [Double], _ expected: [Double], _ what: String) {
+      let error = relativeError(Tensor(found), Tensor(expected))
+      #expect(error < tolerance, "\(network.architecture) in \(network.scalarType): \(what)")
+    }
+    let layers = expected.normgrad.keys.sorted()
+    let output = network(image(expected.size).converted(to: network.scalarType), capturing: layers)
+    expectClose(Array(output.logits.doubles.prefix(8)), expected.logits, "logits")
+    expectClose([output.logits.detached().norm([0, 1]).item], [expected.logits_norm], "the logits' norm")
+    let activations = try layers.map { try #require(output.activations[$0]) }
+    let slopes = gradients(of: output.logits.picked([3]), withRespectTo: activations)
+    for (layer, (x, g)) in zip(layers, zip(activations, slopes)) {
+      let map = x.detached().norm([3]) * g.norm([3])
+      let reference = try #require(expected.normgrad[layer])
+      #expect(Array(map.shape.dropFirst()) == reference.shape)
+      expectClose(Array(map.doubles.prefix(reference.first_row.count)), reference.first_row, "\(layer), first row")
+      expectClose([map.sum().item], [reference.sum], "\(layer), sum")
+    }
+  }
+
+  private func image(_ size: Int) -> Tensor {
+    var values: [Double] = []
+    for i in 0..<size {
+      for j in 0..<size {
+        for c in 0..<3 {
+          values.append(sin(0.1 * Double(i) + 0.2 * Double(j) + Double(c)) + 0.5 * cos(0.05 * Double(i * j)))
+        }
+      }
+    }
+    return Tensor(values, shape: [1, size, size, 3])
+  }
+}
+
+extension Architecture {
+  /// Whether it is one of He et al.'s networks for CIFAR.
+  fileprivate var isForSmallImages: Bool { [.resnet20, .resnet32, .resnet44, .resnet56].contains(self) }
+}
+
+extension Network {
+  /// Puts the formula's value into every parameter and statistic.
+  fileprivate mutating func fill() {
+    var entry = 0
+    visit { name, kind, tensor in
+      entry += 1
+      let shape = kind == .kernel ? [3, 2, 0, 1].map { tensor.shape[$0] } : tensor.shape
+      let isNorm = shape.count == 1 && name.hasSuffix(".weight")
+      let root = Double(shape.dropFirst().reduce(1, *)).squareRoot()
+      var k = 0.0
+      let value = Kernels.fill(shape, .float32) {
+        k += 1
+        let s = fastSine(12.9898 * k + 78.233 * Double(entry))
+        if shape.count >= 2 { return s * 2 / root }
+        if name.hasSuffix("running_var") { return 1 + 0.1 * s }
+        return isNorm ? 0.5 + 0.1 * s : 0.1 * s
+      }
+      tensor = kind == .kernel ? value.permuted([2, 3, 1, 0]) : value
+    }
+  }
+}
+
+/// The sine, of arguments up to 10⁹ too, for which the C library's takes several times as long: whole turns are taken off
+/// first, 2π being the sum of two numbers.
+private func fastSine(_ x: Double) -> Double {
+  let turns = (x / (2 * .pi)).rounded()
+  return sin(x.addingProduct(-turns, 2 * .pi) - turns * 2.4492935982947064e-16)
+}
