@@ -27,12 +27,16 @@ public struct BatchSource: Sendable {
   /// What order and augmentation are drawn from.
   public let seed: UInt64
 
+  /// The least height and width in pixels that images must have.
+  public let smallestSide: Int
+
   /// Batches of `size` images.
   public init(
-    _ dataset: any Dataset, size: Int, normalization: Normalization, augmentation: [Augmentation] = [], seed: UInt64 = 0
+    _ dataset: any Dataset, size: Int, normalization: Normalization, augmentation: [Augmentation] = [],
+    seed: UInt64 = 0, smallestSide: Int = 1
   ) {
     (self.dataset, self.size, self.normalization) = (dataset, size, normalization)
-    (self.augmentation, self.seed) = (augmentation, seed)
+    (self.augmentation, self.seed, self.smallestSide) = (augmentation, seed, smallestSide)
   }
 
   /// Batches in an epoch; what is left over is not used in it.
@@ -59,6 +63,12 @@ public struct BatchSource: Sendable {
 
   private func batch(_ indices: [Int], _ change: (Picture, Int) -> Picture) throws -> Batch {
     let samples = try indices.map { try dataset.sample(at: $0) }
+    for sample in samples where min(sample.picture.width, sample.picture.height) < smallestSide {
+      throw FileError(
+        .malformed, sample.source,
+        "\(sample.picture.width)×\(sample.picture.height) pixels, but the network needs at least "
+          + "\(smallestSide)×\(smallestSide)")
+    }
     for sample in samples.dropFirst() {
       let (own, first) = (sample.picture, samples[0].picture)
       guard own.width == first.width && own.height == first.height else {

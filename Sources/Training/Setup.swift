@@ -41,11 +41,17 @@ public struct Setup: Sendable {
     guard classes >= train.classNames.count else {
       throw recipe.problem("model.classes", "\(classes) classes, but data.train has \(train.classNames.count)")
     }
-    network = try Self.network(recipe, classes: classes, weights: weights ?? recipe.model.weights)
+    // Whether the images fit is known long before a large network is made.
+    let smallestSide = recipe.model.architecture.smallestSide
     self.train = BatchSource(
       train, size: recipe.data.batch, normalization: recipe.data.normalization, augmentation: recipe.data.augmentation,
-      seed: UInt64(recipe.run.seed))
-    self.validation = BatchSource(validation, size: recipe.data.batch, normalization: recipe.data.normalization)
+      seed: UInt64(recipe.run.seed), smallestSide: smallestSide)
+    self.validation = BatchSource(
+      validation, size: recipe.data.batch, normalization: recipe.data.normalization,
+      smallestSide: smallestSide)
+    _ = try self.train.batch([0])
+    let sample = try self.validation.batch([0]).pictures[0]
+    network = try Self.network(recipe, classes: classes, weights: weights ?? recipe.model.weights)
     step = MetaStep(
       inner: recipe.inner, method: recipe.saliency.method, layers: recipe.saliency.layers, objectives: recipe.outer,
       normalization: recipe.model.batchNorm == .train ? .batch : .running)
@@ -59,14 +65,14 @@ public struct Setup: Sendable {
     evaluation = Evaluation(
       methods: isMeasured ? methods : [], layers: isMeasured ? layers : [], virtualRate: recipe.evaluation.virtualRate)
 
-    let sample = try validation.sample(at: 0).picture
     try Self.check(network, recipe, height: sample.height, width: sample.width)
   }
 
   private static func network(_ recipe: Recipe, classes: Int, weights: String?) throws -> Network {
-    let fresh = recipe.model.architecture.network(classes: classes, seed: UInt64(recipe.run.seed))
-    guard let weights else { return fresh }
-    do { return try fresh.loading(try WeightFile.read(weights).entries) } catch let mismatch as StateMismatch {
+    let architecture = recipe.model.architecture
+    guard let weights else { return architecture.network(classes: classes, seed: UInt64(recipe.run.seed)) }
+    let empty = architecture.network(classes: classes, seed: nil)
+    do { return try empty.loading(try WeightFile.read(weights).entries) } catch let mismatch as StateMismatch {
       throw FileError(.malformed, weights, "\(mismatch)")
     }
   }

@@ -82,6 +82,16 @@ import Testing
     #expect(try run("evaluate", recipe, "--weights", "w.safetensors").code == 0)
   }
 
+  @Test("a network of torchvision's is checked and trained by its name")
+  func zoo() throws {
+    let recipe = try recipe {
+      $0.replacingOccurrences(of: "plain", with: "resnet18").replacingOccurrences(of: "features.5", with: "layer2.0")
+        .replacingOccurrences(of: "steps: 3", with: "steps: 1")
+    }
+    #expect(try run("check", recipe).output.contains("resnet18, 11178564 parameters, 4 classes"))
+    #expect(try run("train", recipe).output.contains("After step 1"))
+  }
+
   @Test("an interrupt finishes the step, saves, and exits with 130", arguments: [SIGINT, SIGTERM])
   func interrupt(_ signal: Int32) throws {
     let recipe = try recipe { $0.replacingOccurrences(of: "steps: 3", with: "steps: 100000") }
@@ -108,6 +118,7 @@ import Testing
         "a missing folder", "{ scenes: { count: 40, size: 16, classes: 4 } }", "{ folder: none }", 66,
         "none: no such folder"
       ),
+      ("images too small for the network", "plain", "vgg11", 65, "16×16 pixels, but the network needs at least 32×32"),
       ("a layer that is not there", "[features.5]", "[features.5x]", 65, "did you mean 'features.5'?"),
     ])
   func badInput(_ what: String, _ old: String, _ new: String, _ code: Int32, _ message: String) throws {
