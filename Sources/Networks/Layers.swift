@@ -1,7 +1,7 @@
 import Tensors
 
 /// A two-dimensional convolution without bias unless given one.
-public struct Convolution: Module {
+public struct Convolution: FusingModule {
   /// [KH, KW, C/groups, O]
   public var kernel: Tensor
   /// [O]
@@ -21,9 +21,11 @@ public struct Convolution: Module {
     geometry = ConvolutionGeometry(stride: .init(stride), padding: .init(padding), groups: groups)
   }
 
-  public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
+  func callAsFunction(_ x: Tensor, _ pass: inout Pass, adding residual: Tensor?, rectified: Bool) -> Tensor {
     let y = x.convolved(with: kernel, geometry)
-    return bias.map { y + $0 } ?? y
+    if let bias { return y.biased(by: bias, adding: residual, rectified: rectified) }
+    let sum = residual.map { y + $0 } ?? y
+    return rectified ? sum.rectified : sum
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
@@ -36,7 +38,7 @@ public struct Convolution: Module {
 }
 
 /// Batch normalization over all axes but the last (Ioffe and Szegedy 2015).
-public struct BatchNorm: Module {
+public struct BatchNorm: FusingModule {
   /// Scale and shift, [C].
   public var weight, bias: Tensor
   /// Running statistics, [C].
@@ -54,7 +56,6 @@ public struct BatchNorm: Module {
     self(x, &pass, adding: nil, rectified: false)
   }
 
-  /// The normalized tensor plus `residual`, and its positive part if `rectified`: with running statistics one operation.
   func callAsFunction(_ x: Tensor, _ pass: inout Pass, adding residual: Tensor?, rectified: Bool) -> Tensor {
     switch pass.normalization {
     case .running:
@@ -132,8 +133,17 @@ public struct Sequential: Module {
   }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
-    var x = x
-    for (name, module) in zip(names, modules) { x = pass(name, module, x) }
+    var (x, index) = (x, 0)
+    while index < modules.count {
+      let module = modules[index]
+      if let layer = module as? any FusingModule, index + 1 < modules.count, modules[index + 1] is Rectifier {
+        x = pass.passing(names[index + 1], pass(names[index], layer, x, rectified: true))
+        index += 2
+      } else {
+        x = pass(names[index], module, x)
+        index += 1
+      }
+    }
     return x
   }
 

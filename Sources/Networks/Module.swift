@@ -23,6 +23,15 @@ public protocol Module: Sendable {
   mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows
 }
 
+/// A layer that adds a residual and takes the positive part in the same pass over memory.
+protocol FusingModule: Module {
+  func callAsFunction(_ x: Tensor, _ pass: inout Pass, adding residual: Tensor?, rectified: Bool) -> Tensor
+}
+
+extension FusingModule {
+  public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor { self(x, &pass, adding: nil, rectified: false) }
+}
+
 /// A dotted name: `layer3.0.conv1.weight`.
 public struct Path: Sendable, Hashable, CustomStringConvertible {
   public let description: String
@@ -65,13 +74,13 @@ public struct Pass {
     return activation(path.description, y)
   }
 
-  /// Calls a batch norm and what follows it in residual networks: a sum with `residual` and a rectification. In one go,
-  /// unless the normalized activation itself is wanted.
+  /// Calls a layer and what follows it in so many networks: a sum with `residual` and a rectification. In one go, unless
+  /// the layer's own activation is wanted.
   mutating func callAsFunction(
-    _ name: String, _ norm: BatchNorm, _ x: Tensor, adding residual: Tensor? = nil, rectified: Bool
+    _ name: String, _ layer: some FusingModule, _ x: Tensor, adding residual: Tensor? = nil, rectified: Bool
   ) -> Tensor {
     if wanted.contains((path / name).description) {
-      let y = self(name, norm, x)
+      let y = self(name, layer, x)
       let sum = residual.map { y + $0 } ?? y
       return rectified ? sum.rectified : sum
     }
@@ -79,8 +88,11 @@ public struct Pass {
     path = path / name
     defer { path = outer }
     names.append(path.description)
-    return norm(x, &self, adding: residual, rectified: rectified)
+    return layer(x, &self, adding: residual, rectified: rectified)
   }
+
+  /// Lets the activation of the layer `name` go by, which another layer has worked out along with its own.
+  mutating func passing(_ name: String, _ y: Tensor) -> Tensor { activation((path / name).description, y) }
 
   /// Lets an activation go by; a wanted one is kept, as a variable if nothing before it is tracked.
   mutating func activation(_ name: String, _ y: Tensor) -> Tensor {

@@ -87,13 +87,14 @@ public struct ResidualBlock: Module {
   }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
+    let shortcut = downsample.map { pass("downsample", $0, x) } ?? x
     var y = x
     for (index, (convolution, norm)) in zip(convolutions, norms).enumerated() {
-      if index > 0 { y = y.rectified }
-      y = pass("bn\(index + 1)", norm, pass("conv\(index + 1)", convolution, y))
+      let isLast = index == convolutions.count - 1
+      y = pass("conv\(index + 1)", convolution, y)
+      y = pass("bn\(index + 1)", norm, y, adding: isLast ? shortcut : nil, rectified: true)
     }
-    let shortcut = downsample.map { pass("downsample", $0, x) } ?? x
-    return (y + shortcut).rectified
+    return y
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {

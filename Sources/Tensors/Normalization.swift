@@ -34,6 +34,16 @@ extension Tensor {
     }
   }
 
+  /// x + bias + residual, and its positive part if `rectified`: the same operation with nothing to normalize.
+  ///
+  /// - Parameter bias: [C], added over the last axis.
+  public func biased(by bias: Tensor, adding residual: Tensor? = nil, rectified: Bool = false) -> Tensor {
+    let ones = Tensor.ones(bias.shape, scalarType)
+    return normalized(
+      mean: .zeros(bias.shape, scalarType), rate: ones, weight: ones, bias: bias, residual: residual,
+      rectified: rectified)
+  }
+
   struct Statistics: Sendable {
     /// nil for 0.
     let center: Tensor?

@@ -32,8 +32,8 @@ enum Kernels {
   static func fill(_ shape: [Int], _ type: ScalarType, with next: () -> Double) -> Tensor {
     let count = shape.reduce(1, *)
     switch type {
-    case .float32: return make(shape, Float.self) { out in for i in 0..<count { out[i] = Float(next()) } }
-    case .float64: return make(shape, Double.self) { out in for i in 0..<count { out[i] = next() } }
+    case .float32: return make(shape, Float.self, from: ()) { out in for i in 0..<count { out[i] = Float(next()) } }
+    case .float64: return make(shape, Double.self, from: ()) { out in for i in 0..<count { out[i] = next() } }
     }
   }
 
