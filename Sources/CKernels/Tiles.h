@@ -57,14 +57,16 @@ INLINE void NAME(gatherTile)(
 }
 
 INLINE void NAME(outerTile)(
-    const int rows, const int32_t *runs, long count, const REAL *a, long ka, const REAL *b, long ldb, REAL *c, long ldc,
-    long columns, int adds) {
+    const int rows, const int32_t *runs, long count, const REAL *a, long ka, int packed, const REAL *b, long ldb, REAL *c,
+    long ldc, long columns, int adds) {
   REAL *target[ROWS];
   UNROLL for (int m = 0; m < rows; m++) target[m] = c + m * ldc;
   VECTOR sums[ROWS][2];
   NAME(load)(rows, sums, target, columns, adds);
+  const REAL *x = a;
   for (long r = 0; r < count; r++, runs += 3) {
-    const REAL *x = a + runs[0], *y = b + runs[1] * ldb;
+    const REAL *y = b + runs[1] * ldb;
+    if (!packed) x = a + runs[0];
     for (long k = runs[2]; k > 0; k--) {
       VECTOR low = *(const VECTOR *)y, high = *(const VECTOR *)(y + LANES);
       UNROLL for (int m = 0; m < rows; m++) {
@@ -86,9 +88,9 @@ INLINE void NAME(outerTile)(
     NAME(gatherTile)(rows, tile, segments, a, b, tapStride, ldb, depth, c, columns, adds);                              \
   }                                                                                                                     \
   static __attribute__((noinline)) void NAME(outer##rows)(                                                              \
-      const int32_t *runs, long count, const REAL *a, long ka, const REAL *b, long ldb, REAL *c, long ldc, long columns,\
-      int adds) {                                                                                                       \
-    NAME(outerTile)(rows, runs, count, a, ka, b, ldb, c, ldc, columns, adds);                                           \
+      const int32_t *runs, long count, const REAL *a, long ka, int packed, const REAL *b, long ldb, REAL *c, long ldc,  \
+      long columns, int adds) {                                                                                         \
+    NAME(outerTile)(rows, runs, count, a, ka, packed, b, ldb, c, ldc, columns, adds);                                   \
   }
 TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6)
 #undef TILES
@@ -110,17 +112,23 @@ static void NAME(gather)(
 }
 
 static void NAME(outer)(
-    const int32_t *runs, long count, const void *a, long ka, long inputs, const void *b, long ldb, void *c, long ldc,
-    long columns, int adds) {
-  const REAL *x = a;
+    const int32_t *runs, long count, const void *a, long ka, int packed, long rows, const void *b, long panelStride,
+    long ldb, void *c, long ldc, long columns, int adds) {
+  const REAL *y = b;
   REAL *z = c;
-  // Tiles as even as can be: 16 rows are 6 + 5 + 5, since a tile of four leaves the units idle half of the time.
-  for (long i = 0, left = (inputs + ROWS - 1) / ROWS; left > 0; left--) {
-    long rows = (inputs - i + left - 1) / left;
-#define CALL(rows) NAME(outer##rows)(runs, count, x + i, ka, b, ldb, z + i * ldc, ldc, columns, adds)
+  for (long j = 0; j < columns; j += WIDTH, y += panelStride)
+#define CALL(rows) NAME(outer##rows)(runs, count, a, ka, packed, y, ldb, z + j, ldc, columns - j, adds)
     switch (rows) { EACH_HEIGHT(CALL) }
 #undef CALL
-    i += rows;
+}
+
+static void NAME(packRuns)(
+    const int32_t *runs, long count, const void *a, long ka, long rows, void *packed) {
+  REAL *to = packed;
+  for (long r = 0; r < count; r++, runs += 3) {
+    const REAL *from = (const REAL *)a + runs[0];
+    for (long k = runs[2]; k > 0; k--, from += ka)
+      for (long m = 0; m < rows; m++) *to++ = from[m];
   }
 }
 
@@ -166,6 +174,6 @@ static void NAME(transposePanel)(const void *b, long ldb, long rows, long column
 }
 
 static const metasal_tiles NAME(tiles) = {
-    WIDTH, NAME(copyPanel), NAME(transposePanel), NAME(gather), NAME(outer),
+    WIDTH, NAME(copyPanel), NAME(transposePanel), NAME(gather), NAME(packRuns), NAME(outer),
 };
 #undef EACH_HEIGHT

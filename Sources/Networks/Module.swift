@@ -29,7 +29,9 @@ protocol FusingModule: Module {
 }
 
 extension FusingModule {
-  public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor { self(x, &pass, adding: nil, rectified: false) }
+  public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
+    self(x, &pass, adding: nil, rectified: false)
+  }
 }
 
 /// A dotted name: `layer3.0.conv1.weight`.

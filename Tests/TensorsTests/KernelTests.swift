@@ -89,8 +89,21 @@ import Testing
             for pixel in 0..<pixels {
               for j in 0..<count { rows[pixel * width + j] = start[pixel * columns + column + j] }
             }
-            tiles.outer(
-              [0, 0, 4, Int32(5 * depth), 5, 6], 2, a, depth, depth, rows, width, target + column, columns, count, 0)
+            let runs: [Int32] = [0, 0, 4, Int32(5 * depth), 5, 6]
+            for (number, part) in evenParts(of: depth, atMost: 6).enumerated() {
+              let result = target + part.lowerBound * columns + column
+              a.withUnsafeBufferPointer { a in
+                guard let pixels = a.baseAddress.map({ $0 + part.lowerBound }) else { return }
+                var packed = [Float](repeating: 0, count: 11 * part.count)
+                tiles.packRuns(runs, 2, pixels, depth, part.count, &packed)
+                // Every second part as it lies, the others packed.
+                if number % 2 == 0 {
+                  tiles.outer(runs, 2, pixels, depth, 0, part.count, rows, 0, width, result, columns, count, 0)
+                } else {
+                  tiles.outer(runs, 2, packed, part.count, 1, part.count, rows, 0, width, result, columns, count, 0)
+                }
+              }
+            }
           }
         }
       }

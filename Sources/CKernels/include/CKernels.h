@@ -26,11 +26,18 @@ typedef struct {
       const int32_t *_Nonnull plan, long tiles, const void *_Nonnull a, const void *_Nonnull b, long tapStride, long ldb,
       long depth, void *_Nonnull c, long columns, int adds);
 
-  /// c[i · ldc + j] (+)= Σ over runs, and over k in the run, of a[i + start + k · ka] · b[(begin + k) · ldb + j], for
-  /// i < inputs. A run is three numbers: start, begin and its length.
+  /// The pixels of some runs, `rows` numbers of each, one after the other.
+  void (*_Nonnull packRuns)(
+      const int32_t *_Nonnull runs, long count, const void *_Nonnull a, long ka, long rows, void *_Nonnull packed);
+
+  /// c[i · ldc + j] (+)= Σ over runs, and over k in the run, of a[start + k · ka + i] · b[begin + k][j], for i < rows (at
+  /// most METASAL_TILE_ROWS) and j < columns.
+  ///
+  /// A run is three numbers: start, begin and its length; if `packed`, a's runs come one after the other. Rows of b lie
+  /// `ldb` apart, and each `width` columns `panelStride` after those before; a remainder is filled up with zeros.
   void (*_Nonnull outer)(
-      const int32_t *_Nonnull runs, long count, const void *_Nonnull a, long ka, long inputs, const void *_Nonnull b,
-      long ldb, void *_Nonnull c, long ldc, long columns, int adds);
+      const int32_t *_Nonnull runs, long count, const void *_Nonnull a, long ka, int packed, long rows,
+      const void *_Nonnull b, long panelStride, long ldb, void *_Nonnull c, long ldc, long columns, int adds);
 } metasal_tiles;
 
 /// A function of two elements.

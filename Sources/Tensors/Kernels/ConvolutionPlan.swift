@@ -18,7 +18,9 @@ final class ConvolutionPlan: Sendable {
   struct Block {
     let firstPixel: Int
     let pixels: Int
-    let runs: [[Int32]]
+    let words: [Int32]
+    /// Where each tap's runs begin in the words, and where the last one's end.
+    let starts: [Int]
   }
 
   let form: ConvolutionForm
@@ -134,14 +136,19 @@ final class ConvolutionPlan: Sendable {
     func blocks(taps: Int) -> [Block] {
       stride(from: 0, to: outHeight, by: max(1, blockPixels / outWidth)).map { first in
         let rows = first..<min(outHeight, first + max(1, blockPixels / outWidth))
-        let runs = (0..<taps).map { tap in
-          rows.flatMap { y -> [Int32] in
+        // One run at least, of length 0, so that there is an address.
+        var (words, starts): ([Int32], [Int]) = ([], [])
+        for tap in 0..<taps {
+          starts.append(words.count)
+          for y in rows {
             let inside = (0..<outWidth).filter { imagePixel(tap, y, $0) != nil }
-            guard let x = inside.first, let start = imagePixel(tap, y, x) else { return [] }
-            return [Int32(start), Int32((y - first) * outWidth + x), Int32(inside.count)]
+            guard let x = inside.first, let start = imagePixel(tap, y, x) else { continue }
+            words += [Int32(start), Int32((y - first) * outWidth + x), Int32(inside.count)]
           }
         }
-        return Block(firstPixel: first * outWidth, pixels: rows.count * outWidth, runs: runs)
+        starts.append(words.count)
+        return Block(
+          firstPixel: first * outWidth, pixels: rows.count * outWidth, words: words + [0, 0, 0], starts: starts)
       }
     }
 
