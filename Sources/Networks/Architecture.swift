@@ -8,6 +8,9 @@ public enum Architecture: String, Sendable, CaseIterable, CustomStringConvertibl
   case resnet18, resnet34, resnet50, resnet101, resnet152, resnext50_32x4d, wide_resnet50_2
   case vgg11, vgg13, vgg16, vgg19, vgg11_bn, vgg13_bn, vgg16_bn, vgg19_bn
   case alexnet
+  case squeezenet1_0, squeezenet1_1
+  case mobilenet_v2
+  case densenet121
 
   public var description: String { rawValue }
 
@@ -19,6 +22,9 @@ public enum Architecture: String, Sendable, CaseIterable, CustomStringConvertibl
     switch self {
     case .vgg11, .vgg13, .vgg16, .vgg19, .vgg11_bn, .vgg13_bn, .vgg16_bn, .vgg19_bn: 32
     case .alexnet: 63
+    case .squeezenet1_0: 21
+    case .squeezenet1_1: 17
+    case .densenet121: 29
     default: 1
     }
   }
@@ -59,6 +65,10 @@ public enum Architecture: String, Sendable, CaseIterable, CustomStringConvertibl
       case .vgg16_bn: vgg([2, 2, 3, 3, 3], isNormalized: true)
       case .vgg19_bn: vgg([2, 2, 4, 4, 4], isNormalized: true)
       case .alexnet: Sequential.alexNet(classes: classes, using: &random)
+      case .squeezenet1_0: Sequential.squeezeNet(isRevised: false, classes: classes, using: &random)
+      case .squeezenet1_1: Sequential.squeezeNet(isRevised: true, classes: classes, using: &random)
+      case .mobilenet_v2: Sequential.mobileNetV2(classes: classes, using: &random)
+      case .densenet121: Sequential.denseNet([6, 12, 24, 16], classes: classes, using: &random)
       }
     return Network(architecture: self, classes: classes, root: root)
   }

@@ -24,7 +24,9 @@ import Testing
   }
 
   /// One or more of every kind, and no large ones.
-  private static let small: [Architecture] = [.resnet20, .resnet32, .resnet44, .resnet56, .plain, .resnet18]
+  private static let small: [Architecture] = [
+    .resnet20, .resnet32, .resnet44, .resnet56, .plain, .resnet18, .squeezenet1_1, .mobilenet_v2, .densenet121,
+  ]
 
   @Test("a state dict goes out and comes back the same", arguments: small)
   func roundTrip(_ architecture: Architecture) throws {

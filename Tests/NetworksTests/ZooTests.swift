@@ -31,7 +31,10 @@ struct ZooTests {
     let normgrad: [String: Map]
   }
 
-  static let architectures = Architecture.allCases.filter { $0.rawValue != "plain" && !$0.isForSmallImages }
+  /// All that are torchvision's.
+  static let architectures = Architecture.allCases.filter {
+    ![.resnet20, .resnet32, .resnet44, .resnet56, .plain].contains($0)
+  }
 
   private static let expected = Result {
     try JSONDecoder().decode(
@@ -47,30 +50,41 @@ struct ZooTests {
     #expect(network.stateDictionary.map(\.value.shape) == expected.state.map(\.shape))
     network.fill()
 
-    // With the formula's weights the slopes of the deepest VGGs cancel down to 1e-12 of their terms and less, of which
-    // single precision keeps little.
-    try check(network, expected, tolerance: [.vgg16_bn, .vgg19_bn].contains(architecture) ? 0.05 : 1e-3)
+    // In single precision max pooling takes another of two nearly equal maxima in these, and then the slopes before it
+    // are others by some percent.
+    let isSplit = [.squeezenet1_0, .vgg16_bn, .vgg19_bn].contains(architecture)
+    try check(network, expected, tolerance: 1e-3, forMaps: isSplit ? 0.1 : 1e-3)
     network = network.converted(to: .float64)
-    try check(network, expected, tolerance: 1e-6)
+    try check(network, expected, tolerance: 1e-6, forMaps: 1e-6)
   }
 
-  private func check(_ network: Network, _ expected: Expected, tolerance: Double) throws {
-    func expectClose(_ found: [Double], _ expected: [Double], _ what: String) {
+  @Test("the smallest images that an architecture says it takes go through", arguments: architectures)
+  func smallest(_ architecture: Architecture) {
+    let side = architecture.smallestSide
+    let network = architecture.network(classes: 2, seed: nil)
+    #expect(network(.zeros([1, side, side, 3])).logits.shape == [1, 2])
+  }
+
+  private func check(_ network: Network, _ expected: Expected, tolerance: Double, forMaps mapTolerance: Double) throws {
+    func expectClose(_ found: [Double], _ expected: [Double], _ tolerance: Double, _ what: String) {
       let error = relativeError(Tensor(found), Tensor(expected))
       #expect(error < tolerance, "\(network.architecture) in \(network.scalarType): \(what)")
     }
     let layers = expected.normgrad.keys.sorted()
-    let output = network(image(expected.size).converted(to: network.scalarType), capturing: layers)
-    expectClose(Array(output.logits.doubles.prefix(8)), expected.logits, "logits")
-    expectClose([output.logits.detached().norm([0, 1]).item], [expected.logits_norm], "the logits' norm")
-    let activations = try layers.map { try #require(output.activations[$0]) }
+    // What torchvision's densenet leaves in `norm5` is rectified in place.
+    let captured = layers.map { $0 == "features.norm5" ? "relu" : $0 }
+    let output = network(image(expected.size).converted(to: network.scalarType), capturing: captured)
+    expectClose(Array(output.logits.doubles.prefix(8)), expected.logits, tolerance, "logits")
+    expectClose([output.logits.detached().norm([0, 1]).item], [expected.logits_norm], tolerance, "the logits' norm")
+    let activations = try captured.map { try #require(output.activations[$0]) }
     let slopes = gradients(of: output.logits.picked([3]), withRespectTo: activations)
     for (layer, (x, g)) in zip(layers, zip(activations, slopes)) {
       let map = x.detached().norm([3]) * g.norm([3])
       let reference = try #require(expected.normgrad[layer])
       #expect(Array(map.shape.dropFirst()) == reference.shape)
-      expectClose(Array(map.doubles.prefix(reference.first_row.count)), reference.first_row, "\(layer), first row")
-      expectClose([map.sum().item], [reference.sum], "\(layer), sum")
+      expectClose(
+        Array(map.doubles.prefix(reference.first_row.count)), reference.first_row, mapTolerance, "\(layer), first row")
+      expectClose([map.sum().item], [reference.sum], mapTolerance, "\(layer), sum")
     }
   }
 
@@ -85,11 +99,6 @@ struct ZooTests {
     }
     return Tensor(values, shape: [1, size, size, 3])
   }
-}
-
-extension Architecture {
-  /// Whether it is one of He et al.'s networks for CIFAR.
-  fileprivate var isForSmallImages: Bool { [.resnet20, .resnet32, .resnet44, .resnet56].contains(self) }
 }
 
 extension Network {

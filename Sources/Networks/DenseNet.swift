@@ -1,0 +1,71 @@
+import Tensors
+
+extension Sequential {
+  /// The densely connected networks of Huang et al. 2017, with 32 channels added by each layer. Names and initialization
+  /// are torchvision's: `features.conv0`, `features.denseblock1.denselayer1.norm1`, …, `classifier`; besides them, `relu`
+  /// is the rectified last activation, for which torchvision has no name.
+  ///
+  /// - Parameters:
+  ///   - counts: layers in each of the four blocks.
+  ///   - classes: number of logits.
+  ///   - random: what weights are drawn from; zeros if nil.
+  public static func denseNet(_ counts: [Int], classes: Int, using random: inout RandomSource?) -> Sequential {
+    var channels = 64
+    var features: [(name: String, module: any Module)] = [
+      ("conv0", Convolution(3, channels, size: 7, stride: 2, padding: 3, using: &random)),
+      ("norm0", BatchNorm(channels)),
+      ("relu0", Rectifier()),
+      ("pool0", FixedLayer.maxPool(window: 3, stride: 2, padding: 1)),
+    ]
+    for (index, count) in counts.enumerated() {
+      features.append(("denseblock\(index + 1)", DenseBlock(channels, count: count, growth: 32, using: &random)))
+      channels += 32 * count
+      guard index + 1 < counts.count else { break }
+      let transition: [(name: String, module: any Module)] = [
+        ("norm", BatchNorm(channels)), ("relu", Rectifier()),
+        ("conv", Convolution(channels, channels / 2, size: 1, using: &random)),
+        ("pool", FixedLayer.averagePool(window: 2)),
+      ]
+      features.append(("transition\(index + 1)", Sequential(named: transition)))
+      channels /= 2
+    }
+    features.append(("norm5", BatchNorm(channels)))
+    var classifier = Linear(channels, classes, using: &random)
+    classifier.bias = .zeros([classes])
+    return Sequential(named: [
+      ("features", Sequential(named: features)), ("relu", Rectifier()), ("avgpool", FixedLayer.globalAveragePool),
+      ("classifier", classifier),
+    ])
+  }
+}
+
+/// Layers `denselayer1`, `denselayer2`, …, each of which sees the channels of the block's input and of all layers before
+/// it, and adds channels of its own.
+public struct DenseBlock: Module {
+  /// Each a 1×1 and a 3×3 convolution, with normalization and rectification before both.
+  public private(set) var layers: [Sequential]
+
+  init(_ inputs: Int, count: Int, growth: Int, using random: inout RandomSource?) {
+    layers = (0..<count).map { index in
+      let (channels, inner) = (inputs + index * growth, 4 * growth)
+      return Sequential(named: [
+        ("norm1", BatchNorm(channels)), ("relu1", Rectifier()),
+        ("conv1", Convolution(channels, inner, size: 1, using: &random)),
+        ("norm2", BatchNorm(inner)), ("relu2", Rectifier()),
+        ("conv2", Convolution(inner, growth, size: 3, padding: 1, using: &random)),
+      ])
+    }
+  }
+
+  public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
+    var x = x
+    for (index, layer) in layers.enumerated() {
+      x = .concatenated([x, pass("denselayer\(index + 1)", layer, x)], axis: 3)
+    }
+    return x
+  }
+
+  public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
+    for index in layers.indices { try layers[index].visit(path / "denselayer\(index + 1)", body) }
+  }
+}

@@ -1,0 +1,76 @@
+import Tensors
+
+extension Sequential {
+  /// MobileNetV2 (Sandler et al. 2018). Names and initialization are torchvision's: `features.0.0`, `features.1.conv.0.0`,
+  /// …, `classifier.1`. Dropout does nothing; see ``FixedLayer/omittedDropout``.
+  ///
+  /// - Parameters:
+  ///   - classes: number of logits.
+  ///   - random: what weights are drawn from; zeros if nil.
+  public static func mobileNetV2(classes: Int, using random: inout RandomSource?) -> Sequential {
+    // The paper's table 2.
+    let stages: [(expansion: Int, channels: Int, count: Int, stride: Int)] = [
+      (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1),
+    ]
+    var channels = 32
+    var features: [any Module] = [normalized(3, channels, size: 3, stride: 2, using: &random)]
+    for stage in stages {
+      for index in 0..<stage.count {
+        features.append(
+          InvertedResidual(
+            channels, stage.channels, expansion: stage.expansion, stride: index == 0 ? stage.stride : 1, using: &random)
+        )
+        channels = stage.channels
+      }
+    }
+    features.append(normalized(channels, 1280, size: 1, using: &random))
+    return Sequential(named: [
+      ("features", Sequential(features)), ("avgpool", FixedLayer.globalAveragePool),
+      (
+        "classifier",
+        Sequential([
+          FixedLayer.omittedDropout, Linear(1280, classes, initialization: .normal(0.01), using: &random),
+        ])
+      ),
+    ])
+  }
+
+  /// A convolution, its normalization, and rectification at 0 and at 6.
+  fileprivate static func normalized(
+    _ inputs: Int, _ outputs: Int, size: Int, stride: Int = 1, groups: Int = 1, using random: inout RandomSource?
+  ) -> Sequential {
+    Sequential([
+      Convolution(
+        inputs, outputs, size: size, stride: stride, padding: size / 2, groups: groups, initialization: .heFanOut,
+        using: &random),
+      BatchNorm(outputs), FixedLayer.rectifier6,
+    ])
+  }
+}
+
+/// MobileNetV2's block: widened by a 1×1 convolution, filtered channel by channel, and narrowed again without
+/// rectification; with a shortcut where the shape stays.
+public struct InvertedResidual: Module {
+  public private(set) var conv: Sequential
+  let hasShortcut: Bool
+
+  init(_ inputs: Int, _ outputs: Int, expansion: Int, stride: Int, using random: inout RandomSource?) {
+    let inner = inputs * expansion
+    var modules: [any Module] = []
+    if expansion > 1 { modules.append(Sequential.normalized(inputs, inner, size: 1, using: &random)) }
+    modules.append(Sequential.normalized(inner, inner, size: 3, stride: stride, groups: inner, using: &random))
+    modules.append(Convolution(inner, outputs, size: 1, initialization: .heFanOut, using: &random))
+    modules.append(BatchNorm(outputs))
+    conv = Sequential(modules)
+    hasShortcut = stride == 1 && inputs == outputs
+  }
+
+  public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
+    let y = pass("conv", conv, x)
+    return hasShortcut ? x + y : y
+  }
+
+  public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
+    try conv.visit(path / "conv", body)
+  }
+}

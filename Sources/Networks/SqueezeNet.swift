@@ -1,0 +1,64 @@
+import Tensors
+
+extension Sequential {
+  /// SqueezeNet 1.0 (Iandola et al. 2016) or 1.1 (the authors' lighter revision), whose logits are means over locations of
+  /// rectified responses, so none is negative. Names and initialization are torchvision's: `features.0`,
+  /// `features.3.squeeze`, …, `classifier.1`. Dropout does nothing; see ``FixedLayer/omittedDropout``.
+  ///
+  /// - Parameters:
+  ///   - isRevised: whether it is version 1.1.
+  ///   - classes: number of logits.
+  ///   - random: what weights are drawn from; zeros if nil.
+  public static func squeezeNet(isRevised: Bool, classes: Int, using random: inout RandomSource?) -> Sequential {
+    let (stem, size) = isRevised ? (64, 3) : (96, 7)
+    var features: [any Module] = [
+      Convolution(3, stem, size: size, stride: 2, bias: true, initialization: .heUniform, using: &random),
+      Rectifier(),
+    ]
+    let widths = [16, 16, 32, 32, 48, 48, 64, 64]
+    let pooled = isRevised ? [0, 2, 4] : [0, 3, 7]
+    var channels = stem
+    for (index, width) in widths.enumerated() {
+      if pooled.contains(index) { features.append(FixedLayer.maxPool(window: 3, stride: 2, coveringEdges: true)) }
+      features.append(Fire(channels, squeezed: width, using: &random))
+      channels = 8 * width
+    }
+    let classifier = Sequential([
+      FixedLayer.omittedDropout,
+      Convolution(channels, classes, size: 1, bias: true, initialization: .normal(0.01), using: &random),
+      Rectifier(), FixedLayer.globalAveragePool,
+    ])
+    return Sequential(named: [("features", Sequential(features)), ("classifier", classifier)])
+  }
+}
+
+/// SqueezeNet's module: a 1×1 convolution to few channels, then a 1×1 and a 3×3 convolution of them side by side, to four
+/// times as many channels each.
+public struct Fire: Module {
+  public private(set) var squeeze, expand1x1, expand3x3: Convolution
+
+  init(_ inputs: Int, squeezed: Int, using random: inout RandomSource?) {
+    func convolution(_ inputs: Int, _ outputs: Int, size: Int) -> Convolution {
+      Convolution(
+        inputs, outputs, size: size, padding: size / 2, bias: true, initialization: .heUniform, using: &random)
+    }
+    squeeze = convolution(inputs, squeezed, size: 1)
+    expand1x1 = convolution(squeezed, 4 * squeezed, size: 1)
+    expand3x3 = convolution(squeezed, 4 * squeezed, size: 3)
+  }
+
+  public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
+    func rectified(_ name: String, _ convolution: Convolution, _ x: Tensor) -> Tensor {
+      pass(name + "_activation", Rectifier(), pass(name, convolution, x))
+    }
+    let few = rectified("squeeze", squeeze, x)
+    return .concatenated(
+      [rectified("expand1x1", expand1x1, few), rectified("expand3x3", expand3x3, few)], axis: 3)
+  }
+
+  public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
+    try squeeze.visit(path / "squeeze", body)
+    try expand1x1.visit(path / "expand1x1", body)
+    try expand3x3.visit(path / "expand3x3", body)
+  }
+}
