@@ -27,11 +27,17 @@ struct Gallery {
       let batch = try setup.validation.batch([index])
       let label = batch.labels[0]
       let opposed = opponent(of: label, before(batch.images).logits)
-      let name = "\(number)-\(dataset.classNames[label])-not-\(dataset.classNames[opposed])".replacing("/", with: "-")
+      let name = "\(number)-\(className(label))-not-\(className(opposed))".replacing("/", with: "-")
       let path = "\(folder)/\(name).png"
       try sheet(batch, classes: [label, opposed], networks: [("before", before), ("after", after)]).writePNG(to: path)
       return path
     }
+  }
+
+  /// The class's name; its number where the network has more classes than the data have names.
+  private func className(_ index: Int) -> String {
+    let names = setup.validation.dataset.classNames
+    return names.indices.contains(index) ? names[index] : "\(index)"
   }
 
   /// A sheet of pictures, each with its label beneath.
@@ -71,7 +77,7 @@ struct Gallery {
     let rows = classes.indices.flatMap { i in
       layers.indices.map { l in
         (
-          label: ["class", setup.validation.dataset.classNames[classes[i]], "", "layer", layers[l]],
+          label: ["class", className(classes[i]), "", "layer", layers[l]],
           pictures: [large] + maps[i][l].map { large.overlaid(with: $0) }
         )
       }
