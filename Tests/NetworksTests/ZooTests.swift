@@ -50,10 +50,10 @@ struct ZooTests {
     #expect(network.stateDictionary.map(\.value.shape) == expected.state.map(\.shape))
     network.fill()
 
-    // In single precision max pooling takes another of two nearly equal maxima in these, and then the slopes before it
-    // are others by some percent.
-    let isSplit = [.squeezenet1_0, .vgg16_bn, .vgg19_bn].contains(architecture)
-    try check(network, expected, tolerance: 1e-3, forMaps: isSplit ? 0.1 : 1e-3)
+    // These pool maxima of images so smooth that many are nearly equal. In single precision some fall the other way, and
+    // then the slopes before them are others by up to some percent.
+    let isSplit = ["vgg", "squeezenet"].contains { architecture.rawValue.hasPrefix($0) }
+    try check(network, expected, tolerance: 1e-3, forMaps: isSplit ? 0.25 : 1e-3)
     network = network.converted(to: .float64)
     try check(network, expected, tolerance: 1e-6, forMaps: 1e-6)
   }
