@@ -56,7 +56,9 @@ struct ConvolutionForm: Sendable, Hashable {
   }
 
   /// The value of the open slot. `operands` are the tensors in the other two, in the order image, kernel, response.
-  func contract(open: Slot, _ operands: [Tensor]) -> Tensor {
+  ///
+  /// - Parameter sum: what the value is added to, where nothing is recorded.
+  func contract(open: Slot, _ operands: [Tensor], onto sum: PartialSum? = nil) -> Tensor {
     let filled = [Slot.image, .kernel, .response].filter { $0 != open }
     for (slot, tensor) in zip(filled, operands) {
       precondition(
@@ -71,13 +73,13 @@ struct ConvolutionForm: Sendable, Hashable {
       }
     return Tensor.operation(
       name, operands, keep: .operands, arithmetic: 2 * products,
-      value: Kernels.convolve(self, open: open, operands[0], operands[1])
+      value: Kernels.convolve(self, open: open, operands[0], operands[1], onto: sum)
     ) { g, saved in
       [0, 1].map { i in
-        saved.ifNeeded(i) {
+        saved.ifNeeded(i) { sum in
           // The cotangent takes the place of the slot that was open, and operand i's own slot opens.
           let others = [(open, g), (filled[1 - i], saved[1 - i])].sorted { $0.0.rawValue < $1.0.rawValue }
-          return contract(open: filled[i], others.map(\.1))
+          return contract(open: filled[i], others.map(\.1), onto: sum)
         }
       }
     }

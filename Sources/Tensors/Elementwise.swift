@@ -52,7 +52,7 @@ extension Tensor {
       shape == other.shape && scalarType == other.scalarType, "adding: \(other.shape) to \(shape)")
     return Tensor.operation(
       "addScaled", [self, other], keep: .nothing, value: Kernels.addScaled(self, other, factor)
-    ) { g, saved in [g, saved.ifNeeded(1) { g * factor }] }
+    ) { g, saved in [g, saved.ifNeeded(1) { g.scaled(factor, onto: $0) }] }
   }
 
   /// The quotient, broadcast.
@@ -73,8 +73,23 @@ extension Tensor {
   public static prefix func - (x: Tensor) -> Tensor { x * -1 }
 
   /// Each element times a number.
-  public static func * (x: Tensor, factor: Double) -> Tensor {
-    operation("scale", [x], keep: .nothing, value: Kernels.map(.scale, x, factor)) { g, _ in [g * factor] }
+  public static func * (x: Tensor, factor: Double) -> Tensor { x.scaled(factor, onto: nil) }
+
+  private func scaled(_ factor: Double, onto sum: PartialSum?) -> Tensor {
+    Tensor.operation("scale", [self], keep: .nothing, value: added(times: factor, to: sum)) { g, saved in
+      [saved.ifNeeded(0) { g.scaled(factor, onto: $0) }]
+    }
+  }
+
+  /// This tensor times a number, added to a sum if there is one; not recorded.
+  private func added(times factor: Double, to sum: PartialSum?) -> Tensor {
+    guard let (sum, isOwn) = sum?.take() else { return Kernels.map(.scale, detached(), factor) }
+    return Kernels.addScaled(sum, self, factor, into: isOwn ? sum.storage : nil)
+  }
+
+  /// This tensor added to a sum, in the sum's storage if nothing else uses it; not recorded.
+  func added(to sum: PartialSum) -> Tensor {
+    Profile.operation("accumulate", arithmetic: 0) { added(times: 1, to: sum) }
   }
 
   /// Each element times a number.

@@ -5,10 +5,14 @@
 ///   - variables: tracked tensors, anywhere in the graph: variables or intermediate results.
 ///   - weighting: weights of the output's elements, of its shape; all ones if nil.
 ///   - keepingGraph: whether the derivatives are recorded, so that they can be differentiated again.
+///   - releasingGraph: whether the graph between the variables and the output is given up: each value goes as soon as its
+///     last use is past, and the output can't be differentiated again.
 /// - Returns: one tensor per variable, of its shape and in their order; zeros where the output does not depend on it.
 public func gradients(
-  of output: Tensor, withRespectTo variables: [Tensor], weighting: Tensor? = nil, keepingGraph: Bool = false
+  of output: Tensor, withRespectTo variables: [Tensor], weighting: Tensor? = nil, keepingGraph: Bool = false,
+  releasingGraph: Bool = false
 ) -> [Tensor] {
+  precondition(!(keepingGraph && releasingGraph), "gradients: the graph cannot be both kept and given up")
   if let weighting {
     precondition(
       weighting.shape == output.shape, "gradients: weighting \(weighting.shape) for an output \(output.shape)")
@@ -21,28 +25,29 @@ public func gradients(
 
   let order = Graph(from: root, to: variables)
   guard order.isNeeded(root) else { return none() }
-  var cotangents = [Tensor?](repeating: nil, count: order.nodes.count)
-  cotangents[order.nodes.count - 1] = weighting ?? .ones(output.shape, output.scalarType)
+  let sums = CotangentSums(count: order.nodes.count)
+  sums.values[order.nodes.count - 1] = weighting ?? .ones(output.shape, output.scalarType)
   var results = [ObjectIdentifier: Tensor]()
 
   for index in order.nodes.indices.reversed() {
-    guard let cotangent = cotangents[index] else { continue }
-    cotangents[index] = nil
+    guard let cotangent = sums.take(index) else { continue }
     let node = order.nodes[index]
     if order.isVariable(node) { results[ObjectIdentifier(node)] = cotangent }
     let inputs = order.inputs[index]
     guard !inputs.isEmpty else { continue }
 
-    let saved = node.saved(inputs: inputs, recorded: keepingGraph)
+    let saved = node.saved(inputs: inputs, recorded: keepingGraph, sums: keepingGraph ? nil : sums)
     let contributions = node.pullback(cotangent, saved)
+    if releasingGraph { node.forget() }
     for (input, contribution) in zip(inputs, contributions) {
       guard let input, let contribution else { continue }
-      guard let sum = cotangents[input] else {
-        cotangents[input] = contribution
+      guard sums.values[input] != nil else {
+        sums.values[input] = contribution
         continue
       }
-      cotangents[input] = nil  // so that its storage may be ours alone
-      cotangents[input] = keepingGraph ? sum + contribution : Kernels.accumulate(sum, contribution)
+      sums.values[input] =
+        keepingGraph
+        ? sums.take(input).map { $0 + contribution } : contribution.added(to: PartialSum(sums: sums, index: input))
     }
   }
   return variables.map { variable in
@@ -50,14 +55,41 @@ public func gradients(
   }
 }
 
+/// What has come so far of each node's cotangent, while derivatives are not recorded.
+final class CotangentSums {
+  fileprivate(set) var values: [Tensor?]
+  fileprivate init(count: Int) { values = Array(repeating: nil, count: count) }
+
+  fileprivate func take(_ index: Int) -> Tensor? {
+    var sum: Tensor?
+    swap(&sum, &values[index])
+    return sum
+  }
+}
+
+/// One of those sums, for an operation that can add to it in the same pass over memory.
+struct PartialSum {
+  fileprivate let sums: CotangentSums
+  fileprivate let index: Int
+
+  /// Takes the sum out; nil if nothing has come yet. Storage that nothing else uses may then be written to.
+  func take() -> (sum: Tensor, isOwn: Bool)? {
+    guard let (shape, type) = sums.values[index].map({ ($0.shape, $0.scalarType) }),
+      var storage = sums.take(index)?.storage
+    else { return nil }
+    let isOwn = isKnownUniquelyReferenced(&storage)
+    return (Tensor(storage: storage, shape: shape, scalarType: type), isOwn)
+  }
+}
+
 extension Node {
-  fileprivate func saved(inputs: [Int?], recorded: Bool) -> Saved {
+  fileprivate func saved(inputs: [Int?], recorded: Bool, sums: CotangentSums?) -> Saved {
     func restored(_ value: Tensor?, _ node: Node?) -> Tensor? {
       value.map { Tensor(storage: $0.storage, shape: $0.shape, scalarType: $0.scalarType, node: recorded ? node : nil) }
     }
     return Saved(
       operands: operands.map { restored($0.value, $0.node) }, kept: restored(output, self),
-      needs: inputs.map { $0 != nil })
+      sums: inputs.map { input in input.map { index in sums.map { PartialSum(sums: $0, index: index) } } })
   }
 }
 

@@ -5,6 +5,10 @@ extension Tensor {
   /// [B, M, N]. The derivatives are products of the same form.
   public static func product(
     _ a: Tensor, transposed transposeA: Bool = false, _ b: Tensor, transposed transposeB: Bool = false
+  ) -> Tensor { product(a, transposeA, b, transposeB, onto: nil) }
+
+  private static func product(
+    _ a: Tensor, _ transposeA: Bool, _ b: Tensor, _ transposeB: Bool, onto sum: PartialSum?
   ) -> Tensor {
     let rank = a.rank
     precondition(
@@ -18,19 +22,17 @@ extension Tensor {
       "product", [a, b], keep: .operands, arithmetic: 2 * m * n * k * (rank == 3 ? a.shape[0] : 1),
       value: Kernels.multiply(
         a, transposed: transposeA, b, transposed: transposeB, batch: rank == 3 ? a.shape[0] : 1, m: m, n: n, k: k,
-        shape: a.shape.dropLast(2) + [m, n])
+        shape: a.shape.dropLast(2) + [m, n], onto: sum)
     ) { g, saved in
       let (a, b) = (saved[0], saved[1])
       return [
-        saved.ifNeeded(0) {
+        saved.ifNeeded(0) { sum in
           transposeA
-            ? product(b, transposed: transposeB, g, transposed: true)
-            : product(g, transposed: false, b, transposed: !transposeB)
+            ? product(b, transposeB, g, true, onto: sum) : product(g, false, b, !transposeB, onto: sum)
         },
-        saved.ifNeeded(1) {
+        saved.ifNeeded(1) { sum in
           transposeB
-            ? product(g, transposed: true, a, transposed: transposeA)
-            : product(a, transposed: !transposeA, g, transposed: false)
+            ? product(g, true, a, transposeA, onto: sum) : product(a, !transposeA, g, false, onto: sum)
         },
       ]
     }

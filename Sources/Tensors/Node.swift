@@ -1,7 +1,7 @@
 /// One recorded operation in the graph that leads to a tensor.
 ///
 /// A node keeps its inputs' nodes, and of its inputs' and output's values only what its pullback asked for. Nodes are
-/// never changed after they are made (only taken apart when released), so graphs may share them between threads.
+/// never changed after they are made (only taken apart when given up or released), so graphs may share them between threads.
 final class Node: @unchecked Sendable {
   /// An operand: the node that made it, if it was tracked, and its value, if the pullback needs it.
   struct Operand {
@@ -11,14 +11,21 @@ final class Node: @unchecked Sendable {
 
   let operation: StaticString
   private(set) var operands: [Operand]
-  let output: Tensor?
-  let pullback: Pullback
+  private(set) var output: Tensor?
+  private(set) var pullback: Pullback
 
   init(operation: StaticString, operands: [Operand], output: Tensor?, pullback: @escaping Pullback) {
     self.operation = operation
     self.operands = operands
     self.output = output
     self.pullback = pullback
+  }
+
+  /// Gives up what the pullback needed; the node can't be differentiated any more.
+  func forget() {
+    for i in operands.indices { operands[i].value = nil }
+    output = nil
+    pullback = { _, _ in preconditionFailure("gradients: this graph was given up by an earlier call") }
   }
 
   /// Released one node at a time: freeing a long chain by recursion would overflow the stack.
@@ -44,8 +51,9 @@ final class Node: @unchecked Sendable {
 struct Saved {
   let operands: [Tensor?]
   let kept: Tensor?
-  /// Which operands' derivatives are asked for; a pullback may skip the others.
-  let needs: [Bool]
+  /// For each operand whose derivative is asked for (a pullback may skip the others), where it is summed; that is nil while
+  /// derivatives are recorded.
+  let sums: [PartialSum??]
 
   /// The value of operand `index`.
   subscript(index: Int) -> Tensor {
@@ -59,7 +67,10 @@ struct Saved {
   }
 
   /// `derivative()` if operand `index` needs one.
-  func ifNeeded(_ index: Int, _ derivative: () -> Tensor) -> Tensor? { needs[index] ? derivative() : nil }
+  func ifNeeded(_ index: Int, _ derivative: () -> Tensor) -> Tensor? { sums[index] == nil ? nil : derivative() }
+
+  /// The same for an operation that can add its result to what has come of the derivative so far.
+  func ifNeeded(_ index: Int, onto derivative: (PartialSum?) -> Tensor) -> Tensor? { sums[index].map(derivative) }
 }
 
 /// Takes the derivative with respect to an operation's output to the derivatives with respect to its operands; nil

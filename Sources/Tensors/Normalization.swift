@@ -27,7 +27,7 @@ extension Tensor {
     ) { g, saved in
       let g = rectified ? g.gated(by: saved.output) : g
       return [
-        saved.ifNeeded(0) { g.standardizedProduct(saved[1], statistics.centred) },
+        saved.ifNeeded(0) { g.standardizedProduct(saved[1], statistics.centred, onto: $0) },
         saved.ifNeeded(1) { saved[0].standardizedSum(g, statistics) },
         saved.ifNeeded(2) { g.summed(to: channels) },
       ] + (residual == nil ? [] : [g])
@@ -53,15 +53,15 @@ extension Tensor {
   }
 
   /// x̂ ⊙ w.
-  func standardizedProduct(_ weight: Tensor, _ statistics: Statistics) -> Tensor {
+  func standardizedProduct(_ weight: Tensor, _ statistics: Statistics, onto sum: PartialSum? = nil) -> Tensor {
     Tensor.operation(
       "standardizedProduct", [self, weight], keep: .operands,
       value: Kernels.standardize(
         self, center: statistics.center,
-        scale: Kernels.zip(.multiply, statistics.rate, weight, shape: weight.shape))
+        scale: Kernels.zip(.multiply, statistics.rate, weight, shape: weight.shape), onto: sum)
     ) { g, saved in
       [
-        saved.ifNeeded(0) { g.standardizedProduct(saved[1], statistics.centred) },
+        saved.ifNeeded(0) { g.standardizedProduct(saved[1], statistics.centred, onto: $0) },
         saved.ifNeeded(1) { saved[0].standardizedSum(g, statistics) },
       ]
     }
@@ -76,8 +76,8 @@ extension Tensor {
         .multiply, Kernels.sumOfStandardized(self, center: statistics.center, times: g), rate, shape: rate.shape)
     ) { v, saved in
       [
-        saved.ifNeeded(0) { saved[1].standardizedProduct(v, statistics.centred) },
-        saved.ifNeeded(1) { saved[0].standardizedProduct(v, statistics) },
+        saved.ifNeeded(0) { saved[1].standardizedProduct(v, statistics.centred, onto: $0) },
+        saved.ifNeeded(1) { saved[0].standardizedProduct(v, statistics, onto: $0) },
       ]
     }
   }

@@ -38,7 +38,7 @@ struct Terms {
     let terms = zip(values, step.objectives).compactMap { value, term in value.map { $0 * term.weight } }
     let total = terms.dropFirst().reduce(terms[0]) { $0 + $1 }
     return MetaStep.Outcome(
-      gradients: Profile.phase(.outer) { gradients(of: total, withRespectTo: variables) },
+      gradients: Profile.phase(.outer) { gradients(of: total, withRespectTo: variables, releasingGraph: true) },
       values: values.map { $0?.item }, total: total.item,
       statistics: isTaskOn && normalizesByBatch ? task.map { network.updatingStatistics(from: $0) } : nil)
   }

@@ -6,21 +6,26 @@ extension Kernels {
   /// Measured against oneDNN on NHWC images, which these networks need: 80 to 100 % of the processor's peak for 3×3
   /// kernels on images of 7 to 224 pixels, where oneDNN has 45 to 50 %; it must reorder every kernel that an inner update
   /// has just made.
-  static func convolve(_ form: ConvolutionForm, open: ConvolutionForm.Slot, _ a: Tensor, _ b: Tensor) -> Tensor {
+  static func convolve(
+    _ form: ConvolutionForm, open: ConvolutionForm.Slot, _ a: Tensor, _ b: Tensor, onto partial: PartialSum? = nil
+  ) -> Tensor {
     let plan = ConvolutionPlan.plan(form, open: open)
     let a = plan.isNarrow ? padded(a, form) : a
-    func run<T: Scalar>(_: T.Type) -> Tensor {
-      make(form.shape(of: open), T.self, from: (a, b)) { out in
-        let (p, q) = (a.pointer() as UnsafePointer<T>, b.pointer() as UnsafePointer<T>)
-        let work = ConvolutionWork(plan, images: form.image[0], kernelPerImage: form.hasKernelPerImage, T.self)
-        switch open {
-        case .response: work.gather(p, q, into: out, transposed: false)
-        case .image: work.gather(q, p, into: out, transposed: true)
-        case .kernel: work.outer(p, q, into: out)
-        }
+    let shape = form.shape(of: open)
+    let (storage, adds) = destination(shape, a.scalarType, onto: partial)
+    func run<T: Scalar>(_: T.Type) {
+      let out = storage.pointer.assumingMemoryBound(to: T.self)
+      let (p, q) = (a.pointer() as UnsafePointer<T>, b.pointer() as UnsafePointer<T>)
+      let work = ConvolutionWork(
+        plan, images: form.image[0], kernelPerImage: form.hasKernelPerImage, adds: adds, T.self)
+      switch open {
+      case .response: work.gather(p, q, into: out, transposed: false)
+      case .image: work.gather(q, p, into: out, transposed: true)
+      case .kernel: work.outer(p, q, into: out)
       }
     }
-    return a.scalarType == .float32 ? run(Float.self) : run(Double.self)
+    withExtendedLifetime((a, b)) { a.scalarType == .float32 ? run(Float.self) : run(Double.self) }
+    return Tensor(storage: storage, shape: shape, scalarType: a.scalarType)
   }
 
   /// The image with its padding filled in.
@@ -42,6 +47,8 @@ private struct ConvolutionWork<T: Scalar> {
   let plan: ConvolutionPlan
   let images: Int
   let kernelPerImage: Bool
+  /// Whether results are added to what is there.
+  let adds: Bool
   let tiles: metasal_tiles
   let width: Int
   /// Numbers in one image, kernel, response.
@@ -49,10 +56,11 @@ private struct ConvolutionWork<T: Scalar> {
   /// Channels of the response, all and in one group.
   let outputs, groupOutputs: Int
 
-  init(_ plan: ConvolutionPlan, images: Int, kernelPerImage: Bool, _: T.Type) {
+  init(_ plan: ConvolutionPlan, images: Int, kernelPerImage: Bool, adds: Bool, _: T.Type) {
     self.plan = plan
     self.images = images
     self.kernelPerImage = kernelPerImage
+    self.adds = adds
     tiles = Kernels.tiles(T.type)
     width = tiles.width
     let (form, padding) = (plan.form, plan.form.geometry.padding)
@@ -137,7 +145,9 @@ private struct ConvolutionWork<T: Scalar> {
                 packs
                 ? Panel(pointer: UnsafePointer(packed), tapStride: rows * width, rowStride: width)
                 : Panel(pointer: element(0, start, column), tapStride: plan.inputs * outputs, rowStride: outputs)
-              body(pass, rows, panel, group * depth + start, group * total + column, columns, index > 0 || start > 0)
+              body(
+                pass, rows, panel, group * depth + start, group * total + column, columns,
+                adds || index > 0 || start > 0)
             }
           }
         }
@@ -147,7 +157,7 @@ private struct ConvolutionWork<T: Scalar> {
 
   /// The kernel from image `a` and response `b`.
   func outer(_ a: UnsafePointer<T>, _ b: UnsafePointer<T>, into c: UnsafeMutablePointer<T>) {
-    if images == 0 { return c.update(repeating: 0, count: kernelPerImage ? 0 : kernelSize) }
+    if images == 0 && !adds { return c.update(repeating: 0, count: kernelPerImage ? 0 : kernelSize) }
     let parts = evenParts(of: plan.inputs, atMost: Int(METASAL_TILE_ROWS))
     let panels = (groupOutputs + width - 1) / width
     let pixels = plan.blocks.reduce(0) { max($0, $1.pixels) }
@@ -187,7 +197,7 @@ private struct ConvolutionWork<T: Scalar> {
                 packs ? 1 : 0, part.count, packs ? UnsafePointer(packedRows) : response,
                 packs ? block.pixels * width : width, packs ? width : outputs,
                 target + (tap * plan.inputs + part.lowerBound) * outputs + group * groupOutputs, outputs, groupOutputs,
-                index > 0 || image > 0 && !kernelPerImage ? 1 : 0)
+                adds || index > 0 || image > 0 && !kernelPerImage ? 1 : 0)
             }
           }
         }

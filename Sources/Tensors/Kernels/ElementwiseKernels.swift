@@ -57,19 +57,7 @@ extension Kernels {
     return make(x.shape, T.self, from: x) { out in for i in 0..<count { out[i] = f(source[i]) } }
   }
 
-  /// sum + y, of one shape; in the sum's own storage if nothing else uses it.
-  static func accumulate(_ sum: consuming Tensor, _ y: Tensor) -> Tensor {
-    Profile.operation("accumulate", arithmetic: 0) {
-      var storage = sum.storage
-      let (shape, type) = (sum.shape, sum.scalarType)
-      sum = y  // gives up the second reference
-      let isOurs = isKnownUniquelyReferenced(&storage)
-      let x = Tensor(storage: storage, shape: shape, scalarType: type)
-      return addScaled(x, y, 1, into: isOurs ? storage : nil)
-    }
-  }
-
-  /// x + factor · y, of one shape.
+  /// x + factor · y, of one shape, into `out` (which may be x's storage) if given.
   static func addScaled(_ x: Tensor, _ y: Tensor, _ factor: Double, into out: Storage? = nil) -> Tensor {
     let out = out ?? Storage(bytes: x.count * x.scalarType.size)
     let (loops, size) = (loops(x.scalarType), x.scalarType.size)
@@ -81,6 +69,18 @@ extension Kernels {
       }
     }
     return Tensor(storage: out, shape: x.shape, scalarType: x.scalarType)
+  }
+
+  /// Where a kernel writes a result of `shape`, or (adds) adds it to what has come so far.
+  static func destination(_ shape: [Int], _ type: ScalarType, onto partial: PartialSum?) -> (
+    storage: Storage, adds: Bool
+  ) {
+    let bytes = shape.reduce(1, *) * type.size
+    guard let (sum, isOwn) = partial?.take() else { return (Storage(bytes: bytes), false) }
+    if isOwn { return (sum.storage, true) }
+    let copy = Storage(bytes: bytes)
+    withExtendedLifetime(sum) { copy.pointer.copyMemory(from: sum.storage.pointer, byteCount: bytes) }
+    return (copy, true)
   }
 
   /// `f(a, b)` element by element, either operand repeated along axes where it has size one.
@@ -131,19 +131,24 @@ extension Kernels {
         strides: contiguousStrides(shape))
   }
 
-  /// (x − center) · scale + shift + residual over the last axis, its positive part if asked.
+  /// (x − center) · scale + shift + residual over the last axis, its positive part if asked; or added to a sum.
   static func standardize(
-    _ x: Tensor, center: Tensor?, scale: Tensor, shift: Tensor? = nil, residual: Tensor? = nil, rectifies: Bool = false
+    _ x: Tensor, center: Tensor?, scale: Tensor, shift: Tensor? = nil, residual: Tensor? = nil, rectifies: Bool = false,
+    onto partial: PartialSum? = nil
   ) -> Tensor {
     let (loops, size, columns) = (loops(x.scalarType), x.scalarType.size, scale.count)
-    return make(x.shape, x.scalarType, from: (x, center, scale, shift, residual)) { out in
+    let (out, adds) = destination(x.shape, x.scalarType, onto: partial)
+    withExtendedLifetime((x, center, scale, shift, residual)) {
       forEachPart(of: x.count / max(1, columns), size: columns) { part in
         let offset = part.lowerBound * columns * size
         loops.standardize(
           x.storage.pointer + offset, center?.storage.pointer, scale.storage.pointer, shift?.storage.pointer,
-          residual.map { $0.storage.pointer + offset }, rectifies ? 1 : 0, out + offset, part.count, columns)
+          adds
+            ? UnsafeRawPointer(out.pointer + offset) : residual.map { UnsafeRawPointer($0.storage.pointer + offset) },
+          rectifies ? 1 : 0, out.pointer + offset, part.count, columns)
       }
     }
+    return Tensor(storage: out, shape: x.shape, scalarType: x.scalarType)
   }
 }
 

@@ -4,49 +4,120 @@ extension Kernels {
   /// OpenBLAS's own threads stay off: parallelism is over images, and its workers would fight over the processors.
   private static let singleThreaded: Void = openblas_set_num_threads(1)
 
-  /// `op(A) · op(B)`, of m × n with inner size k, written or added to `c`; rows lie `lda`, `ldb`, `ldc` elements apart.
-  @inline(__always)
-  static func multiply<T: Scalar>(
-    _ m: Int, _ n: Int, _ k: Int, _ a: UnsafePointer<T>, _ lda: Int, _ transposeA: Bool, _ b: UnsafePointer<T>,
-    _ ldb: Int,
-    _ transposeB: Bool, into c: UnsafeMutablePointer<T>, _ ldc: Int, adding: Bool = false
-  ) {
-    _ = singleThreaded
-    let (opA, opB) = (transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans)
-    let (m, n, k) = (Int32(m), Int32(n), Int32(k))
-    if T.self == Float.self {
-      let (a, b, c) = (UnsafeRawPointer(a), UnsafeRawPointer(b), UnsafeMutableRawPointer(c))
-      cblas_sgemm(
-        CblasRowMajor, opA, opB, m, n, k, 1, a.assumingMemoryBound(to: Float.self), Int32(lda),
-        b.assumingMemoryBound(to: Float.self), Int32(ldb), adding ? 1 : 0, c.assumingMemoryBound(to: Float.self),
-        Int32(ldc))
-    } else {
-      let (a, b, c) = (UnsafeRawPointer(a), UnsafeRawPointer(b), UnsafeMutableRawPointer(c))
-      cblas_dgemm(
-        CblasRowMajor, opA, opB, m, n, k, 1, a.assumingMemoryBound(to: Double.self), Int32(lda),
-        b.assumingMemoryBound(to: Double.self), Int32(ldb), adding ? 1 : 0, c.assumingMemoryBound(to: Double.self),
-        Int32(ldc))
-    }
-  }
-
-  /// `op(A) · op(B)` for each of `batch` pairs of matrices; `m`, `n`, `k` are the sizes after transposing.
+  /// `op(A) · op(B)` for each of `batch` pairs of matrices, added to a sum if there is one; `m`, `n`, `k` are the sizes after
+  /// transposing.
   static func multiply(
     _ a: Tensor, transposed transposeA: Bool, _ b: Tensor, transposed transposeB: Bool, batch: Int, m: Int, n: Int,
-    k: Int,
-    shape: [Int]
+    k: Int, shape: [Int], onto partial: PartialSum? = nil
   ) -> Tensor {
-    func run<T: Scalar>(_: T.Type) -> Tensor {
-      let p: UnsafePointer<T> = a.pointer()
-      let q: UnsafePointer<T> = b.pointer()
-      return make(shape, T.self, from: (a, b)) { out in
-        if k == 0 { return out.update(repeating: 0, count: batch * m * n) }
-        for i in 0..<batch {
-          multiply(
-            m, n, k, p + i * m * k, transposeA ? m : k, transposeA, q + i * k * n, transposeB ? k : n, transposeB,
-            into: out + i * m * n, n)
+    _ = singleThreaded
+    let (storage, adds) = destination(shape, a.scalarType, onto: partial)
+    func run<T: Scalar>(_: T.Type) {
+      let c = storage.pointer.assumingMemoryBound(to: T.self)
+      if k == 0 {
+        if !adds { c.update(repeating: 0, count: batch * m * n) }
+        return
+      }
+      for i in 0..<batch {
+        let left = Matrix(elements: a.pointer() as UnsafePointer<T> + i * m * k, m, k, isTransposed: transposeA)
+        let right = Matrix(elements: b.pointer() as UnsafePointer<T> + i * k * n, k, n, isTransposed: transposeB)
+        // Threads share the larger side of the result.
+        let threads = m * n * k < 1 << 20 ? 1 : Parallel.kernelThreads
+        Parallel.split(max(m, n), threads: threads) { part in
+          if n >= m {
+            multiply(left, right.columns(part), into: c + i * m * n + part.lowerBound, stride: n, adds: adds)
+          } else {
+            multiply(left.rows(part), right, into: c + i * m * n + part.lowerBound * n, stride: n, adds: adds)
+          }
         }
       }
     }
-    return a.scalarType == .float32 ? run(Float.self) : run(Double.self)
+    withExtendedLifetime((a, b)) { a.scalarType == .float32 ? run(Float.self) : run(Double.self) }
+    return Tensor(storage: storage, shape: shape, scalarType: a.scalarType)
+  }
+
+  /// A matrix as BLAS sees it: `rows` by `columns` after transposing, its own rows `stride` elements apart.
+  private struct Matrix<T: Scalar> {
+    let elements: UnsafePointer<T>
+    let rows, columns, stride: Int
+    let isTransposed: Bool
+
+    init(elements: UnsafePointer<T>, _ rows: Int, _ columns: Int, isTransposed: Bool) {
+      self.init(elements: elements, rows, columns, stride: isTransposed ? rows : columns, isTransposed: isTransposed)
+    }
+
+    private init(elements: UnsafePointer<T>, _ rows: Int, _ columns: Int, stride: Int, isTransposed: Bool) {
+      (self.elements, self.rows, self.columns) = (elements, rows, columns)
+      (self.stride, self.isTransposed) = (stride, isTransposed)
+    }
+
+    func columns(_ part: Range<Int>) -> Matrix {
+      Matrix(
+        elements: elements + part.lowerBound * (isTransposed ? stride : 1), rows, part.count, stride: stride,
+        isTransposed: isTransposed)
+    }
+
+    func rows(_ part: Range<Int>) -> Matrix {
+      Matrix(
+        elements: elements + part.lowerBound * (isTransposed ? 1 : stride), part.count, columns, stride: stride,
+        isTransposed: isTransposed)
+    }
+
+    /// The distance between elements of its only row or column.
+    var step: Int { (rows == 1) != isTransposed ? 1 : stride }
+  }
+
+  /// Products with vectors have kernels of their own: the general one rearranges a matrix that is read only once.
+  private static func multiply<T: Scalar>(
+    _ a: Matrix<T>, _ b: Matrix<T>, into c: UnsafeMutablePointer<T>, stride: Int, adds: Bool
+  ) {
+    let (m, n, k) = (a.rows, b.columns, a.columns)
+    if k == 1, b.step == 1 {
+      let loops = loops(T.type)
+      for i in 0..<m {
+        let (factor, row) = (Double(a.elements[i * a.step]), c + i * stride)
+        if adds {
+          loops.addScaled(row, b.elements, factor, row, n)
+        } else {
+          loops.unary(.scale, factor, b.elements, row, n)
+        }
+      }
+    } else if m == 1 {
+      multiply(b, transposed: true, vector: a.elements, step: a.step, into: c, step: 1, adds: adds)
+    } else if n == 1 {
+      multiply(a, transposed: false, vector: b.elements, step: b.step, into: c, step: stride, adds: adds)
+    } else {
+      let (opA, opB) = (a.isTransposed ? CblasTrans : CblasNoTrans, b.isTransposed ? CblasTrans : CblasNoTrans)
+      let (lda, ldb, ldc) = (Int32(a.stride), Int32(b.stride), Int32(stride))
+      let (x, y, z) = (UnsafeRawPointer(a.elements), UnsafeRawPointer(b.elements), UnsafeMutableRawPointer(c))
+      if T.type == .float32 {
+        cblas_sgemm(
+          CblasRowMajor, opA, opB, Int32(m), Int32(n), Int32(k), 1, x.assumingMemoryBound(to: Float.self), lda,
+          y.assumingMemoryBound(to: Float.self), ldb, adds ? 1 : 0, z.assumingMemoryBound(to: Float.self), ldc)
+      } else {
+        cblas_dgemm(
+          CblasRowMajor, opA, opB, Int32(m), Int32(n), Int32(k), 1, x.assumingMemoryBound(to: Double.self), lda,
+          y.assumingMemoryBound(to: Double.self), ldb, adds ? 1 : 0, z.assumingMemoryBound(to: Double.self), ldc)
+      }
+    }
+  }
+
+  private static func multiply<T: Scalar>(
+    _ a: Matrix<T>, transposed: Bool, vector: UnsafePointer<T>, step: Int, into c: UnsafeMutablePointer<T>,
+    step resultStep: Int, adds: Bool
+  ) {
+    let op = a.isTransposed != transposed ? CblasTrans : CblasNoTrans
+    let (rows, columns) = a.isTransposed ? (a.columns, a.rows) : (a.rows, a.columns)
+    let (m, n, lda, incX, incY) = (Int32(rows), Int32(columns), Int32(a.stride), Int32(step), Int32(resultStep))
+    let (x, y, z) = (UnsafeRawPointer(a.elements), UnsafeRawPointer(vector), UnsafeMutableRawPointer(c))
+    if T.type == .float32 {
+      cblas_sgemv(
+        CblasRowMajor, op, m, n, 1, x.assumingMemoryBound(to: Float.self), lda, y.assumingMemoryBound(to: Float.self),
+        incX, adds ? 1 : 0, z.assumingMemoryBound(to: Float.self), incY)
+    } else {
+      cblas_dgemv(
+        CblasRowMajor, op, m, n, 1, x.assumingMemoryBound(to: Double.self), lda,
+        y.assumingMemoryBound(to: Double.self), incX, adds ? 1 : 0, z.assumingMemoryBound(to: Double.self), incY)
+    }
   }
 }
