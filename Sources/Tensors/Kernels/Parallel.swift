@@ -61,13 +61,20 @@ public enum Parallel {
     try $kernelThreads.withValue(count) { try body() }
   }
 
-  /// `0..<count` in as many parts as there are threads, each on its own.
+  /// `0..<count` in parts, each on one of `threads` threads. There are more parts than threads, so that none waits long for
+  /// another that the system has interrupted.
   static func split(_ count: Int, threads: Int, _ body: (Range<Int>) -> Void) {
     guard threads > 1 else { return body(0..<count) }
+    let parts = min(count, threads * 4)
+    let next = Atomic(0)
     // Every part has returned before this function does.
     nonisolated(unsafe) let body = body
-    DispatchQueue.concurrentPerform(iterations: threads) { part in
-      body((part * count / threads)..<((part + 1) * count / threads))
+    DispatchQueue.concurrentPerform(iterations: threads) { _ in
+      while true {
+        let part = next.add(1, ordering: .relaxed).oldValue
+        guard part < parts else { return }
+        body((part * count / parts)..<((part + 1) * count / parts))
+      }
     }
   }
 }
