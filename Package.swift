@@ -38,11 +38,11 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
     .executableTarget(
       name: "metasal",
-      dependencies: ["Training", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: ["Tensors", "Training", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: strict),
     .executableTarget(
       name: "metasal-benchmark",
-      dependencies: ["Learning", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: ["Training", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       path: "Benchmarks/MetaStepBenchmark", swiftSettings: strict),
     .testTarget(name: "metasalTests", dependencies: ["metasal", "Training", "TestSupport"], swiftSettings: strict),
   ]

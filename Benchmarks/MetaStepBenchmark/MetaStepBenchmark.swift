@@ -3,6 +3,7 @@ import Foundation
 import Learning
 import Networks
 import Tensors
+import Training
 
 /// One outer gradient on random images, timed: the counterpart of a PyTorch script with the same options, so that the two
 /// can be run in turn. The explained and the opposed class are the most and the least likely one.
@@ -19,6 +20,7 @@ import Tensors
   @Option var order: InnerUpdate.Order = .exact
   @Option(help: "Threads.") var threads = Parallel.processors
   @Option var repeats = 5
+  @Flag(help: "Print where the time of one more step goes, on standard error.") var profile = false
 
   func run() throws {
     let network = architecture.network()
@@ -35,16 +37,10 @@ import Tensors
     let inference = median { _ = network(images) }
     var outcome: MetaStep.Outcome?
     let meta = try median { outcome = try step(network, images, labels: labels, workers: threads, random: &random) }
-    Profile.start()
-    _ = try step(network, images, labels: labels, workers: threads, random: &random)
-    if let report = Profile.stop() {
-      var lines = report.totals.prefix(45).map {
-        "\($0.phase) \($0.name) n=\($0.count) us=\($0.duration / 1000) GF/s=\($0.duration > 0 ? Double($0.arithmetic) / Double($0.duration) : 0)"
-      }
-      lines.append(
-        "phases \(report.phases) ops \(report.totals.reduce(0) { $0 + $1.duration }) count \(report.totals.reduce(0) { $0 + $1.count }) arithmetic \(report.totals.reduce(0) { $0 + $1.arithmetic })"
-      )
-      FileHandle.standardError.write(Data((lines.joined(separator: "\n") + "\n").utf8))
+    if profile {
+      Profile.start()
+      _ = try step(network, images, labels: labels, workers: threads, random: &random)
+      if let report = Profile.stop() { FileHandle.standardError.write(Data((report.text + "\n").utf8)) }
     }
     let norm = outcome?.gradients.reduce(0) { $0 + $1.squared.sum().item }.squareRoot() ?? 0
     let result: [String: Any] = [

@@ -26,7 +26,9 @@ public func gradients(
   let order = Graph(from: root, to: variables)
   guard order.isNeeded(root) else { return none() }
   let sums = CotangentSums(count: order.nodes.count)
-  sums.values[order.nodes.count - 1] = weighting ?? .ones(output.shape, output.scalarType)
+  // Sums are made in place unless they are recorded, so nothing may be on the way.
+  sums.values[order.nodes.count - 1] =
+    (keepingGraph ? weighting : weighting?.detached()) ?? .ones(output.shape, output.scalarType)
   var results = [ObjectIdentifier: Tensor]()
 
   for index in order.nodes.indices.reversed() {

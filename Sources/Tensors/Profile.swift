@@ -41,11 +41,22 @@ public enum Profile {
   public struct Total: Sendable {
     public let phase: Phase
     public let name: String
+    /// How often.
     public internal(set) var count = 0
     /// Nanoseconds, over all threads.
     public internal(set) var duration: UInt64 = 0
     /// Floating-point operations.
     public internal(set) var arithmetic = 0
+
+    /// Nothing yet.
+    public init(_ phase: Phase, _ name: String) { (self.phase, self.name) = (phase, name) }
+
+    /// Adds what another total counts.
+    public mutating func add(_ other: Total) {
+      count += other.count
+      duration += other.duration
+      arithmetic += other.arithmetic
+    }
   }
 
   /// What a recording saw.
@@ -54,14 +65,14 @@ public enum Profile {
     public let totals: [Total]
     /// Nanoseconds within each phase, over all threads.
     public let phases: [Phase: UInt64]
-    /// The first events, at most ``Profile/eventLimit``.
+    /// The first events of each phase, at most ``Profile/eventLimit``.
     public let events: [Event]
     /// Nanoseconds from start to stop.
     public let duration: UInt64
   }
 
-  /// Events beyond these are counted but not kept.
-  public static let eventLimit = 400_000
+  /// Events of a phase beyond these are counted but not kept.
+  public static let eventLimit = 50_000
 
   private struct Key: Hashable {
     let phase: Phase
@@ -73,6 +84,7 @@ public enum Profile {
     var totals: [Key: Total] = [:]
     var phases: [Phase: UInt64] = [:]
     var events: [Event] = []
+    var kept: [Phase: Int] = [:]
     var threads: [UInt: Int] = [:]
   }
 
@@ -99,9 +111,9 @@ public enum Profile {
     }
   }
 
-  /// Runs `body` as a phase.
+  /// Runs `body` as a phase. What is done to evaluate stays evaluation, whatever it is made of.
   public static func phase<Result>(_ phase: Phase, _ body: () throws -> Result) rethrows -> Result {
-    guard isOn.load(ordering: .relaxed) else { return try body() }
+    guard isOn.load(ordering: .relaxed), Self.phase != .evaluation else { return try body() }
     let start = now()
     defer { add(phase.rawValue, phase, start, 0, isPhase: true) }
     return try $phase.withValue(phase) { try body() }
@@ -125,7 +137,7 @@ public enum Profile {
         recording?.phases[phase, default: 0] += duration
       } else {
         let key = Key(phase: phase, name: name)
-        var total = recording?.totals[key] ?? Total(phase: phase, name: name)
+        var total = recording?.totals[key] ?? Total(phase, name)
         total.count += 1
         total.duration += duration
         total.arithmetic += arithmetic
@@ -133,7 +145,8 @@ public enum Profile {
       }
       let number = recording?.threads[thread] ?? recording?.threads.count ?? 0
       recording?.threads[thread] = number
-      if let recorded = recording?.events.count, recorded < eventLimit, let begin = recording?.start {
+      if let begin = recording?.start, recording?.kept[phase] ?? 0 < eventLimit {
+        recording?.kept[phase, default: 0] += 1
         recording?.events.append(
           Event(
             name: name, phase: phase, thread: number, start: start - min(start, begin), duration: duration,

@@ -106,7 +106,11 @@ public struct Evaluation: Sendable {
   ) throws {
     try Parallel.forEachInOrder(
       labels.count, workers: workers,
-      { measure(network, images.sliced(axis: 0, from: $0, length: 1), label: labels[$0]) }
+      { index in
+        Profile.phase(.evaluation) {
+          measure(network, images.sliced(axis: 0, from: index, length: 1), label: labels[index])
+        }
+      }
     ) { result.add($0) }
   }
 }

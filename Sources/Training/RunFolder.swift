@@ -1,7 +1,9 @@
 import Foundation
 import Formats
+import Tensors
 
-/// The folder of one run: `recipe.yaml` (resolved), `metrics.jsonl`, `checkpoints/last.h5` and `best.h5`, `pictures/`.
+/// The folder of one run: `recipe.yaml` (resolved), `metrics.jsonl`, `checkpoints/last.h5` and `best.h5`, `pictures/`; and
+/// `profile.txt` and `trace.json` of a run that was profiled.
 public struct RunFolder: Sendable {
   /// The folder's path.
   public let path: String
@@ -19,6 +21,10 @@ public struct RunFolder: Sendable {
   public var best: String { path + "/checkpoints/best.h5" }
   /// The folder of pictures.
   public var pictures: String { path + "/pictures" }
+  /// Where the time went.
+  public var profile: String { path + "/profile.txt" }
+  /// The same event by event.
+  public var trace: String { path + "/trace.json" }
 
   /// Whether a run has left something here.
   public var holdsRun: Bool {
@@ -40,10 +46,17 @@ public struct RunFolder: Sendable {
 
   /// Removes what an earlier run left.
   public func clear() throws {
-    for item in [recipe, metrics, last, best, pictures] where FileManager.default.fileExists(atPath: item) {
+    for item in [recipe, metrics, last, best, pictures, profile, trace]
+    where FileManager.default.fileExists(atPath: item) {
       do { try FileManager.default.removeItem(atPath: item) } catch {
         throw FileError(.unwritable, item, "cannot be removed")
       }
     }
+  }
+
+  /// Writes a profile.
+  public func write(_ report: Profile.Report) throws {
+    try Files.write(Data((report.text + "\n").utf8), to: profile)
+    try Files.write(try report.trace(), to: trace)
   }
 }

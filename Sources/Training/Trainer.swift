@@ -112,7 +112,7 @@ public struct Trainer {
     let batches = Prefetcher(setup.train, steps: state.step..<steps, threads: recipe.data.workers)
     let progress = Progress("training", total: steps, start: state.step)
     defer { progress.clear() }
-    while let batch = try batches.next() {
+    while let batch = try Profile.phase(.data, { try batches.next() }) {
       let values = try update(&state, batch)
       try log.add("step", step: state.step, values)
       progress.update(state.step, detail: Self.summary(values))
@@ -150,7 +150,9 @@ public struct Trainer {
     guard norm.isFinite else { throw diverged(state, "the gradient") }
     let rate = recipe.optimizer.schedule.rate(recipe.optimizer.rate, step: state.step, of: recipe.run.steps)
     var memory = state.optimizer
-    let parameters = recipe.optimizer.optimizer.update(state.network.parameters, gradients, rate: rate, state: &memory)
+    let parameters = Profile.phase(.optimizer) {
+      recipe.optimizer.optimizer.update(state.network.parameters, gradients, rate: rate, state: &memory)
+    }
     guard parameters.allSatisfy(\.isFinite) else { throw diverged(state, "a parameter") }
     state.network = (outcome.statistics ?? state.network).with(parameters: parameters)
     (state.optimizer, state.random) = (memory, random)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Formats
 import Foundation
+import Tensors
 import Training
 
 struct Train: ParsableCommand {
@@ -18,6 +19,9 @@ struct Train: ParsableCommand {
   @Flag(help: "Replace what an earlier run left in the folder.")
   var overwrite = false
 
+  @Flag(help: "Measure where the time goes: a table at the end, profile.txt and trace.json in the run's folder.")
+  var profile = false
+
   func validate() throws {
     if resume && overwrite { throw ValidationError("--resume and --overwrite exclude each other.") }
   }
@@ -32,6 +36,13 @@ struct Train: ParsableCommand {
       print(text)
       fflush(nil)
     }
-    try trainer.run(isResumed: resume)
+    if profile { Profile.start() }
+    // An interrupted run has its profile too.
+    let outcome = Result { try trainer.run(isResumed: resume) }
+    if let report = Profile.stop() {
+      print("\n\(report.text)\n\nEvent by event, for Perfetto or chrome://tracing: \(folder.trace)")
+      try folder.write(report)
+    }
+    _ = try outcome.get()
   }
 }

@@ -1,0 +1,62 @@
+import Foundation
+import Learning
+import Networks
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Training
+
+/// One recording at a time: these run one after the other.
+@Suite("Profiles", .serialized) struct ProfileTests {
+  private func report() throws -> Profile.Report {
+    var random = RandomSource(seed: 0, purpose: "profile")
+    let network = Architecture.plain.network(classes: 3)
+    let images = Tensor.normal([2, 16, 16, 3], using: &random)
+    let step = MetaStep(
+      inner: InnerUpdate(rate: 0.01), method: .normGrad, layers: ["features.5"],
+      objectives: [
+        WeightedObjective(.crossEntropy, weight: 1),
+        WeightedObjective(.classSensitivity(ClassSensitivity(at: [.virtual])), weight: 1),
+      ])
+    Profile.start()
+    _ = try step(network, images, labels: [0, 1], workers: 2, random: &random)
+    return try #require(Profile.stop())
+  }
+
+  @Test("a meta step's operations are told apart by phase")
+  func phases() throws {
+    let report = try report()
+    for phase in [Profile.Phase.forward, .inner, .map, .outer] {
+      let inside = report.totals.filter { $0.phase == phase }
+      #expect(inside.contains { $0.name.hasPrefix("convolution") && $0.arithmetic > 0 }, "\(phase)")
+      #expect(report.phases[phase] ?? 0 > 0, "\(phase)")
+    }
+    #expect(report.text.contains("GFLOP/s"))
+    #expect(Profile.stop() == nil)
+  }
+
+  @Test("a trace is JSON whose events lie within the recording")
+  func trace() throws {
+    let report = try report()
+    let object = try JSONSerialization.jsonObject(with: report.trace()) as? [String: Any]
+    let events = try #require(object?["traceEvents"] as? [[String: Any]])
+    #expect(events.count == report.events.count && !events.isEmpty)
+    for event in events {
+      let (start, duration) = (event["ts"] as? Double ?? -1, event["dur"] as? Double ?? -1)
+      #expect(event["ph"] as? String == "X" && start >= 0 && duration >= 0)
+      #expect(start + duration <= Double(report.duration) / 1000)
+    }
+  }
+
+  @Test("a profile is left in the run's folder, and removed with the run")
+  func files() throws {
+    let folder = ScratchFolder()
+    let run = RunFolder(folder.file("run"))
+    try run.create()
+    try run.write(try report())
+    #expect(FileManager.default.fileExists(atPath: run.profile) && FileManager.default.fileExists(atPath: run.trace))
+    try run.clear()
+    #expect(!FileManager.default.fileExists(atPath: run.profile) && !FileManager.default.fileExists(atPath: run.trace))
+  }
+}
