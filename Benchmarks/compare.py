@@ -1,54 +1,100 @@
 #!/usr/bin/env python3
-"""Runs metasal's meta step and PyTorch's in turn on the same work, and prints how many times as fast and how large ours is.
+"""Runs metasal and PyTorch in turn on the same work, and prints how many times as fast and how large metasal is.
 
     swift build -c release --product metasal-benchmark
-    python3 Benchmarks/compare.py --peer ../shared/peers/meta_step.py --python VENV/bin/python
+    python3 Benchmarks/compare.py --peer ../shared/peers/meta_step.py --python VENV/bin/python [--rows resnet20 resnet18]
 
-VENV is a virtual environment with torch and torchvision. Each round runs ours and then every setting of PyTorch; ratios are
-taken within a round, so that a machine whose speed drifts still compares fairly, and their median and range are printed.
-PyTorch's best setting is the one with the lowest median time.
+VENV is a virtual environment with torch and torchvision. A row is one kind of work. Its first round tries every setting of
+PyTorch (a loop over images or vmap, either memory layout); the later ones run metasal and PyTorch's fastest setting in
+turn. Ratios are taken within a round, so that a machine whose speed drifts still compares fairly; the table has their
+median and range. The share of the peak is that of metasal's convolutions in what the processor reaches, in the same
+process, multiplying and adding in registers.
 """
 import argparse, itertools, json, pathlib, statistics, subprocess, sys
 
+ROWS = {  # work, architecture, side, batch, scope, layers
+    "resnet20": ("meta", "resnet20", 32, 32, "image", "layer2,layer3.0"),
+    "resnet20-batch": ("meta", "resnet20", 32, 32, "batch", "layer2,layer3.0"),
+    "resnet18": ("meta", "resnet18", 224, 8, "image", "layer3,layer4.0"),
+    "resnet50": ("meta", "resnet50", 224, 4, "image", "layer3,layer4.0"),
+    "vgg16": ("meta", "vgg16", 224, 4, "image", "features.22,features.29"),
+    "train-resnet18": ("train", "resnet18", 224, 8, "batch", "layer3"),
+    "inference-resnet18": ("inference", "resnet18", 224, 8, "batch", "layer3"),
+}
+SECONDS = {"meta": "meta_step_s", "train": "train_step_s", "inference": "inference_s"}
+
 root = pathlib.Path(__file__).resolve().parent.parent
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW", help=", ".join(ROWS))
 parser.add_argument("--peer", default=root.parent / "shared/peers/meta_step.py", help="the PyTorch script")
 parser.add_argument("--python", default=sys.executable, help="a Python with torch and torchvision")
 parser.add_argument("--ours", default=root / ".build/release/metasal-benchmark")
-parser.add_argument("--architecture", default="resnet20")
-parser.add_argument("--batch", type=int, default=16)
-parser.add_argument("--size", type=int, default=32)
-parser.add_argument("--scope", choices=["image", "batch"], default="image")
-parser.add_argument("--order", choices=["exact", "first"], default="exact")
+parser.add_argument("--batch", type=int, help="in place of each row's own")
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--rounds", type=int, default=5)
-parser.add_argument("--repeats", type=int, default=3, help="steps timed in each process")
-a = parser.parse_args()
+parser.add_argument("--repeats", type=int, default=3, help="times the work is done in each process")
+parser.add_argument("--json", help="a file for everything that was measured")
+options = parser.parse_args()
 
-work = [f"--{name}={getattr(a, name)}" for name in ("architecture", "batch", "size", "scope", "order", "threads", "repeats")]
-engines = ["loop", "vmap"] if a.scope == "image" else ["loop"]
-settings = {"ours": [str(a.ours)] + work}
-for engine, last in itertools.product(engines, (False, True)):
-    name = f"torch {engine}{', channels last' if last else ''}"
-    settings[name] = [str(a.python), str(a.peer)] + work + [f"--engine={engine}"] + (["--channels-last"] if last else [])
 
-runs = {name: [] for name in settings}
-for number in range(a.rounds):
-    for name, command in settings.items():
-        result = subprocess.run(command, capture_output=True, text=True)
-        if result.returncode != 0:
-            sys.exit(f"{' '.join(command)}\n{result.stderr}")
-        runs[name].append(json.loads(result.stdout.splitlines()[-1]))
-        print(f"round {number + 1}  {name:28} {runs[name][-1]['meta_step_s']:.3f} s", file=sys.stderr)
+def measure(command):
+    """What a process says, with its seconds for the work; nothing if it fails."""
+    result = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if result.returncode != 0:
+        print(f"  left out, it failed: {' '.join(map(str, command))}\n  {result.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+        return None
+    return json.loads(result.stdout.splitlines()[-1])
 
-seconds = {name: [r["meta_step_s"] for r in all_] for name, all_ in runs.items()}
-memory = {name: statistics.median(r["peak_memory_mib"] for r in all_) for name, all_ in runs.items()}
-print(f"{a.architecture}, {a.size}×{a.size}, batch {a.batch}, {a.scope} scope, {a.order} order, {a.threads} threads, {a.rounds} rounds")
-print(f"{'':28} {'s per step':>10} {'MiB':>7} {'times ours (median, range)':>30} {'memory':>8}")
-for name in settings:
-    ratios = sorted(t / o for t, o in zip(seconds[name], seconds["ours"]))
-    spread = f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-    print(f"{name:28} {statistics.median(seconds[name]):10.3f} {memory[name]:7.0f} {spread:>30} {memory[name] / memory['ours']:7.1f}×")
-best = min((n for n in settings if n != "ours"), key=lambda n: statistics.median(seconds[n]))
-faster = statistics.median(t / o for t, o in zip(seconds[best], seconds["ours"]))
-print(f"ours against {best}: {faster:.2f} times as fast, {memory['ours'] / memory[best]:.2f} of the memory")
+
+def peers(scope, work):
+    """PyTorch's settings by name. Without a meta step the engine makes no difference."""
+    engines = ["loop", "vmap"] if scope == "image" else ["loop"]
+    for engine, last in itertools.product(engines, (False, True)):
+        name = (engine if work == "meta" else "plain") + (", channels last" if last else "")
+        yield name, [f"--engine={engine}"] + (["--channels-last"] if last else [])
+
+
+everything, table = {}, []
+for row in options.rows:
+    work, architecture, size, batch, scope, layers = ROWS[row]
+    common = [f"--architecture={architecture}", f"--size={size}", f"--batch={options.batch or batch}", f"--scope={scope}",
+              f"--layers={layers}", f"--threads={options.threads}", f"--repeats={options.repeats}"]
+    ours = [options.ours, f"--work={work}"] + common
+    settings = {name: [options.python, options.peer] + common + extra for name, extra in peers(scope, work)}
+    if work != "meta":  # the peer does all its work in every process; the part that isn't looked at had better be short
+        settings = {name: command + ["--order=first"] for name, command in settings.items()}
+    rounds = []
+    for number in range(options.rounds):
+        first = measure(ours)
+        if first is None:
+            sys.exit(1)
+        results = {name: measure(command) for name, command in settings.items()}
+        results = {name: result for name, result in results.items() if result}
+        if not results:
+            sys.exit(f"{row}: no setting of PyTorch works")
+        best = min(results, key=lambda name: results[name][SECONDS[work]])
+        settings = {best: settings[best]} if number == 0 else settings
+        rounds.append({"ours": first, "torch": results, "best": best})
+        theirs = results[best][SECONDS[work]]
+        print(f"{row}  round {number + 1}  metasal {first['seconds']:.3f} s  PyTorch ({best}) {theirs:.3f} s", file=sys.stderr)
+    everything[row] = rounds
+    mine = [r["ours"]["seconds"] for r in rounds]
+    their = [r["torch"][r["best"]] for r in rounds]
+    ratios = sorted(t[SECONDS[work]] / m for t, m in zip(their, mine))
+    median = statistics.median
+    memory = (median(r["ours"]["peak_memory_mib"] for r in rounds), median(t["peak_memory_mib"] for t in their))
+    rate = median(r["ours"]["convolution_gflops"] for r in rounds)
+    share = median(r["ours"]["convolution_gflops"] / r["ours"]["peak_gflops"] for r in rounds)
+    table.append([
+        row, f"{median(mine):.3f}", f"{median(t[SECONDS[work]] for t in their):.3f}", rounds[-1]["best"],
+        f"{median(ratios):.2f}", f"{ratios[0]:.2f} to {ratios[-1]:.2f}", f"{memory[0]:.0f}",
+        f"{memory[1]:.0f}" if work == "meta" else "", f"{memory[0] / memory[1]:.2f}" if work == "meta" else "",
+        f"{rate:.0f}", f"{share:.0%}"])
+
+print(f"{options.rounds} rounds, {options.threads} threads; seconds are medians; memory is the process's peak")
+heads = ["work", "metasal s", "PyTorch s", "its best setting", "times as fast", "range", "MiB", "PyTorch's", "ratio", "GFLOP/s", "of peak"]
+widths = [max(len(line[i]) for line in [heads] + table) for i in range(len(heads))]
+for line in [heads, ["─" * w for w in widths]] + table:
+    print("  ".join(c.ljust(w) if i in (0, 3) else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths))).rstrip())
+if options.json:
+    pathlib.Path(options.json).write_text(json.dumps(everything, indent=1) + "\n")

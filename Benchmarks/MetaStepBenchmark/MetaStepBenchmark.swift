@@ -9,8 +9,17 @@ import Training
 /// can be run in turn. The explained and the opposed class are the most and the least likely one.
 @main struct MetaStepBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "metasal-benchmark", abstract: "Time one outer gradient on random images; prints one JSON object.")
+    commandName: "metasal-benchmark", abstract: "Time one kind of work on random images; prints one JSON object.")
 
+  enum Work: String, CaseIterable, ExpressibleByArgument {
+    /// One outer gradient.
+    case meta
+    /// The gradient of the cross-entropy alone.
+    case train
+    case inference
+  }
+
+  @Option var work: Work = .meta
   @Option var architecture: Architecture = .resnet20
   @Option(help: "Layers whose maps are compared, separated by commas.") var layers = "layer2,layer3.0"
   @Option var batch = 32
@@ -23,45 +32,56 @@ import Training
   @Flag(help: "Print where the time of one more step goes, on standard error.") var profile = false
 
   func run() throws {
-    let network = architecture.network()
+    let network = architecture.network(classes: architecture.usualClasses)
     var random = RandomSource(seed: 0, purpose: "benchmark")
     let images = Tensor.normal([batch, size, size, 3], using: &random)
-    let layers = layers.split(separator: ",").map(String.init)
     let labels = network(images).logits.argmax()
+    let task = WeightedObjective(.crossEntropy, weight: 1)
     let step = MetaStep(
-      inner: InnerUpdate(rate: rate, scope: scope, order: order), method: .normGrad, layers: layers,
+      inner: InnerUpdate(rate: rate, scope: scope, order: order), method: .normGrad,
+      layers: layers.split(separator: ",").map(String.init),
       objectives: [
-        WeightedObjective(.crossEntropy, weight: 1),
-        WeightedObjective(.classSensitivity(ClassSensitivity(at: [.virtual], explain: .top)), weight: 1),
+        task, WeightedObjective(.classSensitivity(ClassSensitivity(at: [.virtual], explain: .top)), weight: 1),
       ])
-    let inference = median { _ = network(images) }
-    var outcome: MetaStep.Outcome?
-    let meta = try median { outcome = try step(network, images, labels: labels, workers: threads, random: &random) }
-    if profile {
-      Profile.start()
-      _ = try step(network, images, labels: labels, workers: threads, random: &random)
-      if let report = Profile.stop() { FileHandle.standardError.write(Data((report.text + "\n").utf8)) }
+    let plain = MetaStep(inner: nil, method: .normGrad, layers: [], objectives: [task])
+
+    var gradients: [Tensor] = []
+    func once() throws {
+      switch work {
+      case .meta:
+        gradients = try step(network, images, labels: labels, workers: threads, random: &random).gradients
+      case .train:
+        gradients = try plain(network, images, labels: labels, workers: threads, random: &random).gradients
+      case .inference: Parallel.withKernelThreads(threads) { gradients = [network(images).logits] }
+      }
     }
-    let norm = outcome?.gradients.reduce(0) { $0 + $1.squared.sum().item }.squareRoot() ?? 0
+    try once()
+    let times = try (0..<max(1, repeats)).map { _ in
+      let start = ContinuousClock.now
+      try once()
+      return (ContinuousClock.now - start) / .seconds(1)
+    }.sorted()
+    let memory = peakMemory()
+    let norm = gradients.reduce(0) { $0 + $1.squared.sum().item }.squareRoot()
+
+    Profile.start()
+    try once()
+    guard let report = Profile.stop() else { return }
+    let convolutions = report.totals.filter { $0.name.hasPrefix("convolution") }
+    let (operations, duration) = convolutions.reduce((0, 0.0)) { ($0.0 + $1.arithmetic, $0.1 + Double($1.duration)) }
+    // In image scope every thread convolves on its own; otherwise the threads share each convolution.
+    let apart = work != .inference && scope == .image && batch > 1 ? Double(threads) : 1
+    if profile { FileHandle.standardError.write(Data((report.text + "\n").utf8)) }
+
     let result: [String: Any] = [
-      "architecture": architecture.rawValue, "batch": batch, "size": size, "scope": scope.rawValue,
-      "order": order.rawValue, "threads": threads, "inference_s": inference, "meta_step_s": meta,
-      "gradient_norm": norm, "peak_memory_mib": peakMemory(),
+      "work": work.rawValue, "architecture": architecture.rawValue, "batch": batch, "size": size,
+      "scope": scope.rawValue, "order": order.rawValue, "threads": threads, "seconds": times[times.count / 2],
+      "norm": norm, "peak_memory_mib": memory, "gflop": Double(report.totals.reduce(0) { $0 + $1.arithmetic }) * 1e-9,
+      "convolution_gflops": Double(operations) / max(1, duration) * apart,
+      "peak_gflops": Profile.peakRate(threads: threads),
     ]
     let data = try JSONSerialization.data(withJSONObject: result, options: [.sortedKeys])
     print(String(decoding: data, as: UTF8.self))
-  }
-
-  /// Median of wall seconds, after one run that is not counted.
-  private func median(_ body: () throws -> Void) rethrows -> Double {
-    try body()
-    let times = try (0..<max(1, repeats)).map { _ in
-      let start = ContinuousClock.now
-      try body()
-      let (seconds, attoseconds) = (ContinuousClock.now - start).components
-      return Double(seconds) + Double(attoseconds) * 1e-18
-    }.sorted()
-    return times[times.count / 2]
   }
 
   /// MiB.
@@ -69,6 +89,13 @@ import Training
     var usage = rusage()
     getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     return Double(usage.ru_maxrss) / 1024
+  }
+}
+
+extension Architecture {
+  /// CIFAR-10's or ImageNet's.
+  fileprivate var usualClasses: Int {
+    [.resnet20, .resnet32, .resnet44, .resnet56, .plain].contains(self) ? 10 : 1000
   }
 }
 

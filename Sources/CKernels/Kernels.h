@@ -14,7 +14,17 @@ typedef INTEGER NAME(Mask) __attribute__((vector_size(LANES * sizeof(REAL))));
 #include "Tiles.h"
 #include "Elementwise.h"
 
-static const metasal_kernels NAME(kernels) = {NAME(tiles), NAME(loops)};
+static long NAME(peak)(long rounds) {
+  VECTOR sums[12];
+  const VECTOR factor = NAME(splat)((REAL)0.999), term = NAME(splat)((REAL)0.001);
+  UNROLL for (int i = 0; i < 12; i++) sums[i] = NAME(splat)((REAL)i);
+  for (long r = 0; r < rounds; r++) UNROLL for (int i = 0; i < 12; i++) sums[i] = sums[i] * factor + term;
+  REAL all = 0;
+  for (int i = 0; i < 12; i++) all += sums[i][0];
+  return all == all ? rounds * 12 * LANES * 2 : 0;
+}
+
+static const metasal_kernels NAME(kernels) = {NAME(tiles), NAME(loops), NAME(peak)};
 
 #undef UNROLL
 #undef INLINE

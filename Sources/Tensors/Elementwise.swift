@@ -55,6 +55,20 @@ extension Tensor {
     ) { g, saved in [g, saved.ifNeeded(1) { g.scaled(factor, onto: $0) }] }
   }
 
+  /// Adds `factor` times another tensor of the same shape, in place if nothing else uses this one's storage. Not recorded,
+  /// so neither of the two may be tracked.
+  public mutating func accumulate(_ other: Tensor, times factor: Double = 1) {
+    precondition(
+      shape == other.shape && scalarType == other.scalarType && !isTracked && !other.isTracked,
+      "accumulate: \(other) into \(self)")
+    var storage = storage
+    let (shape, type) = (shape, scalarType)
+    self = other  // gives up the second reference to the storage
+    let isOwn = isKnownUniquelyReferenced(&storage)
+    self = Kernels.addScaled(
+      Tensor(storage: storage, shape: shape, scalarType: type), other, factor, into: isOwn ? storage : nil)
+  }
+
   /// The quotient, broadcast.
   public static func / (a: Tensor, b: Tensor) -> Tensor {
     let shapeA = a.shape

@@ -128,6 +128,19 @@ public enum Profile {
     return body()
   }
 
+  /// The processor's peak in float32, measured for a fifth of a second on as many threads, in GFLOP/s.
+  public static func peakRate(threads: Int) -> Double {
+    let rounds = 1 << 19
+    let operations = Atomic(0)
+    let start = now()
+    Parallel.split(threads, threads: threads) { _ in
+      while now() - start < 200_000_000 {
+        operations.add(Kernels.peak(rounds), ordering: .relaxed)
+      }
+    }
+    return Double(operations.load(ordering: .relaxed)) / Double(now() - start)
+  }
+
   private static func add(_ name: String, _ phase: Phase, _ start: UInt64, _ arithmetic: Int, isPhase: Bool) {
     let duration = now() - start
     let thread = UInt(pthread_self())

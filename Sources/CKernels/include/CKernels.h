@@ -91,6 +91,9 @@ typedef struct {
 typedef struct {
   metasal_tiles tiles;
   metasal_loops loops;
+  /// Multiplies and adds in registers as fast as the processor can, `rounds` times 12 vectors: what arithmetic is measured
+  /// against. Gives the number of floating-point operations, or 0 should a sum be no number.
+  long (*_Nonnull peak)(long rounds);
 } metasal_kernels;
 
 /// Those for this processor, or (portable) those that run on any.

@@ -62,20 +62,38 @@ public struct MetaStep: Sendable {
     outcome = Outcome(gradients: [], values: objectives.map { _ in nil }, total: 0)
     if isOn(whole) {
       outcome.add(
-        Terms(self, whole).outcome(network, images, labels, draws), weight: 1)
+        Parallel.withKernelThreads(workers) { Terms(self, whole).outcome(network, images, labels, draws, share: 1) },
+        share: 1)
     }
     if isOn(apart) {
+      // A virtual update is one image's own. Without it a few images go together, since a parameter's gradient, which may
+      // be larger than all else, is then written once for all of them.
+      let jobs = needsUpdate(apart) ? (0..<count).map { $0..<($0 + 1) } : evenParts(of: count, atMost: 4)
       try Parallel.forEachInOrder(
-        count, workers: workers,
+        jobs.count, workers: workers,
         { index in
-          Terms(self, apart).outcome(
-            network, images.sliced(axis: 0, from: index, length: 1), [labels[index]], [draws[index]])
+          let job = jobs[index]
+          let part = Terms(self, apart).outcome(
+            network, images.sliced(axis: 0, from: job.lowerBound, length: job.count), Array(labels[job]),
+            Array(draws[job]), share: Double(job.count) / Double(count))
+          return (part, Double(job.count) / Double(count))
         }
-      ) { outcome.add($0, weight: 1 / Double(count)) }
+      ) { outcome.add($0, share: $1) }
     }
     if outcome.gradients.isEmpty { outcome.gradients = network.parameters.map { .zeros($0.shape, $0.scalarType) } }
     outcome.total = zip(outcome.values, weights).reduce(0) { $0 + ($1.0 ?? 0) * $1.1 }
     return outcome
+  }
+
+  /// Whether some of the parts that are on are taken at virtual weights.
+  private func needsUpdate(_ parts: [Bool]) -> Bool {
+    zip(parts, objectives).contains { isOn, term in
+      if isOn, term.weight != 0, case .classSensitivity(let sensitivity) = term.objective {
+        sensitivity.at.contains(.virtual)
+      } else {
+        false
+      }
+    }
   }
 
   /// Which objectives take the batch as one, and which take image by image.
@@ -91,12 +109,16 @@ public struct MetaStep: Sendable {
 }
 
 extension MetaStep.Outcome {
-  fileprivate mutating func add(_ other: Self, weight: Double) {
-    let scaled = weight == 1 ? other.gradients : other.gradients.map { $0 * weight }
-    gradients = gradients.isEmpty ? scaled : zip(gradients, scaled).map { $0 + $1 }
+  /// Adds what a share of the batch gave: gradients are weighted already, values are means over the share.
+  fileprivate mutating func add(_ other: Self, share: Double) {
+    if gradients.isEmpty {
+      gradients = other.gradients
+    } else {
+      for index in gradients.indices { gradients[index].accumulate(other.gradients[index]) }
+    }
     for (index, value) in other.values.enumerated() {
       guard let value else { continue }
-      values[index] = (values[index] ?? 0) + weight * value
+      values[index] = (values[index] ?? 0) + share * value
     }
     statistics = other.statistics ?? statistics
   }

@@ -13,8 +13,10 @@ struct Terms {
     self.included = zip(included, step.objectives).map { $0 && $1.weight != 0 }
   }
 
-  /// Values are means over the images.
-  func outcome(_ network: Network, _ images: Tensor, _ labels: [Int], _ draws: [UInt64]) -> MetaStep.Outcome {
+  /// Values are means over the images; the gradients are those of the means times the images' share of the batch.
+  func outcome(
+    _ network: Network, _ images: Tensor, _ labels: [Int], _ draws: [UInt64], share: Double
+  ) -> MetaStep.Outcome {
     let variables = network.parameters.map { $0.tracked() }
     let network = network.with(parameters: variables)
     let normalizesByBatch = step.normalization == .batch
@@ -38,7 +40,10 @@ struct Terms {
     let terms = zip(values, step.objectives).compactMap { value, term in value.map { $0 * term.weight } }
     let total = terms.dropFirst().reduce(terms[0]) { $0 + $1 }
     return MetaStep.Outcome(
-      gradients: Profile.phase(.outer) { gradients(of: total, withRespectTo: variables, releasingGraph: true) },
+      gradients: Profile.phase(.outer) {
+        gradients(
+          of: total, withRespectTo: variables, weighting: Tensor(share, total.scalarType), releasingGraph: true)
+      },
       values: values.map { $0?.item }, total: total.item,
       statistics: isTaskOn && normalizesByBatch ? task.map { network.updatingStatistics(from: $0) } : nil)
   }

@@ -173,9 +173,3 @@ final class ConvolutionPlan: Sendable {
     }
   }
 }
-
-/// `0..<count` cut into as few parts of at most `limit` as can be, as even as can be.
-func evenParts(of count: Int, atMost limit: Int) -> [Range<Int>] {
-  let parts = (count + limit - 1) / limit
-  return (0..<parts).map { ($0 * count / parts)..<(($0 + 1) * count / parts) }
-}

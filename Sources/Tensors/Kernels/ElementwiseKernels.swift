@@ -24,6 +24,9 @@ extension Kernels {
   /// The same for convolutions.
   static func tiles(_ type: ScalarType) -> metasal_tiles { kernels(type).tiles }
 
+  /// See the C side.
+  static func peak(_ rounds: Int) -> Int { kernels(.float32).peak(rounds) }
+
   @inline(__always)
   private static func kernels(_ type: ScalarType) -> metasal_kernels {
     type == .float32 ? floatKernels.pointee : doubleKernels.pointee

@@ -15,7 +15,9 @@ public enum Parallel {
   public static func forEachInOrder<Result: Sendable>(
     _ count: Int, workers: Int = processors, _ transform: @Sendable (Int) throws -> Result, _ body: (Result) -> Void
   ) throws {
-    if count <= 1 { return try (0..<count).forEach { body(try transform($0)) } }
+    if count <= 1 {
+      return try (0..<count).forEach { index in body(try withKernelThreads(workers) { try transform(index) }) }
+    }
     let next = Atomic(0)
     let failed = Atomic(false)
     // `body` runs under the mutex only, one call at a time, before this function returns.
@@ -77,4 +79,10 @@ public enum Parallel {
       }
     }
   }
+}
+
+/// `0..<count` cut into as few parts of at most `limit` as can be, as even as can be.
+public func evenParts(of count: Int, atMost limit: Int) -> [Range<Int>] {
+  let parts = (count + limit - 1) / limit
+  return (0..<parts).map { ($0 * count / parts)..<(($0 + 1) * count / parts) }
 }
