@@ -10,19 +10,19 @@ struct Codec<Value> {
 func written(_ content: Entry.Content) -> Entry { Entry(content: content, place: Place(source: "", line: nil)) }
 
 extension Codec {
-  /// A scalar that `parse` understands.
+  /// A scalar, not in quotes, that `parse` understands.
   static func scalar(
     _ expected: String, _ parse: @escaping (String) -> Value?, _ format: @escaping (Value) -> String
   ) -> Codec {
     Codec(
       read: { entry, key, report in
-        if case .scalar(let text, _) = entry.content, let value = parse(text) { return value }
+        if case .scalar(let text, isText: false) = entry.content, let value = parse(text) { return value }
         report.problems.append(.init(entry.place, key, "expected \(expected), found \(entry.found)"))
         return nil
       }, write: { written(.scalar(format($0), isText: false)) })
   }
 
-  /// A value that may be left out, stated as nothing (`~`), or by a word of the key's own for it.
+  /// A value that may be left out, or stated as nothing: by `~`, or by a word of the key's own for it.
   static func optional<Wrapped>(_ codec: Codec<Wrapped>, none: String? = nil) -> Codec where Value == Wrapped? {
     Codec(
       read: { entry, key, report in
@@ -31,15 +31,21 @@ extension Codec {
         case .scalar(let text, isText: false) where text == none: return .some(nil)
         default: return codec.read(entry, key, report).map { .some($0) }
         }
-      }, write: { $0.flatMap(codec.write) })
+      }, write: { $0.flatMap(codec.write) ?? written(none.map { .scalar($0, isText: false) } ?? .empty) })
+  }
+
+  /// A value whose key is there only where it is the one of several that was chosen.
+  static func alternative<Wrapped>(_ codec: Codec<Wrapped>) -> Codec where Value == Wrapped? {
+    Codec(read: { codec.read($0, $1, $2).map { .some($0) } }, write: { $0.flatMap(codec.write) })
   }
 
   /// A list, or a single item standing for a list of one.
   static func list<Item>(_ codec: Codec<Item>, atLeast least: Int = 0) -> Codec where Value == [Item] {
     Codec(
       read: { entry, key, report in
-        let items: [Entry] = if case .list(let items) = entry.content { items } else { [entry] }
-        let values = items.enumerated().compactMap { codec.read($1, items.count > 1 ? "\(key).\($0)" : key, report) }
+        let (items, isList): ([Entry], Bool) =
+          if case .list(let items) = entry.content { (items, true) } else { ([entry], false) }
+        let values = items.enumerated().compactMap { codec.read($1, isList ? "\(key).\($0)" : key, report) }
         guard items.count >= least else {
           report.problems.append(.init(entry.place, key, "expected at least \(least), found \(items.count)"))
           return nil
@@ -81,7 +87,15 @@ extension Codec<Int> {
 
 extension Codec<Double> {
   static func number(_ expected: String = "a number", _ isValid: @escaping (Double) -> Bool = { _ in true }) -> Codec {
-    scalar(expected, { Double($0).flatMap { $0.isFinite && isValid($0) ? $0 : nil } }, { "\($0)" })
+    scalar(
+      expected,
+      // Swift's own reading knows hexadecimal numbers too, which nobody means.
+      { text in
+        guard !text.lowercased().contains("x"), let value = Double(text), value.isFinite, isValid(value) else {
+          return nil
+        }
+        return value
+      }, { "\($0)" })
   }
   static var positive: Codec { number("a positive number") { $0 > 0 } }
   static var nonNegative: Codec { number("a number of at least 0") { $0 >= 0 } }
@@ -95,18 +109,24 @@ extension Codec<Bool> {
 }
 
 extension Codec<String> {
-  static var word: Codec { scalar("a word", { $0.isEmpty ? nil : $0 }, { $0 }) }
+  static var word: Codec { text("a word") { word, _ in word } }
 
   /// The path of an input, meant from the folder of the recipe that states it (on the command line: from the current one).
   static var inputPath: Codec {
+    let codec = text("a path") { path, place in
+      place.line == nil ? path : Entry.resolved(path, against: place.source)
+    }
+    return Codec(read: codec.read, write: { codec.write(absolute($0)) })
+  }
+
+  /// A text that isn't empty, in quotes or not.
+  private static func text(_ expected: String, _ meaning: @escaping (String, Place) -> String) -> Codec {
     Codec(
       read: { entry, key, report in
-        guard case .scalar(let path, _) = entry.content, !path.isEmpty else {
-          report.problems.append(.init(entry.place, key, "expected a path, found \(entry.found)"))
-          return nil
-        }
-        return entry.place.line == nil ? path : Entry.resolved(path, against: entry.place.source)
-      }, write: { written(.scalar(absolute($0), isText: true)) })
+        if case .scalar(let text, _) = entry.content, !text.isEmpty { return meaning(text, entry.place) }
+        report.problems.append(.init(entry.place, key, "expected \(expected), found \(entry.found)"))
+        return nil
+      }, write: { written(.scalar($0, isText: Entry.isNothing($0))) })
   }
 }
 

@@ -1,10 +1,9 @@
 import Foundation
-import Yams
 
 /// A value in a recipe, with the place where it stands.
 struct Entry {
   indirect enum Content {
-    /// `isText` where it is quoted and so is no number, whatever it looks like.
+    /// `isText` where it is in quotes and so is no number, whatever it looks like.
     case scalar(String, isText: Bool)
     case list([Entry])
     case section([(key: String, value: Entry)])
@@ -17,7 +16,7 @@ struct Entry {
   /// What it is, for messages.
   var found: String {
     switch content {
-    case .scalar(let text, _): "'\(text)'"
+    case .scalar(let text, let isText): isText ? "'\(text)' in quotes" : "'\(text)'"
     case .list: "a list"
     case .section: "a section"
     case .empty: "nothing"
@@ -31,71 +30,26 @@ struct Entry {
 }
 
 extension Entry {
-  /// More nodes than this are no recipe: aliases can make much of little.
-  private static let nodeLimit = 20_000
-
-  /// Parses a YAML text.
-  init(yaml text: String, _ source: String) throws {
-    func problem(_ line: Int?, _ message: String) -> RecipeError {
-      RecipeError([.init(Place(source: source, line: line), "", message)])
-    }
-    do {
-      guard let node = try Yams.compose(yaml: text) else { throw problem(nil, "an empty recipe") }
-      var budget = Self.nodeLimit
-      self = try Self(node, source, &budget)
-    } catch let error as YamlError {
-      switch error {
-      case .scanner(_, let message, let mark, _), .parser(_, let message, let mark, _),
-        .composer(_, let message, let mark, _):
-        throw problem(mark.line, "not YAML: \(message)")
-      case .duplicatedKeysInMapping(let keys, _):
-        throw problem(nil, "stated twice: \(keys.map { "\($0)" }.joined(separator: ", "))")
-      default: throw problem(nil, "not YAML: \(error)")
-      }
-    }
-  }
-
-  private init(_ node: Node, _ source: String, _ budget: inout Int) throws {
-    place = Place(source: source, line: node.mark?.line)
-    budget -= 1
-    guard budget > 0 else { throw RecipeError([.init(place, "", "more than \(Self.nodeLimit) values")]) }
-    switch node {
-    case .scalar(let scalar):
-      let isText = scalar.style == .singleQuoted || scalar.style == .doubleQuoted
-      let isEmpty = !isText && ["", "~", "null"].contains(scalar.string)
-      content = isEmpty ? .empty : .scalar(scalar.string, isText: isText)
-    case .sequence(let sequence):
-      content = .list(try sequence.map { try Entry($0, source, &budget) })
-    case .mapping(let mapping):
-      content = .section(
-        try mapping.map { key, value in
-          guard let name = key.string else {
-            throw RecipeError([.init(Place(source: source, line: key.mark?.line), "", "a key that is no word")])
-          }
-          var entry = try Entry(value, source, &budget)
-          // A section's own line is that of its first key; the line to name is the key's.
-          entry.place = Place(source: source, line: key.mark?.line)
-          return (name, entry)
-        })
-    case .alias: throw RecipeError([.init(place, "", "an alias to nothing")])
-    }
-  }
-
   /// The recipe in a file, on top of the one that it extends.
-  static func load(_ path: String, extending chain: [String] = []) throws -> Entry {
-    let source = path
-    let identity = URL(fileURLWithPath: path).standardizedFileURL.path
-    guard !chain.contains(identity) else {
-      throw RecipeError([.init(Place(source: source, line: nil), "extends", "recipes that extend each other")])
+  ///
+  /// - Parameters:
+  ///   - statement: where another recipe says that it extends this one.
+  ///   - chain: the files of the recipes that extend this one.
+  static func load(_ path: String, statedAt statement: Place? = nil, extending chain: [String] = []) throws -> Entry {
+    func problem(_ message: String, isMissingFile: Bool = false) -> RecipeError {
+      let place = Place(source: path, line: nil)
+      let problem = statement.map { RecipeError.Problem($0, "extends", "\(path): \(message)") }
+      return RecipeError([problem ?? .init(place, "", message)], isMissingFile: isMissingFile)
     }
+    let identity = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    guard !chain.contains(identity) else { throw problem("recipes that extend each other") }
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else {
-      throw RecipeError([.init(Place(source: source, line: nil), "", "no such recipe")], isMissingFile: true)
+      throw problem("no such recipe", isMissingFile: true)
     }
-    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-      throw RecipeError([.init(Place(source: source, line: nil), "", "not a text in UTF-8")])
-    }
-    let own = try Entry(yaml: text, source)
+    guard let bytes = FileManager.default.contents(atPath: path) else { throw problem("cannot be read") }
+    guard let text = String(data: bytes, encoding: .utf8) else { throw problem("not a text in UTF-8") }
+    let own = try Entry(yaml: text, path)
     guard case .section(let items) = own.content else {
       throw RecipeError([.init(own.place, "", "expected sections such as 'model:' and 'data:', found \(own.found)")])
     }
@@ -103,7 +57,7 @@ extension Entry {
     guard case .scalar(let name, _) = extended.content else {
       throw RecipeError([.init(extended.place, "extends", "expected the path of a recipe, found \(extended.found)")])
     }
-    let base = try load(resolved(name, against: path), extending: chain + [identity])
+    let base = try load(resolved(name, against: path), statedAt: extended.place, extending: chain + [identity])
     return Entry(content: .section(items.filter { $0.key != "extends" }), place: own.place).laid(over: base)
   }
 
@@ -139,9 +93,16 @@ extension Entry {
       throw RecipeError([.init(place, "", "expected key=value")])
     }
     let path = flag[..<equals].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-    var value = try Entry(yaml: String(flag[flag.index(after: equals)...]), place.source)
-    value.relocate(to: place)
-    return try replacing(path[...], with: value)
+    guard path.first != "extends" else {
+      throw RecipeError([.init(place, "", "only a recipe's file says what it extends")])
+    }
+    do {
+      var value = try Entry(yaml: String(flag[flag.index(after: equals)...]), place.source)
+      value.relocate(to: place)
+      return try replacing(path[...], with: value)
+    } catch let error as RecipeError {
+      throw RecipeError(error.problems.map { .init(place, $0.key, $0.message) })
+    }
   }
 
   private mutating func relocate(to place: Place) {

@@ -4,7 +4,7 @@ extension Entry {
   /// The entry as YAML: sections as blocks, lists of plain values on one line.
   var yaml: String {
     // Serializing fails only for what no entry can hold; an empty text then makes the loss plain.
-    (try? Yams.serialize(node: node, width: -1)) ?? ""
+    (try? Yams.serialize(node: node, width: -1, allowUnicode: true)) ?? ""
   }
 
   private var node: Node {

@@ -17,6 +17,7 @@ final class Keys {
   let path: String
   private let report: Report
   private var known: [String] = []
+  private var knownElsewhere: [String] = []
   private(set) var written: [(key: String, value: Entry)] = []
 
   private init(_ mode: Mode, _ path: String, _ report: Report) {
@@ -29,6 +30,9 @@ final class Keys {
     var places: [String: Place] = [:]
   }
 
+  /// Names a key that is read by others than the section, as what an unknown one may have been meant to be.
+  func mention(_ key: String) { knownElsewhere.append(key) }
+
   /// Reads a section; unknown keys and ill-typed values go into the report.
   static func read<S: Section>(_: S.Type, _ entry: Entry, _ path: String, _ report: Report) -> S {
     var section = S()
@@ -39,8 +43,9 @@ final class Keys {
     let keys = Keys(.reading(entry), path, report)
     section.visit(keys)
     for (key, value) in items where !keys.known.contains(key) {
-      let suggestion = nearest(to: key, among: keys.known).map { "did you mean '\($0)'?" }
-      let hint = suggestion ?? "known are \(keys.known.joined(separator: ", "))"
+      let names = keys.known + keys.knownElsewhere
+      let suggestion = nearest(to: key, among: names).map { "did you mean '\($0)'?" }
+      let hint = suggestion ?? "known are \(names.joined(separator: ", "))"
       report.problems.append(.init(value.place, keys.name(key), "unknown key; \(hint)"))
     }
     return section
@@ -71,9 +76,21 @@ final class Keys {
     }
   }
 
-  /// Reports something wrong with a key whose value was read.
+  /// Reports something wrong with a key whose value was read. The key may lie deeper than this section's own.
   func refuse(_ key: String, _ message: String) {
     guard case .reading(let section) = mode else { return }
-    report.problems.append(.init(section[key]?.place ?? section.place, name(key), message))
+    report.problems.append(.init(report.places.nearest(name(key)) ?? section.place, name(key), message))
+  }
+}
+
+extension [String: Place] {
+  /// The place of a dotted key, or of the closest one above it that is stated.
+  func nearest(_ key: String) -> Place? {
+    var parts = key.split(separator: ".")
+    while !parts.isEmpty {
+      if let place = self[parts.joined(separator: ".")] { return place }
+      parts.removeLast()
+    }
+    return nil
   }
 }

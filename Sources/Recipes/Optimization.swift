@@ -11,7 +11,7 @@ extension Recipe {
     public var schedule = Schedule()
     /// The largest norm of the gradient; nil for any.
     public var clipNorm: Double?
-    /// Nil for PyTorch's default: 0.01 for adamw, 0 for the others.
+    /// How strongly parameters are drawn to 0; nil for PyTorch's default: 0.01 for adamw, 0 for the others.
     public var weightDecay: Double?
     /// For sgd.
     public var momentum = 0.0
@@ -30,6 +30,7 @@ extension Recipe {
     mutating func visit(_ keys: Keys) {
       keys("name", &name, .choice(), isRequired: true)
       keys("rate", &rate, .positive, isRequired: true)
+      weightDecay = weightDecay ?? defaultWeightDecay
       keys("weight_decay", &weightDecay, .optional(.nonNegative))
       switch name {
       case .sgd:
@@ -45,9 +46,11 @@ extension Recipe {
       keys("clip_norm", &clipNorm, .optional(.positive))
     }
 
+    private var defaultWeightDecay: Double { name == .adamw ? 0.01 : 0 }
+
     /// The rule with its settings.
     public var optimizer: Optimizer {
-      let weightDecay = weightDecay ?? (name == .adamw ? 0.01 : 0)
+      let weightDecay = weightDecay ?? defaultWeightDecay
       switch name {
       case .sgd: return .sgd(SGD(momentum: momentum, weightDecay: weightDecay, isNesterov: isNesterov))
       case .adam, .adamw:

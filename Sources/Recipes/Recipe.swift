@@ -35,11 +35,12 @@ public struct Recipe: Sendable, Section {
     keys("optimizer", &optimizer, .section(), isRequired: true)
     keys("evaluation", &evaluation, .section())
     keys("run", &run, .section(), isRequired: true)
-    let needsInner = outer.contains { term in
-      if case .classSensitivity(let sensitivity) = term.objective { sensitivity.at.contains(.virtual) } else { false }
-    }
-    if needsInner && inner == nil {
-      keys.refuse("outer", "an objective at the virtual weights needs the section 'inner'")
+    keys.mention("extends")
+    guard inner == nil else { return }
+    for (i, term) in outer.enumerated() {
+      if case .classSensitivity(let sensitivity) = term.objective, sensitivity.at.contains(.virtual) {
+        keys.refuse("outer.\(i).at", "an objective at the virtual weights needs the section 'inner'")
+      }
     }
   }
 
@@ -48,21 +49,20 @@ public struct Recipe: Sendable, Section {
   /// - Parameter overrides: values that replace the recipe's, as `key=value` with a dotted key.
   /// - Throws: a ``RecipeError`` with everything that is wrong.
   public static func load(_ path: String, overrides: [String] = []) throws -> Recipe {
-    try Recipe(try overrides.reduce(Entry.load(path)) { try $0.setting($1) })
-  }
-
-  private init(_ entry: Entry) throws {
     let report = Keys.Report()
-    self = Keys.read(Recipe.self, entry, "", report)
-    guard report.problems.isEmpty else {
-      throw RecipeError(report.problems.sorted { ($0.place.line ?? 0) < ($1.place.line ?? 0) })
+    var entry = try Entry.load(path)
+    for flag in overrides {
+      do { entry = try entry.setting(flag) } catch let error as RecipeError { report.problems += error.problems }
     }
-    places = report.places
+    var recipe = Keys.read(Recipe.self, entry, "", report)
+    guard report.problems.isEmpty else { throw RecipeError(inOrder: report.problems) }
+    recipe.places = report.places
+    return recipe
   }
 
   /// An error about a key's value that shows itself only later, when the network or the data are at hand.
   public func problem(_ key: String, _ message: String) -> RecipeError {
-    RecipeError([.init(places[key] ?? Place(source: "recipe", line: nil), key, message)])
+    RecipeError([.init(places.nearest(key) ?? Place(source: "recipe", line: nil), key, message)])
   }
 
   /// The recipe with every value stated and paths from the root; loading it gives the same recipe.

@@ -144,10 +144,10 @@ private struct SourceSection: Section {
   }
 
   mutating func visit(_ keys: Keys) {
-    keys("folder", &folder, .optional(.inputPath))
-    keys("cifar10", &cifar10, .optional(.list(.inputPath, atLeast: 1)))
-    keys("cifar100", &cifar100, .optional(.list(.inputPath, atLeast: 1)))
-    keys("scenes", &scenes, .optional(.section()))
+    keys("folder", &folder, .alternative(.inputPath))
+    keys("cifar10", &cifar10, .alternative(.list(.inputPath, atLeast: 1)))
+    keys("cifar100", &cifar100, .alternative(.list(.inputPath, atLeast: 1)))
+    keys("scenes", &scenes, .alternative(.section()))
     if sources.count != 1 {
       keys.refuse("", "expected one of folder, cifar10, cifar100 and scenes, found \(sources.count)")
     }

@@ -37,6 +37,15 @@ public struct RecipeError: Error, CustomStringConvertible, Sendable {
     (self.problems, self.isMissingFile) = (problems, isMissingFile)
   }
 
+  /// An error of these problems, each file's together and in the order of its lines.
+  init(inOrder problems: [Problem]) {
+    let sources = problems.map(\.place.source).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
+    self.init(
+      sources.flatMap { source in
+        problems.filter { $0.place.source == source }.sorted { ($0.place.line ?? 0) < ($1.place.line ?? 0) }
+      })
+  }
+
   public var description: String { problems.map(\.description).joined(separator: "\n") }
 }
 

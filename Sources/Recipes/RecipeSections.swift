@@ -159,7 +159,7 @@ extension Recipe {
       keys("seed", &seed, .integer(atLeast: 0))
       keys("checkpoint_every", &checkpointEvery, .integer(atLeast: 0))
       keys("output", &output, .word, isRequired: true)
-      keys("workers", &workers, .optional(.integer(atLeast: 1, atMost: 1024)))
+      keys("workers", &workers, .optional(.integer(atLeast: 1, atMost: 1024), none: "all"))
     }
   }
 }

@@ -7,44 +7,10 @@ import Testing
 @testable import Recipes
 
 @Suite("Recipes") struct RecipeTests {
-  private static let text = """
-    model:
-      architecture: resnet20
-      weights: weights/w.th
-    data:
-      train: { folder: data/train }
-      validation: { scenes: { count: 5 } }
-      augmentation: [horizontal_flip, { padded_crop: 3 }]
-    inner:
-      rate: 0.01
-      parameters: ["layer3.*"]
-    saliency: { method: normgrad, layers: [layer2, layer3.0] }
-    outer:
-      - { objective: cross_entropy }
-      - { objective: class_sensitivity, weight: 3, at: [plain, virtual], against: second }
-    optimizer: { name: adam, rate: 1e-3, schedule: { name: one_cycle, warmup: 0.1 } }
-    run: { steps: 10, output: runs/x }
-    """
-
-  private static func problems(_ text: String, _ overrides: [String] = []) throws -> [String] {
-    let folder = ScratchFolder()
-    let path = try folder.write("r.yaml", text)
-    do {
-      _ = try Recipe.load(path, overrides: overrides)
-      return []
-    } catch let error as RecipeError {
-      return error.problems.map { "\($0)".replacingOccurrences(of: folder.path + "/", with: "") }
-    }
-  }
-
-  private static func replacing(_ old: String, _ new: String) -> String {
-    text.replacingOccurrences(of: old, with: new)
-  }
-
   @Test("a recipe's values are read, and paths mean its own folder")
   func values() throws {
     let folder = ScratchFolder()
-    let recipe = try Recipe.load(try folder.write("r.yaml", Self.text))
+    let recipe = try Recipe.load(try folder.write("r.yaml", Sample.text))
     #expect(recipe.model.weights == folder.file("weights/w.th"))
     #expect(recipe.data.train == .folder(folder.file("data/train")))
     #expect(recipe.data.augmentation == [.horizontalFlip, .paddedCrop(3)])
@@ -55,21 +21,11 @@ import Testing
     #expect(recipe.run.output == "runs/x")
   }
 
-  @Test("the resolved recipe states everything and loads back to the same")
-  func resolved() throws {
-    let folder = ScratchFolder()
-    let recipe = try Recipe.load(
-      try folder.write("a/r.yaml", Self.text), overrides: ["optimizer.name=adamw", "model.batch_norm=train"])
-    let again = try Recipe.load(try folder.write("b/c/again.yaml", recipe.yaml))
-    #expect(again.yaml == recipe.yaml)
-    #expect(again.model.weights == folder.file("a/weights/w.th"))
-  }
-
   @Test("everything that is wrong is reported at once, with file, line, key and the nearest name")
   func diagnostics() throws {
-    var text = Self.replacing("rate: 0.01", "rate: fast").replacingOccurrences(of: "layers:", with: "layres:")
+    var text = Sample.replacing("rate: 0.01", "rate: fast").replacingOccurrences(of: "layers:", with: "layres:")
     text = text.replacingOccurrences(of: "steps: 10", with: "steps: -1")
-    let problems = try Self.problems(text)
+    let problems = try Sample.problems(text)
     #expect(problems.contains("r.yaml:9: inner.rate: expected a positive number, found 'fast'"))
     #expect(problems.contains("r.yaml:11: saliency.layres: unknown key; did you mean 'layers'?"))
     #expect(problems.contains("r.yaml:11: saliency.layers: missing"))
@@ -90,25 +46,20 @@ import Testing
       ("objective: cross_entropy", "objective: cross_entropy, at: plain", "unknown key"),
       ("method: normgrad", "method: [normgrad]", "expected one of"),
       ("count: 5", "count: many", "expected a whole number"),
+      ("model:", "extend: base.yaml\nmodel:", "did you mean 'extends'?"),
       ("outer:", "outer: []\nextra:", "expected at least 1, found 0"),
       ("run:", "optimizer: 3\nrun:", "stated twice"),
       ("model:", "model: [\n", "not YAML"),
     ])
   func bad(_ old: String, _ new: String, _ message: String) throws {
-    let problems = try Self.problems(Self.replacing(old, new))
+    let problems = try Sample.problems(Sample.replacing(old, new))
     #expect(problems.contains { $0.contains(message) }, "\(problems)")
-  }
-
-  @Test("an objective at the virtual weights needs an inner update")
-  func inner() throws {
-    let text = Self.replacing("inner:\n  rate: 0.01\n  parameters: [\"layer3.*\"]\n", "")
-    #expect(try Self.problems(text).contains { $0.contains("needs the section 'inner'") })
   }
 
   @Test("flags replace values, down to items of lists, and are named where they are wrong")
   func overrides() throws {
     let folder = ScratchFolder()
-    let path = try folder.write("r.yaml", Self.text)
+    let path = try folder.write("r.yaml", Sample.text)
     let recipe = try Recipe.load(
       path, overrides: ["outer.1.weight=0", "inner.scope=batch", "evaluation.layers=[layer1]", "model.weights=~"])
     #expect(recipe.outer[1].weight == 0)
@@ -116,16 +67,16 @@ import Testing
     #expect(recipe.evaluation.layers == ["layer1"])
     #expect(recipe.model.weights == nil)
     #expect(
-      try Self.problems(Self.text, ["optimzer.rate=1"]).first
+      try Sample.problems(Sample.text, ["optimzer.rate=1"]).first
         == "--set optimzer.rate=1: optimzer: unknown key; did you mean 'optimizer'?")
-    #expect(try Self.problems(Self.text, ["outer.7.weight=1"]).first?.contains("no index") == true)
-    #expect(try Self.problems(Self.text, ["run.steps"]).first?.contains("expected key=value") == true)
+    #expect(try Sample.problems(Sample.text, ["outer.7.weight=1"]).first?.contains("no index") == true)
+    #expect(try Sample.problems(Sample.text, ["run.steps"]).first?.contains("expected key=value") == true)
   }
 
   @Test("a recipe extends another section by section, and each path means the folder of the recipe that states it")
   func extends() throws {
     let folder = ScratchFolder()
-    try folder.write("base/r.yaml", Self.text)
+    try folder.write("base/r.yaml", Sample.text)
     let path = try folder.write(
       "own/r.yaml",
       """
@@ -145,19 +96,62 @@ import Testing
     #expect(throws: RecipeError.self) { try Recipe.load(folder.file("loop.yaml")) }
   }
 
+  @Test(
+    "what is wrong with a recipe that another extends is stated where it is extended",
+    arguments: [
+      ("none.yaml", "none.yaml: no such recipe"), (".", ".: no such recipe"),
+      ("own.yaml", "own.yaml: recipes that extend each other"), ("latin.yaml", "latin.yaml: not a text in UTF-8"),
+    ])
+  func extendsWrongly(_ base: String, _ message: String) throws {
+    let folder = ScratchFolder()
+    try Data([0x61, 0xe4]).write(to: URL(fileURLWithPath: folder.file("latin.yaml")))
+    let path = try folder.write("own.yaml", "run: { steps: 3 }\nextends: \(base)")
+    let error = #expect(throws: RecipeError.self) { try Recipe.load(path) }
+    #expect(error?.description == "\(path):2: extends: \(folder.file(message))")
+  }
+
+  @Test("a problem in a recipe that another extends is stated in its own file, and each file's problems together")
+  func baseProblems() throws {
+    let folder = ScratchFolder()
+    let base = try folder.write("base.yaml", Sample.replacing("rate: 0.01", "rate: fast"))
+    let path = try folder.write("own.yaml", "extends: base.yaml\nrun: { steps: few }\nsaliency: { method: x }")
+    let error = #expect(throws: RecipeError.self) { try Recipe.load(path) }
+    #expect(
+      error?.problems.map(\.place) == [
+        Place(source: base, line: 9), .init(source: path, line: 2), .init(source: path, line: 3),
+      ])
+  }
+
+  @Test("a problem of an item deep in a list is stated at its line")
+  func deep() throws {
+    let text = Sample.replacing("inner:\n  rate: 0.01\n  parameters: [\"layer3.*\"]\n", "")
+    #expect(
+      try Sample.problems(text) == [
+        "r.yaml:11: outer.1.at: an objective at the virtual weights needs the section 'inner'"
+      ])
+    let folder = ScratchFolder()
+    let recipe = try Recipe.load(try folder.write("r.yaml", Sample.text))
+    #expect(recipe.problem("saliency.layers.1", "no such layer").problems.first?.place.line == 11)
+    #expect(recipe.problem("evaluation.layers", "no such layer").problems.first?.place.line == nil)
+  }
+
+  @Test("all flags that are wrong are reported at once, beside what is wrong in the file")
+  func wrongFlags() throws {
+    let flags = ["run.steps", "outer.7.weight=1", "run.seed=[", "run.seed='1'", "extends=other.yaml", "run.steps.x=1"]
+    let problems = try Sample.problems(Sample.replacing("rate: 0.01", "rate: fast"), flags)
+    let expected = [
+      "--set run.steps: expected key=value", "--set outer.7.weight=1: '7' is no index of a list of 2",
+      "--set run.seed=[: not YAML", "--set extends=other.yaml: only a recipe's file says what it extends",
+      "--set run.steps.x=1: 'x' lies below '10'", "r.yaml:9: inner.rate", "--set run.seed='1': run.seed: expected",
+    ]
+    #expect(problems.count == expected.count)
+    for (problem, start) in zip(problems, expected) { #expect(problem.hasPrefix(start)) }
+  }
+
   @Test("a missing recipe is told apart from a bad one")
   func missing() {
     let error = #expect(throws: RecipeError.self) { try Recipe.load("/nowhere/r.yaml") }
     #expect(error?.isMissingFile == true)
-  }
-
-  @Test("aliases that multiply are stopped")
-  func aliases() throws {
-    var text = "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n"
-    for (name, previous) in zip("bcdefgh", "abcdefg") {
-      text += "\(name): &\(name) [\((0..<9).map { _ in "*\(previous)" }.joined(separator: ", "))]\n"
-    }
-    #expect(try Self.problems(text).first?.contains("more than 20000 values") == true)
   }
 
   @Test("the shipped recipes are sound", arguments: ["scenes-pretrain.yaml", "scenes-meta.yaml"])
@@ -165,5 +159,13 @@ import Testing
     let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
     _ = try Recipe.load(folder.appendingPathComponent("Recipes/\(name)").path)
+  }
+
+  @Test("the recipes for real images are sound", .enabled(if: Shared.exists("recipes")))
+  func shared() throws {
+    let folder = Shared.path("recipes")
+    for name in try FileManager.default.contentsOfDirectory(atPath: folder) where name.hasSuffix(".yaml") {
+      _ = try Recipe.load(folder + "/" + name)
+    }
   }
 }
