@@ -1,4 +1,5 @@
 import ArgumentParser
+import Datasets
 import Foundation
 import Learning
 import Networks
@@ -17,6 +18,8 @@ import Training
     /// The gradient of the cross-entropy alone.
     case train
     case inference
+    /// A folder of images to batches: decoding, a random flip and crop, normalization.
+    case data
   }
 
   @Option var work: Work = .meta
@@ -27,11 +30,13 @@ import Training
   @Option var rate = 0.01
   @Option var scope: InnerUpdate.Scope = .image
   @Option var order: InnerUpdate.Order = .exact
+  @Option(help: "A folder with a folder of images for each class, all of one size; for data.") var folder = ""
   @Option(help: "Threads.") var threads = Parallel.processors
   @Option var repeats = 5
   @Flag(help: "Print where the time of one more step goes, on standard error.") var profile = false
 
   func run() throws {
+    if work == .data { return try readData() }
     let network = architecture.network(classes: architecture.usualClasses)
     var random = RandomSource(seed: 0, purpose: "benchmark")
     let images = Tensor.normal([batch, size, size, 3], using: &random)
@@ -82,6 +87,26 @@ import Training
     ]
     let data = try JSONSerialization.data(withJSONObject: result, options: [.sortedKeys])
     print(String(decoding: data, as: UTF8.self))
+  }
+
+  /// Goes through the folder in batches, as training does.
+  private func readData() throws {
+    let source = BatchSource(
+      try ImageFolder(folder), size: batch,
+      normalization: Normalization(mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225]),
+      augmentation: [.horizontalFlip, .paddedCrop(4)])
+    func once() throws {
+      let batches = Prefetcher(source, steps: 0..<source.batchesPerEpoch, threads: threads)
+      while try batches.next() != nil {}
+    }
+    try once()
+    let times = try (0..<max(1, repeats)).map { _ in
+      let start = ContinuousClock.now
+      try once()
+      return (ContinuousClock.now - start) / .seconds(1)
+    }.sorted()
+    let images = source.batchesPerEpoch * batch
+    print(#"{"work": "data", "images": \#(images), "seconds": \#(times[times.count / 2]), "peak_memory_mib": \#(peakMemory())}"#)
   }
 
   /// MiB.
