@@ -84,7 +84,11 @@ struct StridedPositions {
 
   init(shape: [Int], strides: [Int]) { (self.shape, self.strides) = (shape, strides) }
 
+  /// More axes than this are no tensor's.
+  static let largestRank = 16
+
   func forEach(_ body: (Int) -> Void) {
+    if shape.contains(0) { return }  // other axes may be of any size then
     func walk(_ axis: Int, _ position: Int) {
       if axis == shape.count { return body(position) }
       for i in 0..<shape[axis] { walk(axis + 1, position + i * strides[axis]) }
@@ -95,7 +99,7 @@ struct StridedPositions {
   /// One past the largest position, or nil if sizes or strides are negative or too large to work with.
   var end: Int? {
     guard shape.allSatisfy({ $0 >= 0 }), strides.allSatisfy({ $0 >= 0 }), shape.count == strides.count,
-      shape.count <= 16
+      shape.count <= Self.largestRank
     else { return nil }
     if shape.contains(0) { return 0 }
     var end = 1
@@ -108,14 +112,15 @@ struct StridedPositions {
     return end
   }
 
-  /// The number of elements, or nil if it is too large to work with.
+  /// The number of elements, or nil if sizes are negative, or too many or too large to work with; an empty tensor's too.
   static func count(_ shape: [Int]) -> Int? {
+    guard shape.count <= largestRank else { return nil }
     var count = 1
     for size in shape {
-      let (product, overflows) = count.multipliedReportingOverflow(by: size)
+      let (product, overflows) = count.multipliedReportingOverflow(by: max(1, size))
       if size < 0 || overflows { return nil }
       count = product
     }
-    return count
+    return shape.contains(0) ? 0 : count
   }
 }

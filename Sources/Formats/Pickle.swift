@@ -1,47 +1,65 @@
 import Foundation
 
 /// What a pickle may hold here: plain values, and tensors' parts. Nothing that would have to be executed.
-indirect enum PickleValue {
+enum PickleValue {
   case none
   case bool(Bool)
   case int(Int)
   case float(Double)
   case string(String)
   case bytes(Data)
-  case tuple([PickleValue])
-  case list(PickleReference<[PickleValue]>)
-  case dictionary(PickleReference<[(key: PickleValue, value: PickleValue)]>)
+  /// The number of a container in ``Pickled/containers``; see there for why.
+  case tuple(Int), list(Int), dictionary(Int)
   /// A class or function by its full name; only those in ``Pickle/known`` get this far.
   case global(String)
-  /// A storage: its element type, key, and number of elements.
-  case storage(type: ElementType, key: String, count: Int)
+  /// A storage: its element type, and key.
+  case storage(type: ElementType, key: String)
   /// A view into a storage.
-  case tensor(PickleTensor)
+  indirect case tensor(PickleTensor)
 
   var string: String? { if case .string(let value) = self { value } else { nil } }
   var int: Int? { if case .int(let value) = self { value } else { nil } }
-
-  var integers: [Int]? {
-    switch self {
-    case .tuple(let items): items.allSatisfy({ $0.int != nil }) ? items.compactMap(\.int) : nil
-    case .list(let items): items.value.allSatisfy({ $0.int != nil }) ? items.value.compactMap(\.int) : nil
-    default: nil
-    }
-  }
 }
 
-struct PickleTensor {
+/// A view into a storage, as the file states it.
+struct PickleTensor: Hashable {
   let type: ElementType
   let storage: String
-  let storageCount: Int
   let offset: Int
   let shape, strides: [Int]
 }
 
-/// Lists and dictionaries are filled after they were memoized, so they are shared.
-final class PickleReference<Value> {
-  var value: Value
-  init(_ value: Value) { self.value = value }
+/// A pickle's value with all containers in it.
+struct Pickled {
+  fileprivate(set) var value = PickleValue.none
+  /// The items of all tuples and lists, and the keys and values of all dictionaries by turns. Side by side instead of one
+  /// in another they may nest as deeply, or refer to each other in whatever circle, as a hostile file likes: none of it
+  /// takes recursion to release.
+  fileprivate var containers: [[PickleValue]] = []
+  /// The element types of all storages that it names.
+  fileprivate(set) var storages: [String: ElementType] = [:]
+
+  /// The items of a tuple or a list.
+  func items(_ value: PickleValue) -> [PickleValue]? {
+    switch value {
+    case .tuple(let index), .list(let index): containers[index]
+    default: nil
+    }
+  }
+
+  /// The keys and values of a dictionary, in the order in which they were set.
+  func entries(_ value: PickleValue) -> [(key: PickleValue, value: PickleValue)]? {
+    guard case .dictionary(let index) = value else { return nil }
+    let items = containers[index]
+    return stride(from: 0, to: items.count, by: 2).map { (items[$0], items[$0 + 1]) }
+  }
+
+  /// A tensor's sizes or strides.
+  fileprivate func axes(_ value: PickleValue) -> [Int]? {
+    guard let items = items(value), items.count <= StridedPositions.largestRank else { return nil }
+    let axes = items.compactMap(\.int)
+    return axes.count == items.count ? axes : nil
+  }
 }
 
 /// An interpreter of the pickle opcodes that tensors need. It makes values and calls nothing: a class outside the list below
@@ -66,19 +84,19 @@ struct Pickle {
   private var stack: [PickleValue] = []
   private var marks: [Int] = []
   private var memo: [Int: PickleValue] = [:]
-  private var storages: [String: ElementType] = [:]
+  private var result = Pickled()
+  private var copied = 0
 
   private init(_ data: Data, at position: Int, file: String, entry: String) {
     (self.data, self.position, self.file, self.entry) = (data, position, file, entry)
   }
 
-  /// The value pickled at `position`, which moves behind it, and the element types of all storages that it names.
-  static func load(
-    _ data: Data, at position: inout Int, file: String, entry: String
-  ) throws -> (value: PickleValue, storages: [String: ElementType]) {
+  /// The value pickled at `position`, which moves behind it.
+  static func load(_ data: Data, at position: inout Int, file: String, entry: String) throws -> Pickled {
     var machine = Pickle(data, at: position, file: file, entry: entry)
     defer { position = machine.position }
-    return (try machine.run(), machine.storages)
+    machine.result.value = try machine.run()
+    return machine.result
   }
 
   private func malformed(_ message: String) -> FileError {
@@ -131,6 +149,11 @@ struct Pickle {
     return Array(stack[mark...])
   }
 
+  private mutating func container(_ items: [PickleValue]) -> Int {
+    result.containers.append(items)
+    return result.containers.count - 1
+  }
+
   private func recalled(_ key: Int) throws -> PickleValue {
     guard let value = memo[key] else { throw malformed("nothing was memoized as \(key)") }
     return value
@@ -164,19 +187,19 @@ struct Pickle {
       case UInt8(ascii: "T"): stack.append(.string(try text(try unsigned(4))))
       case UInt8(ascii: "B"): stack.append(.bytes(try bytes(try unsigned(4))))
       case UInt8(ascii: "C"): stack.append(.bytes(try bytes(try unsigned(1))))
-      case UInt8(ascii: ")"): stack.append(.tuple([]))
-      case UInt8(ascii: "t"): stack.append(.tuple(try popToMark()))
-      case 0x85: stack.append(.tuple([try pop()]))
+      case UInt8(ascii: ")"): stack.append(.tuple(container([])))
+      case UInt8(ascii: "t"): stack.append(.tuple(container(try popToMark())))
+      case 0x85: stack.append(.tuple(container([try pop()])))
       case 0x86:
         let second = try pop()
-        stack.append(.tuple([try pop(), second]))
+        stack.append(.tuple(container([try pop(), second])))
       case 0x87:
         let (third, second) = (try pop(), try pop())
-        stack.append(.tuple([try pop(), second, third]))
-      case UInt8(ascii: "]"): stack.append(.list(PickleReference([])))
-      case UInt8(ascii: "l"): stack.append(.list(PickleReference(try popToMark())))
-      case UInt8(ascii: "}"): stack.append(.dictionary(PickleReference([])))
-      case UInt8(ascii: "d"): stack.append(.dictionary(PickleReference(try pairs(try popToMark()))))
+        stack.append(.tuple(container([try pop(), second, third])))
+      case UInt8(ascii: "]"): stack.append(.list(container([])))
+      case UInt8(ascii: "l"): stack.append(.list(container(try popToMark())))
+      case UInt8(ascii: "}"): stack.append(.dictionary(container([])))
+      case UInt8(ascii: "d"): stack.append(.dictionary(container(try pairs(try popToMark()))))
       case UInt8(ascii: "a"):
         let item = try pop()
         try append([item])
@@ -228,22 +251,22 @@ struct Pickle {
     return Int(truncatingIfNeeded: value)
   }
 
-  private func pairs(_ items: [PickleValue]) throws -> [(key: PickleValue, value: PickleValue)] {
+  private func pairs(_ items: [PickleValue]) throws -> [PickleValue] {
     guard items.count % 2 == 0 else { throw malformed("a key without a value") }
-    return stride(from: 0, to: items.count, by: 2).map { (items[$0], items[$0 + 1]) }
+    return items
   }
 
   // Methods below look at the stack as it is when they are called, so their arguments are popped before.
-  private func append(_ items: [PickleValue]) throws {
+  private mutating func append(_ items: [PickleValue]) throws {
     guard case .list(let list) = try top() else { throw malformed("items for something other than a list") }
-    list.value += items
+    result.containers[list] += items
   }
 
-  private func insert(_ items: [PickleValue]) throws {
+  private mutating func insert(_ items: [PickleValue]) throws {
     guard case .dictionary(let dictionary) = try top() else {
       throw malformed("keys for something other than a dictionary")
     }
-    dictionary.value += try pairs(items)
+    result.containers[dictionary] += try pairs(items)
   }
 
   private func global(_ module: String, _ name: String) throws -> String {
@@ -258,45 +281,51 @@ struct Pickle {
   /// ('storage', class, key, location, count) and, in the stream, a view of another storage, which PyTorch has not
   /// written for long.
   private mutating func persistent(_ id: PickleValue) throws -> PickleValue {
-    guard case .tuple(let parts) = id, parts.count >= 5, parts[0].string == "storage",
-      case .global(let name) = parts[1],
-      let type = Self.storages[String(name.dropFirst("torch.".count))], let key = parts[2].string,
-      let count = parts[4].int,
-      count >= 0
+    guard case .tuple(let index) = id else { throw malformed("a persistent object that is no tensor storage") }
+    let parts = result.containers[index]
+    guard parts.count >= 5, parts[0].string == "storage", case .global(let name) = parts[1],
+      let type = Self.storages[String(name.dropFirst("torch.".count))], let key = parts[2].string
     else { throw malformed("a persistent object that is no tensor storage") }
     if parts.count > 5, case .tuple = parts[5] {
       throw malformed("storage '\(key)' is a view of another one, which is not read")
     }
-    storages[key] = type
-    return .storage(type: type, key: key, count: count)
+    result.storages[key] = type
+    return .storage(type: type, key: key)
   }
 
   /// What calling the function would make, made here.
-  private func reduced(_ function: PickleValue, _ arguments: PickleValue) throws -> PickleValue {
-    guard case .global(let name) = function, case .tuple(let arguments) = arguments else {
+  private mutating func reduced(_ function: PickleValue, _ argument: PickleValue) throws -> PickleValue {
+    guard case .global(let name) = function, case .tuple(let index) = argument else {
       throw malformed("a call of something that is no function")
     }
+    let arguments = result.containers[index]
     switch name {
-    case "collections.OrderedDict":
-      guard case .list(let items)? = arguments.first else { return .dictionary(PickleReference([])) }
-      return .dictionary(
-        PickleReference(
-          try items.value.map { item in
-            if case .tuple(let pair) = item, pair.count == 2 { return (pair[0], pair[1]) }
-            if case .list(let pair) = item, pair.value.count == 2 { return (pair.value[0], pair.value[1]) }
-            throw malformed("an OrderedDict made of something other than pairs")
-          }))
+    case "collections.OrderedDict": return .dictionary(container(try dictionary(arguments.first)))
     case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2":
-      guard arguments.count >= 4, case .storage(let type, let key, let count) = arguments[0],
-        let offset = arguments[1].int, let shape = arguments[2].integers, let strides = arguments[3].integers
+      guard arguments.count >= 4, case .storage(let type, let key) = arguments[0], let offset = arguments[1].int,
+        let shape = result.axes(arguments[2]), let strides = result.axes(arguments[3])
       else { throw malformed("a tensor without storage, offset, size and strides") }
-      return .tensor(
-        PickleTensor(type: type, storage: key, storageCount: count, offset: offset, shape: shape, strides: strides))
+      return .tensor(PickleTensor(type: type, storage: key, offset: offset, shape: shape, strides: strides))
     case "torch._utils._rebuild_parameter":
       guard let first = arguments.first, case .tensor = first else { throw malformed("a parameter without a tensor") }
       return first
-    case "torch.Size", "torch.device", "torch.serialization._get_layout": return .tuple(arguments)
+    case "torch.Size", "torch.device", "torch.serialization._get_layout": return argument
     default: throw malformed("'\(name)' is called, which tensors do not need")
+    }
+  }
+
+  /// The keys and values of a dictionary that is made of a list of pairs, as Python 2 wrote them.
+  private mutating func dictionary(_ source: PickleValue?) throws -> [PickleValue] {
+    guard case .list(let list)? = source else { return [] }
+    let items = result.containers[list]
+    // A list that is recalled time and again makes much of little; written out, a pair takes more than a byte.
+    copied += items.count
+    guard copied <= data.count else { throw malformed("OrderedDicts of more pairs than the file holds") }
+    return try items.flatMap { item in
+      guard let pair = result.items(item), pair.count == 2 else {
+        throw malformed("an OrderedDict made of something other than pairs")
+      }
+      return pair
     }
   }
 }

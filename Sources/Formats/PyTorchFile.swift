@@ -28,20 +28,21 @@ public enum PyTorchFile {
       throw FileError(.malformed, path, "not a PyTorch file: neither a zip archive nor a stream of pickles")
     }
     var position = streamMagic.count
-    func load(_ entry: String) throws -> (value: PickleValue, storages: [String: ElementType]) {
+    func load(_ entry: String) throws -> Pickled {
       try Pickle.load(data, at: &position, file: path, entry: entry)
     }
     guard try load("protocol version").value.int == 1001 else {
       throw FileError(.malformed, path, "an unknown version of PyTorch's stream format; 1001 is expected")
     }
     _ = try load("system information")
-    let (object, types) = try load("object")
-    guard case .list(let keys) = try load("storage keys").value else {
+    let object = try load("object")
+    let list = try load("storage keys")
+    guard let keys = list.items(list.value) else {
       throw FileError(.malformed, path, "the storages' keys are not a list")
     }
     var storages: [String: (data: Data, start: Int, count: Int)] = [:]
-    for key in keys.value {
-      guard let key = key.string, let type = types[key] else {
+    for key in keys {
+      guard let key = key.string, let type = object.storages[key] else {
         throw FileError(.malformed, path, "a storage that no tensor uses")
       }
       guard data.count - position >= 8 else {
@@ -70,6 +71,8 @@ public enum PyTorchFile {
     }
     defer { zip_discard(archive) }
     let fileSize = try Files.read(path).count
+    // PyTorch stores entries as they are. Someone may have compressed them since, but none compresses well.
+    var budget = fileSize * 4
     var names: [String] = []
     for index in 0..<max(0, zip_get_num_entries(archive, 0)) {
       if let name = zip_get_name(archive, UInt64(index), 0) { names.append(String(cString: name)) }
@@ -84,10 +87,10 @@ public enum PyTorchFile {
       guard zip_stat(archive, name, 0, &statistics) == 0 else {
         throw FileError(.malformed, path, "the archive has no entry '\(name)'")
       }
-      // PyTorch stores entries as they are; one that claims to be larger than the file is a trap.
-      guard statistics.size <= UInt64(fileSize), let size = Int(exactly: statistics.size) else {
+      guard let size = Int(exactly: statistics.size), size <= budget else {
         throw FileError(.malformed, path, "entry '\(name)' claims \(statistics.size) bytes in a file of \(fileSize)")
       }
+      budget -= size
       guard let file = zip_fopen(archive, name, 0) else {
         throw FileError(.malformed, path, "entry '\(name)' cannot be opened")
       }
@@ -105,7 +108,7 @@ public enum PyTorchFile {
       throw FileError(.malformed, path, "big-endian tensors, where little-endian ones are expected")
     }
     var position = 0
-    let object = try Pickle.load(try entry(main), at: &position, file: path, entry: main).value
+    let object = try Pickle.load(try entry(main), at: &position, file: path, entry: main)
     var storages: [String: Data] = [:]
     return try tensors(object, path) { key in
       let data = try storages[key] ?? entry("\(prefix)data/\(key)")
@@ -116,15 +119,24 @@ public enum PyTorchFile {
 
   // MARK: Values to tensors
 
+  /// Storages may be shared, by tied weights for one. More views than this times a storage's elements are a trap.
+  private static let largestSharing = 4
+
   private static func tensors(
-    _ object: PickleValue, _ path: String, _ storage: (String) throws -> (data: Data, start: Int, count: Int)?
+    _ object: Pickled, _ path: String, _ storage: (String) throws -> (data: Data, start: Int, count: Int)?
   ) throws -> NamedTensors {
     let (found, metadata) = flattened(object)
     guard !found.isEmpty else {
       throw FileError(.malformed, path, "no tensors in a dictionary at the top, in state_dict or in model")
     }
     var result = NamedTensors(metadata: metadata)
+    var known: [PickleTensor: Tensor] = [:]
+    var taken: [String: Int] = [:]
     for (name, tensor) in found {
+      if let same = known[tensor] {
+        result[name] = same
+        continue
+      }
       func malformed(_ message: String) -> FileError { FileError(.malformed, path, "tensor '\(name)': \(message)") }
       guard let (data, start, limit) = try storage(tensor.storage) else {
         throw malformed("its storage '\(tensor.storage)' is not in the file")
@@ -139,23 +151,29 @@ public enum PyTorchFile {
       }
       // A stride of 0 can make a huge tensor out of a few bytes; none that PyTorch trains looks so.
       guard count <= max(available, 1) else { throw malformed("\(count) elements out of a storage of \(available)") }
-      result[name] = tensor.type.tensor(
+      taken[tensor.storage, default: 0] += count
+      guard taken[tensor.storage, default: 0] <= largestSharing * max(available, 1) else {
+        throw malformed("one of too many different views of the storage '\(tensor.storage)'")
+      }
+      let value = tensor.type.tensor(
         data, at: start + tensor.offset * tensor.type.size, shape: tensor.shape, positions: positions)
+      (result[name], known[tensor]) = (value, value)
     }
     return result
   }
 
   /// The tensors of the state dict with their names, and what stands beside them at the top.
-  private static func flattened(_ object: PickleValue) -> (
-    tensors: [(String, PickleTensor)], metadata: [String: String]
-  ) {
-    guard case .dictionary(let top) = object else { return ([], [:]) }
+  private static func flattened(_ object: Pickled) -> (tensors: [(String, PickleTensor)], metadata: [String: String]) {
+    func tensors(_ entries: [(key: PickleValue, value: PickleValue)]) -> [(String, PickleTensor)] {
+      entries.compactMap { key, value in
+        if let name = key.string, case .tensor(let tensor) = value { (name, tensor) } else { nil }
+      }
+    }
+    guard let top = object.entries(object.value) else { return ([], [:]) }
     var metadata: [String: String] = [:]
-    var tensors: [(String, PickleTensor)] = []
-    for (key, value) in top.value {
+    for (key, value) in top {
       guard let key = key.string else { continue }
       switch value {
-      case .tensor(let tensor): tensors.append((key, tensor))
       case .int(let value): metadata[key] = String(value)
       case .float(let value): metadata[key] = String(value)
       case .string(let value): metadata[key] = value
@@ -164,17 +182,11 @@ public enum PyTorchFile {
       }
     }
     for key in ["state_dict", "model_state_dict", "model"] {
-      guard let nested = top.value.first(where: { $0.key.string == key }), case .dictionary(let entries) = nested.value
-      else {
+      guard let nested = top.first(where: { $0.key.string == key }), let entries = object.entries(nested.value) else {
         continue
       }
-      return (
-        entries.value.compactMap { key, value in
-          if let name = key.string, case .tensor(let tensor) = value { return (name, tensor) }
-          return nil
-        }, metadata
-      )
+      return (tensors(entries), metadata)
     }
-    return (tensors, metadata)
+    return (tensors(top), metadata)
   }
 }

@@ -28,7 +28,7 @@ public enum Safetensors {
     guard let header = (try? JSONSerialization.jsonObject(with: Data(json))) as? [String: Any] else {
       throw malformed("the header is not a JSON object")
     }
-    var found: [(name: String, start: Int, value: Tensor)] = []
+    var found: [(name: String, element: ElementType, shape: [Int], start: Int, end: Int)] = []
     for (name, entry) in header where name != "__metadata__" {
       guard let entry = entry as? [String: Any], let type = entry["dtype"] as? String,
         let shape = entry["shape"] as? [Int], let offsets = entry["data_offsets"] as? [Int], offsets.count == 2
@@ -36,21 +36,35 @@ public enum Safetensors {
       guard let element = ElementType(rawValue: type) else {
         throw malformed("'\(name)' has the unknown dtype \(type)")
       }
+      guard shape.count <= StridedPositions.largestRank else { throw malformed("'\(name)' has \(shape.count) axes") }
       guard let count = StridedPositions.count(shape), offsets[0] >= 0, offsets[0] <= offsets[1],
-        offsets[1] <= body.count,
-        offsets[1] - offsets[0] == count.multipliedReportingOverflow(by: element.size).partialValue,
-        count <= body.count
+        offsets[1] <= body.count, count <= body.count, offsets[1] - offsets[0] == count * element.size
       else {
         throw malformed("'\(name)' of \(type) \(shape) does not fit its bytes \(offsets) of \(body.count)")
       }
-      let value = element.tensor(
-        data, at: 8 + Int(length) + offsets[0], shape: shape, positions: StridedPositions(contiguous: shape))
-      found.append((name, offsets[0], value))
+      found.append((name, element, shape, offsets[0], offsets[1]))
     }
     // The order of the bytes is the order in which they were written, which JSON objects do not keep.
-    found.sort { ($0.start, $0.name) < ($1.start, $1.name) }
+    found.sort { ($0.start, $0.end, $0.name) < ($1.start, $1.end, $1.name) }
+    var end = 0
+    for tensor in found {
+      guard tensor.start == end else {
+        throw malformed(
+          "'\(tensor.name)' begins at byte \(tensor.start), where it should at \(end), the one before it ends")
+      }
+      end = tensor.end
+    }
+    guard end == body.count else { throw malformed("the tensors end at byte \(end) of \(body.count)") }
     let metadata = header["__metadata__"] as? [String: String] ?? [:]
-    return NamedTensors(found.map { ($0.name, $0.value) }, metadata: metadata)
+    let tensors = found.map { tensor in
+      (
+        tensor.name,
+        tensor.element.tensor(
+          data, at: 8 + Int(length) + tensor.start, shape: tensor.shape,
+          positions: StridedPositions(contiguous: tensor.shape))
+      )
+    }
+    return NamedTensors(tensors, metadata: metadata)
   }
 
   static func encode(_ tensors: NamedTensors) throws -> Data {

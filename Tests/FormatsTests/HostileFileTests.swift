@@ -1,0 +1,125 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Formats
+
+/// Files made to take a reader's stack, memory or time. A crash or a reader that never returns ends the test process.
+@Suite("Hostile files") struct HostileFileTests {
+  private let folder = ScratchFolder()
+
+  private func read(_ data: Data) throws -> NamedTensors {
+    let path = folder.file("hostile")
+    try data.write(to: URL(fileURLWithPath: path))
+    return try WeightFile.read(path)
+  }
+
+  private func message(_ data: Data) -> String {
+    let error = #expect(throws: FileError.self) { try read(data) }
+    return error.map { $0.message } ?? ""
+  }
+
+  @Test("a pickle may nest as deeply as it likes, or contain itself")
+  func nesting() {
+    var tuples = PickleStream()
+    tuples.add(UInt8(ascii: ")"))
+    for _ in 0..<500_000 { tuples.add(0x85) }
+    #expect(message(tuples.file()).contains("no tensors"))
+    // Empty lists, each put into the next before anything is put into it.
+    var lists = PickleStream()
+    for _ in 0..<200_000 { lists.add(UInt8(ascii: "]")) }
+    for _ in 0..<199_999 { lists.add(UInt8(ascii: "a")) }
+    #expect(message(lists.file()).contains("no tensors"))
+    var circle = PickleStream()
+    circle.add(UInt8(ascii: "}"), UInt8(ascii: "q"), 0)
+    circle.add("self")
+    circle.add(UInt8(ascii: "h"), 0, UInt8(ascii: "s"))
+    #expect(message(circle.file()).contains("no tensors"))
+  }
+
+  @Test("tensors may share a storage, as tied weights do, and slices of it, but not make much of little")
+  func sharing() throws {
+    func views(_ count: Int, _ view: (Int) -> (offset: Int, size: Int)) -> Data {
+      PickleStream(views: (0..<count).map { ("t\($0)", view($0).offset, [view($0).size], [1]) }, of: 1000)
+        .file(storage: 1000)
+    }
+    let tied = try read(views(300) { _ in (0, 1000) })
+    #expect(tied.entries.count == 300)
+    #expect(tied["t7"]?.doubles == (0..<1000).map(Double.init))
+    let slices = try read(views(100) { ($0 * 10, 10) })
+    #expect(slices["t99"]?.doubles == (990..<1000).map(Double.init))
+    #expect(message(views(300) { ($0, 700) }).contains("too many different views of the storage '0'"))
+  }
+
+  @Test("a list that is recalled time and again cannot fill the memory")
+  func recalledLists() {
+    var pickle = PickleStream()
+    pickle.add(UInt8(ascii: "]"), UInt8(ascii: "q"), 0, UInt8(ascii: "("))
+    for _ in 0..<10_000 { pickle.add(UInt8(ascii: "N"), UInt8(ascii: "N"), 0x86) }
+    pickle.add(UInt8(ascii: "e"))
+    pickle.add(global: "collections", "OrderedDict")
+    pickle.add(UInt8(ascii: "q"), 1)
+    for _ in 0..<10_000 { pickle.add(UInt8(ascii: "h"), 1, UInt8(ascii: "h"), 0, 0x85, UInt8(ascii: "R")) }
+    #expect(message(pickle.file()).contains("more pairs than the file holds"))
+  }
+
+  private struct View {
+    let offset: Int
+    let shape, strides: [Int]
+  }
+
+  @Test("a tensor that leaves its storage is refused, whatever its sizes multiply to")
+  func views() {
+    let large = 1 << 30
+    let axes = [Int](repeating: 1, count: 17)
+    let views = [
+      View(offset: 0, shape: [4], strides: [2]), View(offset: 5, shape: [1], strides: [1]),
+      View(offset: -1, shape: [1], strides: [1]), View(offset: 0, shape: [-1], strides: [1]),
+      View(offset: 0, shape: [2], strides: [-1]), View(offset: 0, shape: [2, 2], strides: [1]),
+      View(offset: 0, shape: [5], strides: [0]), View(offset: 0, shape: [large, large, large], strides: [0, 0, 0]),
+      View(offset: 0, shape: [2, 2, 2], strides: [large, large, large]),
+      View(offset: 0, shape: [0, large, large, large], strides: [1, 1, 1, 1]),
+      View(offset: 0, shape: axes, strides: axes),
+    ]
+    for view in views {
+      let file = PickleStream(views: [("t", view.offset, view.shape, view.strides)], of: 4).file(storage: 4)
+      #expect(throws: FileError.self, "\(view)") { try read(file) }
+    }
+  }
+
+  @Test("an empty tensor is read at once, however large its other axes are")
+  func empty() throws {
+    let tensors = try read(
+      safetensors(#"{"a":{"dtype":"F32","shape":[1000000000000000000,0],"data_offsets":[0,0]}}"#, 0))
+    #expect(tensors["a"]?.count == 0)
+    #expect(try read(PickleStream(views: [("a", 0, [1 << 30, 0], [1, 1])], of: 1).file(storage: 1))["a"]?.count == 0)
+  }
+
+  @Test(
+    "safetensors whose tensors leave holes, overlap, or have more axes than a tensor are refused by name",
+    arguments: [
+      ([(8, 16), (16, 24)], "'t0' begins at byte 8"), ([(0, 8), (12, 20)], "'t1' begins at byte 12"),
+      ([(0, 8), (4, 12)], "'t1' begins at byte 4"), ([(0, 8), (0, 8)], "'t1' begins at byte 0"),
+      ([(0, 8)], "end at byte 8 of 24"),
+    ])
+  func safetensorsLayout(_ offsets: [(Int, Int)], _ problem: String) {
+    let entries = offsets.enumerated().map { i, offsets in
+      #""t\#(i)":{"dtype":"F32","shape":[2],"data_offsets":[\#(offsets.0),\#(offsets.1)]}"#
+    }
+    #expect(message(safetensors("{\(entries.joined(separator: ","))}", 24)).contains(problem))
+  }
+
+  @Test("a header that nests or has axes without end is refused")
+  func safetensorsHeaders() {
+    let axes = [String](repeating: "1", count: 200_000).joined(separator: ",")
+    #expect(
+      message(safetensors(#"{"a":{"dtype":"U8","shape":[\#(axes)],"data_offsets":[0,1]}}"#, 1)).hasSuffix(
+        "'a' has 200000 axes"))
+    #expect(message(safetensors(#"{"a":"# + String(repeating: "[", count: 200_000), 0)).contains("not a JSON object"))
+  }
+
+  private func safetensors(_ header: String, _ body: Int) -> Data {
+    withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) } + Data(header.utf8)
+      + Data(repeating: 0, count: body)
+  }
+}
