@@ -36,7 +36,13 @@ import Training
   @Flag(help: "Print where the time of one more step goes, on standard error.") var profile = false
 
   func run() throws {
-    if work == .data { return try readData() }
+    switch work {
+    case .data: try readData()
+    case .meta, .train, .inference: try runNetwork()
+    }
+  }
+
+  private func runNetwork() throws {
     let network = architecture.network(classes: architecture.usualClasses)
     var random = RandomSource(seed: 0, purpose: "benchmark")
     let images = Tensor.normal([batch, size, size, 3], using: &random)
@@ -57,7 +63,7 @@ import Training
         gradients = try step(network, images, labels: labels, workers: threads, random: &random).gradients
       case .train:
         gradients = try plain(network, images, labels: labels, workers: threads, random: &random).gradients
-      case .inference: Parallel.withKernelThreads(threads) { gradients = [network(images).logits] }
+      default: Parallel.withKernelThreads(threads) { gradients = [network(images).logits] }
       }
     }
     try once()
@@ -106,7 +112,9 @@ import Training
       return (ContinuousClock.now - start) / .seconds(1)
     }.sorted()
     let images = source.batchesPerEpoch * batch
-    print(#"{"work": "data", "images": \#(images), "seconds": \#(times[times.count / 2]), "peak_memory_mib": \#(peakMemory())}"#)
+    print(
+      #"{"work": "data", "images": \#(images), "seconds": \#(times[times.count / 2]), "peak_memory_mib": \#(peakMemory())}"#
+    )
   }
 
   /// MiB.
