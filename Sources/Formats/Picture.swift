@@ -76,11 +76,12 @@ public struct Picture: Sendable, Equatable {
       let isCMYK = colours == TJCS_CMYK.rawValue || colours == TJCS_YCCK.rawValue
       let channels = isCMYK ? 4 : 3
       var pixels = [UInt8](repeating: 0, count: Int(width) * Int(height) * channels)
-      // A warning (a file cut off, a damaged block) counts as failure here: half an image is no training example.
+      // A warning (a file cut off, a damaged block) counts as failure here: half an image is no training example. The
+      // limit is for small files that describe a large image in scan after scan, each of which takes its time.
       guard
         tjDecompress2(
           decoder, start, UInt(bytes.count), &pixels, width, 0, height, Int32((isCMYK ? TJPF_CMYK : TJPF_RGB).rawValue),
-          TJFLAG_ACCURATEDCT) == 0
+          TJFLAG_ACCURATEDCT | TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS) == 0
       else { throw malformed() }
       if isCMYK {
         // Adobe's inverted inks: what is stored is how much light each leaves.
