@@ -8,6 +8,10 @@ static inline hid_t metasal_h5t_ieee_f32le(void) { return H5T_IEEE_F32LE; }
 static inline hid_t metasal_h5t_ieee_f64le(void) { return H5T_IEEE_F64LE; }
 static inline hid_t metasal_h5t_std_i64le(void) { return H5T_STD_I64LE; }
 static inline hid_t metasal_h5t_c_s1(void) { return H5T_C_S1; }
-static inline hid_t metasal_h5p_link_create(void) { return H5P_LINK_CREATE; }
+static inline hid_t metasal_h5p_file_access(void) { return H5P_FILE_ACCESS; }
+static inline hid_t metasal_h5p_file_create(void) { return H5P_FILE_CREATE; }
+static inline hid_t metasal_h5p_group_create(void) { return H5P_GROUP_CREATE; }
+static inline hid_t metasal_h5p_dataset_create(void) { return H5P_DATASET_CREATE; }
 static inline unsigned metasal_h5f_acc_trunc(void) { return H5F_ACC_TRUNC; }
 static inline unsigned metasal_h5f_acc_rdonly(void) { return H5F_ACC_RDONLY; }
+static inline H5F_libver_t metasal_h5f_libver_latest(void) { return H5F_LIBVER_LATEST; }

@@ -4,7 +4,7 @@
 Every file of weights holds: a [2, 3] = 0, 0.5, …, 2.5 in float32; b [4] = 1, -2, 3, -4 in float64, as a slice of a larger
 tensor where the format can; h [3] = 0.5, -1.5, 65504 in float16; bf [2] = 1, -0.0078125 in bfloat16; n = 7 in int64.
 """
-import os, pickle
+import io, os, pickle
 import h5py, numpy as np, torch
 from PIL import Image
 from safetensors.torch import save_file
@@ -43,6 +43,8 @@ with h5py.File("weights.h5", "w") as f:
     f.create_dataset("n", data=np.array([7, -8], dtype=np.int32))
     f.create_dataset("scalar", data=2.5)
     f.create_dataset("text", data="passed over")
+with h5py.File("external.h5", "w") as f:
+    f.create_dataset("a", shape=(3,), dtype=np.float32, external=[("make_fixtures.py", 0, 12)])
 
 y, x = np.mgrid[0:9, 0:12]
 rgb = np.stack([x * 20, y * 28, (x + y) * 12], -1).astype(np.uint8)
@@ -53,6 +55,11 @@ Image.fromarray(rgb).quantize(32).save("palette.png")
 Image.fromarray(rgb).save("rgb.jpg", quality=90)
 Image.fromarray(rgb[..., 0]).save("grey.jpg", quality=90)
 Image.fromarray(rgb).convert("CMYK").save("cmyk.jpg", quality=95)
+progressive = io.BytesIO()
+Image.fromarray(rgb).save(progressive, "jpeg", progressive=True)
+body = progressive.getvalue()[:-2]
+with open("scans.jpg", "wb") as f:  # the last scan 600 times
+    f.write(body + body[body.rindex(b"\xff\xda"):] * 600 + b"\xff\xd9")
 expected = {n: np.asarray(Image.open(n).convert("RGB")).reshape(-1) for n in ("palette.png", "rgb.jpg", "grey.jpg", "cmyk.jpg")}
 for name, values in expected.items():
     values.astype(np.uint8).tofile(name + ".rgb")
