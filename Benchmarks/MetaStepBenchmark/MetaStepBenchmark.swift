@@ -66,12 +66,7 @@ import Training
       default: Parallel.withKernelThreads(threads) { gradients = [network(images).logits] }
       }
     }
-    try once()
-    let times = try (0..<max(1, repeats)).map { _ in
-      let start = ContinuousClock.now
-      try once()
-      return (ContinuousClock.now - start) / .seconds(1)
-    }.sorted()
+    let seconds = try median(once)
     let memory = peakMemory()
     let norm = gradients.reduce(0) { $0 + $1.squared.sum().item }.squareRoot()
 
@@ -86,7 +81,7 @@ import Training
 
     let result: [String: Any] = [
       "work": work.rawValue, "architecture": architecture.rawValue, "batch": batch, "size": size,
-      "scope": scope.rawValue, "order": order.rawValue, "threads": threads, "seconds": times[times.count / 2],
+      "scope": scope.rawValue, "order": order.rawValue, "threads": threads, "seconds": seconds,
       "norm": norm, "peak_memory_mib": memory, "gflop": Double(report.totals.reduce(0) { $0 + $1.arithmetic }) * 1e-9,
       "convolution_gflops": Double(operations) / max(1, duration) * apart,
       "peak_gflops": Profile.peakRate(threads: threads),
@@ -105,16 +100,22 @@ import Training
       let batches = Prefetcher(source, steps: 0..<source.batchesPerEpoch, threads: threads)
       while try batches.next() != nil {}
     }
-    try once()
-    let times = try (0..<max(1, repeats)).map { _ in
-      let start = ContinuousClock.now
-      try once()
-      return (ContinuousClock.now - start) / .seconds(1)
-    }.sorted()
+    let seconds = try median(once)
     let images = source.batchesPerEpoch * batch
     print(
-      #"{"work": "data", "images": \#(images), "seconds": \#(times[times.count / 2]), "peak_memory_mib": \#(peakMemory())}"#
+      #"{"work": "data", "images": \#(images), "seconds": \#(seconds), "peak_memory_mib": \#(peakMemory())}"#
     )
+  }
+
+  /// Median of wall seconds, after one run that is not counted.
+  private func median(_ body: () throws -> Void) rethrows -> Double {
+    try body()
+    let times = try (0..<max(1, repeats)).map { _ in
+      let start = ContinuousClock.now
+      try body()
+      return (ContinuousClock.now - start) / .seconds(1)
+    }.sorted()
+    return times[times.count / 2]
   }
 
   /// MiB.

@@ -3,9 +3,9 @@ import CKernels
 extension Kernels {
   /// The open slot of the trilinear form.
   ///
-  /// Measured against oneDNN on NHWC images, which these networks need: 80 to 100 % of the processor's peak for 3×3
-  /// kernels on images of 7 to 224 pixels, where oneDNN has 45 to 50 %; it must reorder every kernel that an inner update
-  /// has just made.
+  /// Measured against oneDNN on NHWC images, which these networks need: the tiles alone reach 70 to 100 % of an idle core's
+  /// peak for 3×3 kernels on images of 7 to 224 pixels, where oneDNN has 45 to 50 %; and it must reorder every kernel that
+  /// an inner update has just made.
   static func convolve(
     _ form: ConvolutionForm, open: ConvolutionForm.Slot, _ a: Tensor, _ b: Tensor, onto partial: PartialSum? = nil
   ) -> Tensor {
