@@ -26,7 +26,7 @@ public enum FixedLayer: Module {
     case .adaptiveAveragePool(let side): x.adaptivelyAveragePooled(height: side, width: side)
     case .globalAveragePool: x.globalAveragePooled()
     case .flatten: x.permuted([0, 3, 1, 2]).reshaped([x.shape[0], -1])
-    case .rectifier6: x.rectified - (x - 6).rectified
+    case .rectifier6: x.rectified.limited(to: 6)
     case .omittedDropout: x
     }
   }

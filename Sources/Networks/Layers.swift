@@ -24,7 +24,7 @@ public struct Convolution: FusingModule {
   func callAsFunction(_ x: Tensor, _ pass: inout Pass, adding residual: Tensor?, rectified: Bool) -> Tensor {
     let y = x.convolved(with: kernel, geometry)
     if let bias { return y.biased(by: bias, adding: residual, rectified: rectified) }
-    let sum = residual.map { y + $0 } ?? y
+    let sum = residual.map { y.joined(with: $0) } ?? y
     return rectified ? sum.rectified : sum
   }
 
@@ -70,7 +70,7 @@ public struct BatchNorm: FusingModule {
       let count = Double(x.count / x.shape[x.rank - 1])
       pass.saw(mean: mean, variance: variance * (count / max(1, count - 1)))
       let y = centred * (weight * (variance + epsilon).squareRoot.reciprocalOrZero) + bias
-      let sum = residual.map { y + $0 } ?? y
+      let sum = residual.map { y.joined(with: $0) } ?? y
       return rectified ? sum.rectified : sum
     }
   }

@@ -54,6 +54,10 @@ public struct Pass {
   /// How batch norms normalize.
   public let normalization: Normalization
   private let wanted: Set<String>
+  /// What takes the place of activations that come by.
+  private let replacements: [String: Tensor]
+  /// The wanted activations that are responses of convolutions, with how they came about.
+  private(set) var convolutions: [String: CapturedConvolution] = [:]
   /// The wanted activations that came by, by layer.
   private(set) public var activations: [String: Tensor] = [:]
   /// Mean and unbiased variance of what each batch norm saw, by the layer's name; in batch form only.
@@ -62,8 +66,9 @@ public struct Pass {
   private(set) var names: [String] = []
   private var path = Path()
 
-  init(normalization: Normalization, wanted: [String]) {
+  init(normalization: Normalization, wanted: [String], replacements: [String: Tensor] = [:]) {
     self.normalization = normalization
+    self.replacements = replacements
     self.wanted = Set(wanted)
   }
 
@@ -73,6 +78,11 @@ public struct Pass {
     path = path / name
     let y = module(x, &self)
     defer { path = outer }
+    if let layer = module as? Convolution, wanted.contains(path.description) {
+      let kernel = layer.kernel.shape
+      convolutions[path.description] = CapturedConvolution(
+        input: x, height: kernel[0], width: kernel[1], geometry: layer.geometry)
+    }
     return activation(path.description, y)
   }
 
@@ -81,9 +91,10 @@ public struct Pass {
   mutating func callAsFunction(
     _ name: String, _ layer: some FusingModule, _ x: Tensor, adding residual: Tensor? = nil, rectified: Bool
   ) -> Tensor {
-    if wanted.contains((path / name).description) {
+    let own = (path / name).description
+    if wanted.contains(own) || replacements[own] != nil {
       let y = self(name, layer, x)
-      let sum = residual.map { y + $0 } ?? y
+      let sum = residual.map { y.joined(with: $0) } ?? y
       return rectified ? sum.rectified : sum
     }
     let outer = path
@@ -99,6 +110,11 @@ public struct Pass {
   /// Lets an activation go by; a wanted one is kept, as a variable if nothing before it is tracked.
   mutating func activation(_ name: String, _ y: Tensor) -> Tensor {
     if y.rank == 4 { names.append(name) }
+    var y = y
+    if let replacement = replacements[name] {
+      precondition(replacement.shape == y.shape, "Pass: \(replacement.shape) in place of \(y.shape) at \(name)")
+      y = replacement
+    }
     guard wanted.contains(name) else { return y }
     let kept = y.isTracked ? y : y.tracked()
     activations[name] = kept

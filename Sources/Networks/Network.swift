@@ -1,5 +1,20 @@
 import Tensors
 
+/// How a convolution that was asked for by name made its response.
+public struct CapturedConvolution: Sendable {
+  /// What it was applied to, [N, H, W, C].
+  public let input: Tensor
+  /// The kernel's size.
+  public let height, width: Int
+  /// Stride, padding, dilation and groups.
+  public let geometry: ConvolutionGeometry
+
+  /// The same with no memory of how the input was computed.
+  public func detached() -> CapturedConvolution {
+    CapturedConvolution(input: input.detached(), height: height, width: width, geometry: geometry)
+  }
+}
+
 /// A classifier of images: an architecture with its parameters, a value like any other.
 ///
 /// Images are [N, H, W, 3], already normalized; logits are [N, classes]. `θ' = θ − ε∇` makes a new network.
@@ -16,23 +31,30 @@ public struct Network: Sendable {
     public let logits: Tensor
     /// The wanted activations, by layer. Each is tracked, so that the logits can be differentiated with respect to it.
     public let activations: [String: Tensor]
+    /// For the wanted activations that are a convolution's response, how that came about.
+    public let convolutions: [String: CapturedConvolution]
     let statistics: [String: (mean: Tensor, variance: Tensor)]
     let names: [String]
   }
 
   /// The logits for `images`.
   ///
-  /// - Parameter layers: the layers whose activations are wanted, by name (`layer3.0`); `input` is the images themselves.
-  ///   Names must be among ``layerNames(height:width:)``.
+  /// - Parameters:
+  ///   - layers: the layers whose activations are wanted, by name (`layer3.0`); `input` is the images themselves. Names
+  ///     must be among ``layerNames(height:width:)``.
+  ///   - replacements: what takes the place of activations, by layer; of their shapes.
   public func callAsFunction(
-    _ images: Tensor, capturing layers: [String] = [], normalization: Pass.Normalization = .running
+    _ images: Tensor, capturing layers: [String] = [], replacing replacements: [String: Tensor] = [:],
+    normalization: Pass.Normalization = .running
   ) -> Output {
-    var pass = Pass(normalization: normalization, wanted: layers)
+    var pass = Pass(normalization: normalization, wanted: layers, replacements: replacements)
     let logits = root(pass.activation("input", images), &pass)
     for layer in layers {
       precondition(pass.activations[layer] != nil, "Network: \(architecture) has no layer named \(layer)")
     }
-    return Output(logits: logits, activations: pass.activations, statistics: pass.statistics, names: pass.names)
+    return Output(
+      logits: logits, activations: pass.activations, convolutions: pass.convolutions, statistics: pass.statistics,
+      names: pass.names)
   }
 
   /// The layers with locations, [N, H, W, C], whose activations can be asked for, in the order they are computed; `input`

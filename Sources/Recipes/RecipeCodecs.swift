@@ -36,6 +36,25 @@ extension Codec<InnerUpdate> {
   static var inner: Codec { .section() }
 }
 
+// MARK: - Maps
+
+extension Codec<Method> {
+  /// A method's name; see `Method`.
+  static var method: Codec {
+    Codec(
+      read: { entry, key, report in
+        if case .scalar(let text, _) = entry.content, let method = Method(text) { return method }
+        var found = entry.found
+        if case .scalar(let text, _) = entry.content {
+          let hint = nearest(to: text, among: Method.named.map(\.name)).map { "; did you mean '\($0)'?" } ?? ""
+          found = "'\(text)'\(hint)"
+        }
+        report.problems.append(.init(entry.place, key, "expected one of \(Method.grammar); found \(found)"))
+        return nil
+      }, write: { written(.scalar($0.description, isText: false)) })
+  }
+}
+
 // MARK: - Objectives
 
 private struct ObjectiveSection: Section {

@@ -1,59 +1,89 @@
-import Networks
 import Tensors
 
-/// The saliency methods, by the names that recipes and tables use. Each is an extraction and an aggregation.
-public enum Method: String, Sendable, CaseIterable {
-  /// Simonyan et al. 2014.
-  case gradient
-  /// Gradient times activation, summed over channels.
-  case linearApproximation = "linear_approximation"
-  /// Selvaraju et al. 2017.
-  case gradCAM = "grad_cam"
-  /// Rebuffi et al. 2020: the norm of the gradient of a virtual 1×1 convolution.
-  case normGrad = "normgrad"
-  /// Rebuffi et al. 2020, selective: the norm of the positive part of the gradient of a virtual scaling.
-  case normGradSelective = "normgrad_selective"
+/// How a saliency map is made. Every method has a name, for recipes and tables:
+///
+/// - published ones: `gradient`, `grad_cam`, `normgrad`, … (``Method/named``);
+/// - any pair of the framework: `conv3x3/norm`, `scaling/filtered_norm`, with `guided/` or `deconvnet/` before it for
+///   another backward rule;
+/// - and around any of these: `smooth/normgrad`, `competitive/grad_cam`. Numbers stand behind a colon: `smooth:50/gradient`.
+///
+/// All of them can be differentiated, so that each can stand in an objective.
+public indirect enum Method: Sendable, Hashable {
+  /// One backward pass, then a pair of the framework.
+  case pair(Pair)
+  /// Class activation mapping from gradients: activations weighted channel by channel, summed, positive part.
+  case classActivation(ChannelWeights)
+  /// Zhang et al. 2016: the signal that excites the class, summed over channels.
+  case excitation
+  /// Zhang et al. 2016, contrastive: the signal of the class minus that of "not the class", positive part, taken at the last
+  /// of the layers that the network has with locations, and handed down from there.
+  case contrastiveExcitation
+  /// Sundararajan et al. 2017: gradients along the straight path from the activation for an image of zeros (the mean
+  /// colour), times the difference, summed over channels. The midpoint rule with so many steps.
+  case integratedGradients(steps: Int)
+  /// Petsiuk et al. 2018: the mean of random masks, weighted by the class's probability on the masked image. Of the image,
+  /// so at `input` only.
+  case rise(masks: Int)
+  /// Smilkov et al. 2017: the mean of another method's maps over noisy copies of the image, with a deviation of 0.15 of
+  /// each image's range.
+  case smooth(Method, samples: Int)
+  /// After Gupta and Arora 2019: what of a map is larger there than the same method's map for every one of the likeliest
+  /// other classes, so many of them; 0 elsewhere.
+  case competitive(Method, rivals: Int)
 
-  /// The map [N, H, W] at a layer.
-  ///
-  /// - Parameters:
-  ///   - activation: the layer's activation x, [N, H, W, C].
-  ///   - slope: the derivative g of the explained class's logit with respect to it, of the same shape.
-  public func map(activation x: Tensor, slope g: Tensor) -> Tensor {
-    switch self {
-    case .gradient: Extract.bias.map(x, g, .maximumMagnitude)
-    case .linearApproximation: Extract.scaling.map(x, g, .sum)
-    case .gradCAM: Extract.scaling.map(x, g.mean([1, 2], keepingAxes: true), .sum).rectified
-    case .normGrad: Extract.convolution1x1.map(x, g, .norm)
-    case .normGradSelective: Extract.scaling.map(x, g, .filteredNorm)
+  /// How one backward pass becomes a map.
+  public struct Pair: Sendable, Hashable {
+    /// How the backward pass treats rectifications.
+    public var rule: BackwardRule
+    public var extract: Extract
+    public var aggregate: Aggregate
+
+    /// A pair of the framework, by the derivative unless told otherwise.
+    public init(_ extract: Extract, _ aggregate: Aggregate, rule: BackwardRule = .derivative) {
+      (self.extract, self.aggregate, self.rule) = (extract, aggregate, rule)
     }
+  }
+
+  /// What weighs a channel in class activation mapping.
+  public enum ChannelWeights: Sendable, Hashable {
+    /// Selvaraju et al. 2017, Grad-CAM: the gradient's mean over locations.
+    case mean
+    /// Chattopadhay et al. 2018, Grad-CAM++: positive gradients, weighted by how much a location has to do with the class.
+    case higherOrder
+    /// Jiang et al. 2021, Layer-CAM: the positive gradient at each location.
+    case local
   }
 }
 
-extension Network.Output {
-  /// The derivatives of one logit per image with respect to activations that were captured.
-  ///
-  /// - Parameters:
-  ///   - classes: the class explained, per image.
-  ///   - layers: layers among those captured.
-  ///   - keepingGraph: whether the maps made of the result are to be differentiated.
-  public func slopes(of classes: [Int], at layers: [String], keepingGraph: Bool = false) -> [Tensor] {
-    let captured = layers.map { layer in
-      guard let activation = activations[layer] else {
-        preconditionFailure("slopes: the activation of \(layer) was not captured")
-      }
-      return activation
-    }
-    return gradients(of: logits.picked(classes), withRespectTo: captured, keepingGraph: keepingGraph)
-  }
+// MARK: - Published methods
 
-  /// The maps of one class per image, [N, H, W] for each layer, at the layer's own resolution.
-  public func maps(
-    _ method: Method, of classes: [Int], at layers: [String], keepingGraph: Bool = false
-  ) -> [Tensor] {
-    zip(layers, slopes(of: classes, at: layers, keepingGraph: keepingGraph)).map { layer, slope in
-      let activation = activations[layer] ?? slope
-      return method.map(activation: keepingGraph ? activation : activation.detached(), slope: slope)
-    }
-  }
+extension Method {
+  /// Simonyan et al. 2014.
+  public static let gradient = Method.pair(Pair(.bias, .maxMagnitude))
+  /// Shrikumar et al. 2016; at layers other than the input the same as ``linearApproximation``.
+  public static let gradientTimesInput = Method.pair(Pair(.scaling, .sum))
+  /// Zeiler and Fergus 2014.
+  public static let deconvnet = Method.pair(Pair(.bias, .maxMagnitude, rule: .deconvolution))
+  /// Springenberg et al. 2015.
+  public static let guidedBackprop = Method.pair(Pair(.bias, .maxMagnitude, rule: .guided))
+  /// Gradient times activation, summed over channels.
+  public static let linearApproximation = Method.pair(Pair(.scaling, .sum))
+  /// Selvaraju et al. 2017.
+  public static let gradCAM = Method.classActivation(.mean)
+  /// Rebuffi et al. 2020: the norm of the gradient of a virtual 1×1 convolution.
+  public static let normGrad = Method.pair(Pair(.convolution(size: 1), .norm))
+  /// Rebuffi et al. 2020, selective: the norm of the positive part of the gradient of a virtual scaling.
+  public static let normGradSelective = Method.pair(Pair(.scaling, .filteredNorm))
+  /// Rebuffi et al. 2020: the norm of the gradient of a convolution that the network has.
+  public static let normGradConvolution = Method.pair(Pair(.ownConvolution, .norm))
+
+  /// The methods that have names of their own. ``gradientTimesInput`` has two.
+  public static let named: [(name: String, method: Method)] = [
+    ("gradient", .gradient), ("linear_approximation", .linearApproximation),
+    ("gradient_times_input", .gradientTimesInput), ("deconvnet", .deconvnet), ("guided_backprop", .guidedBackprop),
+    ("grad_cam", .gradCAM), ("grad_cam++", .classActivation(.higherOrder)), ("layer_cam", .classActivation(.local)),
+    ("normgrad", .normGrad), ("normgrad_selective", .normGradSelective), ("normgrad_conv", .normGradConvolution),
+    ("excitation_backprop", .excitation), ("contrastive_excitation_backprop", .contrastiveExcitation),
+    ("integrated_gradients", .integratedGradients(steps: 32)), ("rise", .rise(masks: 1000)),
+  ]
 }

@@ -75,7 +75,16 @@ struct ConvolutionForm: Sendable, Hashable {
       name, operands, keep: .operands, arithmetic: 2 * products,
       value: Kernels.convolve(self, open: open, operands[0], operands[1], onto: sum)
     ) { g, saved in
-      [0, 1].map { i in
+      if open == .response && saved.rule == .excitation {
+        return [
+          saved.ifNeeded(0) {
+            Tensor.excitation(
+              g, from: saved[0], through: saved[1], response: { contract(open: .response, [$0, $1]) },
+              adjoint: { contract(open: .image, [$0, $1]) })
+          }, nil,
+        ]
+      }
+      return [0, 1].map { i in
         saved.ifNeeded(i) { sum in
           // The cotangent takes the place of the slot that was open, and operand i's own slot opens.
           let others = [(open, g), (filled[1 - i], saved[1 - i])].sorted { $0.0.rawValue < $1.0.rawValue }

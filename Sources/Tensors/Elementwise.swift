@@ -46,6 +46,18 @@ extension Tensor {
     }
   }
 
+  /// The sum of two branches of a network, of one shape. It differs from any other sum in what ``BackwardRule/excitation``
+  /// makes of it: each branch takes part in proportion to its positive part.
+  public func joined(with branch: Tensor) -> Tensor {
+    precondition(shape == branch.shape, "joined: branches \(shape) and \(branch.shape)")
+    return Tensor.operation(
+      "join", [self, branch], keep: .operands, value: Kernels.zip(.add, self, branch, shape: shape)
+    ) { g, saved in
+      guard saved.rule == .excitation else { return [g, g] }
+      return Tensor.excitation(g, between: saved[0], saved[1])
+    }
+  }
+
   /// This tensor plus `factor` times another of its shape.
   public func adding(_ other: Tensor, times factor: Double) -> Tensor {
     precondition(
@@ -116,6 +128,9 @@ extension Tensor {
     operation("shift", [x], keep: .nothing, value: Kernels.map(.shift, x, term)) { g, _ in [g] }
   }
 
+  /// A number minus each element.
+  static func - (term: Double, x: Tensor) -> Tensor { x * -1 + term }
+
   /// Each element minus a number.
   public static func - (x: Tensor, term: Double) -> Tensor { x + (-term) }
 
@@ -155,7 +170,7 @@ extension Tensor {
   /// The positive part. Its derivative at 0 is 0; its second derivative is 0 everywhere.
   public var rectified: Tensor {
     Tensor.operation("rectify", [self], keep: .output, value: Kernels.map(.rectify, self)) { g, saved in
-      [g.gated(by: saved.output)]
+      [saved.throughRectification(g)]
     }
   }
 
@@ -167,6 +182,13 @@ extension Tensor {
     return Tensor.operation("gate", [self], keep: .nothing, value: Kernels.zip(.gate, self, gate, shape: shape)) {
       g, _ in [g.gated(by: gate)]
     }
+  }
+
+  /// Each element, at most `limit`, with derivative 0 from there on.
+  public func limited(to limit: Double) -> Tensor {
+    Tensor.operation(
+      "limit", [self], keep: .operands, value: detached() - (detached() - limit).rectified
+    ) { g, saved in [saved.rule == .excitation ? g : g.gated(by: limit - saved[0].detached())] }
   }
 
   /// The absolute value; its derivative at 0 is 0.

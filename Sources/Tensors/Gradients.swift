@@ -5,12 +5,13 @@
 ///   - variables: tracked tensors, anywhere in the graph: variables or intermediate results.
 ///   - weighting: weights of the output's elements, of its shape; all ones if nil.
 ///   - keepingGraph: whether the derivatives are recorded, so that they can be differentiated again.
+///   - rule: how cotangents pass rectifications and linear layers; see ``BackwardRule``.
 ///   - releasingGraph: whether the graph between the variables and the output is given up: each value goes as soon as its
 ///     last use is past, and the output can't be differentiated again.
 /// - Returns: one tensor per variable, of its shape and in their order; zeros where the output does not depend on it.
 public func gradients(
-  of output: Tensor, withRespectTo variables: [Tensor], weighting: Tensor? = nil, keepingGraph: Bool = false,
-  releasingGraph: Bool = false
+  of output: Tensor, withRespectTo variables: [Tensor], weighting: Tensor? = nil, rule: BackwardRule = .derivative,
+  keepingGraph: Bool = false, releasingGraph: Bool = false
 ) -> [Tensor] {
   precondition(!(keepingGraph && releasingGraph), "gradients: the graph cannot be both kept and given up")
   if let weighting {
@@ -38,7 +39,7 @@ public func gradients(
     let inputs = order.inputs[index]
     guard !inputs.isEmpty else { continue }
 
-    let saved = node.saved(inputs: inputs, recorded: keepingGraph, sums: keepingGraph ? nil : sums)
+    let saved = node.saved(inputs: inputs, rule: rule, recorded: keepingGraph, sums: keepingGraph ? nil : sums)
     let contributions = node.pullback(cotangent, saved)
     if releasingGraph { node.forget() }
     for (input, contribution) in zip(inputs, contributions) {
@@ -85,13 +86,13 @@ struct PartialSum {
 }
 
 extension Node {
-  fileprivate func saved(inputs: [Int?], recorded: Bool, sums: CotangentSums?) -> Saved {
+  fileprivate func saved(inputs: [Int?], rule: BackwardRule, recorded: Bool, sums: CotangentSums?) -> Saved {
     func restored(_ value: Tensor?, _ node: Node?) -> Tensor? {
       value.map { Tensor(storage: $0.storage, shape: $0.shape, scalarType: $0.scalarType, node: recorded ? node : nil) }
     }
     return Saved(
       operands: operands.map { restored($0.value, $0.node) }, kept: restored(output, self),
-      sums: inputs.map { input in input.map { index in sums.map { PartialSum(sums: $0, index: index) } } })
+      sums: inputs.map { input in input.map { index in sums.map { PartialSum(sums: $0, index: index) } } }, rule: rule)
   }
 }
 

@@ -25,6 +25,18 @@ extension Tensor {
         shape: a.shape.dropLast(2) + [m, n], onto: sum)
     ) { g, saved in
       let (a, b) = (saved[0], saved[1])
+      if saved.rule == .excitation {
+        return [
+          saved.ifNeeded(0) {
+            Tensor.excitation(
+              g, from: a, through: b, response: { product($0, transposeA, $1, transposeB, onto: nil) },
+              adjoint: {
+                transposeA
+                  ? product($0, transposeB, $1, true, onto: nil) : product($1, false, $0, !transposeB, onto: nil)
+              })
+          }, nil,
+        ]
+      }
       return [
         saved.ifNeeded(0) { sum in
           transposeA

@@ -54,6 +54,8 @@ struct Saved {
   /// For each operand whose derivative is asked for (a pullback may skip the others), where it is summed; that is nil while
   /// derivatives are recorded.
   let sums: [PartialSum??]
+  /// How cotangents pass the operations that saliency methods treat in their own ways.
+  let rule: BackwardRule
 
   /// The value of operand `index`.
   subscript(index: Int) -> Tensor {

@@ -25,7 +25,15 @@ extension Tensor {
         self, center: mean, scale: Kernels.zip(.multiply, rate, weight, shape: channels), shift: bias,
         residual: residual, rectifies: rectified)
     ) { g, saved in
-      let g = rectified ? g.gated(by: saved.output) : g
+      let g = rectified ? saved.throughRectification(g) : g
+      if saved.rule == .excitation {
+        let own = saved[0].detached().normalized(
+          mean: mean.detached(), rate: statistics.rate, weight: saved[1].detached(), bias: saved[2].detached())
+        let signals = residual == nil ? [g] : Tensor.excitation(g, between: own, saved[3])
+        // Where the scale is negative, what follows sees the layer before with its weights' signs turned round.
+        let parts: [Tensor?] = [signals[0] * saved[1].sign, nil, nil]
+        return parts + signals.dropFirst().map { $0 as Tensor? }
+      }
       return [
         saved.ifNeeded(0) { g.standardizedProduct(saved[1], statistics.centred, onto: $0) },
         saved.ifNeeded(1) { saved[0].standardizedSum(g, statistics) },

@@ -70,9 +70,11 @@ extension Tensor {
   /// The linear map `table` applied along `axis`; its derivative is the transposed table.
   public func resampled(axis: Int, _ table: ResamplingTable) -> Tensor {
     precondition(shape[axis] == table.inputs, "resampled: a table for \(table.inputs) along axis \(axis) of \(shape)")
-    return Tensor.operation("resample", [self], keep: .nothing, value: Kernels.resample(self, axis: axis, table)) {
-      g, _ in
-      [g.resampled(axis: axis, table.transposed)]
+    return Tensor.operation("resample", [self], keep: .operands, value: Kernels.resample(self, axis: axis, table)) {
+      g, saved in
+      func adjoint(_ g: Tensor) -> Tensor { g.resampled(axis: axis, table.transposed) }
+      guard saved.rule == .excitation else { return [adjoint(g)] }
+      return [Tensor.excitation(g, from: saved[0], response: { $0.resampled(axis: axis, table) }, adjoint: adjoint)]
     }
   }
 
@@ -118,5 +120,14 @@ extension Tensor {
   }
 
   /// The mean over all locations of an image [N, H, W, C]: [N, C].
-  public func globalAveragePooled() -> Tensor { mean([1, 2]) }
+  public func globalAveragePooled() -> Tensor {
+    let own = shape
+    return Tensor.operation("globalAverage", [self], keep: .operands, value: detached().mean([1, 2])) { g, saved in
+      func adjoint(_ g: Tensor) -> Tensor {
+        (g / Double(own[1] * own[2])).reshaped([own[0], 1, 1, own[3]]).broadcast(to: own)
+      }
+      guard saved.rule == .excitation else { return [adjoint(g)] }
+      return [Tensor.excitation(g, from: saved[0], response: { $0.mean([1, 2]) }, adjoint: adjoint)]
+    }
+  }
 }

@@ -12,10 +12,13 @@ public struct Evaluation: Sendable {
   public var layers: [String]
   /// The rate of the virtual class update (one step, all parameters) before maps are taken again; nil: plain maps only.
   public var virtualRate: Double?
+  /// What maps are worked out in. In float32 an activation near zero may fall on the other side of a rectification than in
+  /// exact arithmetic, which moves a map after a virtual update by some thousandths; in float64 nothing of that is seen.
+  public var precision: ScalarType
 
   /// Class sensitivity of all methods at all layers; of none, accuracy alone.
-  public init(methods: [Method], layers: [String], virtualRate: Double?) {
-    (self.methods, self.layers, self.virtualRate) = (methods, layers, virtualRate)
+  public init(methods: [Method], layers: [String], virtualRate: Double?, precision: ScalarType = .float64) {
+    (self.methods, self.layers, self.virtualRate, self.precision) = (methods, layers, virtualRate, precision)
   }
 
   /// One cell of the table: how maps are made.
@@ -72,28 +75,28 @@ public struct Evaluation: Sendable {
     }
     // Plain maps need no derivatives with respect to the parameters; the virtual update does.
     let tracked = virtualRate == nil ? network : network.with(parameters: network.parameters.map { $0.tracked() })
-    let plain = tracked(image, capturing: layers)
-    let (top, bottom) = (plain.logits.argmax(), (plain.logits.detached() * -1).argmax())
-    var result = ImageResult(
-      isCorrect: top[0] == label, loss: plain.logits.detached().crossEntropy(to: [label]).item)
+    let plain = Inference(tracked, image, capturing: layers)
+    let logits = plain.output.logits.detached()
+    let (top, bottom) = (logits.argmax(), (logits * -1).argmax())
+    var result = ImageResult(isCorrect: top[0] == label, loss: logits.crossEntropy(to: [label]).item)
 
-    func compare(_ a: Network.Output, _ b: Network.Output, _ weights: ClassSensitivity.Weights) {
-      let slopes = (a.slopes(of: top, at: layers), b.slopes(of: bottom, at: layers))
-      for method in methods {
-        for (index, layer) in layers.enumerated() {
-          guard let x = a.activations[layer]?.detached(), let y = b.activations[layer]?.detached() else { continue }
+    func compare(_ a: Inference, _ b: Inference, _ weights: ClassSensitivity.Weights) {
+      let (explained, opposed) = (a.maps(methods, of: top, at: layers), b.maps(methods, of: bottom, at: layers))
+      for (m, method) in methods.enumerated() {
+        for (l, layer) in layers.enumerated() {
           let correlations = ClassSensitivityScore.correlations(
-            method.map(activation: x, slope: slopes.0[index]), method.map(activation: y, slope: slopes.1[index]),
-            height: image.shape[1], width: image.shape[2])
+            explained[m][l], opposed[m][l], height: image.shape[1], width: image.shape[2])
           result.correlations.append((Setting(method: method, layer: layer, weights: weights), correlations[0]))
         }
       }
     }
     compare(plain, plain, .plain)
     if let virtualRate {
-      func moved(_ classes: [Int]) -> Network.Output {
-        InnerUpdate(rate: virtualRate)
-          .applied(to: tracked, image, plain, towards: classes, isDifferentiated: false)(image, capturing: layers)
+      func moved(_ classes: [Int]) -> Inference {
+        let update = InnerUpdate(rate: virtualRate)
+        return Inference(
+          update.applied(to: tracked, image, plain.output, towards: classes, isDifferentiated: false), image,
+          capturing: layers)
       }
       compare(moved(top), moved(bottom), .virtual)
     }
@@ -104,6 +107,7 @@ public struct Evaluation: Sendable {
   public func measure(
     _ network: Network, _ images: Tensor, labels: [Int], workers: Int, into result: inout Result
   ) throws {
+    let (network, images) = (network.converted(to: precision), images.converted(to: precision))
     try Parallel.forEachInOrder(
       labels.count, workers: workers,
       { index in

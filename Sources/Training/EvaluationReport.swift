@@ -18,7 +18,7 @@ extension Evaluation {
         let cells = kinds.flatMap { kind in
           results.map { cell($0.result.sensitivity[Setting(method: method, layer: layer, weights: kind)]) }
         }
-        table.add([method.rawValue, layer] + cells)
+        table.add([method.description, layer] + cells)
       }
     }
     let virtual = virtualRate.map { "Virtual: after one step of \($0) towards the class explained.\n" } ?? ""
@@ -44,7 +44,7 @@ extension Evaluation {
     let sensitivity = settings.compactMap { setting -> [String: Any]? in
       guard let score = result.sensitivity[setting] else { return nil }
       var entry: [String: Any] = [
-        "method": setting.method.rawValue, "layer": setting.layer, "weights": setting.weights.rawValue,
+        "method": setting.method.description, "layer": setting.layer, "weights": setting.weights.rawValue,
         "images": score.correlations.count, "undefined": score.undefined,
       ]
       entry["mean"] = score.mean

@@ -93,6 +93,6 @@ struct Gallery {
       network = InnerUpdate(rate: rate)
         .applied(to: tracked, image, tracked(image), towards: [class_], isDifferentiated: false)
     }
-    return network(image, capturing: layers).maps(setup.recipe.saliency.method, of: [class_], at: layers)
+    return Inference(network, image, capturing: layers).maps(setup.recipe.saliency.method, of: [class_], at: layers)
   }
 }

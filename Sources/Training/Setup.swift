@@ -63,7 +63,8 @@ public struct Setup: Sendable {
       ? recipe.evaluation.methods : recipe.evaluation.methods + [recipe.saliency.method]
     let isMeasured = recipe.evaluation.measures.contains(.classSensitivity)
     evaluation = Evaluation(
-      methods: isMeasured ? methods : [], layers: isMeasured ? layers : [], virtualRate: recipe.evaluation.virtualRate)
+      methods: isMeasured ? methods : [], layers: isMeasured ? layers : [], virtualRate: recipe.evaluation.virtualRate,
+      precision: recipe.evaluation.precision)
 
     try Self.check(network, recipe, height: sample.height, width: sample.width)
   }
@@ -158,7 +159,7 @@ extension Setup {
       "validation",
       "\(validation.dataset.count) images, of which \(min(recipe.evaluation.images, validation.dataset.count)) are measured",
     ])
-    table.add(["maps", "\(recipe.saliency.method.rawValue) at \(recipe.saliency.layers.joined(separator: ", "))"])
+    table.add(["maps", "\(recipe.saliency.method) at \(recipe.saliency.layers.joined(separator: ", "))"])
     table.add(["run", "\(recipe.run.steps) steps into \(recipe.run.output)"])
     return "The recipe is sound.\n\(table)"
   }

@@ -36,11 +36,25 @@ import Testing
     try check(step)
   }
 
-  @Test("the outer gradient agrees with central differences for every method", arguments: Method.allCases)
-  func methods(_ method: Method) throws {
+  /// Every named method, with few passes where there are many, and one of each kind of pair and wrapper.
+  static let methodNames =
+    Method.named.map(\.name).filter { !["integrated_gradients", "rise"].contains($0) } + [
+      "integrated_gradients:3", "rise:4", "smooth:2/normgrad", "competitive/grad_cam", "bias/max", "conv3x3/norm",
+      "conv3x3/filtered_norm", "conv1x1/positive", "conv3x3/max", "depthwise3x3/norm", "depthwise3x3/filtered_norm",
+      "depthwise3x3/max", "own_conv/filtered_norm",
+    ]
+
+  @Test("the outer gradient agrees with central differences for every method", arguments: methodNames)
+  func methods(_ name: String) throws {
+    let method = try #require(Method(name))
+    #expect(method.description == name || name == "gradient_times_input")
+    let layers =
+      name.hasPrefix("rise")
+      ? ["input"] : name.contains("conv") && !name.contains("x") ? ["features.3", "features.6"] : Self.layers
     try check(
       Self.step(
-        InnerUpdate(rate: 0.05, parameters: ["features.*"]), at: [.virtual], method: method, similarity: .cosine))
+        InnerUpdate(rate: 0.05, parameters: ["features.*"]), at: [.virtual], method: method, layers: layers,
+        similarity: .cosine))
   }
 
   @Test("the task loss may normalize by the batch's statistics, which move the running ones")
@@ -67,8 +81,13 @@ import Testing
       try outcome(zip(parameters, direction).map { $0 + $1 * h }).total
     }
     let found = zip(try outcome(parameters).gradients, direction).reduce(0) { $0 + ($1.0 * $1.1).sum().item }
-    let expected = (try moved(by: h) - moved(by: -h)) / (2 * h)
-    #expect(abs(found - expected) < tolerance * max(1, abs(expected)), "\(found) against \(expected)")
+    // A large step may cross a kink and a small one drowns in rounding, so there is more than one.
+    let errors = try [1, 0.1, 0.01].map { factor in
+      let step = h * factor
+      let expected = (try moved(by: step) - moved(by: -step)) / (2 * step)
+      return abs(found - expected) / max(1, abs(expected))
+    }
+    #expect(try #require(errors.min()) < tolerance, "\(found), relative errors \(errors)")
   }
 
   @Test("the result does not depend on the number of workers, bit for bit")

@@ -12,15 +12,13 @@ import Testing
 
   @Test(
     "aggregates of a virtual 1×1 convolution are those of the outer products that are never built",
-    arguments: [
-      Aggregate.norm, .filteredNorm, .sum, .maximumMagnitude,
-    ])
+    arguments: Aggregate.allCases)
   func outerProducts(_ aggregate: Aggregate) {
     let (x, g) = Self.pair()
     let outer = (g.reshaped([2, 3, 4, 5, 1]) * x.reshaped([2, 3, 4, 1, 5])).reshaped([2, 3, 4, 25])
     // Aggregated as the terms of a virtual bias are.
     let expected = Extract.bias.map(x, outer, aggregate)
-    #expect(relativeError(Extract.convolution1x1.map(x, g, aggregate), expected) < 1e-12)
+    #expect(relativeError(Extract.convolution(size: 1).map(x, g, aggregate), expected) < 1e-12)
   }
 
   @Test("Spearman's correlation ranks ties by their mean, is undefined for constants and blind to monotone changes")

@@ -25,8 +25,10 @@ struct Terms {
     let areMapsOn = zip(included, step.objectives).contains { $0 && $1.objective != .crossEntropy }
     // One forward pass serves the task loss, the plain maps and the first inner step, unless they normalize differently.
     let (plain, task) = Profile.phase(.forward) {
-      let plain = areMapsOn || !normalizesByBatch ? network(images, capturing: areMapsOn ? step.layers : []) : nil
-      return (plain, isTaskOn && normalizesByBatch ? network(images, normalization: .batch) : plain)
+      let plain =
+        areMapsOn || !normalizesByBatch
+        ? Inference(network, images, capturing: areMapsOn ? step.layers : []) : nil
+      return (plain, isTaskOn && normalizesByBatch ? network(images, normalization: .batch) : plain?.output)
     }
 
     var values = [Tensor?](repeating: nil, count: step.objectives.count)
@@ -34,7 +36,7 @@ struct Terms {
       switch term.objective {
       case .crossEntropy: values[index] = task?.logits.crossEntropy(to: labels).mean()
       case .classSensitivity(let sensitivity):
-        values[index] = plain.map { value(of: sensitivity, network, images, $0, labels, draws) }
+        values[index] = plain.map { value(of: sensitivity, $0, labels, draws) }
       }
     }
     let terms = zip(values, step.objectives).compactMap { value, term in value.map { $0 * term.weight } }
@@ -50,15 +52,14 @@ struct Terms {
 
   /// The mean similarity of the two classes' maps over images, layers, and the weights at which they are taken.
   private func value(
-    of sensitivity: ClassSensitivity, _ network: Network, _ images: Tensor, _ plain: Network.Output, _ labels: [Int],
-    _ draws: [UInt64]
+    of sensitivity: ClassSensitivity, _ plain: Inference, _ labels: [Int], _ draws: [UInt64]
   ) -> Tensor {
-    let pair = sensitivity.classes(logits: plain.logits, labels: labels, draws: draws)
+    let pair = sensitivity.classes(logits: plain.output.logits, labels: labels, draws: draws)
     var similarities: [Tensor] = []
-    func compare(_ outputs: (Network.Output, Network.Output)) {
+    func compare(_ pass: (explained: Inference, opposed: Inference)) {
       similarities += Profile.phase(.map) {
-        let explained = outputs.0.maps(step.method, of: pair.explained, at: step.layers, keepingGraph: true)
-        let opposed = outputs.1.maps(step.method, of: pair.opposed, at: step.layers, keepingGraph: true)
+        let explained = pass.explained.maps(step.method, of: pair.explained, at: step.layers, keepingGraph: true)
+        let opposed = pass.opposed.maps(step.method, of: pair.opposed, at: step.layers, keepingGraph: true)
         return zip(explained, opposed).map { sensitivity.similarity($0, $1).mean() }
       }
     }
@@ -67,9 +68,9 @@ struct Terms {
       case .plain: compare((plain, plain))
       case .virtual:
         guard let inner = step.inner else { preconditionFailure("MetaStep: virtual weights without an inner update") }
-        func moved(_ classes: [Int]) -> Network.Output {
-          let moved = inner.applied(to: network, images, plain, towards: classes)
-          return Profile.phase(.map) { moved(images, capturing: step.layers) }
+        func moved(_ classes: [Int]) -> Inference {
+          let moved = inner.applied(to: plain.network, plain.images, plain.output, towards: classes)
+          return Profile.phase(.map) { Inference(moved, plain.images, capturing: step.layers) }
         }
         compare((moved(pair.explained), moved(pair.opposed)))
       }

@@ -1,0 +1,116 @@
+import Networks
+import Tensors
+
+/// A network's answer to images, ready to be explained.
+public struct Inference {
+  /// The network, as the maps see it.
+  public let network: Network
+  /// [N, H, W, 3], normalized.
+  public let images: Tensor
+  /// Logits, and the activations at the layers of interest.
+  public let output: Network.Output
+
+  /// One forward pass. To differentiate maps with respect to the network's parameters, these must be tracked.
+  ///
+  /// - Parameter layers: layers whose maps will be asked for, by name; `input` is the images.
+  public init(_ network: Network, _ images: Tensor, capturing layers: [String]) {
+    (self.network, self.images) = (network, images)
+    output = network(images, capturing: layers)
+  }
+
+  /// The maps of one class per image: [N, H, W] for each layer, at the layer's own resolution.
+  ///
+  /// - Parameters:
+  ///   - layers: among those captured.
+  ///   - keepingGraph: whether the maps are to be differentiated.
+  public func maps(
+    _ method: Method, of classes: [Int], at layers: [String], keepingGraph: Bool = false
+  ) -> [Tensor] { maps([method], of: classes, at: layers, keepingGraph: keepingGraph)[0] }
+
+  /// The same for several methods, which share what backward passes they can.
+  public func maps(
+    _ methods: [Method], of classes: [Int], at layers: [String], keepingGraph: Bool = false
+  ) -> [[Tensor]] {
+    var slopes = [BackwardRule: [Tensor]]()
+    func slope(_ rule: BackwardRule) -> [Tensor] {
+      if let known = slopes[rule] { return known }
+      let new = self.slopes(of: classes, at: layers, rule: rule, keepingGraph: keepingGraph)
+      slopes[rule] = new
+      return new
+    }
+    return methods.map { method in
+      switch method {
+      case .pair(let pair):
+        return zip(layers, slope(pair.rule)).map { layer, g in
+          let convolution = output.convolutions[layer]
+          return pair.extract.map(
+            activation(layer, keepingGraph), g, pair.aggregate,
+            of: keepingGraph ? convolution : convolution?.detached())
+        }
+      case .classActivation(let weights):
+        return zip(layers, slope(.derivative)).map { layer, g in weights.map(activation(layer, keepingGraph), g) }
+      case .excitation: return slope(.excitation).map { $0.sum([3]) }
+      case .contrastiveExcitation: return contrastiveExcitation(of: classes, at: layers, keepingGraph)
+      case .integratedGradients(let steps): return integratedGradients(steps, of: classes, at: layers, keepingGraph)
+      case .rise(let masks):
+        let map = rise(masks, of: classes, keepingGraph)
+        return layers.map { _ in map }
+      case .smooth(let inner, let samples): return smoothed(inner, samples, of: classes, at: layers, keepingGraph)
+      case .competitive(let inner, let rivals): return winners(inner, rivals, of: classes, at: layers, keepingGraph)
+      }
+    }
+  }
+
+  /// The derivatives of one logit per image with respect to activations that were captured, [N, H, W, C] each; with another
+  /// rule, what takes their place.
+  func slopes(
+    of classes: [Int], at layers: [String], rule: BackwardRule = .derivative, keepingGraph: Bool = false
+  ) -> [Tensor] {
+    gradients(
+      of: output.logits.picked(classes), withRespectTo: layers.map { activation($0, true) }, rule: rule,
+      keepingGraph: keepingGraph)
+  }
+
+  func activation(_ layer: String, _ keepingGraph: Bool) -> Tensor {
+    guard let activation = output.activations[layer] else {
+      preconditionFailure("Inference: the activation of \(layer) was not captured")
+    }
+    return keepingGraph ? activation : activation.detached()
+  }
+
+  /// Contrastive excitation backprop: at the contrast layer, the signal of the class minus that of its negation, whose last
+  /// weights have their signs turned round; what is positive of it goes down to the layers.
+  private func contrastiveExcitation(of classes: [Int], at layers: [String], _ keepingGraph: Bool) -> [Tensor] {
+    // The contrast layer is the last one with locations that the negation reaches through weights.
+    let candidates = Array(network.layerNames(height: images.shape[1], width: images.shape[2]).suffix(8))
+    let inference = Inference(network, images, capturing: layers + candidates)
+    let logits = inference.output.logits.picked(classes)
+    func signals(_ sign: Double) -> [Tensor] {
+      gradients(
+        of: logits, withRespectTo: candidates.map { inference.activation($0, true) },
+        weighting: .ones(logits.shape, logits.scalarType) * sign, rule: .excitation, keepingGraph: keepingGraph)
+    }
+    let (own, others) = (signals(1), signals(-1))
+    let contrast = others.lastIndex { (-$0.detached()).rectified.sum().item == 0 && $0.sum().item > 0 } ?? 0
+    let activation = inference.activation(candidates[contrast], true)
+    return gradients(
+      of: activation, withRespectTo: layers.map { inference.activation($0, true) },
+      weighting: (own[contrast] - others[contrast]).rectified, rule: .excitation, keepingGraph: keepingGraph
+    ).map { $0.sum([3]) }
+  }
+}
+
+extension Method.ChannelWeights {
+  /// The map [N, H, W] of activations x and slopes g, both [N, H, W, C].
+  func map(_ x: Tensor, _ g: Tensor) -> Tensor {
+    switch self {
+    case .mean: return (g.mean([1, 2], keepingAxes: true) * x).sum([3]).rectified
+    case .local: return (g.rectified * x).sum([3]).rectified
+    case .higherOrder:
+      let squared = g.squared
+      let total = (x * squared * g).sum([1, 2], keepingAxes: true)
+      let share = squared * (squared * 2 + total).reciprocalOrZero
+      return ((share * g.rectified).sum([1, 2], keepingAxes: true) * x).sum([3]).rectified
+    }
+  }
+}
