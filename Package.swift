@@ -53,5 +53,6 @@ let package = Package(
     + library("Formats", ["Tensors", "CPNG", "CTurboJPEG", "CHDF5", "CZip"], fixtures: true)
     + library("Datasets", ["Tensors", "Formats"])
     + library("Recipes", ["Networks", "Saliency", "Learning", "Datasets", .product(name: "Yams", package: "Yams")])
-    + library("Training", ["Tensors", "Networks", "Saliency", "Learning", "Formats", "Datasets", "Recipes"])
+    + library(
+      "Training", ["Tensors", "Networks", "Saliency", "Learning", "Formats", "Datasets", "Recipes"], fixtures: true)
 )
