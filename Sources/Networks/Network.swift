@@ -64,6 +64,24 @@ public struct Network: Sendable {
   }
 }
 
+extension Network {
+  /// For each resolution that images of this size are brought to, the last layer that has it, from fine to coarse: where
+  /// saliency maps are usually taken. Neither `input` nor what belongs to the classifier is among them.
+  public func stages(height: Int, width: Int) -> [String] {
+    let names = layerNames(height: height, width: width).filter { name in
+      !["input", "features"].contains(name) && !["classifier", "avgpool"].contains(name.prefix { $0 != "." })
+    }
+    let activations = self(.zeros([1, height, width, 3], scalarType), capturing: names).activations
+    var stages: [(size: [Int], name: String)] = []
+    for name in names {
+      guard let size = activations[name].map({ Array($0.shape[1...2]) }), size.allSatisfy({ $0 > 1 }) else { continue }
+      stages.removeAll { $0.size == size }
+      stages.append((size, name))
+    }
+    return stages.map(\.name)
+  }
+}
+
 // MARK: - Parameters
 
 extension Network {
@@ -81,6 +99,11 @@ extension Network {
 
   /// The parameters, in order.
   public var parameters: [Tensor] { state.filter(\.kind.isParameter).map(\.value) }
+
+  /// The names of the convolutions, in order.
+  public var convolutionNames: [String] {
+    state.filter { $0.kind == .kernel }.map { String($0.name.dropLast(".weight".count)) }
+  }
 
   /// The parameters' names, in order.
   public var parameterNames: [String] { state.filter(\.kind.isParameter).map(\.name) }

@@ -54,6 +54,18 @@ public struct Recipe: Sendable, Section {
     for flag in overrides {
       do { entry = try entry.setting(flag) } catch let error as RecipeError { report.problems += error.problems }
     }
+    return try read(entry, report)
+  }
+
+  /// The recipe that a text holds, such as a checkpoint's, which extends no other.
+  ///
+  /// - Parameter source: where it comes from, for messages.
+  /// - Throws: a ``RecipeError`` with everything that is wrong.
+  public static func parse(_ yaml: String, source: String) throws -> Recipe {
+    try read(try Entry(yaml: yaml, source), Keys.Report())
+  }
+
+  private static func read(_ entry: Entry, _ report: Keys.Report) throws -> Recipe {
     var recipe = Keys.read(Recipe.self, entry, "", report)
     guard report.problems.isEmpty else { throw RecipeError(inOrder: report.problems) }
     recipe.places = report.places

@@ -26,6 +26,7 @@ extension InnerUpdate: Section {
   mutating func visit(_ keys: Keys) {
     keys("rate", &rate, .positive, isRequired: true)
     keys("steps", &steps, .integer(atLeast: 1, atMost: 100))
+    keys("direction", &direction, .choice())
     keys("scope", &scope, .choice())
     keys("order", &order, .choice())
     keys("parameters", &parameters, .optional(.list(.word, atLeast: 1), none: "all"))

@@ -31,12 +31,16 @@ extension Recipe {
 
   /// The images.
   public struct Data: Sendable, Section {
+    /// The mean and deviation of ImageNet's colours, which most pretrained networks want.
+    public static let standardNormalization = Normalization(
+      mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225])
+
     /// What is trained on.
     public var train = Source.folder("")
     /// What is measured.
     public var validation = Source.folder("")
     /// How pixels become the network's input.
-    public var normalization = Normalization(mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225])
+    public var normalization = standardNormalization
     /// Changes of training images, in order.
     public var augmentation: [Augmentation] = []
     /// Images in a training step.

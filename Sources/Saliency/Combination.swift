@@ -81,12 +81,21 @@ public struct Combination: Sendable, Hashable {
 
   /// Scaled to [0, 1] by its extremes; nil if it is constant, up to the rounding of its own computation.
   private static func scaled(_ map: Tensor) -> Tensor? {
+    guard map.range != nil else { return nil }
     let flat = map.reshaped([-1])
     let (low, high) = (-(-flat).maximum(), flat.maximum())
-    let span = (high - low).item
-    let rounding = max(abs(low.item), abs(high.item)) * (map.scalarType == .float32 ? 1e-5 : 1e-12)
-    guard span > rounding else { return nil }
     return (map - low) / (high - low)
+  }
+}
+
+extension Tensor {
+  /// The smallest and the largest element; nil if they differ by no more than rounding can do, as those of a map do that is
+  /// constant by theory.
+  public var range: (low: Double, high: Double)? {
+    let values = doubles
+    guard let low = values.min(), let high = values.max() else { return nil }
+    let rounding = max(abs(low), abs(high)) * (scalarType == .float32 ? 1e-5 : 1e-12)
+    return high - low > rounding ? (low, high) : nil
   }
 }
 

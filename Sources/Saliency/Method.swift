@@ -1,3 +1,4 @@
+import Networks
 import Tensors
 
 /// How a saliency map is made. Every method has a name, for recipes and tables:
@@ -52,6 +53,21 @@ public indirect enum Method: Sendable, Hashable {
     case higherOrder
     /// Jiang et al. 2021, Layer-CAM: the positive gradient at each location.
     case local
+  }
+}
+
+extension Method {
+  /// Why the method has no map at a layer of a network; nil if it has.
+  public func obstacle(at layer: String, of network: Network) -> String? {
+    switch self {
+    case .rise where layer != "input":
+      return "\(self) explains the image itself, so its only layer is 'input', not '\(layer)'"
+    case .pair(let pair) where pair.extract == .ownConvolution && !network.convolutionNames.contains(layer):
+      let some = network.convolutionNames.suffix(3).joined(separator: ", ")
+      return "\(self) has maps at convolutions alone, such as \(some); '\(layer)' is none"
+    case .smooth(let inner, _), .competitive(let inner, _): return inner.obstacle(at: layer, of: network)
+    default: return nil
+    }
   }
 }
 

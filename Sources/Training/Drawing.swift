@@ -1,4 +1,6 @@
 import Formats
+import Foundation
+import Saliency
 import Tensors
 
 extension Picture {
@@ -22,9 +24,10 @@ extension Picture {
   /// The picture in grey beneath a map [1, h, w] in colours, the map resized bilinearly and scaled from its smallest to its
   /// largest value. A constant map is all of the lowest colour.
   func overlaid(with map: Tensor) -> Picture {
-    let values = map.detached().reshaped(map.shape + [1]).resized(height: height, width: width).doubles
-    let (low, high) = (values.min() ?? 0, values.max() ?? 0)
-    let span = high > low ? high - low : 1
+    let resized = map.detached().reshaped(map.shape + [1]).resized(height: height, width: width)
+    let values = resized.doubles
+    let (low, high) = resized.range ?? (.infinity, .infinity)
+    let span = low < high ? high - low : 1
     var result = self
     for i in 0..<(width * height) {
       let grey =
@@ -34,6 +37,35 @@ extension Picture {
         let blend = 0.6 * color[c] + 0.4 * grey
         result.pixels[i * 3 + c] = UInt8((blend * 255).rounded())
       }
+    }
+    return result
+  }
+
+  /// Means over as many blocks of pixels as make its longer side `side` pixels long, or as it is if it is smaller.
+  func reduced(to side: Int) -> Picture {
+    let longer = max(width, height)
+    guard longer > side else { return self }
+    let (height, width) = (max(1, self.height * side / longer), max(1, self.width * side / longer))
+    let values = Tensor(pixels.map { Float($0) }, shape: [1, self.height, self.width, 3])
+      .adaptivelyAveragePooled(height: height, width: width)
+    return Picture(width: width, height: height, pixels: values.floats.map { UInt8($0.rounded()) })
+  }
+
+  /// The picture with the map's colours, lowest to highest, in a bar at its right, and the values at the bar's ends.
+  func withColorBar(from low: Double, to high: Double) -> Picture {
+    let (gap, thickness) = (6, 10)
+    let texts = [high, low].map { String(format: "%.3g", $0) }
+    let letters = (texts.map(\.count).max() ?? 0) * (Lettering.width + 1) * 2
+    var result = Picture.filled(width: width + 3 * gap + thickness + letters, height: height, 255)
+    result.paste(self, x: 0, y: 0)
+    for y in 0..<height {
+      let color = ColorMap.color(at: 1 - Double(y) / Double(max(1, height - 1)))
+      for x in (width + gap)..<(width + gap + thickness) {
+        for c in 0..<3 { result.pixels[(y * result.width + x) * 3 + c] = UInt8((color[c] * 255).rounded()) }
+      }
+    }
+    for (text, y) in zip(texts, [0, height - Lettering.height * 2]) {
+      result.letter(text, x: width + 2 * gap + thickness, y: y)
     }
     return result
   }
@@ -70,12 +102,22 @@ extension Picture {
     let (gap, dot) = (8, 2)
     let letterWidth = (Lettering.width + 1) * dot
     let labelWidth = (rows.flatMap(\.label).map(\.count).max() ?? 0) * letterWidth + gap
-    let header = Lettering.height * dot + 2 * gap
+    let titles = columns.map { $0.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) }
+    let lines = titles.map(\.count).max() ?? 1
+    let header = (lines * (Lettering.height + 2) - 2) * dot + 2 * gap
+    let fitting = (first.width + gap) / letterWidth - 1
     var sheet = filled(
       width: labelWidth + columns.count * (first.width + gap) + gap, height: header + rows.count * (first.height + gap),
       255)
-    for (column, title) in columns.enumerated() {
-      sheet.letter(title, x: gap + labelWidth + column * (first.width + gap), y: gap)
+    for (column, title) in titles.enumerated() {
+      for (line, text) in title.enumerated() {
+        // What does not fit loses its middle: names differ at their ends.
+        let half = max(1, (fitting - 1) / 2)
+        let shown = text.count <= fitting ? text : text.prefix(half) + "-" + text.suffix(half)
+        sheet.letter(
+          String(shown), x: gap + labelWidth + column * (first.width + gap),
+          y: gap + line * (Lettering.height + 2) * dot)
+      }
     }
     for (row, (label, pictures)) in rows.enumerated() {
       let y = header + row * (first.height + gap)

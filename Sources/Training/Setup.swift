@@ -78,7 +78,7 @@ public struct Setup: Sendable {
     }
   }
 
-  /// Layers and patterns that name nothing are errors.
+  /// Layers and patterns that name nothing are errors, and so are layers at which a method has no map.
   private static func check(_ network: Network, _ recipe: Recipe, height: Int, width: Int) throws {
     let names = network.layerNames(height: height, width: width)
     for (key, layers) in [("saliency.layers", recipe.saliency.layers), ("evaluation.layers", recipe.evaluation.layers)]
@@ -88,6 +88,16 @@ public struct Setup: Sendable {
           nearest(to: layer, among: names).map { "did you mean '\($0)'?" }
           ?? "there are \(names.joined(separator: ", "))"
         throw recipe.problem(key, "\(network.architecture) has no layer with locations named '\(layer)'; \(hint)")
+      }
+    }
+    for (key, methods, layers) in [
+      ("saliency.layers", [recipe.saliency.method], recipe.saliency.layers),
+      ("evaluation.layers", recipe.evaluation.methods, recipe.evaluation.layers),
+    ] {
+      for method in methods {
+        for layer in layers {
+          if let reason = method.obstacle(at: layer, of: network) { throw recipe.problem(key, reason) }
+        }
       }
     }
     for pattern in recipe.inner?.parameters ?? [] {

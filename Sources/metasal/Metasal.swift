@@ -9,7 +9,7 @@ import Training
   static let configuration = CommandConfiguration(
     commandName: "metasal",
     abstract: "Fine-tune image classifiers so that their saliency maps depend on the class they explain.",
-    version: "0.1.0", subcommands: [Train.self, Evaluate.self, Export.self, Check.self, Inspect.self])
+    version: "0.1.0", subcommands: [Train.self, Evaluate.self, Explain.self, Export.self, Check.self, Inspect.self])
 
   /// Runs the command, and turns errors into one message and the exit code that fits.
   static func main() {
@@ -26,6 +26,8 @@ import Training
         case .unwritable: 73
         }
       fail("\(error)", code)
+    } catch let error as ExplanationError {
+      fail("\(error)", 65)
     } catch let error as RunEnd {
       if case .interrupted = error { fail("\(error)", 130) }
       fail("\(error)", 2)

@@ -10,10 +10,16 @@ public struct InnerUpdate: Sendable, Equatable {
   /// Whether the outer gradient runs through the update or holds its gradient constant.
   public enum Order: String, Sendable, CaseIterable { case exact, first }
 
+  /// Whether the step makes the class likelier, or, with the sign turned round (θ' = θ + ε∇), less likely, so that maps show
+  /// what speaks against it.
+  public enum Direction: String, Sendable, CaseIterable { case towards, away }
+
   /// The step's length ε; 0.0025 is usual on ImageNet networks.
   public var rate: Double
   /// Gradient steps, at least one.
   public var steps: Int
+  /// Towards the class or away from it.
+  public var direction: Direction
   /// What shares an update.
   public var scope: Scope
   /// How the outer gradient sees the update.
@@ -23,10 +29,12 @@ public struct InnerUpdate: Sendable, Equatable {
 
   /// One exact step of all parameters for each image, unless told otherwise.
   public init(
-    rate: Double, steps: Int = 1, scope: Scope = .image, order: Order = .exact, parameters: [String]? = nil
+    rate: Double, steps: Int = 1, direction: Direction = .towards, scope: Scope = .image, order: Order = .exact,
+    parameters: [String]? = nil
   ) {
     self.rate = rate
     self.steps = steps
+    self.direction = direction
     self.scope = scope
     self.order = order
     self.parameters = parameters
@@ -53,6 +61,7 @@ public struct InnerUpdate: Sendable, Equatable {
       parameters.map { $0.contains { name.matches(pattern: $0) } } ?? true
     }
     var (network, logits) = (network, output.logits)
+    let move = direction == .towards ? -rate : rate
     for step in 0..<steps {
       if step > 0 { logits = network(images).logits }
       let parameters = network.parameters
@@ -66,7 +75,7 @@ public struct InnerUpdate: Sendable, Equatable {
           guard moves, let slope = next.next() else { return parameter }
           // Without an outer derivative, fresh variables keep the graph from growing with the steps.
           return isDifferentiated
-            ? parameter.adding(slope, times: -rate) : parameter.detached().adding(slope, times: -rate).tracked()
+            ? parameter.adding(slope, times: move) : parameter.detached().adding(slope, times: move).tracked()
         })
     }
     return isDifferentiated ? network : network.with(parameters: network.parameters.map { $0.detached() })

@@ -1,0 +1,176 @@
+import Foundation
+import Formats
+import Networks
+import Recipes
+import Saliency
+import Tensors
+
+/// Explains image files: pictures into a folder, maps into a file.
+public struct Explainer: Sendable {
+  private let model: Model
+  private let network: Network
+  private let explanation: Explanation
+  private let workers: Int
+
+  /// - Throws: an ``ExplanationError`` about layers that are not there, or at which a method has no map.
+  public init(_ model: Model, _ explanation: Explanation, workers: Int = Parallel.processors) throws {
+    (self.model, self.explanation, self.workers) = (model, explanation, workers)
+    network = explanation.prepared(model.network)
+    let side = max(64, network.architecture.smallestSide)
+    let names = network.layerNames(height: side, width: side)
+    for layer in explanation.layers {
+      guard names.contains(layer) else {
+        let hint = nearest(to: layer, among: names).map { "did you mean '\($0)'?" }
+        let stages = network.stages(height: side, width: side).joined(separator: ", ")
+        throw ExplanationError(
+          "\(network.architecture) has no layer with locations named '\(layer)'; \(hint ?? "such are \(stages)")")
+      }
+      for method in explanation.methods {
+        if let reason = method.obstacle(at: layer, of: network) { throw ExplanationError(reason) }
+      }
+    }
+  }
+
+  /// What there is to say of an image.
+  public struct Line: Sendable {
+    /// The image's file.
+    public let file: String
+    /// The most and the least likely class with their probabilities.
+    public let top, bottom: (name: String, probability: Double)
+    /// Maps that are constant, by method and layer.
+    public let constant: [String]
+    /// Layers that took no part in combined maps, because theirs is constant.
+    public let skipped: [String]
+  }
+
+  private struct Item: Sendable {
+    let picture: Picture
+    let result: Explanation.Result
+  }
+
+  /// Explains images one after the other, each with as many threads as there are, or several at a time.
+  ///
+  /// - Parameters:
+  ///   - files: images; see ``ImageFiles``.
+  ///   - prepare: how a picture becomes what the network sees, before normalization.
+  ///   - folder: where pictures go; nil for none.
+  ///   - raw: a safetensors or HDF5 file for maps and logits; nil for none.
+  public func callAsFunction(
+    _ files: [String], folder: String?, raw: String?, prepare: @escaping @Sendable (Picture) -> Picture = { $0 }
+  ) throws -> [Line] {
+    let names = Self.names(files)
+    if let folder { try Files.makeFolder(folder) }
+    var kept = RawMaps(explanation, model)
+    var lines: [Line] = []
+    var failure: (any Error)?
+    let progress = Progress("explaining", total: files.count)
+    let drawing = ExplanationPictures(explanation: explanation, model: model)
+    try Parallel.forEachInOrder(
+      files.count, workers: workers,
+      { index in
+        let picture = prepare(try Picture(contentsOf: files[index]))
+        let side = network.architecture.smallestSide
+        guard min(picture.width, picture.height) >= side else {
+          throw FileError(
+            .malformed, files[index],
+            "\(picture.width)×\(picture.height) pixels, but \(network.architecture) needs at least \(side)×\(side)")
+        }
+        let result = explanation(network, model.normalization([picture]))
+        if let folder { try drawing.write(result, of: picture, named: names[index], into: folder) }
+        return Item(picture: picture, result: result)
+      }
+    ) { item in
+      guard failure == nil else { return }
+      if raw != nil {
+        do { try kept.add(item.result, files[lines.count]) } catch { failure = error }
+      }
+      lines.append(line(item.result, files[lines.count]))
+      progress.update(lines.count)
+    }
+    progress.clear()
+    if let failure { throw failure }
+    if let raw { try kept.write(to: raw) }
+    return lines
+  }
+
+  private func line(_ result: Explanation.Result, _ file: String) -> Line {
+    let probabilities = result.logits.reshaped([1, -1]).softmax().doubles
+    let logits = result.logits.doubles
+    func class_(_ isBetter: (Double, Double) -> Bool) -> (String, Double) {
+      let best = logits.indices.reduce(0) { isBetter(logits[$1], logits[$0]) ? $1 : $0 }
+      return (model.className(best), probabilities[best])
+    }
+    let constant = result.maps.filter { $1.range == nil }
+    return Line(
+      file: file, top: class_(>), bottom: class_(<),
+      constant: constant.keys.map { "\($0.method) at \($0.layer)" }.sorted(),
+      skipped: Set(result.skipped.flatMap(\.layers)).sorted())
+  }
+
+  /// The files' names without extensions; a number in front where two are alike.
+  private static func names(_ files: [String]) -> [String] {
+    let stems = files.map { URL(fileURLWithPath: $0).deletingPathExtension().lastPathComponent }
+    let isUnique = Set(stems).count == stems.count
+    return stems.enumerated().map { isUnique ? $1 : "\($0)-\($1)" }
+  }
+}
+
+/// What an explanation asks for that a network does not have.
+public struct ExplanationError: Error, CustomStringConvertible {
+  public let description: String
+  init(_ description: String) { self.description = description }
+}
+
+/// Image files that are named one by one, as folders, or by patterns.
+public enum ImageFiles {
+  /// The PNG and JPEG files meant, in order: a folder stands for those in it and below it, and `*`, `?` and `[…]` for what
+  /// they stand for in a shell.
+  ///
+  /// - Throws: a ``FileError`` if something is not there, or nothing is an image.
+  public static func find(_ arguments: [String]) throws -> [String] {
+    try arguments.flatMap { argument in
+      var isFolder: ObjCBool = false
+      if FileManager.default.fileExists(atPath: argument, isDirectory: &isFolder) {
+        return isFolder.boolValue ? try below(argument) : [argument]
+      }
+      let found = argument.contains { "*?[".contains($0) } ? matches(argument) : []
+      guard !found.isEmpty else { throw FileError(.missing, argument, "no such image") }
+      return found
+    }
+  }
+
+  private static func below(_ folder: String) throws -> [String] {
+    let paths = (FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []).sorted()
+    let images = paths.filter { ["png", "jpg", "jpeg"].contains(($0 as NSString).pathExtension.lowercased()) }
+    guard !images.isEmpty else { throw FileError(.malformed, folder, "no .png, .jpg or .jpeg images in this folder") }
+    return images.map { folder + "/" + $0 }
+  }
+
+  private static func matches(_ pattern: String) -> [String] {
+    var result = glob_t()
+    defer { globfree(&result) }
+    guard glob(pattern, 0, nil, &result) == 0 else { return [] }
+    return (0..<Int(result.gl_pathc)).compactMap { result.gl_pathv[$0].map { String(cString: $0) } }
+  }
+}
+
+extension [Explainer.Line] {
+  /// A line for each image: what the network takes it for, and the maps that say nothing.
+  public var report: String {
+    var table = Table(["image", "most likely", "", "least likely", "", "constant maps"], leftAligned: 2)
+    for line in self {
+      table.add([
+        URL(fileURLWithPath: line.file).lastPathComponent, line.top.name, percent(line.top.probability),
+        line.bottom.name, percent(line.bottom.probability),
+        line.constant.isEmpty ? "none" : String(line.constant.count),
+      ])
+    }
+    let constant = Set(flatMap(\.constant)).sorted()
+    let skipped = Set(flatMap(\.skipped)).sorted()
+    return
+      ([table.description]
+      + (constant.isEmpty ? [] : ["", "Constant, of some image: \(constant.joined(separator: "; "))."])
+      + (skipped.isEmpty ? [] : ["", "Left out of combined maps where constant: \(skipped.joined(separator: ", "))."]))
+      .joined(separator: "\n")
+  }
+}

@@ -1,0 +1,95 @@
+import Datasets
+import Foundation
+import Formats
+import Networks
+import Recipes
+import Tensors
+
+/// A network to explain, with how it wants its images and what its classes are called.
+public struct Model: Sendable {
+  /// The network.
+  public let network: Network
+  /// How pixels become its input.
+  public let normalization: Normalization
+  /// Names of its classes, in order; empty if they are not known.
+  public let classNames: [String]
+
+  /// The name of a class, or its number where it has none.
+  public func className(_ index: Int) -> String {
+    classNames.indices.contains(index) ? classNames[index] : "\(index)"
+  }
+
+  /// The class of that name or number. Of a name with several words, as in lists of ImageNet's classes, any one will do if no
+  /// other class has it.
+  public func classIndex(_ text: String) -> Int? {
+    if let index = classNames.firstIndex(of: text) { return index }
+    if let index = Int(text), (0..<network.classes).contains(index) { return index }
+    let wanted = text.lowercased()
+    let fitting = classNames.indices.filter { index in
+      let name = classNames[index].lowercased()
+      return name == wanted || name.split(separator: " ", maxSplits: 1).contains { $0 == wanted }
+        || name.split(separator: ",").contains { $0.trimmingCharacters(in: .whitespaces) == wanted }
+    }
+    return fitting.count == 1 ? fitting[0] : nil
+  }
+}
+
+/// Where a network to explain comes from.
+public enum ModelSource: Sendable {
+  /// A run's folder: its last checkpoint.
+  case run(String)
+  /// A checkpoint of metasal's.
+  case checkpoint(String)
+  /// An architecture and any weight file; the number of classes is the weights'.
+  case weights(Architecture, String)
+
+  /// - Parameters:
+  ///   - normalization: in place of the recipe's; ImageNet's where there is no recipe.
+  ///   - classNames: a file with a line for each class, in place of what the recipe's data say.
+  /// - Throws: a ``FileError`` about what does not exist or does not fit.
+  public func model(normalization: Normalization? = nil, classNames: String? = nil) throws -> Model {
+    var (network, recipe): (Network, Recipe?)
+    switch self {
+    case .run(let folder):
+      (network, recipe) = try Self.read(RunFolder(folder).last)
+    case .checkpoint(let path): (network, recipe) = try Self.read(path)
+    case .weights(let architecture, let path):
+      (network, recipe) = (try Self.network(architecture, path), nil)
+    }
+    // The data may be elsewhere by now; their names are a comfort, not a need.
+    let known = try? recipe?.data.validation.dataset().classNames
+    let names = try classNames.map { try Self.lines($0, count: network.classes) } ?? known ?? []
+    return Model(
+      network: network,
+      normalization: normalization ?? recipe?.data.normalization ?? Recipe.Data.standardNormalization,
+      classNames: names)
+  }
+
+  private static func read(_ path: String) throws -> (Network, Recipe?) {
+    let checkpoint = try Checkpoint(contentsOf: path)
+    return (checkpoint.network, try? Recipe.parse(checkpoint.recipe, source: path))
+  }
+
+  private static func network(_ architecture: Architecture, _ path: String) throws -> Network {
+    let entries = try WeightFile.read(path).entries
+    // The classifier's bias comes last, and is as long as there are classes.
+    let last = architecture.network(seed: nil).state.last?.name
+    guard let classes = entries.first(where: { $0.name == last })?.value.shape.first, classes > 0 else {
+      throw FileError(
+        .malformed, path, "no tensor '\(last ?? "")', from which the classes of \(architecture) are counted")
+    }
+    do { return try architecture.network(classes: classes, seed: nil).loading(entries) } catch let mismatch
+      as StateMismatch
+    { throw FileError(.malformed, path, "\(mismatch)") }
+  }
+
+  private static func lines(_ path: String, count: Int) throws -> [String] {
+    let text = String(decoding: try Files.read(path), as: UTF8.self)
+    let lines = text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
+      .filter { !$0.isEmpty }
+    guard lines.count == count else {
+      throw FileError(.malformed, path, "\(lines.count) names, where the network has \(count) classes")
+    }
+    return lines
+  }
+}
