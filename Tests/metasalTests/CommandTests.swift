@@ -62,6 +62,71 @@ import Testing
         """))
   }
 
+  /// The checkpoint of a plain network that the repository holds.
+  private static let weights = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .appendingPathComponent("../../checkpoints/plain-scenes.safetensors").standardized.path
+
+  private func picture(_ name: String, width: Int = 24, height: Int = 20) throws {
+    let pixels = (0..<(width * height * 3)).map { UInt8(truncatingIfNeeded: $0 * $0 % 251) }
+    try Picture(width: width, height: height, pixels: pixels).writePNG(to: folder.file(name))
+  }
+
+  @Test("explain draws every map and a sheet, and writes the maps as numbers that their names find")
+  func explain() throws {
+    try picture("a.png")
+    try picture("b.png")
+    let network = ["--model", "plain", "--weights", Self.weights]
+    let answer = try start(
+      ["explain", "a.png", "b.png"] + network + [
+        "--class", "top", "3", "--method", "normgrad", "conv3x3/filtered_norm", "--layer", "features.5", "features.8",
+        "--combine", "weighted_sum", "--layer-weights", "1,3", "--virtual-rate", "0", "0.01", "--raw", "maps.safetensors",
+      ]
+    ).finish()
+    #expect(answer.code == 0, "\(answer.errors)")
+    #expect(answer.output.contains("a.png") && answer.output.contains("constant maps"))
+    let raw = try Safetensors.read(folder.file("maps.safetensors"))
+    // Two weights, methods and classes at two layers and combined; and the logits.
+    #expect(raw.entries.count == 2 * 2 * 2 * 3 + 1)
+    #expect(raw["map.normgrad.features.5.top"]?.shape == [2, 10, 12])
+    #expect(raw["meta0.01.conv3x3/filtered_norm.combined.3"]?.shape == [2, 20, 24])
+    let pictures = try FileManager.default.contentsOfDirectory(atPath: folder.file("explained"))
+    #expect(pictures.count == 2 * (2 * 2 * 2 * 3 + 1))
+
+    let single = try start(
+      ["explain", "*.png"] + network + ["--no-pictures", "--raw", "one.h5", "--class", "bottom", "--output", "none"]
+    ).finish()
+    #expect(single.code == 0)
+    #expect(!FileManager.default.fileExists(atPath: folder.file("none")))
+  }
+
+  @Test("explain says what is wrong with what it is asked for")
+  func explainRefusals() throws {
+    try picture("a.png")
+    try folder.write("broken.png", "no picture")
+    let network = ["--model", "plain", "--weights", Self.weights]
+    let cases: [(arguments: [String], code: Int32, message: String)] = [
+      (["a.png"], 64, "--run"), (["a.png", "--model", "plain"], 64, "--weights"),
+      (["a.png"] + network + ["--layer", "features.55"], 65, "did you mean 'features.5'"),
+      (["a.png"] + network + ["--method", "normgard"], 64, "normgard"),
+      (["a.png"] + network + ["--method", "rise"], 65, "only layer is 'input'"),
+      (["a.png"] + network + ["--method", "normgrad_conv", "--layer", "features.5"], 65, "features.12"),
+      (["a.png"] + network + ["--class", "cat"], 64, "no class 'cat'"),
+      (["a.png"] + network + ["--class", "99"], 64, "no class '99'"),
+      (["missing.png"] + network, 66, "missing.png"), (["broken.png"] + network, 65, "broken.png"),
+      (["a.png"] + network + ["--layer-weights", "1,2", "--layer", "features.5"], 64, "2 --layer-weights for 1"),
+      (["a.png"] + network + ["--mean", "0.5"], 64, "--deviation"),
+      (["a.png"] + network + ["--virtual-parameters", "layer9.*"], 64, "layer9.*"),
+      (["a.png", "--run", "nowhere"], 66, "nowhere"),
+      (["a.png", "--model", "resnet20", "--weights", Self.weights], 65, "linear.bias"),
+      (["a.png"] + network + ["--output", "/proc/nothing"], 73, "/proc/nothing"),
+    ]
+    for (arguments, code, message) in cases {
+      let answer = try start(["explain"] + arguments).finish()
+      #expect(answer.code == code, "\(arguments): \(answer.errors)")
+      #expect(answer.errors.contains(message), "\(arguments): \(answer.errors)")
+    }
+  }
+
   @Test("train, resume, evaluate, export and inspect work in turn")
   func journey() throws {
     let recipe = try recipe()
@@ -77,6 +142,8 @@ import Testing
         "After step 1"))
     #expect(try run("evaluate", recipe, "--weights", "run/checkpoints/last.h5").output.contains("normgrad"))
     #expect(try run("export", "run/checkpoints/last.h5", "--to", "safetensors", "--output", "w.safetensors").code == 0)
+    try picture("a.png", width: 16, height: 16)
+    #expect(try run("explain", "a.png", "--run", "run", "--class", "disk").output.contains("a.png"))
     let inspected = try run("inspect", "w.safetensors").output
     #expect(inspected.contains("architecture: plain") && inspected.contains("features.0.weight"))
     #expect(try run("evaluate", recipe, "--weights", "w.safetensors").code == 0)
