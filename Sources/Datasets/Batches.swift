@@ -7,10 +7,20 @@ public struct Batch: Sendable {
   public let images: Tensor
   /// The images' classes.
   public let labels: [Int]
+  /// What is known to be in each image; of augmented images nothing is.
+  public let objects: [[Sample.Object]]
   /// The images before normalization.
   public let pictures: [Picture]
   /// Their places in the data set.
   public let indices: [Int]
+
+  /// What a ``BatchSource`` makes, from parts that fit each other.
+  public init(
+    images: Tensor, labels: [Int], objects: [[Sample.Object]], pictures: [Picture], indices: [Int]
+  ) {
+    (self.images, self.labels, self.objects) = (images, labels, objects)
+    (self.pictures, self.indices) = (pictures, indices)
+  }
 }
 
 /// Batches out of a data set. Which images a training step sees, and how they are augmented, depends on the seed and the
@@ -52,16 +62,18 @@ public struct BatchSource: Sendable {
   public func batch(step: Int) throws -> Batch {
     let (epoch, position) = (step / batchesPerEpoch, step % batchesPerEpoch)
     let indices = Array(order(epoch: epoch)[(position * size)..<((position + 1) * size)])
-    return try batch(indices) { picture, index in
+    return try batch(indices, isChanged: true) { picture, index in
       var random = RandomSource(seed: seed, purpose: "augmentation", epoch, index)
       return augmentation.reduce(picture) { $1($0, using: &random) }
     }
   }
 
   /// The images at `indices` as they are.
-  public func batch(_ indices: [Int]) throws -> Batch { try batch(indices) { picture, _ in picture } }
+  public func batch(_ indices: [Int]) throws -> Batch {
+    try batch(indices, isChanged: false) { picture, _ in picture }
+  }
 
-  private func batch(_ indices: [Int], _ change: (Picture, Int) -> Picture) throws -> Batch {
+  private func batch(_ indices: [Int], isChanged: Bool, _ change: (Picture, Int) -> Picture) throws -> Batch {
     let samples = try indices.map { try dataset.sample(at: $0) }
     for sample in samples where min(sample.picture.width, sample.picture.height) < smallestSide {
       throw FileError(
@@ -79,6 +91,8 @@ public struct BatchSource: Sendable {
       }
     }
     let pictures = zip(samples, indices).map { change($0.picture, $1) }
-    return Batch(images: normalization(pictures), labels: samples.map(\.label), pictures: pictures, indices: indices)
+    return Batch(
+      images: normalization(pictures), labels: samples.map(\.label),
+      objects: samples.map { isChanged ? [] : $0.objects }, pictures: pictures, indices: indices)
   }
 }

@@ -27,8 +27,8 @@ public struct Sample: Sendable {
     public var label: Int
     /// Columns and rows that it spans.
     public var columns, rows: Range<Int>
-    /// For each pixel of the picture, row by row, whether the object covers it.
-    public var mask: [Bool]
+    /// For each pixel of the picture, row by row, whether the object covers it; nil where only the box is known.
+    public var mask: [Bool]?
   }
 }
 

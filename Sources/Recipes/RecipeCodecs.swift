@@ -142,6 +142,7 @@ private struct SourceSection: Section {
   var folder: String?
   var cifar10: [String]?
   var cifar100: [String]?
+  var csv: Recipe.ListSettings?
   var scenes: Recipe.SceneSettings?
 
   init() {}
@@ -151,6 +152,7 @@ private struct SourceSection: Section {
     case .folder(let path): folder = path
     case .cifar10(let files): cifar10 = files
     case .cifar100(let files): cifar100 = files
+    case .csv(let settings): csv = settings
     case .scenes(let settings): scenes = settings
     }
   }
@@ -158,7 +160,7 @@ private struct SourceSection: Section {
   var sources: [Recipe.Data.Source] {
     [
       folder.map { .folder($0) }, cifar10.map { .cifar10($0) }, cifar100.map { .cifar100($0) },
-      scenes.map { .scenes($0) },
+      csv.map { .csv($0) }, scenes.map { .scenes($0) },
     ]
     .compactMap(\.self)
   }
@@ -167,9 +169,10 @@ private struct SourceSection: Section {
     keys("folder", &folder, .alternative(.inputPath))
     keys("cifar10", &cifar10, .alternative(.list(.inputPath, atLeast: 1)))
     keys("cifar100", &cifar100, .alternative(.list(.inputPath, atLeast: 1)))
+    keys("csv", &csv, .alternative(.section()))
     keys("scenes", &scenes, .alternative(.section()))
     if sources.count != 1 {
-      keys.refuse("", "expected one of folder, cifar10, cifar100 and scenes, found \(sources.count)")
+      keys.refuse("", "expected one of folder, cifar10, cifar100, csv and scenes, found \(sources.count)")
     }
   }
 }

@@ -53,6 +53,7 @@ extension Recipe {
       case folder(String)
       case cifar10([String])
       case cifar100([String])
+      case csv(ListSettings)
       case scenes(SceneSettings)
     }
 
@@ -65,6 +66,32 @@ extension Recipe {
       keys("augmentation", &augmentation, .list(.augmentation))
       keys("batch", &batch, .integer(atLeast: 1))
       keys("workers", &workers, .integer(atLeast: 1, atMost: 256))
+    }
+  }
+
+  /// Images listed in a CSV file; see `CSVList`.
+  public struct ListSettings: Sendable, Equatable, Section {
+    /// The list.
+    public var file = ""
+    /// Where its paths begin; nil for the list's own folder.
+    public var images: String?
+    /// A file with a line for each class; nil for the labels that occur.
+    public var classes: String?
+    /// What its columns are called.
+    public var columns = CSVList.Columns()
+
+    init() {}
+
+    mutating func visit(_ keys: Keys) {
+      keys("file", &file, .inputPath, isRequired: true)
+      keys("images", &images, .optional(.inputPath))
+      keys("classes", &classes, .optional(.inputPath))
+      keys("image_column", &columns.image, .word)
+      keys("label_column", &columns.label, .word)
+      keys("box_columns", &columns.box, .list(.word))
+      if ![0, 4].contains(columns.box.count) {
+        keys.refuse("box_columns", "expected four columns: of the left, upper, right and lower edge")
+      }
     }
   }
 
@@ -115,7 +142,11 @@ extension Recipe {
     /// Steps between evaluations during the run; 0 for only before and after.
     public var every = 0
     /// What is measured.
-    public var measures: [Measure] = [.accuracy, .classSensitivity]
+    public var measures: [EvaluationMeasure] = [.accuracy, .maps(.classSensitivity)]
+    /// Pixels by which the pointing game may miss.
+    public var tolerance = 15
+    /// Steps of the curves of insertion and deletion.
+    public var deletionSteps = 16
     /// Methods whose class sensitivity is measured.
     public var methods: [Method] = [.normGrad]
     /// Layers at which maps are measured; empty for the layers that the objectives compare.
@@ -127,18 +158,14 @@ extension Recipe {
     /// Images of which pictures are drawn.
     public var pictures = 4
 
-    /// The measures there are.
-    public enum Measure: String, Sendable, CaseIterable {
-      case accuracy
-      case classSensitivity = "class_sensitivity"
-    }
-
     init() {}
 
     mutating func visit(_ keys: Keys) {
       keys("images", &images, .integer(atLeast: 1))
       keys("every", &every, .integer(atLeast: 0))
       keys("measures", &measures, .list(.choice()))
+      keys("pointing_tolerance", &tolerance, .integer(atLeast: 0, atMost: 1000))
+      keys("deletion_steps", &deletionSteps, .integer(atLeast: 1, atMost: 1000))
       keys("methods", &methods, .list(.method, atLeast: 1))
       keys("layers", &layers, .list(.word))
       keys("virtual_rate", &virtualRate, .optional(.positive))
@@ -170,4 +197,33 @@ extension Recipe {
       keys("workers", &workers, .optional(.integer(atLeast: 1, atMost: 1024), none: "all"))
     }
   }
+}
+
+/// What an evaluation measures: of the network, or of its maps.
+public enum EvaluationMeasure: RawRepresentable, CaseIterable, Sendable, Equatable {
+  /// Always measured; it may be named alone where nothing else is wanted.
+  case accuracy
+  case maps(Measure)
+
+  public static let allCases: [EvaluationMeasure] = [.accuracy] + Measure.allCases.map { .maps($0) }
+
+  public init?(rawValue: String) {
+    if rawValue == "accuracy" {
+      self = .accuracy
+    } else if let measure = Measure(rawValue: rawValue) {
+      self = .maps(measure)
+    } else {
+      return nil
+    }
+  }
+
+  public var rawValue: String {
+    switch self {
+    case .accuracy: "accuracy"
+    case .maps(let measure): measure.rawValue
+    }
+  }
+
+  /// The measure of maps that it is.
+  public var ofMaps: Measure? { if case .maps(let measure) = self { measure } else { nil } }
 }

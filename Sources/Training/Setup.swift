@@ -61,10 +61,10 @@ public struct Setup: Sendable {
     let methods =
       recipe.evaluation.methods.contains(recipe.saliency.method)
       ? recipe.evaluation.methods : recipe.evaluation.methods + [recipe.saliency.method]
-    let isMeasured = recipe.evaluation.measures.contains(.classSensitivity)
     evaluation = Evaluation(
-      methods: isMeasured ? methods : [], layers: isMeasured ? layers : [], virtualRate: recipe.evaluation.virtualRate,
-      precision: recipe.evaluation.precision)
+      measures: recipe.evaluation.measures.compactMap(\.ofMaps), methods: methods, layers: layers,
+      virtualRate: recipe.evaluation.virtualRate, precision: recipe.evaluation.precision,
+      tolerance: recipe.evaluation.tolerance, steps: recipe.evaluation.deletionSteps)
 
     try Self.check(network, recipe, height: sample.height, width: sample.width)
   }
@@ -131,11 +131,33 @@ public struct Setup: Sendable {
     var result = Evaluation.Result()
     for start in stride(from: 0, to: indices.count, by: recipe.data.batch) {
       let batch = try validation.batch(Array(indices[start..<min(indices.count, start + recipe.data.batch)]))
-      try evaluation.measure(network, batch.images, labels: batch.labels, workers: workers, into: &result)
+      try evaluation.measure(network, batch, workers: workers, into: &result)
       progress.update(result.images)
     }
     progress.clear()
+    if evaluation.measures.contains(.gridPointing) { try measureGrids(network, indices, into: &result) }
     return result
+  }
+
+  private func measureGrids(_ network: Network, _ indices: [Int], into result: inout Evaluation.Result) throws {
+    let game = GridPointing(evaluation: evaluation)
+    let grids = game.grids(result.items)
+    let (networks, labels) = (Networks(evaluation, network), result.items.map(\.label))
+    let progress = Progress("measuring grids", total: grids.count)
+    var done = 0
+    try Parallel.forEachInOrder(
+      grids.count, workers: workers,
+      { number in
+        let cells = grids[number]
+        return game.values(
+          networks, try cells.map { try validation.batch([indices[$0]]).images }, labels: cells.map { labels[$0] })
+      }
+    ) { values in
+      for (setting, value) in values { result.add(value, .gridPointing, setting) }
+      done += 1
+      progress.update(done)
+    }
+    progress.clear()
   }
 }
 
@@ -146,6 +168,8 @@ extension Recipe.Data.Source {
     case .folder(let path): try ImageFolder(path)
     case .cifar10(let files): try CIFARBinary(.cifar10, files)
     case .cifar100(let files): try CIFARBinary(.cifar100, files)
+    case .csv(let settings):
+      try CSVList(settings.file, columns: settings.columns, folder: settings.images, classes: settings.classes)
     case .scenes(let settings):
       Scenes(
         count: settings.count, size: settings.size, classes: settings.classes, objects: settings.objects,

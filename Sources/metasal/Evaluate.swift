@@ -1,9 +1,16 @@
 import ArgumentParser
+import Formats
+import Foundation
 import Training
 
 struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measure a network as a recipe says, without training.")
+    abstract: "Measure a network and its maps as a recipe's section 'evaluation' says, without training.",
+    discussion: """
+      Any subset of measures, methods and layers can be asked for:
+
+        metasal evaluate recipe.yaml --set 'evaluation.measures=[pointing_game, deletion]' --csv table.csv
+      """)
 
   @OptionGroup var recipe: RecipeOptions
 
@@ -12,9 +19,17 @@ struct Evaluate: ParsableCommand {
     completion: .file())
   var weights: String?
 
+  @Option(help: "Also write everything that was measured into this JSON file.", completion: .file())
+  var json: String?
+
+  @Option(help: "Also write a row for each measure, method and layer into this CSV file.", completion: .file())
+  var csv: String?
+
   func run() throws {
     let setup = try Setup(try recipe.load(), weights: weights)
     let result = try setup.evaluate(setup.network, title: "measuring")
     print(setup.evaluation.report([("measured", result)]))
+    if let json { try Files.write(try setup.evaluation.json(result), to: json) }
+    if let csv { try Files.write(Data(setup.evaluation.csv(result).utf8), to: csv) }
   }
 }

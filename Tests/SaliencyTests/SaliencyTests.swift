@@ -31,18 +31,6 @@ import Testing
     #expect(abs((rankCorrelation([1, 2, 2, 5, 0], [3, 1, 4, 4, 2]) ?? 0) - 0.5) < 1e-12)
   }
 
-  @Test("undefined correlations are counted and left out of the mean")
-  func undefined() {
-    var score = ClassSensitivityScore()
-    for value in [0.5, nil, 1.0] { score.add(value) }
-    #expect(score.undefined == 1)
-    #expect(score.mean == 0.75)
-    #expect(score.deviation == 0.25)
-    #expect(ClassSensitivityScore([nil]).mean == nil)
-    let (map, flat) = (Self.pair().x.norm([3]), Tensor.zeros([2, 3, 4], .float64))
-    #expect(ClassSensitivityScore.correlations(map, flat, height: 6, width: 8) == [nil, nil])
-  }
-
   @Test(
     "similarities of a map with itself are 1, and 0 with derivative 0 where they are undefined",
     arguments: Similarity.allCases)

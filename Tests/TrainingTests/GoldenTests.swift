@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import Formats
 import Learning
@@ -132,7 +133,9 @@ struct GoldenTests {
     let evaluation = Evaluation(
       methods: names.compactMap { Method($0.1) }, layers: Self.layers, virtualRate: rate)
     var result = Evaluation.Result()
-    try evaluation.measure(network, images, labels: label, workers: 2, into: &result)
+    let batch = Batch(
+      images: images, labels: label, objects: label.map { _ in [] }, pictures: [], indices: Array(label.indices))
+    try evaluation.measure(network, batch, workers: 2, into: &result)
     var compared = 0
     for setting in evaluation.settings {
       let prefix = setting.weights == .plain ? "map" : "meta\(rate)"
@@ -140,7 +143,7 @@ struct GoldenTests {
       guard let values = expected["\(prefix).\(method).\(setting.layer)"] else { continue }
       compared += 1
       let score = try #require(result.sensitivity[setting])
-      for (image, (found, value)) in zip(score.correlations, values).enumerated() {
+      for (image, (found, value)) in zip(score.values.map(\.number), values).enumerated() {
         #expect((found == nil) == (value == nil), "\(setting) image \(image): \(String(describing: found))")
         if let found, let value { #expect(abs(found - value) < 0.005, "\(setting) image \(image)") }
       }

@@ -79,7 +79,8 @@ import Testing
     let answer = try start(
       ["explain", "a.png", "b.png"] + network + [
         "--class", "top", "3", "--method", "normgrad", "conv3x3/filtered_norm", "--layer", "features.5", "features.8",
-        "--combine", "weighted_sum", "--layer-weights", "1,3", "--virtual-rate", "0", "0.01", "--raw", "maps.safetensors",
+        "--combine", "weighted_sum", "--layer-weights", "1,3", "--virtual-rate", "0", "0.01", "--raw",
+        "maps.safetensors",
       ]
     ).finish()
     #expect(answer.code == 0, "\(answer.errors)")

@@ -19,18 +19,9 @@ public struct Model: Sendable {
     classNames.indices.contains(index) ? classNames[index] : "\(index)"
   }
 
-  /// The class of that name or number. Of a name with several words, as in lists of ImageNet's classes, any one will do if no
-  /// other class has it.
+  /// The class of that name, word of a name, or number.
   public func classIndex(_ text: String) -> Int? {
-    if let index = classNames.firstIndex(of: text) { return index }
-    if let index = Int(text), (0..<network.classes).contains(index) { return index }
-    let wanted = text.lowercased()
-    let fitting = classNames.indices.filter { index in
-      let name = classNames[index].lowercased()
-      return name == wanted || name.split(separator: " ", maxSplits: 1).contains { $0 == wanted }
-        || name.split(separator: ",").contains { $0.trimmingCharacters(in: .whitespaces) == wanted }
-    }
-    return fitting.count == 1 ? fitting[0] : nil
+    ClassList(classNames.isEmpty ? (0..<network.classes).map(String.init) : classNames).index(of: text)
   }
 }
 
@@ -58,7 +49,7 @@ public enum ModelSource: Sendable {
     }
     // The data may be elsewhere by now; their names are a comfort, not a need.
     let known = try? recipe?.data.validation.dataset().classNames
-    let names = try classNames.map { try Self.lines($0, count: network.classes) } ?? known ?? []
+    let names = try classNames.map { try Self.names($0, count: network.classes) } ?? known ?? []
     return Model(
       network: network,
       normalization: normalization ?? recipe?.data.normalization ?? Recipe.Data.standardNormalization,
@@ -83,13 +74,11 @@ public enum ModelSource: Sendable {
     { throw FileError(.malformed, path, "\(mismatch)") }
   }
 
-  private static func lines(_ path: String, count: Int) throws -> [String] {
-    let text = String(decoding: try Files.read(path), as: UTF8.self)
-    let lines = text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
-      .filter { !$0.isEmpty }
-    guard lines.count == count else {
-      throw FileError(.malformed, path, "\(lines.count) names, where the network has \(count) classes")
+  private static func names(_ path: String, count: Int) throws -> [String] {
+    let names = try ClassList.read(path)
+    guard names.count == count else {
+      throw FileError(.malformed, path, "\(names.count) names, where the network has \(count) classes")
     }
-    return lines
+    return names
   }
 }

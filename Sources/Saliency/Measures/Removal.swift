@@ -1,0 +1,101 @@
+import Tensors
+
+/// Remove and debias, ROAD (Rong et al. 2022): pixels are not covered but filled in from their surroundings, so that what is
+/// left of them is not their outline.
+public struct RemoveAndDebias: Sendable {
+  /// Shares of the pixels that are removed in turn.
+  public var shares: [Double]
+  /// The deviation of the noise added to what is filled in, in the units of the network's input.
+  public var noise: Double
+
+  /// The shares that pytorch-grad-cam takes, and the paper's noise.
+  public init(shares: [Double] = [0.2, 0.4, 0.6, 0.8], noise: Double = 0.01) {
+    (self.shares, self.noise) = (shares, noise)
+  }
+
+  /// Half the mean difference, over the shares, of the class's probability with the least and with the most salient pixels
+  /// removed. Higher is better; a random map has 0.
+  ///
+  /// - Parameters:
+  ///   - image: [1, H, W, 3], as the network sees it.
+  ///   - score: the class's probabilities on images [N, H, W, 3].
+  public func callAsFunction(_ map: ImageMap, _ image: Tensor, score: (Tensor) -> [Double]) -> Score.Value {
+    guard !map.isConstant else { return ImageMap.constant }
+    let order = map.order
+    let images = shares.flatMap { share in
+      let count = Int((Double(order.count) * share).rounded())
+      return [order.suffix(count), order.prefix(count)].map { imputed(image, Set($0)) }
+    }
+    let scores = score(.concatenated(images, axis: 0))
+    let differences = shares.indices.map { scores[2 * $0] - scores[2 * $0 + 1] }
+    return .defined(differences.reduce(0, +) / Double(2 * shares.count))
+  }
+
+  /// The image with pixels replaced by the solution of: each is the weighted mean of its neighbours, 1/6 for those beside and
+  /// 1/12 for those at the corners; at the image's edge the weights that there are, over their sum.
+  func imputed(_ image: Tensor, _ removed: Set<Int>) -> Tensor {
+    let (height, width, colors) = (image.shape[1], image.shape[2], image.shape[3])
+    let neighbours = [
+      (-1, 0, 2.0), (1, 0, 2), (0, -1, 2), (0, 1, 2), (-1, -1, 1), (-1, 1, 1), (1, -1, 1), (1, 1, 1),
+    ]
+    let unknowns = removed.sorted()
+    var position = [Int](repeating: -1, count: height * width)
+    for (k, pixel) in unknowns.enumerated() { position[pixel] = k }
+    // Symmetric rows: Σ w (x − neighbour) = 0, with what is known on the right.
+    var links: [[(index: Int, weight: Double)]] = []
+    var diagonal: [Double] = []
+    var pixels = image.doubles
+    var right = [[Double]](repeating: [], count: colors)
+    for pixel in unknowns {
+      var (row, total, known) = ([(index: Int, weight: Double)](), 0.0, [Double](repeating: 0, count: colors))
+      for (dy, dx, weight) in neighbours {
+        let (y, x) = (pixel / width + dy, pixel % width + dx)
+        guard (0..<height).contains(y), (0..<width).contains(x) else { continue }
+        total += weight
+        let other = y * width + x
+        if position[other] >= 0 {
+          row.append((position[other], weight))
+        } else {
+          for c in 0..<colors { known[c] += weight * pixels[other * colors + c] }
+        }
+      }
+      links.append(row)
+      diagonal.append(total)
+      for c in 0..<colors { right[c].append(known[c]) }
+    }
+    var random = RandomSource(seed: 0, purpose: "impute")
+    for c in 0..<colors {
+      let solution = Self.solved(diagonal, links, right[c])
+      for (k, pixel) in unknowns.enumerated() { pixels[pixel * colors + c] = solution[k] + noise * random.normal() }
+    }
+    return Tensor(pixels, shape: image.shape).converted(to: image.scalarType)
+  }
+
+  /// The solution of a symmetric, positive definite system by conjugate gradients, preconditioned by its diagonal. It is
+  /// singular only if every pixel is removed; then the solution is 0.
+  private static func solved(
+    _ diagonal: [Double], _ links: [[(index: Int, weight: Double)]], _ right: [Double]
+  ) -> [Double] {
+    let count = diagonal.count
+    func dot(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+    var x = [Double](repeating: 0, count: count)
+    var residual = right
+    var step = zip(residual, diagonal).map { $0 / $1 }
+    var energy = dot(residual, step)
+    let goal = energy * 1e-16
+    for _ in 0..<(10 * count) where energy > goal && energy > 0 {
+      let image = (0..<count).map { i in links[i].reduce(diagonal[i] * step[i]) { $0 - $1.weight * step[$1.index] } }
+      let length = energy / dot(step, image)
+      for i in 0..<count {
+        x[i] += length * step[i]
+        residual[i] -= length * image[i]
+      }
+      let scaled = zip(residual, diagonal).map { $0 / $1 }
+      let next = dot(residual, scaled)
+      let turn = next / energy
+      for i in 0..<count { step[i] = scaled[i] + turn * step[i] }
+      energy = next
+    }
+    return x
+  }
+}

@@ -1,0 +1,130 @@
+import Datasets
+import Learning
+import Networks
+import Saliency
+import Tensors
+
+/// What to measure on a network.
+public struct Evaluation: Sendable {
+  /// What maps are judged by; with none, accuracy alone is measured.
+  public var measures: [Measure]
+  /// Methods whose maps are judged, at all layers.
+  public var methods: [Method]
+  /// Layers at which maps are made.
+  public var layers: [String]
+  /// The rate of the virtual class update (one step, all parameters) before maps are taken again; nil: plain maps only.
+  public var virtualRate: Double?
+  /// What maps are worked out in. In float32 an activation near zero may fall on the other side of a rectification than in
+  /// exact arithmetic, which moves a map after a virtual update by some thousandths; in float64 nothing of that is seen.
+  public var precision: ScalarType
+  /// Pixels by which the pointing game may miss.
+  public var tolerance: Int
+  /// Steps of the curves of insertion and deletion.
+  public var steps: Int
+
+  /// Class sensitivity of all methods at all layers; of none, accuracy alone.
+  public init(
+    measures: [Measure] = [.classSensitivity], methods: [Method], layers: [String], virtualRate: Double?,
+    precision: ScalarType = .float64, tolerance: Int = 15, steps: Int = 16
+  ) {
+    (self.measures, self.methods, self.layers, self.virtualRate) = (measures, methods, layers, virtualRate)
+    (self.precision, self.tolerance, self.steps) = (precision, tolerance, steps)
+  }
+
+  /// One cell of the table: how maps are made.
+  public struct Setting: Sendable, Hashable {
+    /// How the map is made.
+    public let method: Method
+    /// Where.
+    public let layer: String
+    /// At which weights.
+    public let weights: ClassSensitivity.Weights
+
+    /// A method at a layer.
+    public init(method: Method, layer: String, weights: ClassSensitivity.Weights) {
+      (self.method, self.layer, self.weights) = (method, layer, weights)
+    }
+  }
+
+  /// What is known of an image besides its maps.
+  public struct Item: Sendable {
+    /// Its class.
+    public let label: Int
+    /// The probability of the label.
+    public let confidence: Double
+    /// The share of the image that the label's boxes or masks cover; nil if there are none.
+    public let coverage: Double?
+    /// The pointing game of the image's centre.
+    public let centre: Score.Value
+    let isCorrect: Bool
+    let loss: Double
+  }
+
+  /// What was measured.
+  public struct Result: Sendable {
+    /// Images measured, in order.
+    public private(set) var items: [Item] = []
+    /// Each measure's scores, with a value for each image (for grid pointing, for each cell of a grid).
+    public private(set) var scores: [Measure: [Setting: Score]] = [:]
+
+    /// Images measured.
+    public var images: Int { items.count }
+    /// The share of images classified as labelled, in [0, 1].
+    public var accuracy: Double { Double(items.count { $0.isCorrect }) / Double(max(1, images)) }
+    /// Mean softmax cross-entropy to the labels.
+    public var crossEntropy: Double { items.reduce(0) { $0 + $1.loss } / Double(max(1, images)) }
+    /// Class sensitivity's scores.
+    public var sensitivity: [Setting: Score] { scores[.classSensitivity] ?? [:] }
+
+    /// A score of the images that a condition holds for.
+    public func score(_ measure: Measure, _ setting: Setting, where isWanted: (Item) -> Bool) -> Score {
+      let values = scores[measure]?[setting]?.values ?? []
+      return Score(zip(items, values).filter { isWanted($0.0) }.map(\.1))
+    }
+
+    /// The mean over classes of the mean over each one's images; see ``ImageMap/pointing(at:tolerance:)``.
+    public func meanByClass(_ measure: Measure, _ setting: Setting) -> Double? {
+      Score.mean(
+        byGroup: Set(items.map(\.label)).sorted().map { label in score(measure, setting) { $0.label == label } })
+    }
+
+    mutating func add(_ image: ImageResult) {
+      items.append(image.item)
+      for (measure, setting, value) in image.values { add(value, measure, setting) }
+    }
+
+    mutating func add(_ value: Score.Value, _ measure: Measure, _ setting: Setting) {
+      scores[measure, default: [:]][setting, default: .init()].add(value)
+    }
+  }
+
+  struct ImageResult: Sendable {
+    var item: Item
+    var values: [(Measure, Setting, Score.Value)] = []
+  }
+
+  /// The weights at which maps are made.
+  public var weights: [ClassSensitivity.Weights] { virtualRate == nil ? [.plain] : [.plain, .virtual] }
+
+  /// All settings, in the table's order.
+  public var settings: [Setting] {
+    methods.flatMap { method in
+      layers.flatMap { layer in weights.map { Setting(method: method, layer: layer, weights: $0) } }
+    }
+  }
+
+  /// Measures a batch's images, adding to `result`; images are independent of each other.
+  public func measure(_ network: Network, _ batch: Batch, workers: Int, into result: inout Result) throws {
+    let networks = Networks(self, network)
+    try Parallel.forEachInOrder(
+      batch.labels.count, workers: workers,
+      { index in
+        Profile.phase(.evaluation) {
+          let image = batch.images.sliced(axis: 0, from: index, length: 1)
+          return ImageMeasurement(self, networks, image, label: batch.labels[index], objects: batch.objects[index])
+            .result()
+        }
+      }
+    ) { result.add($0) }
+  }
+}

@@ -1,0 +1,176 @@
+import Datasets
+import Learning
+import Networks
+import Saliency
+import Tensors
+
+/// A network as an evaluation needs it.
+struct Networks: Sendable {
+  /// In the recipe's precision: what answers questions about changed images.
+  let plain: Network
+  /// In the evaluation's precision, its parameters tracked if they are moved: what maps are made of.
+  let explained: Network
+  /// The same made random, if that is measured.
+  let cascading, independent: [Network]
+
+  init(_ evaluation: Evaluation, _ network: Network) {
+    plain = network
+    let network = network.converted(to: evaluation.precision)
+    func prepared(_ network: Network) -> Network {
+      evaluation.virtualRate == nil ? network : network.with(parameters: network.parameters.map { $0.tracked() })
+    }
+    explained = prepared(network)
+    func random(_ measure: Measure, isCascading: Bool) -> [Network] {
+      guard evaluation.measures.contains(measure) else { return [] }
+      return network.randomized(isCascading: isCascading).map { prepared($0.network) }
+    }
+    cascading = random(.cascadingRandomization, isCascading: true)
+    independent = random(.independentRandomization, isCascading: false)
+  }
+}
+
+/// All measures of one image. Maps are made once for each class that a measure asks about.
+struct ImageMeasurement {
+  private let evaluation: Evaluation
+  private let networks: Networks
+  /// [1, H, W, 3], as the network sees it; in the network's own precision, and in that of maps.
+  private let image, exact: Tensor
+  private let label: Int
+  private let boxes, masks: Region?
+
+  init(_ evaluation: Evaluation, _ networks: Networks, _ image: Tensor, label: Int, objects: [Sample.Object]) {
+    (self.evaluation, self.networks, self.image, self.label) = (evaluation, networks, image, label)
+    exact = image.converted(to: evaluation.precision)
+    let own = objects.filter { $0.label == label }
+    let (height, width) = (image.shape[1], image.shape[2])
+    boxes = own.isEmpty ? nil : Region(width: width, height: height, boxes: own.map { ($0.columns, $0.rows) })
+    let masks = own.compactMap(\.mask).map { Region(width: width, height: height, mask: $0) }
+    self.masks = masks.dropFirst().reduce(masks.first) { $0?.union($1) }
+  }
+
+  private func has(_ measure: Measure) -> Bool { evaluation.measures.contains(measure) }
+
+  func result() -> Evaluation.ImageResult {
+    let isLocalized = has(.pointingGame) || has(.energy) || has(.contentHeatmap)
+    let start = Inference(networks.explained, exact, capturing: evaluation.measures.isEmpty ? [] : evaluation.layers)
+    let logits = start.output.logits.detached()
+    let scores = logits.doubles
+    let order = scores.indices.sorted { scores[$0] > scores[$1] }
+    let region = masks ?? boxes
+    var result = Evaluation.ImageResult(
+      item: .init(
+        label: label, confidence: logits.softmax().doubles[label], coverage: region?.share,
+        centre: isLocalized
+          ? region.map { ImageMap.pointingOfCentre(at: $0, tolerance: evaluation.tolerance) } ?? .undefined("no region")
+          : .undefined("not measured"),
+        isCorrect: logits.argmax()[0] == label, loss: logits.crossEntropy(to: [label]).item))
+    guard !evaluation.measures.isEmpty else { return result }
+
+    let (top, bottom) = (logits.argmax()[0], (logits * -1).argmax()[0])
+    for weights in evaluation.weights {
+      var known: [Int: [[ImageMap]]] = [:]
+      func maps(_ class_: Int) -> [[ImageMap]] {
+        if let maps = known[class_] { return maps }
+        let maps = self.maps(of: class_, networks.explained, start, weights).map { $0.map(imageMap) }
+        known[class_] = maps
+        return maps
+      }
+      for (m, method) in evaluation.methods.enumerated() {
+        for (l, layer) in evaluation.layers.enumerated() {
+          let setting = Evaluation.Setting(method: method, layer: layer, weights: weights)
+          for measure in evaluation.measures {
+            guard let value = value(of: measure, setting, top, bottom, order, { maps($0)[m][l] }) else { continue }
+            result.values.append((measure, setting, value))
+          }
+        }
+      }
+      randomizations(weights, { maps($0) }, &result)
+    }
+    return result
+  }
+
+  private func imageMap(_ map: Tensor) -> ImageMap { ImageMap(map, width: image.shape[2], height: image.shape[1]) }
+
+  /// The maps [1, h, w] of a class by all methods at all layers, [method][layer].
+  private func maps(
+    of class_: Int, _ network: Network, _ start: Inference, _ weights: ClassSensitivity.Weights
+  ) -> [[Tensor]] {
+    var inference = start
+    if weights == .virtual, let rate = evaluation.virtualRate {
+      let moved = InnerUpdate(rate: rate)
+        .applied(to: network, start.images, start.output, towards: [class_], isDifferentiated: false)
+      inference = Inference(moved, start.images, capturing: evaluation.layers)
+    }
+    return inference.maps(evaluation.methods, of: [class_], at: evaluation.layers)
+  }
+
+  /// The value of a measure, nil if it is not measured map by map.
+  private func value(
+    of measure: Measure, _ setting: Evaluation.Setting, _ top: Int, _ bottom: Int, _ order: [Int],
+    _ map: (Int) -> ImageMap
+  ) -> Score.Value? {
+    func probabilities(_ images: Tensor) -> [Double] {
+      networks.plain(images).logits.softmax().picked(Array(repeating: label, count: images.shape[0])).doubles
+    }
+    switch measure {
+    case .classSensitivity: return map(top).rankCorrelation(with: map(bottom))
+    case .topSecondSensitivity: return map(top).rankCorrelation(with: map(order[min(1, order.count - 1)]))
+    case .pairwiseSensitivity:
+      let maps = order.sorted().map(map)
+      let pairs = maps.indices.flatMap { i in (0..<i).map { maps[i].rankCorrelation(with: maps[$0]).number } }
+      let defined = pairs.compactMap(\.self)
+      return .init(
+        defined.isEmpty ? nil : defined.reduce(0, +) / Double(defined.count), orUndefined: "constant maps")
+    case .pointingGame:
+      guard let region = masks ?? boxes else { return .undefined("no region") }
+      return map(label).pointing(at: region, tolerance: evaluation.tolerance)
+    case .energy: return boxes.map { map(label).energy(in: $0) } ?? .undefined("no boxes")
+    case .contentHeatmap: return masks.map { map(label).energy(in: $0) } ?? .undefined("no masks")
+    case .insertion:
+      return DeletionGame(steps: evaluation.steps).insertion(map(label), image, score: probabilities)
+    case .deletion: return DeletionGame(steps: evaluation.steps).deletion(map(label), image, score: probabilities)
+    case .road: return RemoveAndDebias()(map(label), image, score: probabilities)
+    case .sparseness: return map(label).sparseness
+    case .infidelity:
+      return Robustness().infidelity(map(label), image) { images in
+        networks.plain(images).logits.picked(Array(repeating: label, count: images.shape[0])).doubles
+      }
+    case .maxSensitivity:
+      func explained(_ image: Tensor) -> Tensor {
+        let start = Inference(networks.explained, image, capturing: [setting.layer])
+        var one = evaluation
+        (one.methods, one.layers) = ([setting.method], [setting.layer])
+        return ImageMeasurement(one, networks, image, label: label, objects: [])
+          .maps(of: label, networks.explained, start, setting.weights)[0][0]
+      }
+      return Robustness().maxSensitivity(explained(exact), exact, explain: explained)
+    case .gridPointing, .cascadingRandomization, .independentRandomization: return nil
+    }
+  }
+
+  /// How alike maps are to those of networks made random: means over the networks, for the label throughout.
+  private func randomizations(
+    _ weights: ClassSensitivity.Weights, _ maps: (Int) -> [[ImageMap]], _ result: inout Evaluation.ImageResult
+  ) {
+    for (measure, randomized) in [
+      (Measure.cascadingRandomization, networks.cascading), (.independentRandomization, networks.independent),
+    ] where has(measure) {
+      let others = randomized.map { network in
+        let start = Inference(network, exact, capturing: evaluation.layers)
+        return self.maps(of: label, network, start, weights).map { $0.map(imageMap) }
+      }
+      for (m, method) in evaluation.methods.enumerated() {
+        for (l, layer) in evaluation.layers.enumerated() {
+          let own = maps(label)[m][l]
+          let correlations = others.compactMap { own.rankCorrelation(with: $0[m][l]).number }
+          let mean = correlations.isEmpty ? nil : correlations.reduce(0, +) / Double(correlations.count)
+          result.values.append(
+            (
+              measure, .init(method: method, layer: layer, weights: weights),
+              .init(mean, orUndefined: "constant map")
+            ))
+        }
+      }
+    }
+  }
+}
