@@ -50,7 +50,10 @@ public struct Inference {
       case .classActivation(let weights):
         return zip(layers, slope(.derivative)).map { layer, g in weights.map(activation(layer, keepingGraph), g) }
       case .excitation: return slope(.excitation).map { $0.sum([3]) }
-      case .contrastiveExcitation: return contrastiveExcitation(of: classes, at: layers, keepingGraph)
+      case .contrastiveExcitation:
+        // Signals add up, so that the difference may be taken at the layer itself.
+        let negation = self.slopes(of: classes, at: layers, sign: -1, rule: .excitation, keepingGraph: keepingGraph)
+        return zip(slope(.excitation), negation).map { ($0.sum([3]) - $1.sum([3])).rectified }
       case .integratedGradients(let steps): return integratedGradients(steps, of: classes, at: layers, keepingGraph)
       case .rise(let masks):
         let map = rise(masks, of: classes, keepingGraph)
@@ -62,13 +65,16 @@ public struct Inference {
   }
 
   /// The derivatives of one logit per image with respect to activations that were captured, [N, H, W, C] each; with another
-  /// rule, what takes their place.
+  /// rule, what takes their place. A negative sign asks about what is not the class.
   func slopes(
-    of classes: [Int], at layers: [String], rule: BackwardRule = .derivative, keepingGraph: Bool = false
+    of classes: [Int], at layers: [String], sign: Double = 1, rule: BackwardRule = .derivative,
+    keepingGraph: Bool = false
   ) -> [Tensor] {
-    gradients(
-      of: output.logits.picked(classes), withRespectTo: layers.map { activation($0, true) }, rule: rule,
-      keepingGraph: keepingGraph)
+    let logits = output.logits.picked(classes)
+    return gradients(
+      of: logits, withRespectTo: layers.map { activation($0, true) },
+      weighting: Tensor(repeating: sign, shape: logits.shape, logits.scalarType), rule: rule, keepingGraph: keepingGraph
+    )
   }
 
   func activation(_ layer: String, _ keepingGraph: Bool) -> Tensor {
@@ -76,27 +82,6 @@ public struct Inference {
       preconditionFailure("Inference: the activation of \(layer) was not captured")
     }
     return keepingGraph ? activation : activation.detached()
-  }
-
-  /// Contrastive excitation backprop: at the contrast layer, the signal of the class minus that of its negation, whose last
-  /// weights have their signs turned round; what is positive of it goes down to the layers.
-  private func contrastiveExcitation(of classes: [Int], at layers: [String], _ keepingGraph: Bool) -> [Tensor] {
-    // The contrast layer is the last one with locations that the negation reaches through weights.
-    let candidates = Array(network.layerNames(height: images.shape[1], width: images.shape[2]).suffix(8))
-    let inference = Inference(network, images, capturing: layers + candidates)
-    let logits = inference.output.logits.picked(classes)
-    func signals(_ sign: Double) -> [Tensor] {
-      gradients(
-        of: logits, withRespectTo: candidates.map { inference.activation($0, true) },
-        weighting: .ones(logits.shape, logits.scalarType) * sign, rule: .excitation, keepingGraph: keepingGraph)
-    }
-    let (own, others) = (signals(1), signals(-1))
-    let contrast = others.lastIndex { (-$0.detached()).rectified.sum().item == 0 && $0.sum().item > 0 } ?? 0
-    let activation = inference.activation(candidates[contrast], true)
-    return gradients(
-      of: activation, withRespectTo: layers.map { inference.activation($0, true) },
-      weighting: (own[contrast] - others[contrast]).rectified, rule: .excitation, keepingGraph: keepingGraph
-    ).map { $0.sum([3]) }
   }
 }
 

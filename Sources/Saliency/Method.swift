@@ -16,8 +16,8 @@ public indirect enum Method: Sendable, Hashable {
   case classActivation(ChannelWeights)
   /// Zhang et al. 2016: the signal that excites the class, summed over channels.
   case excitation
-  /// Zhang et al. 2016, contrastive: the signal of the class minus that of "not the class", positive part, taken at the last
-  /// of the layers that the network has with locations, and handed down from there.
+  /// Zhang et al. 2016, contrastive: the signal of the class minus that of "not the class", whose last weights have their
+  /// signs turned round; positive part of the sum over channels.
   case contrastiveExcitation
   /// Sundararajan et al. 2017: gradients along the straight path from the activation for an image of zeros (the mean
   /// colour), times the difference, summed over channels. The midpoint rule with so many steps.

@@ -9,7 +9,8 @@ import Training
   static let configuration = CommandConfiguration(
     commandName: "metasal",
     abstract: "Fine-tune image classifiers so that their saliency maps depend on the class they explain.",
-    version: "0.1.0", subcommands: [Train.self, Evaluate.self, Explain.self, Export.self, Check.self, Inspect.self])
+    version: "0.1.0",
+    subcommands: [Train.self, Evaluate.self, Explain.self, Report.self, Export.self, Check.self, Inspect.self])
 
   /// Runs the command, and turns errors into one message and the exit code that fits.
   static func main() {

@@ -39,7 +39,7 @@ import Testing
       ("architecture: resnet20", "architecture: resnet21", "did you mean 'resnet20'?"),
       (
         "{ folder: data/train }", "{ folder: a, cifar10: [b] }",
-        "expected one of folder, cifar10, cifar100 and scenes, found 2"
+        "expected one of folder, cifar10, cifar100, csv and scenes, found 2"
       ),
       ("name: adam,", "name: adam, momentum: 0.9,", "unknown key"),
       ("at: [plain, virtual]", "at: [plain, plain]", "the same weights twice"),

@@ -80,26 +80,29 @@ def top(x, weights, sign):
     return down(pooled, x, lambda v: v.mean((2, 3)))
 
 
-def excitation(x, weights, contrastive):
-    signal = top(x, weights, 1)
-    return (signal - top(x, weights, -1)).clamp(min=0) if contrastive else signal
-
-
 with torch.no_grad():
     activations = {}
     x = images
     for index in range(0, 15, 3):
         x = model.features[index : index + 3](x)
         activations[index + 2] = x
-for contrastive in (False, True):
-    name = ("contrastive_" if contrastive else "") + "excitation_backprop"
-    signal = excitation(activations[14], model.classifier.weight.detach(), contrastive)
-    out[f"{name}.features.14"] = signal.sum(1)
-    for index in (12, 9, 6):
-        weights, _ = folded(model.features[index], model.features[index + 1])
-        positive, stride = weights.detach().clamp(min=0), model.features[index].stride
-        signal = down(signal, activations[index - 1], lambda v: F.conv2d(v, positive, None, stride, 1))
-        out[f"{name}.features.{index - 1}"] = signal.sum(1)
+signals = [top(activations[14], model.classifier.weight.detach(), sign) for sign in (1, -1)]
+
+
+def record(index):
+    own, other = (signal.sum(1) for signal in signals)
+    out[f"excitation_backprop.features.{index}"] = own
+    out[f"contrastive_excitation_backprop.features.{index}"] = (own - other).clamp(min=0)
+
+
+record(14)
+for index in (12, 9, 6):
+    weights, _ = folded(model.features[index], model.features[index + 1])
+    positive, stride = weights.detach().clamp(min=0), model.features[index].stride
+    signals = [
+        down(signal, activations[index - 1], lambda v: F.conv2d(v, positive, None, stride, 1)) for signal in signals
+    ]
+    record(index - 1)
 
 save_file({k: v.detach().contiguous() if k == "classes" else v.detach().contiguous().float() for k, v in out.items()}, here / "methods.safetensors")
 print({k: tuple(v.shape) for k, v in out.items()})

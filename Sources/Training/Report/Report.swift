@@ -1,0 +1,199 @@
+import Foundation
+import Formats
+import Saliency
+
+/// A page about one run or several side by side: one HTML file that needs nothing else, with curves, tables before and
+/// after, and pictures.
+public enum Report {
+  /// Writes the page.
+  ///
+  /// - Parameter folders: runs, finished or not.
+  /// - Throws: a ``FileError`` if one is no run, or the page cannot be written.
+  public static func write(_ folders: [String], to path: String) throws {
+    let runs = try folders.map(RunRecord.init)
+    try Files.write(Data(try page(runs).utf8), to: path)
+  }
+
+  static func page(_ runs: [RunRecord]) throws -> String {
+    let title = runs.count == 1 ? runs[0].name : "\(runs.count) runs"
+    let sections =
+      [summary(runs), curves(runs)] + runs.map(tables) + [differences(runs), try gallery(runs)] + runs.map(recipe)
+    return """
+      <!doctype html>
+      <html lang=en>
+      <head>
+      <meta charset=utf-8>
+      <meta name=viewport content="width=device-width, initial-scale=1">
+      <meta name=color-scheme content="light dark">
+      <title>\(title.escaped) – metasal</title>
+      <style>\(style)</style>
+      </head>
+      <body>
+      <header><h1>\(title.escaped)</h1><p>Training for class-selective saliency maps, by metasal.</p></header>
+      <main>
+      \(sections.filter { !$0.isEmpty }.joined(separator: "\n"))
+      </main>
+      </body>
+      </html>
+
+      """
+  }
+
+  // MARK: - Sections
+
+  private static func summary(_ runs: [RunRecord]) -> String {
+    let rows = runs.enumerated().map { number, run in
+      let (before, after) = (run.evaluations.first?.values, run.evaluations.last?.values)
+      func value(_ evaluation: [String: Any]?, _ name: String, _ format: (Double) -> String) -> String {
+        (evaluation?[name] as? NSNumber).map { format($0.doubleValue) } ?? "–"
+      }
+      let state = run.isFinished ? "\(run.recipe.run.steps)" : "\(run.steps.last?.step ?? 0) of \(run.recipe.run.steps)"
+      return [
+        "<span class=\"key c\(number % colors)\"></span> \(run.name.escaped)",
+        run.recipe.model.architecture.rawValue.escaped, state,
+        value(before, "accuracy", percent), value(after, "accuracy", percent),
+        value(before, "cross_entropy") { decimal($0, 3) }, value(after, "cross_entropy") { decimal($0, 3) },
+        value(after, "images") { String(Int($0)) },
+      ]
+    }
+    let heads = [
+      "run", "network", "steps", "accuracy before", "after", "cross-entropy before", "after", "images measured",
+    ]
+    let damaged = runs.filter { $0.damagedLines > 0 }
+      .map { "<p class=note>\($0.name.escaped): \($0.damagedLines) damaged lines of metrics.jsonl were left out.</p>" }
+    return section("Summary", table(heads, rows, words: 2) + damaged.joined())
+  }
+
+  private static func curves(_ runs: [RunRecord]) -> String {
+    func chart(_ title: String, isShare: Bool = false, isNoisy: Bool = false, _ points: (RunRecord) -> [Chart.Point])
+      -> String
+    {
+      Chart(
+        title: title,
+        lines: runs.enumerated().map { number, run in
+          Chart.Line(name: run.name, color: number % colors, points: points(run), isNoisy: isNoisy)
+        }, isShare: isShare
+      ).html
+    }
+    let names = Set(runs.flatMap { $0.steps.flatMap { $0.values.keys } }).subtracting(["step", "event"])
+    let known = ["loss", "cross_entropy", "class_sensitivity", "gradient_norm", "rate"]
+    let order = known.filter(names.contains) + names.subtracting(known).sorted()
+    var charts = order.map { name in
+      chart("\(name.replacing("_", with: " ")), of each batch", isNoisy: name != "rate") { $0.series(name) }
+    }
+    charts.append(chart("accuracy, measured", isShare: true) { $0.evaluated("accuracy") })
+    // What the objectives compare, in the first run's terms.
+    if let maps = runs.first?.recipe.saliency {
+      for layer in maps.layers {
+        for weights in ["plain", "virtual"] {
+          charts.append(
+            chart("class sensitivity, measured: \(maps.method) at \(layer), \(weights)") {
+              $0.evaluated("class_sensitivity", method: "\(maps.method)", layer: layer, weights: weights)
+            })
+        }
+      }
+    }
+    let legend = runs.enumerated().map { "<li><span class=\"key c\($0 % colors)\"></span> \($1.name.escaped)</li>" }
+    return section(
+      "Curves", "<ul class=legend>\(legend.joined())</ul><div class=charts>\(charts.joined(separator: "\n"))</div>")
+  }
+
+  private static func tables(_ run: RunRecord) -> String {
+    guard let before = run.evaluations.first?.values, let after = run.evaluations.last?.values else { return "" }
+    let evaluation = run.recipe.evaluation
+    let layers = evaluation.layers + run.recipe.saliency.layers.filter { !evaluation.layers.contains($0) }
+    let methods =
+      evaluation.methods.contains(run.recipe.saliency.method)
+      ? evaluation.methods : evaluation.methods + [run.recipe.saliency.method]
+    let weights = evaluation.virtualRate == nil ? ["plain"] : ["plain", "virtual"]
+    let body = evaluation.measures.compactMap(\.ofMaps).map { measure in
+      let rows = methods.flatMap { method in
+        layers.map { layer in
+          ["\(method)".escaped, layer.escaped]
+            + weights.flatMap { weights in
+              [before, after].map { cell(RunRecord.cell($0, measure.rawValue, "\(method)", layer, weights)) }
+            }
+        }
+      }
+      let heads = ["method", "layer"] + weights.flatMap { ["\($0), before", "after"] }
+      return "<p>\(measure.explanation.escaped)</p>" + table(heads, rows, words: 2)
+    }
+    guard !body.isEmpty else { return "" }
+    let virtual = evaluation.virtualRate.map {
+      "<p>Virtual: after one step of \($0) towards the class explained, before its map is made.</p>"
+    }
+    let note = "<p>Means over images with the 95% interval of the mean; images without a value in brackets.</p>"
+    return section("Before and after: \(run.name)", note + (virtual ?? "") + body.joined(separator: "\n"))
+  }
+
+  private static func cell(_ entry: [String: Any]?) -> String {
+    guard let entry, let mean = entry["mean"] as? Double else { return "undefined" }
+    let interval = (entry["interval"] as? [Double]).flatMap { $0.count == 2 ? $0 : nil }
+    let undefined = entry["undefined"] as? Int ?? 0
+    return decimal(mean, 3)
+      + (interval.map { " <small>\(decimal($0[0], 3)) to \(decimal($0[1], 3))</small>" } ?? "")
+      + (undefined > 0 ? " <small>[\(undefined)]</small>" : "")
+  }
+
+  /// What the runs' recipes say differently, key by key.
+  private static func differences(_ runs: [RunRecord]) -> String {
+    guard runs.count > 1 else { return "" }
+    let values = runs.map { Dictionary($0.recipe.flattened, uniquingKeysWith: { first, _ in first }) }
+    var keys = runs.flatMap { $0.recipe.flattened.map(\.key) }
+    var seen = Set<String>()
+    keys = keys.filter { seen.insert($0).inserted }
+    let differing = keys.filter { key in Set(values.map { $0[key] }).count > 1 }
+    let rows = differing.map { key in [key.escaped] + values.map { ($0[key] ?? "–").escaped } }
+    return section(
+      "What the recipes say differently", table(["key"] + runs.map(\.name.escaped), rows, words: runs.count + 1))
+  }
+
+  /// The runs' pictures, those of one name side by side.
+  private static func gallery(_ runs: [RunRecord]) throws -> String {
+    func name(_ path: String) -> String { URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent }
+    var seen = Set<String>()
+    let names = runs.flatMap { $0.pictures.map(name) }.filter { seen.insert($0).inserted }
+    guard !names.isEmpty else { return "" }
+    let rows = try names.map { wanted in
+      let figures = try runs.flatMap { run in
+        try run.pictures.filter { name($0) == wanted }.map { path in
+          let data = try Files.read(path).base64EncodedString()
+          let title = runs.count == 1 ? wanted : "\(wanted): \(run.name)"
+          return """
+            <figure><figcaption>\(title.escaped)</figcaption>
+            <img src="data:image/png;base64,\(data)" alt="Maps of \(title.escaped), before and after"></figure>
+            """
+        }
+      }
+      return "<div class=\"scroll maps\">\(figures.joined(separator: "\n"))</div>"
+    }
+    return section(
+      "Maps",
+      "<p>A row for each class and layer; bright is where the network sees the class. Names say which class is explained "
+        + "and which it is held against.</p>" + rows.joined(separator: "\n"))
+  }
+
+  private static func recipe(_ run: RunRecord) -> String {
+    "<section><details><summary>Recipe of \(run.name.escaped), with every value</summary>"
+      + "<div class=scroll><pre>\(run.recipe.yaml.escaped)</pre></div></details></section>"
+  }
+
+  // MARK: - Parts
+
+  private static func section(_ title: String, _ body: String) -> String {
+    "<section><h2>\(title.escaped)</h2>\n\(body)\n</section>"
+  }
+
+  /// - Parameters:
+  ///   - rows: of HTML.
+  ///   - words: how many columns, from the first, are words.
+  private static func table(_ heads: [String], _ rows: [[String]], words: Int) -> String {
+    func row(_ cells: [String], _ tag: String) -> String {
+      "<tr>" + cells.enumerated().map { "<\(tag)\($0 < words ? " class=word" : "")>\($1)</\(tag)>" }.joined() + "</tr>"
+    }
+    return "<div class=scroll><table><thead>\(row(heads, "th"))</thead><tbody>"
+      + rows.map { row($0, "td") }.joined(separator: "\n") + "</tbody></table></div>"
+  }
+
+  private static let colors = 6
+}

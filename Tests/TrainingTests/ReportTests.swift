@@ -1,0 +1,113 @@
+import Foundation
+import Formats
+import Recipes
+import TestSupport
+import Testing
+
+@testable import Training
+
+/// The page about runs, made of folders as runs leave them.
+@Suite("Reports") struct ReportTests {
+  private let scratch = ScratchFolder()
+
+  /// A run's folder with two evaluations and so many steps.
+  @discardableResult
+  private func run(
+    _ name: String, weight: Double = 0.5, steps: Int = 5, evaluations: Int = 2, tail: String = ""
+  ) throws -> String {
+    let yaml = """
+      model: { architecture: plain }
+      data:
+        train: { scenes: { count: 40, classes: 4 } }
+        validation: { scenes: { count: 4, classes: 4, seed: 1 } }
+      inner: { rate: 0.02 }
+      saliency: { method: normgrad, layers: [features.5] }
+      outer:
+        - { objective: cross_entropy }
+        - { objective: class_sensitivity, weight: \(weight) }
+      optimizer: { name: adam, rate: 0.003 }
+      evaluation: { images: 4, virtual_rate: 0.02 }
+      run: { steps: 5, output: run }
+      """
+    try scratch.write("\(name)/recipe.yaml", yaml)
+    func evaluation(_ step: Int) -> String {
+      let cells = ["plain", "virtual"].map {
+        #"{"method":"normgrad","layer":"features.5","weights":"\#($0)","mean":0.\#(9 - step),"deviation":0.1,"images":4,"undefined":1,"interval":[0.25,0.75]}"#
+      }
+      return
+        #"{"event":"evaluation","step":\#(step),"accuracy":0.75,"cross_entropy":0.5,"images":4,"class_sensitivity":[\#(cells.joined(separator: ","))]}"#
+    }
+    let lines =
+      (evaluations > 0 ? [evaluation(0)] : [])
+      + (0..<steps).map { #"{"event":"step","step":\#($0 + 1),"loss":\#(2.0 / Double($0 + 1)),"rate":0.001}"# }
+      + (evaluations > 1 ? [evaluation(5)] : [])
+    try scratch.write("\(name)/metrics.jsonl", lines.joined(separator: "\n") + "\n" + tail)
+    return scratch.file(name)
+  }
+
+  private func page(_ folders: String...) throws -> String {
+    let path = scratch.file("report.html")
+    try Report.write(folders, to: path)
+    return try String(contentsOfFile: path, encoding: .utf8)
+  }
+
+  @Test("a run's page has its curves, its table before and after, its pictures and its recipe, and needs nothing else")
+  func single() throws {
+    let folder = try run("one")
+    try Files.makeFolder(folder + "/pictures")
+    try Picture(width: 2, height: 1, pixels: [1, 2, 3, 4, 5, 6]).writePNG(to: folder + "/pictures/0-disk-not-ring.png")
+    let page = try page(folder)
+    for part in [
+      "<!doctype html>", "loss, of each batch", "<polyline", "75.0%", "0.900", "0.400", "0.250 to 0.750", "[1]",
+      "data:image/png;base64,", "0-disk-not-ring", "architecture: plain",
+    ] { #expect(page.contains(part), "\(part)") }
+    for outside in ["http://", "https://", "<script", "src=\"/", "@import", "url("] {
+      #expect(!page.contains(outside), "\(outside)")
+    }
+    // Every element that is opened is closed.
+    for tag in ["section", "table", "tr", "svg", "figure", "div", "main", "details"] {
+      let opened = page.matches(of: try Regex("<\(tag)[ >]")).count
+      #expect(opened == page.matches(of: try Regex("</\(tag)>")).count && opened > 0, "\(tag)")
+    }
+  }
+
+  @Test("runs stand side by side, with what their recipes say differently")
+  func several() throws {
+    let page = try page(try run("one"), try run("two", weight: 3))
+    #expect(page.contains("2 runs") && page.contains("outer.1.weight"))
+    #expect(!page.contains("<td class=word>optimizer.rate</td>"))
+  }
+
+  @Test("what comes from files is text, never markup")
+  func escaping() throws {
+    let page = try page(try run("a<b>&\"c'"))
+    #expect(page.contains("a&lt;b&gt;&amp;&quot;c&#39;") && !page.contains("a<b>"))
+  }
+
+  @Test("unfinished runs have a page as far as they came, and damaged lines are counted")
+  func unfinished() throws {
+    let early = try page(try run("early", steps: 2, evaluations: 0, tail: #"{"event":"st"#))
+    #expect(early.contains("2 of 5") && early.contains("1 damaged lines"))
+    let folder = try run("bare")
+    try FileManager.default.removeItem(atPath: folder + "/metrics.jsonl")
+    #expect(try page(folder).contains("0 of 5"))
+  }
+
+  @Test("what is no run is refused, and leaves no page")
+  func refusals() throws {
+    try Files.makeFolder(scratch.file("empty"))
+    #expect(throws: FileError.self) { try page(scratch.file("empty")) }
+    #expect(throws: FileError.self) { try page(scratch.file("nowhere")) }
+    #expect(!FileManager.default.fileExists(atPath: scratch.file("report.html")))
+  }
+
+  @Test("ticks are round and reach around the values")
+  func ticks() {
+    #expect(Chart.ticks(0, 1200) == [0, 500, 1000, 1500])
+    #expect(Chart.ticks(0.94, 0.97).count >= 4)
+    for (low, high) in [(0.0, 1.0), (-0.51, 0.9), (3, 3), (1e-9, 2e-9), (-5, -4.9)] {
+      let ticks = Chart.ticks(low, high)
+      #expect((ticks.first ?? 1) <= low + 1e-12 && (ticks.last ?? 0) >= high - 1e-12 && ticks.count < 12)
+    }
+  }
+}
