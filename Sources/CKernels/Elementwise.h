@@ -201,9 +201,34 @@ static void NAME(standardize)(
   else NAME(standardizeLoop)(0, 0, x, center, scale, shift, residual, z, rows, columns);
 }
 
+static void NAME(maxima)(
+    const void *xs, const int32_t *offsets, long count, void *zs, int32_t *places, long columns) {
+  const REAL *x = xs;
+  REAL *z = zs;
+  long j = 0;
+  for (; j + LANES <= columns; j += LANES) {
+    VECTOR best = CV(x + offsets[0] + j);
+    MASK place = (MASK){0} + (INTEGER)offsets[0];
+    for (long k = 1; k < count; k++) {
+      const VECTOR value = CV(x + offsets[k] + j);
+      const MASK larger = value > best;
+      best = (VECTOR)(((MASK)value & larger) | ((MASK)best & ~larger));
+      place = (((MASK){0} + (INTEGER)offsets[k]) & larger) | (place & ~larger);
+    }
+    V(z + j) = best;
+    UNROLL for (int lane = 0; lane < LANES; lane++) places[j + lane] = (int32_t)place[lane] + (int32_t)(j + lane);
+  }
+  for (; j < columns; j++) {
+    int32_t place = offsets[0];
+    for (long k = 1; k < count; k++) if (x[offsets[k] + j] > x[place + j]) place = offsets[k];
+    z[j] = x[place + j];
+    places[j] = place + (int32_t)j;
+  }
+}
+
 static const metasal_loops NAME(loops) = {
     NAME(binary), NAME(binaryColumns), NAME(binaryRows), NAME(unary), NAME(addScaled), NAME(sumColumns), NAME(sumRows),
-    NAME(standardize),
+    NAME(standardize), NAME(maxima),
 };
 #undef V
 #undef CV

@@ -115,8 +115,11 @@ extension Tensor {
     precondition(
       rank == 4 && padding * 2 <= window && target[1] > 0 && target[2] > 0,
       "maxPooled: window \(window) with padding \(padding) over \(shape)")
-    let indices = Kernels.maxPoolIndices(self, window: window, stride: stride, padding: padding, shape: target)
-    return gather(indices, shape: target)
+    let own = shape
+    let (value, places) = Kernels.maxPool(self, window: window, stride: stride, padding: padding, shape: target)
+    return Tensor.operation("maxPool", [self], keep: .nothing, value: value) { g, _ in
+      [g.scatter(places, shape: own)]
+    }
   }
 
   /// The mean over all locations of an image [N, H, W, C]: [N, C].

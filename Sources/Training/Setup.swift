@@ -125,7 +125,12 @@ public struct Setup: Sendable {
   }
 
   /// Measures a network on the validation images that the recipe asks for.
-  public func evaluate(_ network: Network, title: String) throws -> Evaluation.Result {
+  ///
+  /// - Parameter evaluation: what is measured, if not what the recipe says.
+  public func evaluate(
+    _ network: Network, _ evaluation: Evaluation? = nil, title: String
+  ) throws -> Evaluation.Result {
+    let evaluation = evaluation ?? self.evaluation
     let indices = validation.dataset.spread(recipe.evaluation.images)
     let progress = Progress(title, total: indices.count)
     var result = Evaluation.Result()
@@ -135,11 +140,13 @@ public struct Setup: Sendable {
       progress.update(result.images)
     }
     progress.clear()
-    if evaluation.measures.contains(.gridPointing) { try measureGrids(network, indices, into: &result) }
+    if evaluation.measures.contains(.gridPointing) { try measureGrids(network, evaluation, indices, into: &result) }
     return result
   }
 
-  private func measureGrids(_ network: Network, _ indices: [Int], into result: inout Evaluation.Result) throws {
+  private func measureGrids(
+    _ network: Network, _ evaluation: Evaluation, _ indices: [Int], into result: inout Evaluation.Result
+  ) throws {
     let game = GridPointing(evaluation: evaluation)
     let grids = game.grids(result.items)
     let (networks, labels) = (Networks(evaluation, network), result.items.map(\.label))

@@ -25,10 +25,14 @@ struct Evaluate: ParsableCommand {
   @Option(help: "Also write a row for each measure, method and layer into this CSV file.", completion: .file())
   var csv: String?
 
+  @Flag(help: "Also say how much each layer may count in 'metasal explain --combine', as measured on the data.")
+  var layerWeights = false
+
   func run() throws {
     let setup = try Setup(try recipe.load(), weights: weights)
     let result = try setup.evaluate(setup.network, title: "measuring")
     print(setup.evaluation.report([("measured", result)]))
+    if layerWeights { print("\n\(try setup.layerWeights(setup.network).report)") }
     if let json { try Files.write(try setup.evaluation.json(result), to: json) }
     if let csv { try Files.write(Data(setup.evaluation.csv(result).utf8), to: csv) }
   }

@@ -81,6 +81,10 @@ typedef struct {
   void (*_Nonnull standardize)(
       const void *_Nonnull x, const void *_Nullable center, const void *_Nonnull scale, const void *_Nullable shift,
       const void *_Nullable residual, int rectifies, void *_Nonnull z, long rows, long columns);
+  /// z[j] = the largest x[offsets[k] + j] over k, the first of equals; places[j] is where it lies. `count` is positive.
+  void (*_Nonnull maxima)(
+      const void *_Nonnull x, const int32_t *_Nonnull offsets, long count, void *_Nonnull z, int32_t *_Nonnull places,
+      long columns);
 } metasal_loops;
 
 #define METASAL_SUM_BLOCK 64

@@ -23,37 +23,40 @@ extension Kernels {
     return x.scalarType == .float32 ? run(Float.self) : run(Double.self)
   }
 
-  /// For each window and channel of an image [N, H, W, C], the flat index of its largest element; `shape` has the windows'
-  /// numbers, each of which begins before the image ends.
-  static func maxPoolIndices(_ x: Tensor, window: Int, stride: Int, padding: Int, shape: [Int]) -> [Int32] {
-    func run<T: Scalar>(_: T.Type) -> [Int32] {
-      let p: UnsafePointer<T> = x.pointer()
-      let (n, h, w, c) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
-      let (rows, columns) = (shape[1], shape[2])
-      return [Int32](unsafeUninitializedCapacity: n * rows * columns * c) { out, count in
-        var next = 0
-        for image in 0..<n {
-          for row in 0..<rows {
-            let ys = max(0, row * stride - padding)..<min(h, row * stride - padding + window)
-            for column in 0..<columns {
-              let xs = max(0, column * stride - padding)..<min(w, column * stride - padding + window)
-              for channel in 0..<c {
-                var best = ((image * h + ys.lowerBound) * w + xs.lowerBound) * c + channel
-                for y in ys {
-                  for x in xs {
-                    let place = ((image * h + y) * w + x) * c + channel
-                    if p[place] > p[best] { best = place }
-                  }
-                }
-                out[next] = Int32(best)
-                next += 1
+  /// The maxima over windows, and where in `x` each lies: the first of equals.
+  static func maxPool(
+    _ x: Tensor, window: Int, stride: Int, padding: Int, shape: [Int]
+  ) -> (value: Tensor, places: [Int32]) {
+    let (n, h, w, c) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
+    let (rows, columns) = (shape[1], shape[2])
+    var value: Tensor?
+    let places = [Int32](unsafeUninitializedCapacity: n * rows * columns * c) { places, count in
+      let loops = loops(x.scalarType)
+      // Parts of the work write parts of the places that do not overlap.
+      nonisolated(unsafe) let places = places
+      func run<T: Scalar>(_: T.Type) -> Tensor {
+        make(shape, T.self, from: x) { out in
+          nonisolated(unsafe) let (out, p): (UnsafeMutablePointer<T>, UnsafePointer<T>) = (out, x.pointer())
+          Parallel.split(n * rows, threads: x.count < 1 << 15 ? 1 : Parallel.kernelThreads) { part in
+            var offsets: [Int32] = []
+            for line in part {
+              let (image, row) = (line / rows, line % rows)
+              let ys = max(0, row * stride - padding)..<min(h, row * stride - padding + window)
+              for column in 0..<columns {
+                let xs = max(0, column * stride - padding)..<min(w, column * stride - padding + window)
+                offsets.removeAll(keepingCapacity: true)
+                for y in ys { for x in xs { offsets.append(Int32(((image * h + y) * w + x) * c)) } }
+                let to = (line * columns + column) * c
+                guard let base = places.baseAddress else { continue }
+                loops.maxima(p, offsets, offsets.count, out + to, base + to, c)
               }
             }
           }
         }
-        count = next
       }
+      value = x.scalarType == .float32 ? run(Float.self) : run(Double.self)
+      count = n * rows * columns * c
     }
-    return withExtendedLifetime(x) { x.scalarType == .float32 ? run(Float.self) : run(Double.self) }
+    return (value ?? .zeros(shape, x.scalarType), places)
   }
 }

@@ -1,0 +1,104 @@
+import Datasets
+import Learning
+import Networks
+import Saliency
+import Tensors
+
+/// How much each layer should count when maps of several are combined, measured from data ("There and Back Again", section
+/// 3.3): how far apart its activations lie, how well a linear classifier tells the classes by them, and how often the
+/// layer's own maps point at the object. Any column can be given to `metasal explain --layer-weights`.
+public struct LayerWeights: Sendable {
+  /// One layer's weights, each not negative.
+  public struct Row: Sendable {
+    /// The layer's name.
+    public let layer: String
+    /// See `Combination.activationSpread(_:)`.
+    public let spread: Double
+    /// The share of validation images that a linear classifier of the mean activations labels rightly.
+    public let probe: Double
+    /// The pointing game's share of hits; nil where the data have no boxes.
+    public let pointing: Double?
+  }
+
+  /// In the layers' order.
+  public let rows: [Row]
+
+  /// As a table.
+  public var report: String {
+    var table = Table(["layer", "activation spread", "linear probe", "pointing"], leftAligned: 1)
+    for row in rows {
+      table.add([row.layer, decimal(row.spread, 3), percent(row.probe), row.pointing.map(percent) ?? "no boxes"])
+    }
+    return "How much layers may count when their maps are combined, by three measures:\n\n\(table)"
+  }
+}
+
+/// A linear classifier of a layer's mean activations, trained to tell the classes (Alain and Bengio 2016).
+struct LinearProbe {
+  private let mean, scale: Tensor
+  private var weights, biases: Tensor
+
+  /// Trained on rows [N, C] of known classes: softmax regression of standardized features by Adam, from zero, so that there
+  /// is nothing random in it.
+  init(_ features: Tensor, labels: [Int], classes: Int, steps: Int = 300) {
+    mean = features.mean([0])
+    scale = ((features - mean).squared.mean([0]) + 1e-8).squareRoot.reciprocalOrZero
+    let rows = (features - mean) * scale
+    var parameters = [Tensor.zeros([rows.shape[1], classes]), Tensor.zeros([classes])]
+    let optimizer = Optimizer.adam(Adam())
+    var state = Optimizer.State()
+    for _ in 0..<steps {
+      let tracked = parameters.map { $0.tracked() }
+      let loss = (Tensor.product(rows, tracked[0]) + tracked[1]).crossEntropy(to: labels).mean()
+      parameters = optimizer.update(
+        parameters, gradients(of: loss, withRespectTo: tracked), rate: 0.02, state: &state)
+    }
+    (weights, biases) = (parameters[0], parameters[1])
+  }
+
+  /// The share of rows [N, C] whose class it tells.
+  func accuracy(_ features: Tensor, labels: [Int]) -> Double {
+    let found = (Tensor.product((features - mean) * scale, weights) + biases).argmax()
+    return Double(zip(found, labels).count { $0 == $1 }) / Double(max(1, labels.count))
+  }
+}
+
+extension Setup {
+  /// Measures layers on as many training images (for the linear classifiers) and validation images as the recipe evaluates.
+  public func layerWeights(_ network: Network) throws -> LayerWeights {
+    let layers = evaluation.layers
+    func features(_ source: BatchSource, _ title: String) throws -> (pooled: [Tensor], spread: [Double], labels: [Int]) {
+      let indices = source.dataset.spread(recipe.evaluation.images)
+      let progress = Progress(title, total: indices.count)
+      var (parts, spreads) = ([[Tensor]](repeating: [], count: layers.count), [[Double]]())
+      var labels: [Int] = []
+      for range in evenParts(of: indices.count, atMost: recipe.data.batch) {
+        let batch = try source.batch(Array(indices[range]))
+        let output = network(batch.images, capturing: layers)
+        let activations = layers.compactMap { output.activations[$0]?.detached() }
+        for (index, activation) in activations.enumerated() { parts[index].append(activation.mean([1, 2])) }
+        spreads.append(Combination.activationSpread(activations))
+        labels += batch.labels
+        progress.update(labels.count)
+      }
+      progress.clear()
+      let spread = layers.indices.map { layer in spreads.reduce(0) { $0 + $1[layer] } / Double(max(1, spreads.count)) }
+      return (parts.map { .concatenated($0, axis: 0) }, spread, labels)
+    }
+    let (train, validation) = (try features(self.train, "seeing layers"), try features(self.validation, "seeing layers"))
+    var pointing = evaluation
+    pointing.measures = [.pointingGame]
+    pointing.methods = [recipe.saliency.method]
+    pointing.virtualRate = nil
+    let result = try evaluate(network, pointing, title: "pointing")
+    return LayerWeights(
+      rows: layers.enumerated().map { index, layer in
+        let probe = LinearProbe(train.pooled[index], labels: train.labels, classes: self.train.dataset.classNames.count)
+        let setting = Evaluation.Setting(method: recipe.saliency.method, layer: layer, weights: .plain)
+        return LayerWeights.Row(
+          layer: layer, spread: validation.spread[index],
+          probe: probe.accuracy(validation.pooled[index], labels: validation.labels),
+          pointing: result.scores[.pointingGame]?[setting]?.mean)
+      })
+  }
+}
