@@ -123,4 +123,48 @@ import Testing
     #expect(binary.count == 500)
     #expect(binary.classNames == folder.classNames)
   }
+
+  @Test("a list has the images of its rows, with boxes clamped to the picture, and classes by number, name or word")
+  func lists() throws {
+    let folder = try Self.folder()
+    try folder.write("classes.txt", "n01 ant\nn02 bee\nn03 wasp\n")
+    let list = try folder.write(
+      "boxes.csv",
+      """
+      "file, quoted",label,x0,y0,x1,y1
+      bee/1.png,bee,1,2,4.5,9
+      bee/1.png,n03,0,0,1,1
+      "ant/0.png",0,2,2,3,3
+
+      """)
+    let columns = CSVList.Columns(image: "file, quoted", label: "label", box: ["x0", "y0", "x1", "y1"])
+    let data = try CSVList(list, columns: columns, classes: folder.file("classes.txt"))
+    #expect(data.count == 2 && data.classNames == ["n01 ant", "n02 bee", "n03 wasp"])
+    let sample = try data.sample(at: 0)
+    #expect(sample.label == 1 && sample.picture.pixels[0] == 101)
+    #expect(sample.objects.map(\.label) == [1, 2])
+    #expect(sample.objects[0].columns == 1..<5 && sample.objects[0].rows == 2..<6 && sample.objects[0].mask == nil)
+    #expect(try data.sample(at: 1).label == 0)
+    let plain = try CSVList(
+      try folder.write("plain.csv", "image,label\nant/0.png,six\nbee/0.png,legs\n"))
+    #expect(plain.classNames == ["legs", "six"])
+    #expect(try plain.sample(at: 0).label == 1 && plain.sample(at: 0).objects.isEmpty)
+  }
+
+  @Test(
+    "a broken list is an error that names the line",
+    arguments: [
+      ("image,label\n", "no images"), ("picture,label\na.png,1\n", "no column 'image'"),
+      ("image,label\na.png\n", "line 2: 1 fields"), ("", "no column"),
+      ("image,label,l,t,r,b\na.png,x,1,2,3,four\n", "line 2: 'four'"),
+      ("image,label,l,t,r,b\na.png,x,5,2,3,4\n", "line 2: an empty box"),
+      ("image,label,l,t,r,b\na.png,x,nan,2,3,4\n", "line 2: 'nan'"),
+    ])
+  func brokenLists(_ text: String, _ message: String) throws {
+    let folder = ScratchFolder()
+    let path = try folder.write("list.csv", text)
+    let columns = CSVList.Columns(box: text.contains("l,t") ? ["l", "t", "r", "b"] : [])
+    let error = #expect(throws: FileError.self) { try CSVList(path, columns: columns) }
+    #expect("\(String(describing: error))".contains(message), "\(String(describing: error))")
+  }
 }

@@ -90,6 +90,28 @@ import Testing
     #expect(
       y.sliced(axis: 3, from: 0, length: 8).isFinite && y.sliced(axis: 3, from: 0, length: 8).squared.sum().item == 0)
   }
+
+  @Test("stages are the last layers of each resolution, without the classifier")
+  func stages() {
+    #expect(Architecture.resnet20.network().stages(height: 32, width: 32) == ["layer1", "layer2", "layer3"])
+    #expect(
+      Architecture.resnet18.network(seed: nil).stages(height: 64, width: 64)
+        == ["relu", "layer1", "layer2", "layer3", "layer4"])
+    #expect(Architecture.squeezenet1_0.network(seed: nil).stages(height: 64, width: 64).last == "features.12")
+  }
+
+  @Test("an activation can be replaced, and what follows depends on nothing else")
+  func replacement() throws {
+    let network = Architecture.plain.network(classes: 4, seed: 1)
+    var random = RandomSource(seed: 1, purpose: "images")
+    let (a, b) = (
+      Tensor.normal([1, 16, 16, 3], using: &random), Tensor.normal([1, 16, 16, 3], using: &random)
+    )
+    for layer in ["features.3", "features.4", "features.8", "input"] {
+      let activation = try #require(network(a, capturing: [layer]).activations[layer]).detached()
+      #expect(network(b, replacing: [layer: activation]).logits.floats == network(a).logits.floats, "\(layer)")
+    }
+  }
 }
 
 extension BatchNorm {

@@ -40,6 +40,8 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     OperationCase("reciprocal", [[5]], positive: true) { $0[0].reciprocalOrZero },
     OperationCase("rectify", [[37]]) { $0[0].rectified * $0[0] },
     OperationCase("gate", [[37]]) { $0[0].gated(by: $0[0]) * $0[0] },
+    OperationCase("limit", [[37]]) { $0[0].limited(to: 0.25) * $0[0] },
+    OperationCase("join", [[2, 5], [2, 5]]) { $0[0].joined(with: $0[1]) * $0[1] },
     OperationCase("magnitude", [[11]]) { $0[0].magnitude },
   ]
 

@@ -240,4 +240,31 @@ import Testing
     // Chance is one quarter.
     #expect(try #require(result.scores[.gridPointing]?.values.first?.mean) > 0.4)
   }
+
+  @Test("a linear probe tells what a line can tell, and nothing of noise")
+  func probe() {
+    var random = RandomSource(seed: 1, purpose: "probe")
+    let labels = (0..<200).map { $0 % 2 }
+    let noise = Tensor.normal([200, 5], using: &random)
+    let signal = Tensor(labels.map { Float($0) * 4 }, shape: [200, 1]) + noise
+    #expect(LinearProbe(signal, labels: labels, classes: 2).accuracy(signal, labels: labels) > 0.97)
+    let fresh = Tensor.normal([200, 5], using: &random)
+    let chance = LinearProbe(noise, labels: labels, classes: 2).accuracy(fresh, labels: labels)
+    #expect(chance > 0.35 && chance < 0.65)
+  }
+
+  @Test("combined maps are weighted as asked, and layers whose map is constant are left out and named")
+  func combination() {
+    let a = Tensor([0, 1, 2, 4].map { Float($0) }, shape: [1, 2, 2])
+    let b = Tensor([3, 1, 1, 1].map { Float($0) }, shape: [1, 2, 2])
+    let flat = Tensor.ones([1, 1, 1])
+    let (sum, skipped) = Combination(.weightedSum, weights: [1, 5, 3])([a, flat, b], height: 2, width: 2)
+    #expect(skipped == [[1]])
+    #expect(relativeError(sum, Tensor([0.75, 0.0625, 0.125, 0.25].map { Float($0) }, shape: [1, 2, 2])) < 1e-6)
+    let (product, _) = Combination(.product, weights: [1, 1])([a, b], height: 2, width: 2)
+    #expect(product.floats == [0, 0, 0, 0])
+    let (mean, _) = Combination(.weightedProduct, weights: [1, 1])([a, a], height: 2, width: 2)
+    #expect(relativeError(mean, a / 4) < 1e-6)
+    #expect(Combination.linear(4) == [0.25, 0.5, 0.75, 1])
+  }
 }
