@@ -147,6 +147,8 @@ extension Recipe {
     public var tolerance = 15
     /// Steps of the curves of insertion and deletion.
     public var deletionSteps = 16
+    /// Images on a side in the grid pointing game.
+    public var gridSide = 2
     /// Methods whose class sensitivity is measured.
     public var methods: [Method] = [.normGrad]
     /// Layers at which maps are measured; empty for the layers that the objectives compare.
@@ -166,6 +168,7 @@ extension Recipe {
       keys("measures", &measures, .list(.choice()))
       keys("pointing_tolerance", &tolerance, .integer(atLeast: 0, atMost: 1000))
       keys("deletion_steps", &deletionSteps, .integer(atLeast: 1, atMost: 1000))
+      keys("grid_side", &gridSide, .integer(atLeast: 2, atMost: 8))
       keys("methods", &methods, .list(.method, atLeast: 1))
       keys("layers", &layers, .list(.word))
       keys("virtual_rate", &virtualRate, .optional(.positive))

@@ -64,7 +64,8 @@ public struct Setup: Sendable {
     evaluation = Evaluation(
       measures: recipe.evaluation.measures.compactMap(\.ofMaps), methods: methods, layers: layers,
       virtualRate: recipe.evaluation.virtualRate, precision: recipe.evaluation.precision,
-      tolerance: recipe.evaluation.tolerance, steps: recipe.evaluation.deletionSteps)
+      tolerance: recipe.evaluation.tolerance, steps: recipe.evaluation.deletionSteps,
+      gridSide: recipe.evaluation.gridSide)
 
     try Self.check(network, recipe, height: sample.height, width: sample.width)
   }

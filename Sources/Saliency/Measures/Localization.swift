@@ -30,7 +30,7 @@ public struct ImageMap: Sendable {
 /// Whether maps find what they explain.
 extension ImageMap {
   /// The pointing game (Zhang et al. 2016): 1 if the map's largest value lies in the region or within so many pixels of it,
-  /// else 0. Over a class's images this is the share of hits; the usual figure is the mean over classes.
+  /// else 0 (TorchRay's disc leaves out what is exactly that far). Over a class's images this is the share of hits; the usual figure is the mean over classes.
   public func pointing(at region: Region, tolerance: Int = 15) -> Score.Value {
     guard region.share > 0 else { return .undefined("no region") }
     guard !isConstant else { return Self.constant }

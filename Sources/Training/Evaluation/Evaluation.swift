@@ -21,14 +21,16 @@ public struct Evaluation: Sendable {
   public var tolerance: Int
   /// Steps of the curves of insertion and deletion.
   public var steps: Int
+  /// Images on a side in the grid pointing game.
+  public var gridSide: Int
 
   /// Class sensitivity of all methods at all layers; of none, accuracy alone.
   public init(
     measures: [Measure] = [.classSensitivity], methods: [Method], layers: [String], virtualRate: Double?,
-    precision: ScalarType = .float64, tolerance: Int = 15, steps: Int = 16
+    precision: ScalarType = .float64, tolerance: Int = 15, steps: Int = 16, gridSide: Int = 2
   ) {
     (self.measures, self.methods, self.layers, self.virtualRate) = (measures, methods, layers, virtualRate)
-    (self.precision, self.tolerance, self.steps) = (precision, tolerance, steps)
+    (self.precision, self.tolerance, self.steps, self.gridSide) = (precision, tolerance, steps, gridSide)
   }
 
   /// One cell of the table: how maps are made.

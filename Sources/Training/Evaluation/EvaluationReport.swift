@@ -138,7 +138,8 @@ extension Measure {
           + "the object covers less than a quarter."
       case .energy: "Energy: the share of positive saliency inside the label's boxes."
       case .contentHeatmap: "Content heatmap: the share of positive saliency on the label's masks."
-      case .gridPointing: "Grid pointing game: of four images in one, the share of positive saliency on the right one."
+      case .gridPointing:
+        "Grid pointing game: of several images in one, the share of positive saliency on the right one."
       case .insertion: "Insertion: the area under the label's probability while the most salient pixels come."
       case .deletion: "Deletion: the area under the label's probability while the most salient pixels go."
       case .road:

@@ -8,9 +8,11 @@ import Tensors
 struct GridPointing: Sendable {
   let evaluation: Evaluation
   /// Images on a side.
-  var side = 2
+  private var side: Int { evaluation.gridSide }
   /// Grids at most.
-  var limit = 50
+  private let limit = 50
+
+  init(evaluation: Evaluation) { self.evaluation = evaluation }
 
   /// Which of the items measured stand together in each grid: of those classified rightly with a probability of at least
   /// one half, the likeliest of each class first.

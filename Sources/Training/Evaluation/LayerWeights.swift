@@ -67,7 +67,8 @@ extension Setup {
   /// Measures layers on as many training images (for the linear classifiers) and validation images as the recipe evaluates.
   public func layerWeights(_ network: Network) throws -> LayerWeights {
     let layers = evaluation.layers
-    func features(_ source: BatchSource, _ title: String) throws -> (pooled: [Tensor], spread: [Double], labels: [Int]) {
+    func features(_ source: BatchSource, _ title: String) throws -> (pooled: [Tensor], spread: [Double], labels: [Int])
+    {
       let indices = source.dataset.spread(recipe.evaluation.images)
       let progress = Progress(title, total: indices.count)
       var (parts, spreads) = ([[Tensor]](repeating: [], count: layers.count), [[Double]]())
@@ -85,7 +86,9 @@ extension Setup {
       let spread = layers.indices.map { layer in spreads.reduce(0) { $0 + $1[layer] } / Double(max(1, spreads.count)) }
       return (parts.map { .concatenated($0, axis: 0) }, spread, labels)
     }
-    let (train, validation) = (try features(self.train, "seeing layers"), try features(self.validation, "seeing layers"))
+    let (train, validation) = (
+      try features(self.train, "seeing layers"), try features(self.validation, "seeing layers")
+    )
     var pointing = evaluation
     pointing.measures = [.pointingGame]
     pointing.methods = [recipe.saliency.method]
