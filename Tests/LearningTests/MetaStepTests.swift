@@ -153,6 +153,41 @@ import Testing
     #expect(move(output.logits.argmax()[0]) < move((output.logits * -1).argmax()[0]))
   }
 
+  @Test("one update for the batch couples its images; an update of one's own does not see the others")
+  func coupling() throws {
+    let network = Self.network.with(parameters: Self.network.parameters.map { $0.tracked() })
+    /// The first image's map after an update from so many images.
+    func map(of count: Int, rate: Double) -> [Float] {
+      let images = Self.images.sliced(axis: 0, from: 0, length: count)
+      let classes = Array(Self.labels.prefix(count))
+      let moved = InnerUpdate(rate: rate)
+        .applied(to: network, images, network(images), towards: classes, isDifferentiated: false)
+      let first = Self.images.sliced(axis: 0, from: 0, length: 1)
+      return Inference(moved, first, capturing: ["features.8"])
+        .maps(.normGrad, of: [classes[0]], at: ["features.8"])[0].floats
+    }
+    #expect(map(of: 1, rate: 0.05) != map(of: 3, rate: 0.05))
+    #expect(map(of: 1, rate: 0) == map(of: 3, rate: 0))
+
+    // In image scope the batch's value is the mean of the images' own; in batch scope it is not.
+    for scope in InnerUpdate.Scope.allCases {
+      func value(_ range: Range<Int>) throws -> Double {
+        let step = MetaStep(
+          inner: InnerUpdate(rate: 0.05, scope: scope), method: .normGrad, layers: Self.layers,
+          objectives: [
+            WeightedObjective(.classSensitivity(ClassSensitivity(at: [.virtual], against: .bottom)), weight: 1)
+          ])
+        var random = RandomSource(seed: 0, purpose: "test")
+        return try step(
+          Self.network, Self.images.sliced(axis: 0, from: range.lowerBound, length: range.count),
+          labels: Array(Self.labels[range]), random: &random
+        ).total
+      }
+      let mean = try (0..<3).reduce(0) { $0 + (try value($1..<($1 + 1))) } / 3
+      #expect((abs(try value(0..<3) - mean) < 1e-5) == (scope == .image), "\(scope)")
+    }
+  }
+
   @Test("the opposed class is never the explained one")
   func opponents() {
     let logits = Tensor([3.0, 1, 2, -1, 0, 5], shape: [2, 3])
