@@ -51,7 +51,7 @@ let package = Package(
     + library("Saliency", ["Tensors", "Networks"])
     + library("Learning", ["Tensors", "Networks", "Saliency"], fixtures: true)
     + library("Formats", ["Tensors", "CPNG", "CTurboJPEG", "CHDF5", "CZip"], fixtures: true)
-    + library("Datasets", ["Tensors", "Formats"])
+    + library("Datasets", ["Tensors", "Formats"], fixtures: true)
     + library("Recipes", ["Networks", "Saliency", "Learning", "Datasets", .product(name: "Yams", package: "Yams")])
     + library(
       "Training", ["Tensors", "Networks", "Saliency", "Learning", "Formats", "Datasets", "Recipes"], fixtures: true)

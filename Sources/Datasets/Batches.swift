@@ -5,20 +5,23 @@ import Tensors
 public struct Batch: Sendable {
   /// [N, H, W, 3], normalized.
   public let images: Tensor
-  /// The images' classes.
+  /// The images' classes; of an image with several, the one that it stands for.
   public let labels: [Int]
+  /// Every class in each image with its share: 1, unless images are mixed.
+  public let targets: [[Target]]
   /// What is known to be in each image; of augmented images nothing is.
   public let objects: [[Sample.Object]]
-  /// The images before normalization.
+  /// The images before normalization and mixing.
   public let pictures: [Picture]
   /// Their places in the data set.
   public let indices: [Int]
 
   /// What a ``BatchSource`` makes, from parts that fit each other.
   public init(
-    images: Tensor, labels: [Int], objects: [[Sample.Object]], pictures: [Picture], indices: [Int]
+    images: Tensor, labels: [Int], targets: [[Target]], objects: [[Sample.Object]], pictures: [Picture],
+    indices: [Int]
   ) {
-    (self.images, self.labels, self.objects) = (images, labels, objects)
+    (self.images, self.labels, self.targets, self.objects) = (images, labels, targets, objects)
     (self.pictures, self.indices) = (pictures, indices)
   }
 }
@@ -30,8 +33,12 @@ public struct BatchSource: Sendable {
   public let dataset: any Dataset
   /// How pixels become a network's input.
   public let normalization: Normalization
+  /// How pictures come to the network's size.
+  public let framing: Framing
   /// Changes of training images, in order.
   public let augmentation: [Augmentation]
+  /// One of these, drawn for each training batch, mixes its images; none if empty.
+  public let mixing: [Mixing]
   /// Images in a training batch.
   public let size: Int
   /// What order and augmentation are drawn from.
@@ -42,11 +49,11 @@ public struct BatchSource: Sendable {
 
   /// Batches of `size` images.
   public init(
-    _ dataset: any Dataset, size: Int, normalization: Normalization, augmentation: [Augmentation] = [],
-    seed: UInt64 = 0, smallestSide: Int = 1
+    _ dataset: any Dataset, size: Int, normalization: Normalization, framing: Framing = Framing(),
+    augmentation: [Augmentation] = [], mixing: [Mixing] = [], seed: UInt64 = 0, smallestSide: Int = 1
   ) {
-    (self.dataset, self.size, self.normalization) = (dataset, size, normalization)
-    (self.augmentation, self.seed, self.smallestSide) = (augmentation, seed, smallestSide)
+    (self.dataset, self.size, self.normalization, self.framing) = (dataset, size, normalization, framing)
+    (self.augmentation, self.mixing, self.seed, self.smallestSide) = (augmentation, mixing, seed, smallestSide)
   }
 
   /// Batches in an epoch; what is left over is not used in it.
@@ -62,19 +69,27 @@ public struct BatchSource: Sendable {
   public func batch(step: Int) throws -> Batch {
     let (epoch, position) = (step / batchesPerEpoch, step % batchesPerEpoch)
     let indices = Array(order(epoch: epoch)[(position * size)..<((position + 1) * size)])
-    return try batch(indices, isChanged: true) { picture, index in
-      var random = RandomSource(seed: seed, purpose: "augmentation", epoch, index)
-      return augmentation.reduce(picture) { $1($0, using: &random) }
-    }
+    let background = normalization.mean.map { UInt8(clamping: Int(($0 * 255).rounded())) }
+    let batch = try collate(
+      indices.map { index in
+        var sample = try dataset.sample(at: index)
+        // What changes a picture's geometry would have to change its objects too, which training does not ask for.
+        sample.objects = []
+        if !augmentation.contains(where: \.framesPictures) { sample = try framing(sample) }
+        var random = RandomSource(seed: seed, purpose: "augmentation", epoch, index)
+        sample.picture = augmentation.reduce(sample.picture) { $1($0, background: background, using: &random) }
+        return sample
+      }, indices)
+    var random = RandomSource(seed: seed, purpose: "mixing", step)
+    return mixing.randomElement(using: &random).map { $0(batch, using: &random) } ?? batch
   }
 
-  /// The images at `indices` as they are.
+  /// The images at `indices`, framed.
   public func batch(_ indices: [Int]) throws -> Batch {
-    try batch(indices, isChanged: false) { picture, _ in picture }
+    try collate(indices.map { try framing(dataset.sample(at: $0)) }, indices)
   }
 
-  private func batch(_ indices: [Int], isChanged: Bool, _ change: (Picture, Int) -> Picture) throws -> Batch {
-    let samples = try indices.map { try dataset.sample(at: $0) }
+  private func collate(_ samples: [Sample], _ indices: [Int]) throws -> Batch {
     for sample in samples where min(sample.picture.width, sample.picture.height) < smallestSide {
       throw FileError(
         .malformed, sample.source,
@@ -90,9 +105,10 @@ public struct BatchSource: Sendable {
         )
       }
     }
-    let pictures = zip(samples, indices).map { change($0.picture, $1) }
+    let pictures = samples.map(\.picture)
     return Batch(
       images: normalization(pictures), labels: samples.map(\.label),
-      objects: samples.map { isChanged ? [] : $0.objects }, pictures: pictures, indices: indices)
+      targets: samples.map { $0.labels.map { Target($0) } }, objects: samples.map(\.objects), pictures: pictures,
+      indices: indices)
   }
 }

@@ -14,12 +14,20 @@ public protocol Dataset: Sendable {
 public struct Sample: Sendable {
   /// The image.
   public var picture: Picture
-  /// The image's class, an index into `classNames`.
+  /// The image's class, an index into `classNames`; of an image with several, the one that this sample is about.
   public var label: Int
+  /// All of the image's classes.
+  public var labels: [Int]
   /// What is known to be in the picture; empty where only the label is known.
   public var objects: [Object] = []
   /// Where it comes from, for messages.
   public var source: String
+
+  /// A sample of one class unless `labels` names more.
+  public init(picture: Picture, label: Int, labels: [Int]? = nil, objects: [Object] = [], source: String) {
+    (self.picture, self.label, self.labels) = (picture, label, labels ?? [label])
+    (self.objects, self.source) = (objects, source)
+  }
 
   /// A thing in a picture.
   public struct Object: Sendable {
@@ -29,6 +37,11 @@ public struct Sample: Sendable {
     public var columns, rows: Range<Int>
     /// For each pixel of the picture, row by row, whether the object covers it; nil where only the box is known.
     public var mask: [Bool]?
+
+    /// An object whose box lies in its picture.
+    public init(label: Int, columns: Range<Int>, rows: Range<Int>, mask: [Bool]? = nil) {
+      (self.label, self.columns, self.rows, self.mask) = (label, columns, rows, mask)
+    }
   }
 }
 

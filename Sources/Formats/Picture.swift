@@ -17,13 +17,14 @@ public struct Picture: Sendable, Equatable {
   /// More pixels than this are refused, whatever a header says.
   private static let pixelLimit = 1 << 28
 
-  /// Reads a PNG or a JPEG, told apart by content. Greys become colours; an alpha channel is dropped.
+  /// Reads a PNG or a JPEG, told apart by content. Greys become colours; an alpha channel is dropped; what a camera held
+  /// askew is turned upright.
   public init(contentsOf path: String) throws {
     let data = try Files.read(path)
     if data.starts(with: [0x89, 0x50, 0x4e, 0x47]) {
       self = try Self.png(data, path)
     } else if data.starts(with: [0xff, 0xd8]) {
-      self = try Self.jpeg(data, path)
+      self = Orientation(jpeg: data).applied(to: try Self.jpeg(data, path))
     } else {
       throw FileError(.malformed, path, "neither a PNG nor a JPEG image")
     }
@@ -44,6 +45,8 @@ public struct Picture: Sendable, Equatable {
       guard width > 0, height > 0, width * height <= min(pixelLimit, bytes.count * 8400) else {
         throw FileError(.malformed, path, "a PNG of \(bytes.count) bytes that claims \(width)×\(height) pixels")
       }
+      // Sixteen bits are the usual colours with more digits, not light's strength, as libpng would take them.
+      image.flags |= UInt32(PNG_IMAGE_FLAG_16BIT_sRGB)
       // Four channels, of which alpha is dropped: asked for three, libpng would blend with a background.
       image.format = UInt32(PNG_FORMAT_FLAG_COLOR | PNG_FORMAT_FLAG_ALPHA)
       var rgba = [UInt8](repeating: 0, count: width * height * 4)

@@ -26,6 +26,7 @@ extension InnerUpdate: Section {
   mutating func visit(_ keys: Keys) {
     keys("rate", &rate, .positive, isRequired: true)
     keys("steps", &steps, .integer(atLeast: 1, atMost: 100))
+    keys("loss", &loss, .choice())
     keys("direction", &direction, .choice())
     keys("scope", &scope, .choice())
     keys("order", &order, .choice())
@@ -61,6 +62,7 @@ extension Codec<Method> {
 private struct ObjectiveSection: Section {
   enum Name: String, CaseIterable {
     case crossEntropy = "cross_entropy"
+    case binaryCrossEntropy = "binary_cross_entropy"
     case classSensitivity = "class_sensitivity"
   }
 
@@ -72,8 +74,10 @@ private struct ObjectiveSection: Section {
 
   init(_ term: WeightedObjective) {
     weight = term.weight
-    if case .classSensitivity(let sensitivity) = term.objective {
-      (name, self.sensitivity) = (.classSensitivity, sensitivity)
+    switch term.objective {
+    case .crossEntropy: name = .crossEntropy
+    case .binaryCrossEntropy: name = .binaryCrossEntropy
+    case .classSensitivity(let sensitivity): (name, self.sensitivity) = (.classSensitivity, sensitivity)
     }
   }
 
@@ -95,7 +99,11 @@ extension Codec<WeightedObjective> {
       ObjectiveSection.self,
       { section in
         let objective: Objective =
-          section.name == .crossEntropy ? .crossEntropy : .classSensitivity(section.sensitivity)
+          switch section.name {
+          case .crossEntropy: .crossEntropy
+          case .binaryCrossEntropy: .binaryCrossEntropy
+          case .classSensitivity: .classSensitivity(section.sensitivity)
+          }
         return WeightedObjective(objective, weight: section.weight)
       }, { ObjectiveSection($0) })
   }
@@ -179,32 +187,4 @@ private struct SourceSection: Section {
 
 extension Codec<Recipe.Data.Source> {
   static var source: Codec { by(SourceSection.self, { $0.sources.first }, { SourceSection($0) }) }
-}
-
-extension Codec<Augmentation> {
-  /// `horizontal_flip`, `padded_crop` (by 4 pixels) or `{ padded_crop: pixels }`.
-  static var augmentation: Codec {
-    Codec(
-      read: { entry, key, report in
-        switch entry.content {
-        case .scalar("horizontal_flip", _): return .horizontalFlip
-        case .scalar("padded_crop", _): return .paddedCrop(4)
-        case .section(let items) where items.count == 1 && items[0].key == "padded_crop":
-          return Codec<Int>.integer(atLeast: 1, atMost: 1024).read(items[0].value, key, report).map { .paddedCrop($0) }
-        default:
-          report.problems.append(
-            .init(
-              entry.place, key, "expected horizontal_flip, padded_crop or { padded_crop: pixels }, found \(entry.found)"
-            ))
-          return nil
-        }
-      },
-      write: { augmentation in
-        switch augmentation {
-        case .horizontalFlip: written(.scalar("horizontal_flip", isText: false))
-        case .paddedCrop(let margin):
-          written(.section([("padded_crop", written(.scalar(String(margin), isText: false)))]))
-        }
-      })
-  }
 }

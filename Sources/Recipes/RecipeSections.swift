@@ -41,8 +41,12 @@ extension Recipe {
     public var validation = Source.folder("")
     /// How pixels become the network's input.
     public var normalization = standardNormalization
+    /// How pictures come to the network's size.
+    public var framing = Framing()
     /// Changes of training images, in order.
     public var augmentation: [Augmentation] = []
+    /// How training batches are mixed: one of these, drawn for each batch.
+    public var mixing: [Mixing] = []
     /// Images in a training step.
     public var batch = 32
     /// Threads that read and augment.
@@ -63,9 +67,15 @@ extension Recipe {
       keys("train", &train, .source, isRequired: true)
       keys("validation", &validation, .source, isRequired: true)
       keys("normalization", &normalization, .normalization)
+      keys("resize", &framing.resize, .optional(.integer(atLeast: 1, atMost: 8192)))
+      keys("crop", &framing.crop, .optional(.integer(atLeast: 1, atMost: 8192)))
       keys("augmentation", &augmentation, .list(.augmentation))
+      keys("mixing", &mixing, .list(.mixing))
       keys("batch", &batch, .integer(atLeast: 1))
       keys("workers", &workers, .integer(atLeast: 1, atMost: 256))
+      if let resize = framing.resize, let crop = framing.crop, crop > resize {
+        keys.refuse("crop", "a window of \(crop) in pictures whose shorter side is \(resize)")
+      }
     }
   }
 

@@ -62,15 +62,17 @@ struct Gallery {
     let picture = batch.pictures[0]
     let large = picture.enlarged(max(1, Self.side / picture.width))
     let layers = setup.recipe.saliency.layers
-    let rates: [Double?] = setup.evaluation.virtualRate.map { [nil, $0] } ?? [nil]
+    let updates: [InnerUpdate?] = setup.evaluation.update.map { [nil, $0] } ?? [nil]
     var columns = ["image"]
     // maps[class][layer]: one per column
     var maps = classes.map { _ in layers.map { _ in [Tensor]() } }
     for (title, network) in networks {
-      for rate in rates {
-        columns.append(rate == nil ? title : "\(title), virtual")
+      for update in updates {
+        columns.append(update == nil ? title : "\(title), virtual")
         for (i, class_) in classes.enumerated() {
-          for (l, map) in self.maps(network, batch.images, class_, layers, rate).enumerated() { maps[i][l].append(map) }
+          for (l, map) in self.maps(network, batch.images, class_, layers, update).enumerated() {
+            maps[i][l].append(map)
+          }
         }
       }
     }
@@ -85,13 +87,13 @@ struct Gallery {
     return Picture.sheet(columns: columns, rows: rows)
   }
 
-  private func maps(_ network: Network, _ image: Tensor, _ class_: Int, _ layers: [String], _ rate: Double?) -> [Tensor]
+  private func maps(_ network: Network, _ image: Tensor, _ class_: Int, _ layers: [String], _ update: InnerUpdate?)
+    -> [Tensor]
   {
     var network = network
-    if let rate {
+    if let update {
       let tracked = network.with(parameters: network.parameters.map { $0.tracked() })
-      network = InnerUpdate(rate: rate)
-        .applied(to: tracked, image, tracked(image), towards: [class_], isDifferentiated: false)
+      network = update.applied(to: tracked, image, tracked(image), towards: [class_], isDifferentiated: false)
     }
     return Inference(network, image, capturing: layers).maps(setup.recipe.saliency.method, of: [class_], at: layers)
   }

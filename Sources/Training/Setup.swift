@@ -44,10 +44,11 @@ public struct Setup: Sendable {
     // Whether the images fit is known long before a large network is made.
     let smallestSide = recipe.model.architecture.smallestSide
     self.train = BatchSource(
-      train, size: recipe.data.batch, normalization: recipe.data.normalization, augmentation: recipe.data.augmentation,
-      seed: UInt64(recipe.run.seed), smallestSide: smallestSide)
+      train, size: recipe.data.batch, normalization: recipe.data.normalization, framing: recipe.data.framing,
+      augmentation: recipe.data.augmentation, mixing: recipe.data.mixing, seed: UInt64(recipe.run.seed),
+      smallestSide: smallestSide)
     self.validation = BatchSource(
-      validation, size: recipe.data.batch, normalization: recipe.data.normalization,
+      validation, size: recipe.data.batch, normalization: recipe.data.normalization, framing: recipe.data.framing,
       smallestSide: smallestSide)
     _ = try self.train.batch([0])
     let sample = try self.validation.batch([0]).pictures[0]
@@ -63,7 +64,8 @@ public struct Setup: Sendable {
       ? recipe.evaluation.methods : recipe.evaluation.methods + [recipe.saliency.method]
     evaluation = Evaluation(
       measures: recipe.evaluation.measures.compactMap(\.ofMaps), methods: methods, layers: layers,
-      virtualRate: recipe.evaluation.virtualRate, precision: recipe.evaluation.precision,
+      virtualRate: recipe.evaluation.virtualRate, virtualLoss: recipe.inner?.loss ?? .crossEntropy,
+      precision: recipe.evaluation.precision,
       tolerance: recipe.evaluation.tolerance, steps: recipe.evaluation.deletionSteps,
       gridSide: recipe.evaluation.gridSide)
 
@@ -114,6 +116,7 @@ public struct Setup: Sendable {
     recipe.outer.reduce(0) { sum, term in
       switch term.objective {
       case .crossEntropy: return sum + term.weight * result.crossEntropy
+      case .binaryCrossEntropy: return sum + term.weight * result.binaryCrossEntropy
       case .classSensitivity(let sensitivity):
         let means = sensitivity.at.flatMap { weights in
           recipe.saliency.layers.compactMap { layer in

@@ -140,7 +140,9 @@ public struct Trainer {
   private func update(_ state: inout Checkpoint, _ batch: Batch) throws -> [String: Any] {
     var random = state.random
     let outcome = try setup.step(
-      state.network, batch.images, labels: batch.labels, workers: setup.workers, random: &random)
+      state.network, batch.images, labels: batch.labels,
+      targets: .shares(of: batch.targets, classes: state.network.classes, batch.images.scalarType),
+      workers: setup.workers, random: &random)
     var values: [String: Any] = ["loss": outcome.total]
     for (name, value) in zip(objectiveNames, outcome.values) {
       values[name] = value
@@ -169,14 +171,14 @@ public struct Trainer {
 
   /// The objectives' names, numbered where one occurs more than once.
   private var objectiveNames: [String] {
-    let names = recipe.outer.map { $0.objective == .crossEntropy ? "cross_entropy" : "class_sensitivity" }
+    let names = recipe.outer.map(\.objective.name)
     return names.enumerated().map { index, name in
       names.filter { $0 == name }.count > 1 ? "\(name)_\(index)" : name
     }
   }
 
   private static func summary(_ values: [String: Any]) -> String {
-    ["loss", "cross_entropy", "class_sensitivity"].compactMap { name in
+    ["loss", "cross_entropy", "binary_cross_entropy", "class_sensitivity"].compactMap { name in
       (values[name] as? Double).map { "\(name) \(decimal($0, 3))" }
     }.joined(separator: "  ")
   }

@@ -60,6 +60,12 @@ struct NetworkOptions: ParsableArguments {
   @Option(help: "A file with the name of a class on each line, in the network's order.", completion: .file())
   var classNames: String?
 
+  @Option(help: "What the shorter side of every image becomes, as Pillow resizes; the recipe's, or nothing.")
+  var resize: Int?
+
+  @Option(help: "The side of the window out of the middle that the network sees; the recipe's, or the whole image.")
+  var crop: Int?
+
   @Option(help: "The mean of each colour, in [0, 1]; the recipe's, or ImageNet's where there is none.")
   var mean: NumberList?
 
@@ -72,6 +78,9 @@ struct NetworkOptions: ParsableArguments {
     }
     guard (model == nil) == (weights == nil) else {
       throw ValidationError("--model and --weights belong together.")
+    }
+    guard [resize, crop].allSatisfy({ (1...8192).contains($0 ?? 1) }) else {
+      throw ValidationError("--resize and --crop are from 1 to 8192 pixels.")
     }
     guard (mean == nil) == (deviation == nil) else {
       throw ValidationError("--mean and --deviation belong together.")
@@ -92,7 +101,8 @@ struct NetworkOptions: ParsableArguments {
       [run.map { ModelSource.run($0) }, checkpoint.map { .checkpoint($0) }]
       + [model.flatMap { model in weights.map { .weights(model, $0) } }]
     guard let source = sources.compactMap(\.self).first else { throw ValidationError("There is no network.") }
-    return try source.model(normalization: normalization, classNames: classNames)
+    let framing = resize == nil && crop == nil ? nil : Framing(resize: resize, crop: crop)
+    return try source.model(framing: framing, normalization: normalization, classNames: classNames)
   }
 }
 

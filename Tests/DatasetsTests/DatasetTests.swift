@@ -106,9 +106,11 @@ import Testing
     let values = Self.normalization([picture]).floats
     for (found, expected) in zip(values, [0, 1, -1.2, 1, -1, -0.4] as [Float]) { #expect(abs(found - expected) < 1e-6) }
     var random = RandomSource(seed: 0, purpose: "test")
-    let flips = Set((0..<20).map { _ in Augmentation.horizontalFlip(picture, using: &random).pixels })
+    let flips = Set(
+      (0..<20).map { _ in Augmentation.horizontalFlip(picture, background: [0, 0, 0], using: &random).pixels })
     #expect(flips == [[0, 255, 51, 255, 0, 102], [255, 0, 102, 0, 255, 51]])
-    let crops = Set((0..<200).map { _ in Augmentation.paddedCrop(1)(picture, using: &random).pixels })
+    let crops = Set(
+      (0..<200).map { _ in Augmentation.paddedCrop(1)(picture, background: [0, 0, 0], using: &random).pixels })
     #expect(crops.contains([0, 0, 0, 0, 255, 51]) && crops.contains([255, 0, 102, 0, 0, 0]))
     #expect(crops.contains([0, 0, 0, 0, 0, 0]) && crops.contains(picture.pixels))
   }

@@ -14,10 +14,23 @@ public struct InnerUpdate: Sendable, Equatable {
   /// what speaks against it.
   public enum Direction: String, Sendable, CaseIterable { case towards, away }
 
+  /// What the step lessens: the softmax cross-entropy to the class, or, for networks whose classes do not exclude each other,
+  /// −log of the logistic function of the class's own logit.
+  public enum Loss: String, Sendable, CaseIterable {
+    case crossEntropy = "cross_entropy"
+    case binaryCrossEntropy = "binary_cross_entropy"
+
+    func callAsFunction(_ logits: Tensor, _ classes: [Int]) -> Tensor {
+      self == .crossEntropy ? logits.crossEntropy(to: classes) : (logits.picked(classes) * -1).softPlus
+    }
+  }
+
   /// The step's length ε; 0.0025 is usual on ImageNet networks.
   public var rate: Double
   /// Gradient steps, at least one.
   public var steps: Int
+  /// What it descends.
+  public var loss: Loss
   /// Towards the class or away from it.
   public var direction: Direction
   /// What shares an update.
@@ -29,11 +42,13 @@ public struct InnerUpdate: Sendable, Equatable {
 
   /// One exact step of all parameters for each image, unless told otherwise.
   public init(
-    rate: Double, steps: Int = 1, direction: Direction = .towards, scope: Scope = .image, order: Order = .exact,
+    rate: Double, steps: Int = 1, loss: Loss = .crossEntropy, direction: Direction = .towards, scope: Scope = .image,
+    order: Order = .exact,
     parameters: [String]? = nil
   ) {
     self.rate = rate
     self.steps = steps
+    self.loss = loss
     self.direction = direction
     self.scope = scope
     self.order = order
@@ -67,7 +82,7 @@ public struct InnerUpdate: Sendable, Equatable {
       let parameters = network.parameters
       let moving = zip(parameters, moves).filter(\.1).map(\.0)
       let slopes = gradients(
-        of: logits.crossEntropy(to: classes).mean(), withRespectTo: moving,
+        of: loss(logits, classes).mean(), withRespectTo: moving,
         keepingGraph: isDifferentiated && order == .exact)
       var next = slopes.makeIterator()
       network = network.with(

@@ -48,11 +48,14 @@ public struct MetaStep: Sendable {
   /// - Parameters:
   ///   - images: [N, H, W, 3], of the parameters' type.
   ///   - labels: N classes.
+  ///   - targets: how much of each class each image is, [N, classes], for the task losses; nil for its label alone.
   ///   - random: draws the opposed classes where an objective wants random ones.
   public func callAsFunction(
-    _ network: Network, _ images: Tensor, labels: [Int], workers: Int = Parallel.processors, random: inout RandomSource
+    _ network: Network, _ images: Tensor, labels: [Int], targets: Tensor? = nil, workers: Int = Parallel.processors,
+    random: inout RandomSource
   ) throws -> Outcome {
     let count = labels.count
+    let targets = targets ?? .shares(of: labels.map { [($0, 1)] }, classes: network.classes, images.scalarType)
     let draws = labels.map { _ in random.next() }
     let weights = objectives.map(\.weight)
     var outcome: Outcome
@@ -62,7 +65,9 @@ public struct MetaStep: Sendable {
     outcome = Outcome(gradients: [], values: objectives.map { _ in nil }, total: 0)
     if isOn(whole) {
       outcome.add(
-        Parallel.withKernelThreads(workers) { Terms(self, whole).outcome(network, images, labels, draws, share: 1) },
+        Parallel.withKernelThreads(workers) {
+          Terms(self, whole).outcome(network, images, labels, targets, draws, share: 1)
+        },
         share: 1)
     }
     if isOn(apart) {
@@ -75,7 +80,8 @@ public struct MetaStep: Sendable {
           let job = jobs[index]
           let part = Terms(self, apart).outcome(
             network, images.sliced(axis: 0, from: job.lowerBound, length: job.count), Array(labels[job]),
-            Array(draws[job]), share: Double(job.count) / Double(count))
+            targets.sliced(axis: 0, from: job.lowerBound, length: job.count), Array(draws[job]),
+            share: Double(job.count) / Double(count))
           return (part, Double(job.count) / Double(count))
         }
       ) { outcome.add($0, share: $1) }
@@ -100,7 +106,7 @@ public struct MetaStep: Sendable {
   private func split() -> (whole: [Bool], apart: [Bool]) {
     let whole = objectives.map { term in
       switch term.objective {
-      case .crossEntropy: normalization == .batch || inner?.scope == .batch
+      case .crossEntropy, .binaryCrossEntropy: normalization == .batch || inner?.scope == .batch
       case .classSensitivity(let sensitivity): inner?.scope == .batch && sensitivity.at.contains(.virtual)
       }
     }

@@ -16,9 +16,23 @@ public struct WeightedObjective: Sendable, Equatable {
 
 /// What the outer loss asks for.
 public enum Objective: Sendable, Equatable {
-  /// Softmax cross-entropy to the labels.
+  /// Softmax cross-entropy to the labels; to their shares where images have several.
   case crossEntropy
+  /// Binary cross-entropy of each class by itself, for images of any number of classes.
+  case binaryCrossEntropy
   case classSensitivity(ClassSensitivity)
+
+  /// What recipes and records call it.
+  public var name: String {
+    switch self {
+    case .crossEntropy: "cross_entropy"
+    case .binaryCrossEntropy: "binary_cross_entropy"
+    case .classSensitivity: "class_sensitivity"
+    }
+  }
+
+  /// Whether it compares logits with labels.
+  public var isTask: Bool { self == .crossEntropy || self == .binaryCrossEntropy }
 }
 
 /// How alike the maps for two classes are: the training form of class sensitivity, a mean over images, layers and the

@@ -15,14 +15,14 @@ struct Terms {
 
   /// Values are means over the images; the gradients are those of the means times the images' share of the batch.
   func outcome(
-    _ network: Network, _ images: Tensor, _ labels: [Int], _ draws: [UInt64], share: Double
+    _ network: Network, _ images: Tensor, _ labels: [Int], _ targets: Tensor, _ draws: [UInt64], share: Double
   ) -> MetaStep.Outcome {
     let variables = network.parameters.map { $0.tracked() }
     let network = network.with(parameters: variables)
     let normalizesByBatch = step.normalization == .batch
 
-    let isTaskOn = zip(included, step.objectives).contains { $0 && $1.objective == .crossEntropy }
-    let areMapsOn = zip(included, step.objectives).contains { $0 && $1.objective != .crossEntropy }
+    let isTaskOn = zip(included, step.objectives).contains { $0 && $1.objective.isTask }
+    let areMapsOn = zip(included, step.objectives).contains { $0 && !$1.objective.isTask }
     // One forward pass serves the task loss, the plain maps and the first inner step, unless they normalize differently.
     let (plain, task) = Profile.phase(.forward) {
       let plain =
@@ -34,7 +34,10 @@ struct Terms {
     var values = [Tensor?](repeating: nil, count: step.objectives.count)
     for (index, term) in step.objectives.enumerated() where included[index] {
       switch term.objective {
-      case .crossEntropy: values[index] = task?.logits.crossEntropy(to: labels).mean()
+      case .crossEntropy:
+        // As a distribution, so that an image of several classes counts no more than another.
+        values[index] = task?.logits.crossEntropy(toShares: targets / targets.sum([1], keepingAxes: true)).mean()
+      case .binaryCrossEntropy: values[index] = task?.logits.binaryCrossEntropy(toShares: targets).mean()
       case .classSensitivity(let sensitivity):
         values[index] = plain.map { value(of: sensitivity, $0, labels, draws) }
       }

@@ -14,6 +14,8 @@ public struct Evaluation: Sendable {
   public var layers: [String]
   /// The rate of the virtual class update (one step, all parameters) before maps are taken again; nil: plain maps only.
   public var virtualRate: Double?
+  /// What that update descends.
+  public var virtualLoss: InnerUpdate.Loss
   /// What maps are worked out in. In float32 an activation near zero may fall on the other side of a rectification than in
   /// exact arithmetic, which moves a map after a virtual update by some thousandths; in float64 nothing of that is seen.
   public var precision: ScalarType
@@ -27,11 +29,16 @@ public struct Evaluation: Sendable {
   /// Class sensitivity of all methods at all layers; of none, accuracy alone.
   public init(
     measures: [Measure] = [.classSensitivity], methods: [Method], layers: [String], virtualRate: Double?,
-    precision: ScalarType = .float64, tolerance: Int = 15, steps: Int = 16, gridSide: Int = 2
+    virtualLoss: InnerUpdate.Loss = .crossEntropy, precision: ScalarType = .float64, tolerance: Int = 15,
+    steps: Int = 16, gridSide: Int = 2
   ) {
-    (self.measures, self.methods, self.layers, self.virtualRate) = (measures, methods, layers, virtualRate)
+    (self.measures, self.methods, self.layers) = (measures, methods, layers)
+    (self.virtualRate, self.virtualLoss) = (virtualRate, virtualLoss)
     (self.precision, self.tolerance, self.steps, self.gridSide) = (precision, tolerance, steps, gridSide)
   }
+
+  /// The update before maps are taken again; nil: plain maps only.
+  var update: InnerUpdate? { virtualRate.map { InnerUpdate(rate: $0, loss: virtualLoss) } }
 
   /// One cell of the table: how maps are made.
   public struct Setting: Sendable, Hashable {
@@ -58,8 +65,13 @@ public struct Evaluation: Sendable {
     public let coverage: Double?
     /// The pointing game of the image's centre.
     public let centre: Score.Value
+    /// The logits, and whether the largest is that of a class in the image.
+    let logits: [Double]
     let isCorrect: Bool
-    let loss: Double
+    /// All classes in the image.
+    let labels: [Int]
+    /// Softmax cross-entropy to the labels, and binary cross-entropy of each class by itself.
+    let loss, binaryLoss: Double
   }
 
   /// What was measured.
@@ -71,10 +83,29 @@ public struct Evaluation: Sendable {
 
     /// Images measured.
     public var images: Int { items.count }
-    /// The share of images classified as labelled, in [0, 1].
+    /// The share of images whose likeliest class is a label of theirs, in [0, 1].
     public var accuracy: Double { Double(items.count { $0.isCorrect }) / Double(max(1, images)) }
     /// Mean softmax cross-entropy to the labels.
     public var crossEntropy: Double { items.reduce(0) { $0 + $1.loss } / Double(max(1, images)) }
+    /// Mean binary cross-entropy of each class by itself.
+    public var binaryCrossEntropy: Double { items.reduce(0) { $0 + $1.binaryLoss } / Double(max(1, images)) }
+
+    /// How well each class's logit ranks the images that have it before those that have not: the mean over classes of average
+    /// precision, the mean over the images of a class of the share of its own among those ranked no lower (Everingham et al.
+    /// 2010, without interpolation). Nil where no image has more than one label.
+    public var meanAveragePrecision: Double? {
+      guard items.contains(where: { $0.labels.count > 1 }) else { return nil }
+      let precisions = Set(items.flatMap(\.labels)).sorted().map { class_ in
+        let ranked = items.sorted { $0.logits[class_] > $1.logits[class_] }
+        var (found, sum) = (0, 0.0)
+        for (rank, item) in ranked.enumerated() where item.labels.contains(class_) {
+          found += 1
+          sum += Double(found) / Double(rank + 1)
+        }
+        return sum / Double(found)
+      }
+      return precisions.reduce(0, +) / Double(precisions.count)
+    }
     /// Class sensitivity's scores.
     public var sensitivity: [Setting: Score] { scores[.classSensitivity] ?? [:] }
 
@@ -123,8 +154,11 @@ public struct Evaluation: Sendable {
       { index in
         Profile.phase(.evaluation) {
           let image = batch.images.sliced(axis: 0, from: index, length: 1)
-          return ImageMeasurement(self, networks, image, label: batch.labels[index], objects: batch.objects[index])
-            .result()
+          return ImageMeasurement(
+            self, networks, image, label: batch.labels[index], labels: batch.targets[index].map(\.label),
+            objects: batch.objects[index]
+          )
+          .result()
         }
       }
     ) { result.add($0) }

@@ -6,9 +6,17 @@ extension Evaluation {
   /// One evaluation, or several beside each other, for people: accuracy, and for each measure a row for each method and
   /// layer, with the mean at the plain and at the virtual weights.
   public func report(_ results: [(title: String, result: Result)]) -> String {
-    var summary = Table(["", "accuracy", "cross-entropy", "images"], leftAligned: 1)
+    let hasSeveralLabels = results.contains { $0.result.meanAveragePrecision != nil }
+    var summary = Table(
+      ["", "accuracy"] + (hasSeveralLabels ? ["mean AP", "binary CE"] : []) + ["cross-entropy", "images"],
+      leftAligned: 1)
     for (title, result) in results {
-      summary.add([title, percent(result.accuracy), decimal(result.crossEntropy, 3), String(result.images)])
+      let several = [
+        result.meanAveragePrecision.map(percent) ?? "undefined", decimal(result.binaryCrossEntropy, 3),
+      ]
+      summary.add(
+        [title, percent(result.accuracy)] + (hasSeveralLabels ? several : [])
+          + [decimal(result.crossEntropy, 3), String(result.images)])
     }
     let virtual = virtualRate.map { "Virtual: after one step of \($0) towards the class explained." }
     let sections = measures.map { measure in
@@ -72,6 +80,10 @@ extension Evaluation {
     var event: [String: Any] = [
       "accuracy": result.accuracy, "cross_entropy": result.crossEntropy, "images": result.images,
     ]
+    if let precision = result.meanAveragePrecision {
+      event["mean_average_precision"] = precision
+      event["binary_cross_entropy"] = result.binaryCrossEntropy
+    }
     for measure in measures {
       event[measure.rawValue] = settings.compactMap { setting -> [String: Any]? in
         guard let score = result.scores[measure]?[setting] else { return nil }

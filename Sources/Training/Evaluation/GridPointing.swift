@@ -44,9 +44,9 @@ struct GridPointing: Sendable {
     for weights in evaluation.weights {
       for (cell, label) in labels.enumerated() {
         var inference = start
-        if weights == .virtual, let rate = evaluation.virtualRate {
-          let moved = InnerUpdate(rate: rate)
-            .applied(to: networks.explained, grid, start.output, towards: [label], isDifferentiated: false)
+        if weights == .virtual, let update = evaluation.update {
+          let moved = update.applied(
+            to: networks.explained, grid, start.output, towards: [label], isDifferentiated: false)
           inference = Inference(moved, grid, capturing: evaluation.layers)
         }
         let all = inference.maps(evaluation.methods, of: [label], at: evaluation.layers)

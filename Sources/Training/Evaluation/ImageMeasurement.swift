@@ -36,10 +36,14 @@ struct ImageMeasurement {
   /// [1, H, W, 3], as the network sees it; in the network's own precision, and in that of maps.
   private let image, exact: Tensor
   private let label: Int
+  private let labels: [Int]
   private let boxes, masks: Region?
 
-  init(_ evaluation: Evaluation, _ networks: Networks, _ image: Tensor, label: Int, objects: [Sample.Object]) {
-    (self.evaluation, self.networks, self.image, self.label) = (evaluation, networks, image, label)
+  init(
+    _ evaluation: Evaluation, _ networks: Networks, _ image: Tensor, label: Int, labels: [Int], objects: [Sample.Object]
+  ) {
+    (self.evaluation, self.networks, self.image) = (evaluation, networks, image)
+    (self.label, self.labels) = (label, labels)
     exact = image.converted(to: evaluation.precision)
     let own = objects.filter { $0.label == label }
     let (height, width) = (image.shape[1], image.shape[2])
@@ -57,13 +61,16 @@ struct ImageMeasurement {
     let scores = logits.doubles
     let order = scores.indices.sorted { scores[$0] > scores[$1] }
     let region = masks ?? boxes
+    let targets = Tensor.shares(of: [labels.map { Target($0) }], classes: scores.count, logits.scalarType)
     var result = Evaluation.ImageResult(
       item: .init(
         label: label, confidence: logits.softmax().doubles[label], coverage: region?.share,
         centre: isLocalized
           ? region.map { ImageMap.pointingOfCentre(at: $0, tolerance: evaluation.tolerance) } ?? .undefined("no region")
           : .undefined("not measured"),
-        isCorrect: logits.argmax()[0] == label, loss: logits.crossEntropy(to: [label]).item))
+        logits: scores, isCorrect: labels.contains(logits.argmax()[0]), labels: labels,
+        loss: logits.crossEntropy(toShares: targets / Double(labels.count)).item,
+        binaryLoss: logits.binaryCrossEntropy(toShares: targets).item))
     guard !evaluation.measures.isEmpty else { return result }
 
     let (top, bottom) = (logits.argmax()[0], (logits * -1).argmax()[0])
@@ -96,9 +103,8 @@ struct ImageMeasurement {
     of class_: Int, _ network: Network, _ start: Inference, _ weights: ClassSensitivity.Weights
   ) -> [[Tensor]] {
     var inference = start
-    if weights == .virtual, let rate = evaluation.virtualRate {
-      let moved = InnerUpdate(rate: rate)
-        .applied(to: network, start.images, start.output, towards: [class_], isDifferentiated: false)
+    if weights == .virtual, let update = evaluation.update {
+      let moved = update.applied(to: network, start.images, start.output, towards: [class_], isDifferentiated: false)
       inference = Inference(moved, start.images, capturing: evaluation.layers)
     }
     return inference.maps(evaluation.methods, of: [class_], at: evaluation.layers)
@@ -140,7 +146,7 @@ struct ImageMeasurement {
         let start = Inference(networks.explained, image, capturing: [setting.layer])
         var one = evaluation
         (one.methods, one.layers) = ([setting.method], [setting.layer])
-        return ImageMeasurement(one, networks, image, label: label, objects: [])
+        return ImageMeasurement(one, networks, image, label: label, labels: labels, objects: [])
           .maps(of: label, networks.explained, start, setting.weights)[0][0]
       }
       return Robustness().maxSensitivity(explained(exact), exact, explain: explained)

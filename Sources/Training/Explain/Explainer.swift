@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import Formats
 import Networks
@@ -52,12 +53,9 @@ public struct Explainer: Sendable {
   ///
   /// - Parameters:
   ///   - files: images; see ``ImageFiles``.
-  ///   - prepare: how a picture becomes what the network sees, before normalization.
   ///   - folder: where pictures go; nil for none.
   ///   - raw: a safetensors or HDF5 file for maps and logits; nil for none.
-  public func callAsFunction(
-    _ files: [String], folder: String?, raw: String?, prepare: @escaping @Sendable (Picture) -> Picture = { $0 }
-  ) throws -> [Line] {
+  public func callAsFunction(_ files: [String], folder: String?, raw: String?) throws -> [Line] {
     let names = Self.names(files)
     if let folder { try Files.makeFolder(folder) }
     var kept = RawMaps(explanation, model)
@@ -68,7 +66,9 @@ public struct Explainer: Sendable {
     try Parallel.forEachInOrder(
       files.count, workers: workers,
       { index in
-        let picture = prepare(try Picture(contentsOf: files[index]))
+        let picture = try model.framing(
+          Sample(picture: Picture(contentsOf: files[index]), label: 0, source: files[index])
+        ).picture
         let side = network.architecture.smallestSide
         guard min(picture.width, picture.height) >= side else {
           throw FileError(

@@ -9,6 +9,8 @@ import Tensors
 public struct Model: Sendable {
   /// The network.
   public let network: Network
+  /// How pictures come to its size.
+  public let framing: Framing
   /// How pixels become its input.
   public let normalization: Normalization
   /// Names of its classes, in order; empty if they are not known.
@@ -35,10 +37,13 @@ public enum ModelSource: Sendable {
   case weights(Architecture, String)
 
   /// - Parameters:
+  ///   - framing: in place of the recipe's; none where there is no recipe.
   ///   - normalization: in place of the recipe's; ImageNet's where there is no recipe.
   ///   - classNames: a file with a line for each class, in place of what the recipe's data say.
   /// - Throws: a ``FileError`` about what does not exist or does not fit.
-  public func model(normalization: Normalization? = nil, classNames: String? = nil) throws -> Model {
+  public func model(
+    framing: Framing? = nil, normalization: Normalization? = nil, classNames: String? = nil
+  ) throws -> Model {
     var (network, recipe): (Network, Recipe?)
     switch self {
     case .run(let folder):
@@ -51,7 +56,7 @@ public enum ModelSource: Sendable {
     let known = try? recipe?.data.validation.dataset().classNames
     let names = try classNames.map { try Self.names($0, count: network.classes) } ?? known ?? []
     return Model(
-      network: network,
+      network: network, framing: framing ?? recipe?.data.framing ?? Framing(),
       normalization: normalization ?? recipe?.data.normalization ?? Recipe.Data.standardNormalization,
       classNames: names)
   }

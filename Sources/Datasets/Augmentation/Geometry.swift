@@ -1,0 +1,44 @@
+import Formats
+
+extension Picture {
+  /// Left and right exchanged.
+  var mirrored: Picture {
+    Picture(width: width, height: height) { target in
+      pixels.withUnsafeBufferPointer { source in
+        for row in stride(from: 0, to: source.count, by: width * 3) {
+          for x in 0..<width {
+            let (from, to) = (row + x * 3, row + (width - 1 - x) * 3)
+            target[to] = source[from]
+            target[to + 1] = source[from + 1]
+            target[to + 2] = source[from + 2]
+          }
+        }
+      }
+    }
+  }
+
+  /// Top and bottom exchanged.
+  var turnedOver: Picture {
+    let row = width * 3
+    return Picture(
+      width: width, height: height,
+      pixels: (0..<height).reversed().flatMap { pixels[($0 * row)..<(($0 + 1) * row)] })
+  }
+
+  /// The picture whose pixel at p is the nearest to that at A·p + b, p counted from pixel centres; black where there is none.
+  ///
+  /// - Parameter matrix: A's first row and b's first number, then the second ones.
+  func transformed(_ matrix: [Double]) -> Picture {
+    Picture(width: width, height: height) { target in
+      for y in 0..<height {
+        for x in 0..<width {
+          let (px, py) = (Double(x) + 0.5, Double(y) + 0.5)
+          let column = (matrix[0] * px + matrix[1] * py + matrix[2]).rounded(.down)
+          let row = (matrix[3] * px + matrix[4] * py + matrix[5]).rounded(.down)
+          guard column >= 0, row >= 0, column < Double(width), row < Double(height) else { continue }
+          for c in 0..<3 { target[(y * width + x) * 3 + c] = pixels[(Int(row) * width + Int(column)) * 3 + c] }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import Formats
+
+/// How pictures of any size become images of the size that a network expects, the same way every time: the shorter side
+/// resized, then a window out of the middle.
+public struct Framing: Sendable, Equatable {
+  /// What the shorter side becomes; nil where pictures keep their size.
+  public var resize: Int?
+  /// The side of the square window; nil for the whole picture.
+  public var crop: Int?
+
+  /// No change unless told otherwise.
+  public init(resize: Int? = nil, crop: Int? = nil) { (self.resize, self.crop) = (resize, crop) }
+
+  /// The sample with its picture and its objects framed; objects outside the window are gone.
+  ///
+  /// - Throws: a ``FileError`` that names the picture if it is smaller than the window.
+  public func callAsFunction(_ sample: Sample) throws -> Sample {
+    var sample = sample
+    if let resize {
+      // torchvision's rule for the longer side.
+      let (width, height) = (sample.picture.width, sample.picture.height)
+      let longer = resize * max(width, height) / min(width, height)
+      sample = sample.resized(
+        width: width <= height ? resize : longer, height: width <= height ? longer : resize)
+    }
+    guard let crop else { return sample }
+    let (width, height) = (sample.picture.width, sample.picture.height)
+    guard min(width, height) >= crop else {
+      throw FileError(
+        .malformed, sample.source, "\(width)×\(height) pixels are too few for a window of \(crop)×\(crop); resize first"
+      )
+    }
+    // Halves go to the even number, as Python rounds.
+    func middle(_ room: Int) -> Int { Int((Double(room) / 2).rounded(.toNearestOrEven)) }
+    return sample.cropped(x: middle(width - crop), y: middle(height - crop), width: crop, height: crop)
+  }
+}
+
+extension Sample {
+  /// The picture resized, and what is in it with it.
+  public func resized(width: Int, height: Int) -> Sample {
+    guard width != picture.width || height != picture.height else { return self }
+    let before = (width: picture.width, height: picture.height)
+    var result = self
+    result.picture = picture.resized(width: width, height: height)
+    func scaled(_ range: Range<Int>, _ old: Int, _ new: Int) -> Range<Int> {
+      let start = min(new - 1, range.lowerBound * new / old)
+      return start..<max(start + 1, (range.upperBound * new + old - 1) / old)
+    }
+    result.objects = objects.map { object in
+      var object = object
+      object.columns = scaled(object.columns, before.width, width)
+      object.rows = scaled(object.rows, before.height, height)
+      object.mask = object.mask.map { mask in
+        (0..<(width * height)).map { i in
+          mask[
+            (2 * (i / width) + 1) * before.height / (2 * height) * before.width
+              + (2 * (i % width) + 1) * before.width / (2 * width)]
+        }
+      }
+      return object
+    }
+    return result
+  }
+
+  /// A window of the picture, and of what is in it what is in the window.
+  public func cropped(x: Int, y: Int, width: Int, height: Int) -> Sample {
+    let old = picture.width
+    var result = self
+    result.picture = picture.cropped(x: x, y: y, width: width, height: height)
+    result.objects = objects.compactMap { object in
+      func moved(_ range: Range<Int>, by shift: Int, _ size: Int) -> Range<Int>? {
+        let (start, end) = (max(0, range.lowerBound - shift), min(size, range.upperBound - shift))
+        return start < end ? start..<end : nil
+      }
+      guard let columns = moved(object.columns, by: x, width), let rows = moved(object.rows, by: y, height) else {
+        return nil
+      }
+      var object = object
+      (object.columns, object.rows) = (columns, rows)
+      object.mask = object.mask.map { mask in
+        (0..<(width * height)).map { i in
+          let (column, row) = (i % width + x, i / width + y)
+          return (0..<old).contains(column) && (0..<(mask.count / old)).contains(row) && mask[row * old + column]
+        }
+      }
+      if let mask = object.mask, !mask.contains(true) { return nil }
+      return object
+    }
+    return result
+  }
+}

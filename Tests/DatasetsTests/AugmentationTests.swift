@@ -1,0 +1,145 @@
+import Formats
+import TestSupport
+import Tensors
+import Testing
+
+@testable import Datasets
+
+/// Changes of pictures against Pillow and torchvision; the fixture is `Fixtures/make_images.py`'s.
+@Suite("Pictures changed") struct AugmentationTests {
+  private static let pictures = Result {
+    try Dictionary(
+      uniqueKeysWithValues: Safetensors.read(fixture("images.safetensors")).entries.map { name, value in
+        (name, Picture(width: value.shape[1], height: value.shape[0], pixels: value.doubles.map { UInt8($0) }))
+      })
+  }
+
+  /// The pictures whose name begins with `kind`, with what follows.
+  private func expected(_ kind: String) throws -> (source: Picture, cases: [(parts: [String], picture: Picture)]) {
+    let pictures = try Self.pictures.get()
+    let cases = pictures.filter { $0.key.hasPrefix(kind + ".") }.map { name, picture in
+      (name.dropFirst(kind.count + 1).split(separator: kind == "randaugment" ? "." : "/").map(String.init), picture)
+    }
+    #expect(!cases.isEmpty)
+    return (try #require(pictures["source"]), cases.sorted { $0.0.joined() < $1.0.joined() })
+  }
+
+  private func furthest(_ one: Picture, _ other: Picture) -> Int {
+    guard one.width == other.width, one.height == other.height else { return .max }
+    return zip(one.pixels, other.pixels).reduce(0) { max($0, abs(Int($1.0) - Int($1.1))) }
+  }
+
+  @Test("resizing is Pillow's, byte for byte")
+  func resizing() throws {
+    let (source, cases) = try expected("resized")
+    for (parts, picture) in cases {
+      let size = parts[0].split(separator: "x").compactMap { Int($0) }
+      #expect(source.resized(width: size[0], height: size[1]) == picture, "\(parts)")
+    }
+  }
+
+  @Test("resize and centre crop are torchvision's, byte for byte")
+  func framing() throws {
+    let (source, cases) = try expected("framed")
+    for (parts, picture) in cases {
+      let size = parts[0].split(separator: ".").compactMap { Int($0) }
+      let framed = try Framing(resize: size[0], crop: size[1])(Sample(picture: source, label: 0, source: "test"))
+      #expect(framed.picture == picture, "\(parts)")
+    }
+  }
+
+  @Test(
+    "changes of colour are torchvision's to within 1/255",
+    arguments: ["brightness", "contrast", "saturation", "sharpness", "hue"])
+  func colours(_ kind: String) throws {
+    let (source, cases) = try expected(kind)
+    for (parts, picture) in cases {
+      let factor = try #require(Double(parts[0]))
+      let changed =
+        switch kind {
+        case "brightness": source.brightened(by: factor)
+        case "contrast": source.contrasted(by: factor)
+        case "saturation": source.saturated(by: factor)
+        case "sharpness": source.sharpened(by: factor)
+        default: source.hueTurned(by: factor)
+        }
+      #expect(furthest(changed, picture) <= 1, "\(kind) \(factor)")
+    }
+  }
+
+  @Test("RandAugment's changes are torchvision's to within 1/255", arguments: RandAugment.Change.allCases)
+  func randAugment(_ change: RandAugment.Change) throws {
+    let (source, all) = try expected("randaugment")
+    let cases = all.filter { $0.parts[0].lowercased() == "\(change)".lowercased() }
+    #expect(!cases.isEmpty)
+    for (parts, picture) in cases {
+      let magnitude = try #require(Int(parts[1]))
+      let changed = change(source, magnitude: magnitude, isReversed: parts[2] == "-1")
+      // A pixel on the line between two may be taken from either.
+      let differing = zip(changed.pixels, picture.pixels).count { abs(Int($0) - Int($1)) > 1 }
+      #expect(differing * 100 <= picture.pixels.count, "\(parts): \(differing) of \(picture.pixels.count)")
+    }
+  }
+
+  @Test("what is in a picture moves with it, and is gone with what is cut away")
+  func objects() throws {
+    let picture = Picture(width: 40, height: 20) { _ in }
+    var mask = [Bool](repeating: false, count: 800)
+    for y in 5..<10 { for x in 10..<20 { mask[y * 40 + x] = true } }
+    let sample = Sample(
+      picture: picture, label: 0,
+      objects: [
+        .init(label: 0, columns: 10..<20, rows: 5..<10, mask: mask), .init(label: 1, columns: 0..<4, rows: 0..<3),
+      ], source: "test")
+    let framed = try Framing(resize: 40, crop: 32)(sample)
+    #expect(framed.picture.width == 32 && framed.picture.height == 32)
+    #expect(framed.objects.count == 1)
+    #expect(framed.objects[0].columns == 0..<16 && framed.objects[0].rows == 6..<16)
+    let found = try #require(framed.objects[0].mask)
+    #expect(found == (0..<1024).map { (0..<16).contains($0 % 32) && (6..<16).contains($0 / 32) })
+    #expect(throws: FileError.self) { try Framing(crop: 30)(sample) }
+  }
+
+  @Test("random crops and erasing keep the size and stay within their ranges")
+  func ranges() {
+    var random = RandomSource(seed: 1, purpose: "test")
+    let picture = Picture(width: 30, height: 20, pixels: [UInt8](repeating: 200, count: 1800))
+    var crop = RandomResizedCrop()
+    crop.size = 8
+    var erasing = RandomErasing()
+    erasing.probability = 1
+    for _ in 0..<50 {
+      let cropped = crop(picture, using: &random)
+      #expect(cropped.width == 8 && cropped.height == 8 && cropped.pixels.allSatisfy { $0 == 200 })
+      let erased = erasing(picture, background: [1, 2, 3], using: &random)
+      let share = Double(erased.pixels.count { $0 == 1 }) / 600
+      #expect(share > 0.01 && share < 0.4)
+    }
+    // Too wide for any of the shapes asked for: the middle is taken.
+    let strip = Picture(width: 300, height: 2, pixels: [UInt8](repeating: 9, count: 1800))
+    #expect(crop(strip, using: &random).pixels.allSatisfy { $0 == 9 })
+  }
+
+  @Test("mixed images are as much of each class as of each image")
+  func mixing() {
+    var random = RandomSource(seed: 2, purpose: "test")
+    let images = Tensor((0..<3).flatMap { [Float](repeating: Float($0), count: 6 * 5 * 3) }, shape: [3, 6, 5, 3])
+    let pictures = (0..<3).map { _ in Picture(width: 5, height: 6) { _ in } }
+    let batch = Batch(
+      images: images, labels: [0, 1, 2], targets: [[Target(0)], [Target(1)], [Target(2)]], objects: [[], [], []],
+      pictures: pictures, indices: [0, 1, 2])
+    for mixing in [Mixing.mixup(0.4), .cutmix(1)] {
+      for _ in 0..<20 {
+        let mixed = mixing(batch, using: &random)
+        for image in 0..<3 {
+          let mean = mixed.images.sliced(axis: 0, from: image, length: 1).mean().item
+          let expected = mixed.targets[image].reduce(0) { $0 + $1.share * Double($1.label) }
+          #expect(abs(mean - expected) < 1e-5)
+          #expect(abs(mixed.targets[image].reduce(0) { $0 + $1.share } - 1) < 1e-9)
+        }
+      }
+    }
+    let draws = (0..<2000).map { _ in Mixing.beta(0.5, using: &random) }
+    #expect(abs(draws.reduce(0, +) / 2000 - 0.5) < 0.05 && abs(draws.reduce(0) { $0 + $1 * $1 } / 2000 - 0.375) < 0.05)
+  }
+}
