@@ -6,14 +6,22 @@ public struct ImageFolder: Dataset {
   public let classNames: [String]
   private let files: [(path: String, label: Int)]
 
-  /// - Throws: a ``FileError`` if the folder is missing, holds no classes, or a class holds no images.
-  public init(_ path: String) throws {
-    classNames = try Self.list(path).filter { Self.isFolder(path + "/" + $0) }
-    guard !classNames.isEmpty else {
+  /// - Parameter classes: a file with a line for each class, in which the folders' names are words (`n02123159 tiger_cat`);
+  ///   nil for the folders' names in order.
+  /// - Throws: a ``FileError`` if the folder is missing, holds no classes, a class holds no images, or is not in the file.
+  public init(_ path: String, classes: String? = nil) throws {
+    let folders = try Self.list(path).filter { Self.isFolder(path + "/" + $0) }
+    guard !folders.isEmpty else {
       throw FileError(.malformed, path, "no class folders; expected a folder of images for each class")
     }
+    classNames = try classes.map(ClassList.read) ?? folders
+    let list = ClassList(classNames)
     var files: [(path: String, label: Int)] = []
-    for (label, name) in classNames.enumerated() {
+    for name in folders {
+      guard let label = list.index(of: name) else {
+        throw FileError(
+          .malformed, path, "the folder '\(name)' is none of the \(classNames.count) classes in \(classes ?? "it")")
+      }
       let folder = path + "/" + name
       let images = try Self.list(folder).filter { name in
         ["png", "jpg", "jpeg"].contains((name as NSString).pathExtension.lowercased())

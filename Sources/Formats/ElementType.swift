@@ -59,6 +59,43 @@ enum ElementType: String, Sendable {
     }
   }
 
+  /// A tensor's elements as bytes of this floating-point type, rounded to the nearest, ties to even.
+  func data(_ tensor: Tensor) -> Data {
+    if scalarType == tensor.scalarType && size == tensor.scalarType.size {
+      return tensor.withUnsafeBytes { Data($0) }
+    }
+    func bits(_ value: Double) -> (UInt64) {
+      switch self {
+      case .float64: value.bitPattern
+      case .float32: UInt64(Float(value).bitPattern)
+      case .bfloat16: UInt64(Self.rounded(Float(value), fractionBits: 7, exponentBits: 8))
+      default: UInt64(Self.rounded(Float(value), fractionBits: 10, exponentBits: 5))
+      }
+    }
+    var data = Data(capacity: tensor.count * size)
+    for value in tensor.doubles {
+      withUnsafeBytes(of: bits(value).littleEndian) { data.append(contentsOf: $0.prefix(size)) }
+    }
+    return data
+  }
+
+  /// A number as sign, exponent and fraction of so many bits; infinite where it is too large for them.
+  private static func rounded(_ value: Float, fractionBits: Int, exponentBits: Int) -> UInt16 {
+    let sign = UInt16(value.sign == .minus ? 0x8000 : 0)
+    let infinity = UInt16((1 << exponentBits) - 1) << UInt16(fractionBits)
+    if value.isNaN { return sign | infinity | 1 << UInt16(fractionBits - 1) }
+    let (magnitude, bias) = (Double(value.magnitude), (1 << (exponentBits - 1)) - 1)
+    guard magnitude > 0 else { return sign }
+    guard value.isFinite else { return sign | infinity }
+    // Below the smallest normal number all numbers are multiples of one step.
+    let exponent = max(Int(magnitude.exponent), 1 - bias)
+    let steps = (magnitude / Double(sign: .plus, exponent: exponent - fractionBits, significand: 1))
+      .rounded(.toNearestOrEven)
+    // Steps beyond the fraction carry into the exponent by themselves.
+    let bits = Int(steps) + ((exponent + bias - 1) << fractionBits)
+    return sign | UInt16(min(bits, Int(infinity)))
+  }
+
   /// IEEE 754 half precision, widened exactly; Swift has no `Float16` on every platform.
   private static func half(_ bits: UInt16) -> Float {
     let sign: Float = bits & 0x8000 == 0 ? 1 : -1
@@ -67,6 +104,20 @@ enum ElementType: String, Sendable {
     case 0: return sign * fraction * 0x1p-24
     case 31: return fraction == 0 ? sign * .infinity : .nan
     default: return sign * (1 + fraction * 0x1p-10) * Float(sign: .plus, exponent: exponent - 15, significand: 1)
+    }
+  }
+}
+
+/// What floating-point numbers are stored as.
+public enum StoredPrecision: String, Sendable, CaseIterable {
+  case float64, float32, float16, bfloat16
+
+  var element: ElementType {
+    switch self {
+    case .float64: .float64
+    case .float32: .float32
+    case .float16: .float16
+    case .bfloat16: .bfloat16
     }
   }
 }
@@ -123,4 +174,9 @@ struct StridedPositions {
     }
     return shape.contains(0) ? 0 : count
   }
+}
+
+extension Tensor {
+  /// What its elements are.
+  var elementType: ElementType { scalarType == .float32 ? .float32 : .float64 }
 }

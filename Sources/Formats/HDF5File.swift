@@ -8,6 +8,8 @@ public struct HDF5Contents: Sendable {
   /// A data set of floating-point numbers of any shape, or a list of integers.
   public enum DataSet: Sendable {
     case tensor(Tensor)
+    /// Floating-point numbers that are stored in fewer bytes than they have here.
+    case half(Tensor)
     case integers([Int64])
   }
 
@@ -72,13 +74,7 @@ public enum HDF5File {
     try Files.replace(path) { temporary in
       try withLibrary {
         func unwritable(_ what: String) -> FileError { FileError(.unwritable, path, "\(what) cannot be written") }
-        let access = H5Pcreate(metasal_h5p_file_access())
-        defer { H5Pclose(access) }
-        H5Pset_libver_bounds(access, metasal_h5f_libver_latest(), metasal_h5f_libver_latest())
-        let creation = timeless(metasal_h5p_file_create())
-        defer { H5Pclose(creation) }
-        let file = H5Fcreate(temporary, metasal_h5f_acc_trunc(), creation, access)
-        guard file >= 0 else { throw unwritable("the file") }
+        let file = try create(temporary, path)
         defer { H5Fclose(file) }
         for (name, text) in contents.attributes.sorted(by: { $0.key < $1.key }) {
           guard writeAttribute(file, name, text) else { throw unwritable("attribute '\(name)'") }
@@ -91,6 +87,32 @@ public enum HDF5File {
         }
       }
     }
+  }
+
+  /// An empty file, open; errors are about `path`, where it will be put.
+  static func create(_ temporary: String, _ path: String) throws -> hid_t {
+    let access = H5Pcreate(metasal_h5p_file_access())
+    defer { H5Pclose(access) }
+    H5Pset_libver_bounds(access, metasal_h5f_libver_latest(), metasal_h5f_libver_latest())
+    let creation = timeless(metasal_h5p_file_create())
+    defer { H5Pclose(creation) }
+    let file = H5Fcreate(temporary, metasal_h5f_acc_trunc(), creation, access)
+    guard file >= 0 else { throw FileError(.unwritable, path, "the file cannot be written") }
+    return file
+  }
+
+  /// A data set of bytes, in compressed chunks, open; negative if it cannot be made.
+  static func createBytes(_ file: hid_t, _ name: String, _ sizes: [hsize_t], chunk: [hsize_t]) -> hid_t {
+    let space = H5Screate_simple(Int32(sizes.count), sizes, nil)
+    let settings = timeless(metasal_h5p_dataset_create())
+    defer {
+      H5Sclose(space)
+      H5Pclose(settings)
+    }
+    H5Pset_chunk(settings, Int32(chunk.count), chunk)
+    H5Pset_deflate(settings, 4)
+    H5Pset_fletcher32(settings)
+    return H5Dcreate2(file, name, metasal_h5t_native_uint8(), space, hid_t(0), settings, hid_t(0))
   }
 
   /// Settings for something to be made, without the times at which it is.
@@ -111,12 +133,14 @@ public enum HDF5File {
     return true
   }
 
-  private static func writeDataSet(_ file: hid_t, _ name: String, _ value: HDF5Contents.DataSet) -> Bool {
+  static func writeDataSet(_ file: hid_t, _ name: String, _ value: HDF5Contents.DataSet) -> Bool {
     let (shape, stored, memory): ([Int], hid_t, hid_t) =
       switch value {
       case .tensor(let x) where x.scalarType == .float32:
         (x.shape, metasal_h5t_ieee_f32le(), metasal_h5t_native_float())
       case .tensor(let x): (x.shape, metasal_h5t_ieee_f64le(), metasal_h5t_native_double())
+      case .half(let x):
+        (x.shape, halfType, x.scalarType == .float32 ? metasal_h5t_native_float() : metasal_h5t_native_double())
       case .integers(let x): ([x.count], metasal_h5t_std_i64le(), metasal_h5t_native_int64())
       }
     let sizes = shape.map(hsize_t.init)
@@ -133,14 +157,23 @@ public enum HDF5File {
     guard set >= 0 else { return false }
     defer { H5Dclose(set) }
     switch value {
-    case .tensor(let x):
+    case .tensor(let x), .half(let x):
       return x.withUnsafeBytes { H5Dwrite(set, memory, hid_t(0), hid_t(0), hid_t(0), $0.baseAddress) >= 0 }
     case .integers(let x):
       return x.withUnsafeBytes { H5Dwrite(set, memory, hid_t(0), hid_t(0), hid_t(0), $0.baseAddress) >= 0 }
     }
   }
 
-  private static func writeAttribute(_ object: hid_t, _ name: String, _ text: String) -> Bool {
+  /// IEEE 754's half precision, which the library has no name for.
+  private static let halfType: hid_t = {
+    let type = H5Tcopy(metasal_h5t_ieee_f32le())
+    H5Tset_fields(type, 15, 10, 5, 0, 10)
+    H5Tset_size(type, 2)
+    H5Tset_ebias(type, 15)
+    return type
+  }()
+
+  static func writeAttribute(_ object: hid_t, _ name: String, _ text: String) -> Bool {
     let bytes = Array(text.utf8) + [0]
     let type = H5Tcopy(metasal_h5t_c_s1())
     defer { H5Tclose(type) }

@@ -11,7 +11,9 @@ extension HDF5File {
   private static let smallestRoom = 1 << 16
 
   /// The numeric data sets and the root group's text attributes. Other kinds of data sets are passed over.
-  public static func read(_ path: String) throws -> HDF5Contents {
+  ///
+  /// - Parameter wanted: the data sets to read; nil for all.
+  public static func read(_ path: String, only wanted: Set<String>? = nil) throws -> HDF5Contents {
     let size = try Files.read(path).count
     return try withLibrary {
       let file = H5Fopen(path, metasal_h5f_acc_rdonly(), hid_t(0))
@@ -19,7 +21,7 @@ extension HDF5File {
       defer { H5Fclose(file) }
       var contents = HDF5Contents()
       contents.attributes = try readAttributes(file, path, fileSize: size)
-      for name in try names(in: file, path) {
+      for name in try names(in: file, path) where wanted?.contains(name) ?? true {
         if let value = try readDataSet(file, name, path, fileSize: size) { contents.add(name, value) }
       }
       return contents

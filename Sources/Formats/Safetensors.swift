@@ -12,8 +12,10 @@ public enum Safetensors {
   public static func read(_ path: String) throws -> NamedTensors { try decode(try Files.read(path), path) }
 
   /// Float tensors are written as they are, kernels included: the caller has put them into PyTorch's layout.
-  public static func write(_ tensors: NamedTensors, to path: String) throws {
-    try Files.write(try encode(tensors), to: path)
+  ///
+  /// - Parameter precision: what all numbers are stored as; nil for what they are.
+  public static func write(_ tensors: NamedTensors, as precision: StoredPrecision? = nil, to path: String) throws {
+    try Files.write(try encode(tensors, precision?.element), to: path)
   }
 
   static func decode(_ data: Data, _ path: String) throws -> NamedTensors {
@@ -67,7 +69,7 @@ public enum Safetensors {
     return NamedTensors(tensors, metadata: metadata)
   }
 
-  static func encode(_ tensors: NamedTensors) throws -> Data {
+  static func encode(_ tensors: NamedTensors, _ wanted: ElementType? = nil) throws -> Data {
     var header: [String: Any] = [:]
     if !tensors.metadata.isEmpty { header["__metadata__"] = tensors.metadata }
     // Larger elements first, so that every tensor is aligned; otherwise in order.
@@ -76,8 +78,8 @@ public enum Safetensors {
       + tensors.entries.filter { $0.value.scalarType == .float32 }
     var offset = 0
     for (name, value) in entries {
-      let bytes = value.count * value.scalarType.size
-      let type: ElementType = value.scalarType == .float32 ? .float32 : .float64
+      let type = wanted ?? value.elementType
+      let bytes = value.count * type.size
       header[name] =
         ["dtype": type.rawValue, "shape": value.shape, "data_offsets": [offset, offset + bytes]] as [String: Any]
       offset += bytes
@@ -86,7 +88,7 @@ public enum Safetensors {
     json.append(contentsOf: [UInt8](repeating: 0x20, count: (8 - json.count % 8) % 8))
     var data = withUnsafeBytes(of: UInt64(json.count).littleEndian) { Data($0) }
     data.append(json)
-    for (_, value) in entries { value.withUnsafeBytes { data.append(contentsOf: $0) } }
+    for (_, value) in entries { data.append((wanted ?? value.elementType).data(value)) }
     return data
   }
 }

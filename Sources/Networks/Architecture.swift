@@ -11,6 +11,8 @@ public enum Architecture: String, Sendable, CaseIterable, CustomStringConvertibl
   case squeezenet1_0, squeezenet1_1
   case mobilenet_v2
   case densenet121
+  case convnext_tiny
+  case efficientnet_b0
 
   public var description: String { rawValue }
 
@@ -25,7 +27,16 @@ public enum Architecture: String, Sendable, CaseIterable, CustomStringConvertibl
     case .squeezenet1_0: 21
     case .squeezenet1_1: 17
     case .densenet121: 29
+    case .convnext_tiny: 32
     default: 1
+    }
+  }
+
+  /// The side in pixels of the images that it is usual for.
+  public var usualSide: Int {
+    switch self {
+    case .resnet20, .resnet32, .resnet44, .resnet56, .plain: 32
+    default: 224
     }
   }
 
@@ -69,6 +80,8 @@ public enum Architecture: String, Sendable, CaseIterable, CustomStringConvertibl
       case .squeezenet1_1: Sequential.squeezeNet(isRevised: true, classes: classes, using: &random)
       case .mobilenet_v2: Sequential.mobileNetV2(classes: classes, using: &random)
       case .densenet121: Sequential.denseNet([6, 12, 24, 16], classes: classes, using: &random)
+      case .convnext_tiny: Sequential.convNeXt([3, 3, 9, 3], [96, 192, 384, 768], classes: classes, using: &random)
+      case .efficientnet_b0: Sequential.efficientNetB0(classes: classes, using: &random)
       }
     return Network(architecture: self, classes: classes, root: root)
   }

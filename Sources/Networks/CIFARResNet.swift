@@ -32,7 +32,8 @@ public struct CIFARResNet: Module {
     x = pass("layer1", layer1, x)
     x = pass("layer2", layer2, x)
     x = pass("layer3", layer3, x)
-    return pass("linear", linear, x.globalAveragePooled())
+    x = pass.perform(.globalAveragePool(keepingAxes: false), [x], x.globalAveragePooled())
+    return pass("linear", linear, x)
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
@@ -63,16 +64,19 @@ public struct CIFARResNet: Module {
 
     public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
       let y = pass("bn1", bn1, pass("conv1", conv1, x), rectified: true)
-      return pass("bn2", bn2, pass("conv2", conv2, y), adding: shortcut(x), rectified: true)
+      return pass("bn2", bn2, pass("conv2", conv2, y), adding: shortcut(x, &pass), rectified: true)
     }
 
     /// Every second location where the block strides, and zeros for the channels that it adds.
-    private func shortcut(_ x: Tensor) -> Tensor {
+    private func shortcut(_ x: Tensor, _ pass: inout Pass) -> Tensor {
       guard stride > 1 || widening > 0 else { return x }
       let (height, width) = ((x.shape[1] + stride - 1) / stride, (x.shape[2] + stride - 1) / stride)
-      return x.sliced(axis: 1, from: 0, length: height, step: stride)
-        .sliced(axis: 2, from: 0, length: width, step: stride)
-        .padded(axis: 3, before: widening / 2, after: widening - widening / 2)
+      let few = pass.perform(
+        .subsample(stride), [x],
+        x.sliced(axis: 1, from: 0, length: height, step: stride).sliced(axis: 2, from: 0, length: width, step: stride))
+      let (before, after) = (widening / 2, widening - widening / 2)
+      return pass.perform(
+        .padChannels(before: before, after: after), [few], few.padded(axis: 3, before: before, after: after))
     }
 
     public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {

@@ -60,7 +60,8 @@ public struct DenseBlock: Module {
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
     var x = x
     for (index, layer) in layers.enumerated() {
-      x = .concatenated([x, pass("denselayer\(index + 1)", layer, x)], axis: 3)
+      let more = pass("denselayer\(index + 1)", layer, x)
+      x = pass.concatenated([x, more])
     }
     return x
   }

@@ -14,6 +14,10 @@ public enum FixedLayer: Module {
   case flatten
   /// The positive part, at most 6 (Sandler et al. 2018).
   case rectifier6
+  /// x times the logistic function of x (Elfwing et al. 2017).
+  case siLU
+  /// x times the normal distribution's cumulative function of x (Hendrycks and Gimpel 2016).
+  case geLU
   /// Where the original has dropout: nothing, in training neither. A virtual update and the maps after it are functions of
   /// the image alone, which dropout would make random.
   case omittedDropout
@@ -27,6 +31,8 @@ public enum FixedLayer: Module {
     case .globalAveragePool: x.globalAveragePooled()
     case .flatten: x.permuted([0, 3, 1, 2]).reshaped([x.shape[0], -1])
     case .rectifier6: x.rectified.limited(to: 6)
+    case .siLU: x * x.logistic
+    case .geLU: x * ((x * 0.5.squareRoot()).errorFunction + 1) * 0.5
     case .omittedDropout: x
     }
   }

@@ -11,6 +11,10 @@ public enum Initialization: Sendable {
   case heUniform
   /// Normal with this deviation; biases 0.
   case normal(Double)
+  /// Normal with this deviation, drawn again beyond two deviations; biases 0.
+  case truncatedNormal(Double)
+  /// Uniform in ±1/√fan-out; biases 0.
+  case uniformFanOut
   /// PyTorch's default for both kinds of layer: weights and biases uniform in ±1/√fan-in.
   case pyTorch
 
@@ -23,6 +27,8 @@ public enum Initialization: Sendable {
     case .heFanOut: .normal(shape, deviation: (2 / Double(fanOut)).squareRoot(), using: &source)
     case .heUniform: .uniform(shape, within: (6 / Double(fanIn)).squareRoot(), using: &source)
     case .normal(let deviation): .normal(shape, deviation: deviation, using: &source)
+    case .truncatedNormal(let deviation): .truncatedNormal(shape, deviation: deviation, using: &source)
+    case .uniformFanOut: .uniform(shape, within: 1 / Double(fanOut).squareRoot(), using: &source)
     case .pyTorch: .uniform(shape, within: 1 / Double(fanIn).squareRoot(), using: &source)
     }
   }
@@ -35,6 +41,19 @@ public enum Initialization: Sendable {
 }
 
 extension Tensor {
+  fileprivate static func truncatedNormal(
+    _ shape: [Int], deviation: Double, using random: inout RandomSource
+  ) -> Tensor {
+    let count = shape.reduce(1, *)
+    var values: [Double] = []
+    while values.count < count {
+      values += Tensor.normal([count], deviation: deviation, .float64, using: &random).doubles.filter {
+        abs($0) <= 2 * deviation
+      }
+    }
+    return Tensor(Array(values.prefix(count)), shape: shape).converted(to: .float32)
+  }
+
   fileprivate static func uniform(_ shape: [Int], within bound: Double, using random: inout RandomSource) -> Tensor {
     .uniform(shape, from: -bound, to: bound, using: &random)
   }

@@ -83,7 +83,33 @@ public struct BatchNorm: FusingModule {
   }
 }
 
-/// A linear layer: x [N, I] to x·Wᵀ + b [N, O].
+/// Layer normalization over the channels of each location (Ba et al. 2016).
+public struct LayerNorm: Module {
+  /// Scale and shift, [C].
+  public var weight, bias: Tensor
+  /// Added to the variance.
+  public let epsilon: Double
+
+  /// Scale 1 and shift 0.
+  public init(_ channels: Int, epsilon: Double) {
+    (weight, bias, self.epsilon) = (.ones([channels]), .zeros([channels]), epsilon)
+  }
+
+  public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
+    let last = x.rank - 1
+    let kept = Array(x.shape.dropLast()) + [1]
+    let centred = x - x.mean([last]).reshaped(kept)
+    let rate = (centred.squared.mean([last]) + epsilon).squareRoot.reciprocalOrZero
+    return centred * rate.reshaped(kept) * weight + bias
+  }
+
+  public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
+    try body(path / "weight", .weight, &weight)
+    try body(path / "bias", .weight, &bias)
+  }
+}
+
+/// A linear layer of the channels: x [..., I] to x·Wᵀ + b [..., O].
 public struct Linear: Module {
   /// [O, I]
   public var weight: Tensor
@@ -99,7 +125,10 @@ public struct Linear: Module {
   }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
-    .product(x, transposed: false, weight, transposed: true) + bias
+    if x.rank == 2 { return .product(x, transposed: false, weight, transposed: true) + bias }
+    let rows = x.reshaped([-1, x.shape[x.rank - 1]])
+    return (Tensor.product(rows, transposed: false, weight, transposed: true) + bias)
+      .reshaped(x.shape.dropLast() + [weight.shape[0]])
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {

@@ -67,7 +67,7 @@ public struct InvertedResidual: Module {
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
     let y = pass("conv", conv, x)
-    return hasShortcut ? y.joined(with: x) : y
+    return hasShortcut ? pass.sum(y, x) : y
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {

@@ -65,8 +65,16 @@ public struct Pass {
   /// The names of all layers with locations, in the order they were called.
   private(set) var names: [String] = []
   private var path = Path()
+  /// Puts down what is done, if anyone wants to know.
+  private let recorder: Recorder?
+
+  /// A run that is put down.
+  init(_ recorder: Recorder) {
+    (normalization, wanted, replacements, self.recorder) = (.running, [], [:], recorder)
+  }
 
   init(normalization: Normalization, wanted: [String], replacements: [String: Tensor] = [:]) {
+    recorder = nil
     self.normalization = normalization
     self.replacements = replacements
     self.wanted = Set(wanted)
@@ -78,6 +86,9 @@ public struct Pass {
     path = path / name
     let y = module(x, &self)
     defer { path = outer }
+    if let recorder, let operation = (module as? any OperationLayer)?.operation {
+      recorder.record(operation, path.description, [x], y)
+    }
     if let layer = module as? Convolution, wanted.contains(path.description) {
       let kernel = layer.kernel.shape
       convolutions[path.description] = CapturedConvolution(
@@ -86,16 +97,30 @@ public struct Pass {
     return activation(path.description, y)
   }
 
+  /// Does what is no layer of its own, to activations: `value`, which is `operation` of `inputs`.
+  mutating func perform(_ operation: Trace.Operation, _ inputs: [Tensor], _ value: Tensor) -> Tensor {
+    recorder?.record(operation, path.description, inputs, value)
+    return value
+  }
+
+  /// The sum of two branches.
+  mutating func sum(_ x: Tensor, _ branch: Tensor) -> Tensor { perform(.add, [x, branch], x.joined(with: branch)) }
+
+  /// Images beside each other in one, channel after channel.
+  mutating func concatenated(_ images: [Tensor]) -> Tensor {
+    perform(.concatenateChannels, images, .concatenated(images, axis: 3))
+  }
+
   /// Calls a layer and what follows it in so many networks: a sum with `residual` and a rectification. In one go, unless
   /// the layer's own activation is wanted.
   mutating func callAsFunction(
     _ name: String, _ layer: some FusingModule, _ x: Tensor, adding residual: Tensor? = nil, rectified: Bool
   ) -> Tensor {
     let own = (path / name).description
-    if wanted.contains(own) || replacements[own] != nil {
+    if recorder != nil || wanted.contains(own) || replacements[own] != nil {
       let y = self(name, layer, x)
-      let sum = residual.map { y.joined(with: $0) } ?? y
-      return rectified ? sum.rectified : sum
+      let sum = residual.map { self.sum(y, $0) } ?? y
+      return rectified ? perform(.rectify, [sum], sum.rectified) : sum
     }
     let outer = path
     path = path / name

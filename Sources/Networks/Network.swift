@@ -66,18 +66,23 @@ public struct Network: Sendable {
 
 extension Network {
   /// For each resolution that images of this size are brought to, the last layer that has it, from fine to coarse: where
-  /// saliency maps are usually taken. Neither `input` nor what belongs to the classifier is among them.
+  /// saliency maps are usually taken. A layer counts before the layers that it is made of. Neither `input` nor what belongs to the classifier is among them.
   public func stages(height: Int, width: Int) -> [String] {
     let names = layerNames(height: height, width: width).filter { name in
       !["input", "features"].contains(name) && !["classifier", "avgpool"].contains(name.prefix { $0 != "." })
     }
     let activations = self(.zeros([1, height, width, 3], scalarType), capturing: names).activations
+    func depth(_ name: String) -> Int { name.count { $0 == "." } }
     var stages: [(size: [Int], name: String)] = []
     for name in names {
       guard let size = activations[name].map({ Array($0.shape[1...2]) }), size.allSatisfy({ $0 > 1 }) else { continue }
-      stages.removeAll { $0.size == size }
+      if let index = stages.firstIndex(where: { $0.size == size }) {
+        if depth(name) > depth(stages[index].name) { continue }
+        stages.remove(at: index)
+      }
       stages.append((size, name))
     }
+    stages.sort { ($0.size[0], $0.size[1]) > ($1.size[0], $1.size[1]) }
     return stages.map(\.name)
   }
 }
@@ -96,6 +101,9 @@ extension Network {
     copy.visit { state.append(($0, $1, $2)) }
     return state
   }
+
+  /// Whether all activations between its layers are rectified.
+  public var isRectified: Bool { ![.convnext_tiny, .efficientnet_b0].contains(architecture) }
 
   /// The parameters, in order.
   public var parameters: [Tensor] { state.filter(\.kind.isParameter).map(\.value) }

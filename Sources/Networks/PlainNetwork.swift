@@ -23,7 +23,9 @@ public struct PlainNetwork: Module {
   }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
-    pass("classifier", classifier, pass("features", features, x).globalAveragePooled())
+    let x = pass("features", features, x)
+    let means = pass.perform(.globalAveragePool(keepingAxes: false), [x], x.globalAveragePooled())
+    return pass("classifier", classifier, means)
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {

@@ -52,8 +52,7 @@ public struct Fire: Module {
       pass(name + "_activation", Rectifier(), pass(name, convolution, x))
     }
     let few = rectified("squeeze", squeeze, x)
-    return .concatenated(
-      [rectified("expand1x1", expand1x1, few), rectified("expand3x3", expand3x3, few)], axis: 3)
+    return pass.concatenated([rectified("expand1x1", expand1x1, few), rectified("expand3x3", expand3x3, few)])
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {

@@ -30,10 +30,33 @@ extension Network {
     state.map { ($0.name, $0.kind == .kernel ? $0.value.detached().permuted([3, 2, 0, 1]) : $0.value.detached()) }
   }
 
+  /// The layer that makes the logits: its name, which those of the last parameters begin with.
+  public var head: String { String(state.last?.name.split(separator: ".").dropLast().joined(separator: ".") ?? "") }
+
+  /// The same network with the weights of a PyTorch state dict for another number of classes: all but the head's, which stays
+  /// as it is. Nil unless the number of classes is all that differs.
+  ///
+  /// - Returns: the network and the number of classes that the weights are for.
+  public func loadingTrunk(_ weights: [(name: String, value: Tensor)]) -> (network: Network, classes: Int)? {
+    let (own, head) = (stateDictionary, head + ".")
+    var (merged, found) = (weights, Int?.none)
+    for (index, entry) in weights.enumerated() where entry.name.hasPrefix(head) {
+      guard let value = own.first(where: { $0.name == entry.name })?.value, let count = entry.value.shape.first,
+        entry.value.shape.dropFirst() == value.shape.dropFirst(), found ?? count == count
+      else { return nil }
+      (merged[index].value, found) = (value, count)
+    }
+    guard let found, found != classes, let network = try? loading(merged) else { return nil }
+    return (network, found)
+  }
+
   /// The same network with the weights of a PyTorch state dict.
   ///
+  /// - Parameter weights: names as PyTorch has them. Batch norms may have been folded into the convolutions before them, as
+  ///   exporters of graphs do: they are then made ones that add the convolutions' biases and do nothing else.
   /// - Throws: ``StateMismatch`` unless names and shapes agree exactly.
   public func loading(_ weights: [(name: String, value: Tensor)]) throws -> Network {
+    let weights = unfolded(weights)
     let given = Dictionary(weights.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
     let own = stateDictionary
     let names = Set(own.map(\.name))
@@ -51,5 +74,28 @@ extension Network {
       tensor = kind == .kernel ? value.permuted([2, 3, 1, 0]) : value
     }
     return copy
+  }
+
+  private func unfolded(_ weights: [(name: String, value: Tensor)]) -> [(name: String, value: Tensor)] {
+    let (own, given) = (Set(state.map(\.name)), Dictionary(weights.map { ($0.name, $0.value) }) { first, _ in first })
+    guard own.contains(where: { given[$0] == nil && $0.hasSuffix(".running_var") }) else { return weights }
+    var (result, folded) = (weights, Set<String>())
+    var names: [Int: String] = [:]
+    for step in trace(height: architecture.usualSide, width: architecture.usualSide).steps {
+      names[step.output] = step.name
+      let parts = ["weight", "bias", "running_mean", "running_var"].map { step.name + "." + $0 }
+      guard case .batchNorm(let epsilon) = step.operation, parts.allSatisfy({ given[$0] == nil }),
+        let bias = names[step.inputs[0]].map({ $0 + ".bias" }), let value = given[bias]
+      else { continue }
+      // A bias that the convolution has anyway stays its own.
+      if !own.contains(bias) { folded.insert(bias) }
+      let (shape, type) = (value.shape, value.scalarType)
+      result += [
+        (parts[0], .ones(shape, type)), (parts[1], own.contains(bias) ? .zeros(shape, type) : value),
+        (parts[2], .zeros(shape, type)), (parts[3], Tensor(repeating: 1 - epsilon, shape: shape, type)),
+      ]
+    }
+    result.removeAll { folded.contains($0.name) }
+    return result
   }
 }

@@ -6,7 +6,7 @@ import Saliency
 
 extension Codec {
   /// A codec for a value that is stated as a section of another type.
-  fileprivate static func by<S: Section>(
+  static func by<S: Section>(
     _: S.Type, _ value: @escaping (S) -> Value?, _ section: @escaping (Value) -> S
   ) -> Codec {
     Codec(
@@ -144,47 +144,4 @@ extension Codec<Normalization> {
       NormalizationSection.self, { Normalization(mean: $0.mean, deviation: $0.deviation) },
       { NormalizationSection(mean: $0.mean, deviation: $0.deviation) })
   }
-}
-
-private struct SourceSection: Section {
-  var folder: String?
-  var cifar10: [String]?
-  var cifar100: [String]?
-  var csv: Recipe.ListSettings?
-  var scenes: Recipe.SceneSettings?
-
-  init() {}
-
-  init(_ source: Recipe.Data.Source) {
-    switch source {
-    case .folder(let path): folder = path
-    case .cifar10(let files): cifar10 = files
-    case .cifar100(let files): cifar100 = files
-    case .csv(let settings): csv = settings
-    case .scenes(let settings): scenes = settings
-    }
-  }
-
-  var sources: [Recipe.Data.Source] {
-    [
-      folder.map { .folder($0) }, cifar10.map { .cifar10($0) }, cifar100.map { .cifar100($0) },
-      csv.map { .csv($0) }, scenes.map { .scenes($0) },
-    ]
-    .compactMap(\.self)
-  }
-
-  mutating func visit(_ keys: Keys) {
-    keys("folder", &folder, .alternative(.inputPath))
-    keys("cifar10", &cifar10, .alternative(.list(.inputPath, atLeast: 1)))
-    keys("cifar100", &cifar100, .alternative(.list(.inputPath, atLeast: 1)))
-    keys("csv", &csv, .alternative(.section()))
-    keys("scenes", &scenes, .alternative(.section()))
-    if sources.count != 1 {
-      keys.refuse("", "expected one of folder, cifar10, cifar100, csv and scenes, found \(sources.count)")
-    }
-  }
-}
-
-extension Codec<Recipe.Data.Source> {
-  static var source: Codec { by(SourceSection.self, { $0.sources.first }, { SourceSection($0) }) }
 }

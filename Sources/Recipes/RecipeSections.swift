@@ -36,9 +36,9 @@ extension Recipe {
       mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225])
 
     /// What is trained on.
-    public var train = Source.folder("")
+    public var train = Source.folder(FolderSettings())
     /// What is measured.
-    public var validation = Source.folder("")
+    public var validation = Source.folder(FolderSettings())
     /// How pixels become the network's input.
     public var normalization = standardNormalization
     /// How pictures come to the network's size.
@@ -54,10 +54,14 @@ extension Recipe {
 
     /// Where images come from.
     public enum Source: Sendable, Equatable {
-      case folder(String)
+      case folder(FolderSettings)
       case cifar10([String])
       case cifar100([String])
       case csv(ListSettings)
+      case voc(VOCSettings)
+      case coco(COCOSettings)
+      case idx(IDXSettings)
+      case hdf5(PackedSettings)
       case scenes(SceneSettings)
     }
 
@@ -76,57 +80,6 @@ extension Recipe {
       if let resize = framing.resize, let crop = framing.crop, crop > resize {
         keys.refuse("crop", "a window of \(crop) in pictures whose shorter side is \(resize)")
       }
-    }
-  }
-
-  /// Images listed in a CSV file; see `CSVList`.
-  public struct ListSettings: Sendable, Equatable, Section {
-    /// The list.
-    public var file = ""
-    /// Where its paths begin; nil for the list's own folder.
-    public var images: String?
-    /// A file with a line for each class; nil for the labels that occur.
-    public var classes: String?
-    /// What its columns are called.
-    public var columns = CSVList.Columns()
-
-    init() {}
-
-    mutating func visit(_ keys: Keys) {
-      keys("file", &file, .inputPath, isRequired: true)
-      keys("images", &images, .optional(.inputPath))
-      keys("classes", &classes, .optional(.inputPath))
-      keys("image_column", &columns.image, .word)
-      keys("label_column", &columns.label, .word)
-      keys("box_columns", &columns.box, .list(.word))
-      if ![0, 4].contains(columns.box.count) {
-        keys.refuse("box_columns", "expected four columns: of the left, upper, right and lower edge")
-      }
-    }
-  }
-
-  /// The generated set; see `Scenes`.
-  public struct SceneSettings: Sendable, Equatable, Section {
-    /// Number of scenes.
-    public var count = 1000
-    /// Side of the pictures in pixels.
-    public var size = 32
-    /// How many shapes take part.
-    public var classes = Scenes.shapes.count
-    /// Objects in each scene.
-    public var objects = 2
-    /// What the scenes are drawn from.
-    public var seed = 0
-
-    init() {}
-
-    mutating func visit(_ keys: Keys) {
-      keys("count", &count, .integer(atLeast: 1))
-      keys("size", &size, .integer(atLeast: 16, atMost: 1024))
-      keys("classes", &classes, .integer(atLeast: 2, atMost: Scenes.shapes.count))
-      keys("objects", &objects, .integer(atLeast: 2, atMost: 4))
-      keys("seed", &seed, .integer(atLeast: 0))
-      if objects > classes { keys.refuse("objects", "\(objects) objects of different classes need as many classes") }
     }
   }
 

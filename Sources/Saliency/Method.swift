@@ -65,6 +65,9 @@ extension Method {
     case .pair(let pair) where pair.extract == .ownConvolution && !network.convolutionNames.contains(layer):
       let some = network.convolutionNames.suffix(3).joined(separator: ", ")
       return "\(self) has maps at convolutions alone, such as \(some); '\(layer)' is none"
+    case .excitation where !network.isRectified, .contrastiveExcitation where !network.isRectified:
+      return
+        "\(self) supposes activations that are not negative, as rectification leaves them; \(network.architecture)'s are not"
     case .smooth(let inner, _), .competitive(let inner, _): return inner.obstacle(at: layer, of: network)
     default: return nil
     }

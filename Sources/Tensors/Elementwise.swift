@@ -148,6 +148,20 @@ extension Tensor {
     }
   }
 
+  /// The logistic function, 1 / (1 + exp −x).
+  public var logistic: Tensor {
+    Tensor.operation("logistic", [self], keep: .output, value: Kernels.logistic(self)) { g, saved in
+      [g * (saved.output * (1 - saved.output))]
+    }
+  }
+
+  /// The error function, 2/√π ∫₀ˣ exp(−t²) dt.
+  public var errorFunction: Tensor {
+    Tensor.operation("errorFunction", [self], keep: .operands, value: Kernels.erf(self)) { g, saved in
+      [g * ((saved[0].squared * -1).exp * (2 / Double.pi.squareRoot()))]
+    }
+  }
+
   /// The square root, whose derivatives at 0 are taken to be 0.
   public var squareRoot: Tensor {
     Tensor.operation("squareRoot", [self], keep: .output, value: Kernels.map(.squareRoot, self)) { g, saved in

@@ -106,6 +106,9 @@ extension Tensor {
     node == nil ? self : Tensor(storage: storage, shape: shape, scalarType: scalarType)
   }
 
+  /// What tells a tracked tensor from all others that live; nil for one that isn't tracked.
+  public var identity: ObjectIdentifier? { node.map { ObjectIdentifier($0) } }
+
   /// Whether operations on this tensor are recorded.
   public var isTracked: Bool { node != nil }
 

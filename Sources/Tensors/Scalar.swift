@@ -13,16 +13,20 @@ public protocol Scalar: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
   static var type: ScalarType { get }
   static func exp(_ x: Self) -> Self
   static func log(_ x: Self) -> Self
+  /// The error function.
+  static func erf(_ x: Self) -> Self
 }
 
 extension Float: Scalar {
   public static var type: ScalarType { .float32 }
   public static func exp(_ x: Float) -> Float { Foundation.exp(x) }
   public static func log(_ x: Float) -> Float { Foundation.log(x) }
+  public static func erf(_ x: Float) -> Float { Foundation.erf(x) }
 }
 
 extension Double: Scalar {
   public static var type: ScalarType { .float64 }
   public static func exp(_ x: Double) -> Double { Foundation.exp(x) }
   public static func log(_ x: Double) -> Double { Foundation.log(x) }
+  public static func erf(_ x: Double) -> Double { Foundation.erf(x) }
 }

@@ -1,26 +1,94 @@
 import Formats
+import Foundation
 import Networks
+import Tensors
 
-/// A checkpoint's network as a weight file for others.
+/// Networks and weights as files for others.
 public enum Export {
-  /// The formats there are.
-  public enum Format: String, Sendable, CaseIterable { case safetensors, hdf5 }
-
-  /// Writes parameters and running statistics with PyTorch's names and shapes.
+  /// Writes a checkpoint's parameters and running statistics with PyTorch's names and shapes, or, as ONNX, its network.
   ///
+  /// - Parameters:
+  ///   - precision: what numbers are stored as; nil for float32.
+  ///   - side: of the images, for ONNX and networks that depend on it; nil for what the architecture is usual for.
   /// - Returns: how many tensors there are.
-  public static func write(checkpoint: String, as format: Format, to path: String) throws -> Int {
-    let network = try Checkpoint(contentsOf: checkpoint).network
+  public static func write(
+    checkpoint: String, as format: WeightFile.Format, precision: StoredPrecision? = nil, side: Int? = nil,
+    to path: String
+  ) throws -> Int {
+    try write(try Checkpoint(contentsOf: checkpoint).network, as: format, precision: precision, side: side, to: path)
+  }
+
+  /// The same of a network.
+  public static func write(
+    _ network: Network, as format: WeightFile.Format, precision: StoredPrecision? = nil, side: Int? = nil,
+    to path: String
+  ) throws -> Int {
     let metadata = ["architecture": network.architecture.rawValue, "classes": String(network.classes), "format": "pt"]
-    let weights = NamedTensors(network.stateDictionary, metadata: metadata)
-    switch format {
-    case .safetensors: try Safetensors.write(weights, to: path)
-    case .hdf5:
-      var contents = HDF5Contents()
-      contents.attributes = metadata
-      for (name, value) in weights.entries { contents.add(name, .tensor(value)) }
-      try HDF5File.write(contents, to: path)
+    guard format == .onnx else {
+      let weights = NamedTensors(network.stateDictionary, metadata: metadata)
+      try WeightFile.write(weights, as: format, precision: precision, to: path)
+      return weights.entries.count
     }
-    return weights.entries.count
+    guard precision == nil || precision == .float32 else {
+      throw FileError(.unwritable, path, "ONNX graphs are written in float32")
+    }
+    let side = side ?? network.architecture.usualSide
+    guard side >= network.architecture.smallestSide else {
+      throw FileError(
+        .unwritable, path,
+        "images of \(side)×\(side) are too small for \(network.architecture), which needs \(network.architecture.smallestSide)"
+      )
+    }
+    var model = ONNXModel(network, height: side, width: side)
+    model.metadata = metadata
+    try model.write(to: path)
+    return network.stateDictionary.count
+  }
+
+  /// Writes weights of any file in another format, or the mean of several files' weights.
+  ///
+  /// - Parameter architecture: makes a network of the weights, which ONNX needs.
+  /// - Returns: how many tensors there are.
+  /// - Throws: a ``FileError`` if a file cannot be read, or names or shapes differ between files.
+  public static func convert(
+    _ files: [String], architecture: Architecture?, as format: WeightFile.Format, precision: StoredPrecision?,
+    side: Int?, to path: String
+  ) throws -> Int {
+    let weights = try average(files)
+    guard let architecture else {
+      try WeightFile.write(weights, as: format, precision: precision, to: path)
+      return weights.entries.count
+    }
+    let network = try ModelSource.network(architecture, weights.entries, of: files[0])
+    return try write(network, as: format, precision: precision, side: side, to: path)
+  }
+
+  /// The mean of several files' tensors, worked out in double precision; one file's as they are.
+  static func average(_ files: [String]) throws -> NamedTensors {
+    var mean = try WeightFile.read(files[0])
+    guard files.count > 1 else { return mean }
+    var sums = mean.entries.map { $0.value.converted(to: .float64) }
+    for file in files.dropFirst() {
+      let other = try WeightFile.read(file)
+      guard Set(other.names) == Set(mean.names) else {
+        let names = Set(other.names).symmetricDifference(mean.names).sorted()
+        throw FileError(
+          .malformed, file, "its tensors are not those of \(files[0]): \(names.prefix(5).joined(separator: ", "))")
+      }
+      for (index, entry) in mean.entries.enumerated() {
+        guard let value = other[entry.name], value.shape == entry.value.shape else {
+          throw FileError(
+            .malformed, file,
+            "'\(entry.name)' is \(other[entry.name]?.shape ?? []), in \(files[0]) \(entry.value.shape)")
+        }
+        sums[index] = sums[index] + value.converted(to: .float64)
+      }
+    }
+    for (entry, sum) in zip(mean.entries, sums) {
+      mean[entry.name] = (sum / Double(files.count)).converted(to: entry.value.scalarType)
+    }
+    // What one run says of itself does not hold for the mean of several.
+    mean.metadata = mean.metadata.filter { ["architecture", "classes", "format"].contains($0.key) }
+    return mean
   }
 }

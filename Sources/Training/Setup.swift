@@ -22,6 +22,8 @@ public struct Setup: Sendable {
   public let evaluation: Evaluation
   /// Threads.
   public let workers: Int
+  /// What was done that the recipe does not say in so many words.
+  public let notes: [String]
 
   /// - Parameter weights: replaces the recipe's weights.
   /// - Throws: a ``RecipeError`` or ``FileError`` about what does not exist or does not fit.
@@ -52,7 +54,7 @@ public struct Setup: Sendable {
       smallestSide: smallestSide)
     _ = try self.train.batch([0])
     let sample = try self.validation.batch([0]).pictures[0]
-    network = try Self.network(recipe, classes: classes, weights: weights ?? recipe.model.weights)
+    (network, notes) = try Self.network(recipe, classes: classes, weights: weights ?? recipe.model.weights)
     step = MetaStep(
       inner: recipe.inner, method: recipe.saliency.method, layers: recipe.saliency.layers, objectives: recipe.outer,
       normalization: recipe.model.batchNorm == .train ? .batch : .running)
@@ -72,12 +74,21 @@ public struct Setup: Sendable {
     try Self.check(network, recipe, height: sample.height, width: sample.width)
   }
 
-  private static func network(_ recipe: Recipe, classes: Int, weights: String?) throws -> Network {
+  private static func network(
+    _ recipe: Recipe, classes: Int, weights: String?
+  ) throws -> (network: Network, notes: [String]) {
     let architecture = recipe.model.architecture
-    guard let weights else { return architecture.network(classes: classes, seed: UInt64(recipe.run.seed)) }
-    let empty = architecture.network(classes: classes, seed: nil)
-    do { return try empty.loading(try WeightFile.read(weights).entries) } catch let mismatch as StateMismatch {
-      throw FileError(.malformed, weights, "\(mismatch)")
+    func drawn() -> Network { architecture.network(classes: classes, seed: UInt64(recipe.run.seed)) }
+    guard let weights else { return (drawn(), []) }
+    let entries = try WeightFile.read(weights).entries
+    do {
+      return (try architecture.network(classes: classes, seed: nil).loading(entries), [])
+    } catch let mismatch as StateMismatch {
+      guard let (network, found) = drawn().loadingTrunk(entries) else {
+        throw FileError(.malformed, weights, "\(mismatch)")
+      }
+      let note = "The weights are for \(found) classes: a new head, \(network.head), is drawn for \(classes)."
+      return (network, [note])
     }
   }
 
@@ -176,11 +187,20 @@ extension Recipe.Data.Source {
   /// The data set it names.
   func dataset() throws -> any Dataset {
     switch self {
-    case .folder(let path): try ImageFolder(path)
+    case .folder(let settings): try ImageFolder(settings.path, classes: settings.classes)
     case .cifar10(let files): try CIFARBinary(.cifar10, files)
     case .cifar100(let files): try CIFARBinary(.cifar100, files)
     case .csv(let settings):
       try CSVList(settings.file, columns: settings.columns, folder: settings.images, classes: settings.classes)
+    case .voc(let settings):
+      try ObjectImages.voc(
+        settings.folder, split: settings.split, samples: settings.samples,
+        includesDifficult: settings.includesDifficult, classes: settings.classes)
+    case .coco(let settings):
+      try ObjectImages.coco(annotations: settings.annotations, images: settings.images, samples: settings.samples)
+    case .idx(let settings): try IDXImages(images: settings.images, labels: settings.labels, classes: settings.classes)
+    case .hdf5(let settings):
+      try PackedImages(settings.file, names: (settings.images, settings.labels), classes: settings.classes)
     case .scenes(let settings):
       Scenes(
         count: settings.count, size: settings.size, classes: settings.classes, objects: settings.objects,
@@ -206,7 +226,7 @@ extension Setup {
     ])
     table.add(["maps", "\(recipe.saliency.method) at \(recipe.saliency.layers.joined(separator: ", "))"])
     table.add(["run", "\(recipe.run.steps) steps into \(recipe.run.output)"])
-    return "The recipe is sound.\n\(table)"
+    return (["The recipe is sound.", table.description] + notes).joined(separator: "\n")
   }
 
   /// The images of the first training batch, augmented, with their labels.

@@ -53,6 +53,7 @@ public struct Trainer {
     var state = resumed ? try resume() : try begin()
     let log = try MetricsLog(folder.metrics, resumingAt: resumed ? state.step : nil)
 
+    if !setup.notes.isEmpty { say(setup.notes.joined(separator: "\n") + "\n") }
     let before = try setup.evaluate(setup.network, title: "measuring before")
     if !resumed { try log.add("evaluation", step: 0, setup.evaluation.event(before)) }
     say("Before training:\n\n\(setup.evaluation.report([("before", before)]))\n")

@@ -30,6 +30,7 @@ struct Evaluate: ParsableCommand {
 
   func run() throws {
     let setup = try Setup(try recipe.load(), weights: weights)
+    for note in setup.notes { print(note + "\n") }
     let result = try setup.evaluate(setup.network, title: "measuring")
     print(setup.evaluation.report([("measured", result)]))
     if layerWeights { print("\n\(try setup.layerWeights(setup.network).report)") }

@@ -1,23 +1,82 @@
 import ArgumentParser
+import Formats
+import Networks
 import Training
 
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write a checkpoint's network as weights that PyTorch and others read, with PyTorch's names and shapes.")
+    abstract: "Write a checkpoint's network for PyTorch and others, with PyTorch's names and shapes.")
 
   @Argument(help: "The checkpoint, such as runs/…/checkpoints/best.h5.", completion: .file(extensions: ["h5"]))
   var checkpoint: String
 
-  @Option(name: .customLong("to"), help: "The format: safetensors or hdf5.")
-  var format: Training.Export.Format
+  @OptionGroup var target: TargetOptions
+
+  func run() throws {
+    let count = try Training.Export.write(
+      checkpoint: checkpoint, as: try target.resolved(), precision: target.precision, side: target.size,
+      to: target.output)
+    print("\(target.output): \(count) tensors")
+  }
+}
+
+struct Convert: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Write the weights of any file in another format, or the mean of several files' weights.")
+
+  @Argument(
+    help: "PyTorch, safetensors, HDF5 or ONNX files, metasal's checkpoints among them; of several the mean is written.",
+    completion: .file())
+  var files: [String]
+
+  @Option(help: "Whose weights they are, which is then checked; for ONNX needed.")
+  var model: Architecture?
+
+  @OptionGroup var target: TargetOptions
+
+  func validate() throws {
+    guard try target.resolved() != .onnx || model != nil else {
+      throw ValidationError("ONNX holds a network, so --model is needed.")
+    }
+  }
+
+  func run() throws {
+    let count = try Training.Export.convert(
+      files, architecture: model, as: try target.resolved(), precision: target.precision, side: target.size,
+      to: target.output)
+    print("\(target.output): \(count) tensors\(files.count > 1 ? ", means of \(files.count) files" : "")")
+  }
+}
+
+/// What is written, and where.
+struct TargetOptions: ParsableArguments {
+  @Option(
+    name: .customLong("to"),
+    help: "The format: safetensors, hdf5, pytorch or onnx; left out, the one that the output's extension names.")
+  var format: WeightFile.Format?
 
   @Option(help: "The file to write.", completion: .file())
   var output: String
 
-  func run() throws {
-    let count = try Training.Export.write(checkpoint: checkpoint, as: format, to: output)
-    print("\(output): \(count) tensors")
+  @Option(help: "float64, float32, float16 or bfloat16; left out, as the weights are.")
+  var precision: StoredPrecision?
+
+  @Option(help: "The side of the images, for ONNX of networks that depend on it.")
+  var size: Int?
+
+  func validate() throws {
+    _ = try resolved()
+    guard (1...8192).contains(size ?? 1) else { throw ValidationError("--size is from 1 to 8192 pixels.") }
+  }
+
+  func resolved() throws -> WeightFile.Format {
+    guard let format = format ?? WeightFile.Format(path: output) else {
+      throw ValidationError(
+        "The extension of '\(output)' names no format; say --to safetensors, hdf5, pytorch or onnx.")
+    }
+    return format
   }
 }
 
-extension Training.Export.Format: ExpressibleByArgument {}
+extension WeightFile.Format: ExpressibleByArgument {}
+extension StoredPrecision: ExpressibleByArgument {}

@@ -10,7 +10,10 @@ import Training
     commandName: "metasal",
     abstract: "Fine-tune image classifiers so that their saliency maps depend on the class they explain.",
     version: "0.1.0",
-    subcommands: [Train.self, Evaluate.self, Explain.self, Report.self, Export.self, Check.self, Inspect.self])
+    subcommands: [
+      Train.self, Evaluate.self, Explain.self, Report.self, Export.self, Convert.self, Pack.self, Check.self,
+      Inspect.self, Models.self,
+    ])
 
   /// Runs the command, and turns errors into one message and the exit code that fits.
   static func main() {

@@ -61,7 +61,10 @@ struct Fuzzer {
   // Not h5py's files: the HDF5 library itself crashes on some damaged ones of the older versions that h5py writes. Those
   // that are written here are in HDF5Tests.
   @Test(
-    "a damaged weight file", arguments: ["zip.pth", "stream.th", "hostile.th", "transposed.pth", "weights.safetensors"])
+    "a damaged weight file",
+    arguments: [
+      "zip.pth", "stream.th", "hostile.th", "transposed.pth", "weights.safetensors", "exported.onnx",
+    ])
   func weights(_ name: String) throws { try fuzz(name, 1000) { _ = try WeightFile.read($0) } }
 
   @Test(

@@ -24,7 +24,7 @@ import Testing
     read.attributes == Self.contents.attributes && read.dataSets.count == Self.contents.dataSets.count
       && Self.contents.dataSets.allSatisfy { path, value in
         switch value {
-        case .tensor(let tensor):
+        case .tensor(let tensor), .half(let tensor):
           read.tensor(path)?.shape == tensor.shape && read.tensor(path)?.doubles == tensor.doubles
         case .integers(let integers): read.integers(path) == integers
         }

@@ -24,6 +24,22 @@ import Testing
     #expect(try Data(palette.pixels) == Data(contentsOf: URL(fileURLWithPath: fixture("palette.png.rgb"))))
   }
 
+  @Test("PNGs of every colour type and depth, and JPEGs however the camera was held, agree with Pillow to within 1/255")
+  func kinds() throws {
+    let folder = ScratchFolder()
+    let pictures = try Safetensors.read(fixture("pictures.safetensors"))
+    let names = pictures.names.filter { !$0.hasSuffix(".rgb") }
+    #expect(names.count == 18)
+    for name in names {
+      let (file, expected) = (try #require(pictures[name]), try #require(pictures[name + ".rgb"]))
+      try Data(file.doubles.map { UInt8($0) }).write(to: URL(fileURLWithPath: folder.file(name)))
+      let picture = try Picture(contentsOf: folder.file(name))
+      #expect([picture.height, picture.width, 3] == expected.shape, "\(name)")
+      let furthest = zip(picture.pixels, expected.doubles).map { abs(Double($0) - $1) }.max() ?? .infinity
+      #expect(furthest <= 1, "\(name): \(furthest)")
+    }
+  }
+
   @Test("JPEGs agree with Pillow to within 1/255 on every pixel", arguments: ["rgb.jpg", "grey.jpg"])
   func jpeg(_ name: String) throws {
     let picture = try Picture(contentsOf: fixture(name))

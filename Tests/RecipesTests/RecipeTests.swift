@@ -12,7 +12,7 @@ import Testing
     let folder = ScratchFolder()
     let recipe = try Recipe.load(try folder.write("r.yaml", Sample.text))
     #expect(recipe.model.weights == folder.file("weights/w.th"))
-    #expect(recipe.data.train == .folder(folder.file("data/train")))
+    #expect(recipe.data.train == .folder(.init(folder.file("data/train"))))
     #expect(recipe.data.augmentation == [.horizontalFlip, .paddedCrop(3)])
     #expect(recipe.inner?.parameters == ["layer3.*"])
     #expect(recipe.outer.map(\.weight) == [1, 3])
@@ -39,7 +39,7 @@ import Testing
       ("architecture: resnet20", "architecture: resnet21", "did you mean 'resnet20'?"),
       (
         "{ folder: data/train }", "{ folder: a, cifar10: [b] }",
-        "expected one of folder, cifar10, cifar100, csv and scenes, found 2"
+        "expected one of folder, cifar10, cifar100, csv, voc, coco, idx, hdf5 and scenes, found 2"
       ),
       ("name: adam,", "name: adam, momentum: 0.9,", "unknown key"),
       ("at: [plain, virtual]", "at: [plain, plain]", "the same weights twice"),
@@ -88,7 +88,7 @@ import Testing
     #expect(
       recipe.data.train == .cifar10([folder.file("own/own.bin")])
         || recipe.data.train == .cifar10([folder.file("own") + "/own.bin"]))
-    #expect(recipe.data.validation != .folder(""))
+    #expect(recipe.data.validation != .folder(.init("")))
     #expect(recipe.run.steps == 3)
     #expect(recipe.run.output == "runs/x")
     #expect(recipe.model.weights.map(absolute) == folder.file("base/weights/w.th"))

@@ -36,6 +36,8 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     OperationCase("scale and shift", [[9]]) { $0[0] * 1.5 - 0.25 },
     OperationCase("exp", [[5]]) { $0[0].exp },
     OperationCase("log", [[5]], positive: true) { $0[0].log },
+    OperationCase("logistic", [[5]]) { $0[0].logistic },
+    OperationCase("error function", [[5]]) { $0[0].errorFunction },
     OperationCase("square root", [[5]], positive: true) { $0[0].squareRoot },
     OperationCase("reciprocal", [[5]], positive: true) { $0[0].reciprocalOrZero },
     OperationCase("rectify", [[37]]) { $0[0].rectified * $0[0] },
@@ -150,5 +152,8 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     OperationCase("log-sum-exp", [[3, 5]]) { $0[0].logSumExp() },
     OperationCase("softmax", [[2, 4]]) { $0[0].softmax() },
     OperationCase("cross-entropy", [[3, 5]]) { $0[0].crossEntropy(to: [4, 0, 2]) },
+    OperationCase("cross-entropy to shares", [[3, 4], [3, 4]]) { $0[0].crossEntropy(toShares: $0[1]) },
+    OperationCase("soft plus", [[7]]) { $0[0].softPlus },
+    OperationCase("binary cross-entropy", [[3, 4], [3, 4]]) { $0[0].binaryCrossEntropy(toShares: $0[1]) },
   ]
 }

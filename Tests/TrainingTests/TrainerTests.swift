@@ -54,7 +54,7 @@ import Testing
     return Dictionary(
       uniqueKeysWithValues: contents.dataSets.map { path, value in
         switch value {
-        case .tensor(let tensor): (path, tensor.doubles)
+        case .tensor(let tensor), .half(let tensor): (path, tensor.doubles)
         case .integers(let integers): (path, integers.map { Double($0) })
         }
       })
@@ -130,8 +130,8 @@ import Testing
     if let checkpoint { #expect(try Checkpoint(contentsOf: checkpoint).network.parameters.allSatisfy(\.isFinite)) }
   }
 
-  @Test("an export has PyTorch's names and shapes and the checkpoint's values", arguments: Export.Format.allCases)
-  func export(_ format: Export.Format) throws {
+  @Test("an export has PyTorch's names and shapes and the checkpoint's values", arguments: WeightFile.Format.allCases)
+  func export(_ format: WeightFile.Format) throws {
     let run = try run(try setup(["run.steps=1"]), "run")
     let path = folder.file("export")
     let count = try Export.write(checkpoint: run.last, as: format, to: path)

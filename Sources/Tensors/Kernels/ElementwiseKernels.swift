@@ -54,10 +54,17 @@ extension Kernels {
   static func exp(_ x: Tensor) -> Tensor { x.scalarType == .float32 ? map(x, Float.exp) : map(x, Double.exp) }
   static func log(_ x: Tensor) -> Tensor { x.scalarType == .float32 ? map(x, Float.log) : map(x, Double.log) }
 
+  static func erf(_ x: Tensor) -> Tensor { x.scalarType == .float32 ? map(x, Float.erf) : map(x, Double.erf) }
+  static func logistic(_ x: Tensor) -> Tensor {
+    x.scalarType == .float32 ? map(x) { 1 / (1 + Float.exp(-$0)) } : map(x) { 1 / (1 + Double.exp(-$0)) }
+  }
+
   /// A function that has no loop of its own.
-  private static func map<T: Scalar>(_ x: Tensor, _ f: (T) -> T) -> Tensor {
-    let (count, source) = (x.count, x.pointer() as UnsafePointer<T>)
-    return make(x.shape, T.self, from: x) { out in for i in 0..<count { out[i] = f(source[i]) } }
+  private static func map<T: Scalar>(_ x: Tensor, _ f: @Sendable (T) -> T) -> Tensor {
+    let source = x.pointer() as UnsafePointer<T>
+    return make(x.shape, T.self, from: x) { out in
+      forEachPart(of: x.count, size: 8) { part in for i in part { out[i] = f(source[i]) } }
+    }
   }
 
   /// x + factor · y, of one shape, into `out` (which may be x's storage) if given.

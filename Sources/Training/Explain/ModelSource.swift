@@ -50,7 +50,7 @@ public enum ModelSource: Sendable {
       (network, recipe) = try Self.read(RunFolder(folder).last)
     case .checkpoint(let path): (network, recipe) = try Self.read(path)
     case .weights(let architecture, let path):
-      (network, recipe) = (try Self.network(architecture, path), nil)
+      (network, recipe) = (try Self.network(architecture, WeightFile.read(path).entries, of: path), nil)
     }
     // The data may be elsewhere by now; their names are a comfort, not a need.
     let known = try? recipe?.data.validation.dataset().classNames
@@ -66,8 +66,10 @@ public enum ModelSource: Sendable {
     return (checkpoint.network, try? Recipe.parse(checkpoint.recipe, source: path))
   }
 
-  private static func network(_ architecture: Architecture, _ path: String) throws -> Network {
-    let entries = try WeightFile.read(path).entries
+  /// A network with a file's weights.
+  static func network(
+    _ architecture: Architecture, _ entries: [(name: String, value: Tensor)], of path: String
+  ) throws -> Network {
     // The classifier's bias comes last, and is as long as there are classes.
     let last = architecture.network(seed: nil).state.last?.name
     guard let classes = entries.first(where: { $0.name == last })?.value.shape.first, classes > 0 else {

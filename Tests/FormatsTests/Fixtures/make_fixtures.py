@@ -63,3 +63,64 @@ with open("scans.jpg", "wb") as f:  # the last scan 600 times
 expected = {n: np.asarray(Image.open(n).convert("RGB")).reshape(-1) for n in ("palette.png", "rgb.jpg", "grey.jpg", "cmyk.jpg")}
 for name, values in expected.items():
     values.astype(np.uint8).tofile(name + ".rgb")
+
+# Rounding to halves, subnormal and overflowing numbers and ties among them.
+x = torch.randn(300, generator=torch.Generator().manual_seed(0)) * torch.logspace(-9, 6, 300)
+x = torch.cat([x, torch.tensor([0.0, -0.0, 65519, 65520, 2**-24, 2**-25, 3 * 2**-25, 1 + 2**-11, 1 + 3 * 2**-11, 3.3e38])])
+save_file({"x": x, "half": x.half(), "bfloat16": x.bfloat16()}, "halves.safetensors")
+
+# Pictures of every colour type and depth that PNG has; Pillow reads all but writes few.
+import struct, zlib
+
+
+def png(name, kind, depth, rows, extra=b"", interlaced=False):
+    def chunk(tag, data):
+        return struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data))
+
+    packed = b"".join(b"\0" + row for row in rows)
+    head = struct.pack(">IIBBBBB", 12, 9, depth, kind, 0, 0, 0)
+    with open(name, "wb") as f:
+        f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + extra + chunk(b"IDAT", zlib.compress(packed)) + chunk(b"IEND", b""))
+
+
+def bits(values, depth):
+    text = "".join(format(int(v), f"0{depth}b") for v in values)
+    return int(text.ljust(-(-len(text) // 8) * 8, "0"), 2).to_bytes(-(-len(text) // 8), "big")
+
+
+grey = rgb[..., 0].astype(int)
+wide = rgb.astype(int) * 257 - (rgb > 0) * 100
+palette = struct.pack(">I", 48) + b"PLTE" + bytes(range(48))
+palette += struct.pack(">I", zlib.crc32(palette[4:]))
+transparent = struct.pack(">I", 2) + b"tRNS" + bytes([0, 128])
+transparent += struct.pack(">I", zlib.crc32(transparent[4:]))
+kinds = {}
+for depth in (1, 2, 4):
+    kinds[f"grey{depth}"] = (0, depth, [bits(row >> (8 - depth), depth) for row in grey])
+    kinds[f"palette{depth}"] = (3, depth, [bits(row % min(16, 1 << depth), depth) for row in grey], palette + transparent)
+kinds["grey16"] = (0, 16, [wide[i, :, 0].astype(">u2").tobytes() for i in range(9)])
+kinds["greyalpha8"] = (4, 8, [np.stack([grey[i], 255 - grey[i]], -1).astype(np.uint8).tobytes() for i in range(9)])
+kinds["rgb16"] = (2, 16, [wide[i].astype(">u2").tobytes() for i in range(9)])
+kinds["rgba16"] = (6, 16, [np.dstack([wide, wide[..., :1]])[i].astype(">u2").tobytes() for i in range(9)])
+colours = {}
+for name, kind in kinds.items():
+    png("kind.png", *kind)
+    with open("kind.png", "rb") as f:
+        colours[name] = torch.tensor(list(f.read()), dtype=torch.uint8)
+    picture = Image.open("kind.png")
+    if name == "grey16":  # Pillow cuts such off at 255 when it makes them colours
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    colours[name + ".rgb"] = torch.tensor(np.asarray(picture.convert("RGB")).copy())
+os.remove("kind.png")
+# How a camera was held.
+from PIL import ImageOps
+
+for orientation in range(1, 9):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    held = io.BytesIO()
+    Image.fromarray(rgb).save(held, "jpeg", quality=95, exif=exif)
+    upright = ImageOps.exif_transpose(Image.open(held))
+    colours[f"exif{orientation}"] = torch.tensor(list(held.getvalue()), dtype=torch.uint8)
+    colours[f"exif{orientation}.rgb"] = torch.tensor(np.asarray(upright.convert("RGB")).copy())
+save_file(colours, "pictures.safetensors")

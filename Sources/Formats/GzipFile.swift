@@ -1,0 +1,27 @@
+import CZlib
+import Foundation
+
+extension Files {
+  /// A file's bytes, unpacked if it is in gzip's format.
+  ///
+  /// - Parameter limit: more bytes than this are an error: a small file can unpack to a thousand times its size.
+  public static func readUnpacked(_ path: String, limit: Int) throws -> Data {
+    let data = try read(path)
+    guard data.starts(with: [0x1f, 0x8b]) else { return data }
+    guard let file = gzopen(path, "rb") else { throw FileError(.malformed, path, "cannot be opened as gzip") }
+    defer { gzclose(file) }
+    var (result, buffer) = (Data(), [UInt8](repeating: 0, count: 1 << 16))
+    while true {
+      let count = gzread(file, &buffer, UInt32(buffer.count))
+      guard count >= 0 else { throw FileError(.malformed, path, "broken gzip: damaged or cut off") }
+      if count == 0 { break }
+      result.append(contentsOf: buffer.prefix(Int(count)))
+      guard result.count <= limit else { throw FileError(.malformed, path, "unpacks to more than \(limit) bytes") }
+    }
+    // At a file that ends too early gzread stops as at any other; only the last error tells.
+    var status = Int32(0)
+    _ = gzerror(file, &status)
+    guard status == Z_OK || status == Z_STREAM_END else { throw FileError(.malformed, path, "broken gzip: cut off") }
+    return result
+  }
+}

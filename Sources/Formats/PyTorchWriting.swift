@@ -1,0 +1,115 @@
+import CZip
+import Foundation
+import Tensors
+
+extension PyTorchFile {
+  /// Writes a state dict as `torch.save` does in today's format, for `torch.load(path, weights_only=True)`; see `Files.replace`.
+  ///
+  /// - Parameter precision: what all numbers are stored as; nil for what they are.
+  public static func write(_ tensors: NamedTensors, as precision: StoredPrecision? = nil, to path: String) throws {
+    try Files.replace(path) { temporary in
+      func unwritable(_ what: String) -> FileError { FileError(.unwritable, path, "\(what) cannot be written") }
+      var status: Int32 = 0
+      guard let archive = zip_open(temporary, Int32(ZIP_CREATE | ZIP_TRUNCATE), &status) else {
+        throw unwritable("the file")
+      }
+      var isClosed = false
+      defer { if !isClosed { zip_discard(archive) } }
+      func add(_ name: String, _ data: Data) throws {
+        // The archive is written when it is closed, and frees the bytes then.
+        guard let bytes = malloc(max(1, data.count)) else { throw unwritable(name) }
+        data.copyBytes(to: bytes.assumingMemoryBound(to: UInt8.self), count: data.count)
+        guard let source = zip_source_buffer(archive, bytes, UInt64(data.count), 1) else {
+          free(bytes)
+          throw unwritable(name)
+        }
+        let index = zip_file_add(archive, "archive/" + name, source, UInt32(ZIP_FL_ENC_UTF_8))
+        guard index >= 0 else {
+          zip_source_free(source)
+          throw unwritable(name)
+        }
+        zip_set_file_compression(archive, UInt64(index), ZIP_CM_STORE, 0)
+        // 1980, the first time that zip knows: bytes depend on the contents alone.
+        zip_file_set_mtime(archive, UInt64(index), 315_532_800, 0)
+      }
+      let entries = tensors.entries.map { ($0.name, $0.value, precision?.element ?? $0.value.elementType) }
+      try add("data.pkl", PickleWriter.stateDictionary(entries.map { ($0.0, $0.1.shape, $0.2) }))
+      try add("byteorder", Data("little".utf8))
+      for (key, entry) in entries.enumerated() { try add("data/\(key)", entry.2.data(entry.1)) }
+      try add("version", Data("3\n".utf8))
+      guard zip_close(archive) == 0 else { throw unwritable("the archive") }
+      isClosed = true
+    }
+  }
+}
+
+/// The pickle of a state dict, in protocol 2 (docs.python.org/3/library/pickletools).
+private struct PickleWriter {
+  private var data = Data([0x80, 2])
+
+  /// Each tensor has a storage of its own, numbered in order.
+  static func stateDictionary(_ tensors: [(name: String, shape: [Int], type: ElementType)]) -> Data {
+    var writer = PickleWriter()
+    writer.emptyDictionary()
+    writer.code("(")
+    for (key, tensor) in tensors.enumerated() {
+      writer.text(tensor.name)
+      writer.global("torch._utils", "_rebuild_tensor_v2")
+      writer.code("((")
+      writer.text("storage")
+      writer.global("torch", storageClass(tensor.type))
+      writer.text(String(key))
+      writer.text("cpu")
+      writer.integer(tensor.shape.reduce(1, *))
+      writer.code("tQ")
+      writer.integer(0)
+      writer.tuple(tensor.shape)
+      writer.tuple(StridedPositions(contiguous: tensor.shape).strides)
+      writer.data.append(0x89)  // False: no gradient is asked for
+      writer.emptyDictionary()
+      writer.code("tR")
+    }
+    writer.code("u.")
+    return writer.data
+  }
+
+  private static func storageClass(_ type: ElementType) -> String {
+    switch type {
+    case .float64: "DoubleStorage"
+    case .float16: "HalfStorage"
+    case .bfloat16: "BFloat16Storage"
+    default: "FloatStorage"
+    }
+  }
+
+  private mutating func code(_ letters: String) { data.append(contentsOf: letters.utf8) }
+
+  private mutating func global(_ module: String, _ name: String) { code("c\(module)\n\(name)\n") }
+
+  private mutating func emptyDictionary() {
+    global("collections", "OrderedDict")
+    code(")R")
+  }
+
+  private mutating func text(_ text: String) {
+    code("X")
+    withUnsafeBytes(of: UInt32(text.utf8.count).littleEndian) { data.append(contentsOf: $0) }
+    code(text)
+  }
+
+  private mutating func integer(_ value: Int) {
+    if let small = Int32(exactly: value) {
+      code("J")
+      withUnsafeBytes(of: small.littleEndian) { data.append(contentsOf: $0) }
+    } else {
+      data.append(contentsOf: [0x8a, 8])
+      withUnsafeBytes(of: Int64(value).littleEndian) { data.append(contentsOf: $0) }
+    }
+  }
+
+  private mutating func tuple(_ values: [Int]) {
+    code("(")
+    for value in values { integer(value) }
+    code("t")
+  }
+}

@@ -1,0 +1,79 @@
+import Tensors
+
+extension Sequential {
+  /// ConvNeXt (Liu et al. 2022). Names and initialization are torchvision's: `features.0.0`, `features.1.0.layer_scale`,
+  /// `features.1.0.block.0`, …, `classifier.2`. Stochastic depth does nothing, as dropout; see ``FixedLayer/omittedDropout``.
+  ///
+  /// - Parameters:
+  ///   - counts: blocks in each stage.
+  ///   - widths: channels of each stage.
+  ///   - classes: number of logits.
+  ///   - random: what weights are drawn from; zeros if nil.
+  public static func convNeXt(
+    _ counts: [Int], _ widths: [Int], classes: Int, using random: inout RandomSource?
+  ) -> Sequential {
+    let epsilon = 1e-6
+    func convolution(_ inputs: Int, _ outputs: Int, size: Int) -> Convolution {
+      Convolution(
+        inputs, outputs, size: size, stride: size, bias: true, initialization: .truncatedNormal(0.02), using: &random)
+    }
+    var features: [any Module] = [
+      Sequential([convolution(3, widths[0], size: 4), LayerNorm(widths[0], epsilon: epsilon)])
+    ]
+    for (stage, (count, width)) in zip(counts, widths).enumerated() {
+      if stage > 0 {
+        let before = widths[stage - 1]
+        features.append(Sequential([LayerNorm(before, epsilon: epsilon), convolution(before, width, size: 2)]))
+      }
+      features.append(Sequential((0..<count).map { _ in ConvNeXtBlock(width, epsilon: epsilon, using: &random) }))
+    }
+    let last = widths[widths.count - 1]
+    return Sequential(named: [
+      ("features", Sequential(features)), ("avgpool", FixedLayer.globalAveragePool),
+      (
+        "classifier",
+        Sequential(named: [
+          ("0", LayerNorm(last, epsilon: epsilon)),
+          ("2", Linear(last, classes, initialization: .truncatedNormal(0.02), using: &random)),
+        ])
+      ),
+    ])
+  }
+}
+
+/// A 7×7 convolution of each channel by itself, then at each location normalization and two linear layers; scaled, and added
+/// to what came in.
+public struct ConvNeXtBlock: Module {
+  /// [C, 1, 1], as torchvision has it.
+  public private(set) var layerScale: Tensor
+  public private(set) var block: Sequential
+
+  init(_ channels: Int, epsilon: Double, using random: inout RandomSource?) {
+    let initialization = Initialization.truncatedNormal(0.02)
+    layerScale = Tensor(repeating: 1e-6, shape: [channels, 1, 1])
+    // 1 and 6 are torchvision's permutations, which channels last do without.
+    block = Sequential(named: [
+      (
+        "0",
+        Convolution(
+          channels, channels, size: 7, padding: 3, groups: channels, bias: true, initialization: initialization,
+          using: &random)
+      ),
+      ("2", LayerNorm(channels, epsilon: epsilon)),
+      ("3", Linear(channels, 4 * channels, initialization: initialization, using: &random)),
+      ("4", FixedLayer.geLU),
+      ("5", Linear(4 * channels, channels, initialization: initialization, using: &random)),
+    ])
+  }
+
+  public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
+    let y = pass("block", block, x)
+    let scaled = pass.perform(.scaleChannels("layer_scale"), [y], y * layerScale.reshaped([-1]))
+    return pass.sum(scaled, x)
+  }
+
+  public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
+    try body(path / "layer_scale", .weight, &layerScale)
+    try block.visit(path / "block", body)
+  }
+}

@@ -1,0 +1,99 @@
+import Tensors
+
+extension Sequential {
+  /// EfficientNet-B0 (Tan and Le 2019). Names and initialization are torchvision's: `features.0.0`,
+  /// `features.1.0.block.0.0`, `features.1.0.block.1.fc1`, …, `classifier.1`. Dropout and stochastic depth do nothing; see
+  /// ``FixedLayer/omittedDropout``.
+  public static func efficientNetB0(classes: Int, using random: inout RandomSource?) -> Sequential {
+    // The paper's table 1.
+    let stages: [(expansion: Int, size: Int, stride: Int, channels: Int, count: Int)] = [
+      (1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4),
+      (6, 3, 1, 320, 1),
+    ]
+    var channels = 32
+    var features: [any Module] = [MBConv.normalized(3, channels, size: 3, stride: 2, using: &random)]
+    for stage in stages {
+      let blocks = (0..<stage.count).map { index in
+        defer { channels = stage.channels }
+        return MBConv(
+          channels, stage.channels, expansion: stage.expansion, size: stage.size, stride: index == 0 ? stage.stride : 1,
+          using: &random)
+      }
+      features.append(Sequential(blocks))
+    }
+    features.append(MBConv.normalized(channels, 1280, size: 1, using: &random))
+    return Sequential(named: [
+      ("features", Sequential(features)), ("avgpool", FixedLayer.globalAveragePool),
+      (
+        "classifier",
+        Sequential([
+          FixedLayer.omittedDropout, Linear(1280, classes, initialization: .uniformFanOut, using: &random),
+        ])
+      ),
+    ])
+  }
+}
+
+/// A widening 1×1 convolution, one of each channel by itself, squeeze and excitation, and a narrowing 1×1 convolution; added to
+/// what came in where the shape is the same.
+public struct MBConv: Module {
+  public private(set) var block: Sequential
+  private let hasShortcut: Bool
+
+  init(_ inputs: Int, _ outputs: Int, expansion: Int, size: Int, stride: Int, using random: inout RandomSource?) {
+    let inner = inputs * expansion
+    var modules: [any Module] = []
+    if expansion > 1 { modules.append(Self.normalized(inputs, inner, size: 1, using: &random)) }
+    modules.append(Self.normalized(inner, inner, size: size, stride: stride, groups: inner, using: &random))
+    modules.append(SqueezeExcitation(inner, squeezed: max(1, inputs / 4), using: &random))
+    modules.append(Self.normalized(inner, outputs, size: 1, isActivated: false, using: &random))
+    block = Sequential(modules)
+    hasShortcut = stride == 1 && inputs == outputs
+  }
+
+  /// A convolution, its normalization and the activation.
+  static func normalized(
+    _ inputs: Int, _ outputs: Int, size: Int, stride: Int = 1, groups: Int = 1, isActivated: Bool = true,
+    using random: inout RandomSource?
+  ) -> Sequential {
+    let convolution = Convolution(
+      inputs, outputs, size: size, stride: stride, padding: size / 2, groups: groups, initialization: .heFanOut,
+      using: &random)
+    return Sequential([convolution, BatchNorm(outputs)] + (isActivated ? [FixedLayer.siLU] : []))
+  }
+
+  public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
+    let y = pass("block", block, x)
+    return hasShortcut ? pass.sum(y, x) : y
+  }
+
+  public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
+    try block.visit(path / "block", body)
+  }
+}
+
+/// Each channel times a number between 0 and 1 that two small layers make of all channels' means (Hu et al. 2018).
+public struct SqueezeExcitation: Module {
+  public private(set) var fc1, fc2: Convolution
+
+  init(_ channels: Int, squeezed: Int, using random: inout RandomSource?) {
+    func layer(_ inputs: Int, _ outputs: Int) -> Convolution {
+      Convolution(inputs, outputs, size: 1, bias: true, initialization: .heFanOut, using: &random)
+    }
+    (fc1, fc2) = (layer(channels, squeezed), layer(squeezed, channels))
+  }
+
+  public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
+    let kept = [x.shape[0], 1, 1, x.shape[3]]
+    let means = pass.perform(.globalAveragePool(keepingAxes: true), [x], x.globalAveragePooled().reshaped(kept))
+    let y = pass("activation", FixedLayer.siLU, pass("fc1", fc1, means))
+    let gates = pass("fc2", fc2, y)
+    let shares = pass.perform(.logistic, [gates], gates.logistic)
+    return pass.perform(.multiply, [x, shares], x * shares)
+  }
+
+  public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
+    try fc1.visit(path / "fc1", body)
+    try fc2.visit(path / "fc2", body)
+  }
+}

@@ -1,0 +1,45 @@
+import Networks
+import Tensors
+
+/// What networks there are, for people.
+public enum Catalogue {
+  /// A table of all architectures.
+  public static var architectures: String {
+    var table = Table(["network", "layers for saliency, from coarse to fine", "parameters", "images"], leftAligned: 2)
+    for architecture in Architecture.allCases {
+      let network = architecture.network(classes: architecture.usualSide == 32 ? 10 : 1000, seed: nil)
+      let parameters = network.parameters.reduce(0) { $0 + $1.count }
+      let side = max(64, architecture.smallestSide)
+      let stages = network.stages(height: side, width: side).suffix(3).reversed().joined(separator: ", ")
+      table.add([
+        architecture.rawValue, stages, grouped(parameters), "\(architecture.usualSide)×\(architecture.usualSide)",
+      ])
+    }
+    return
+      "\(table)\n\nParameters are for 10 classes at 32×32 and 1000 at 224×224. `metasal models NAME` lists a network's layers."
+  }
+
+  /// A table of a network's layers that have locations.
+  public static func layers(of architecture: Architecture) -> String {
+    let side = architecture.usualSide
+    let network = architecture.network(seed: nil)
+    let names = network.layerNames(height: side, width: side)
+    let activations = network(.zeros([1, side, side, 3]), capturing: names).activations
+    let stages = Set(network.stages(height: side, width: side))
+    var table = Table(["layer", "rows", "columns", "channels", ""], leftAligned: 1)
+    for name in names {
+      guard let shape = activations[name]?.shape else { continue }
+      table.add([name] + shape.dropFirst().map(String.init) + [stages.contains(name) ? "last of its size" : ""])
+    }
+    return "\(architecture), with images of \(side)×\(side)\n\n\(table)"
+  }
+
+  private static func grouped(_ number: Int) -> String {
+    var (text, rest) = ("", number)
+    while rest >= 1000 {
+      text = "," + String(String(1000 + rest % 1000).dropFirst()) + text
+      rest /= 1000
+    }
+    return String(rest) + text
+  }
+}

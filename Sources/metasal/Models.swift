@@ -1,0 +1,13 @@
+import ArgumentParser
+import Networks
+import Training
+
+struct Models: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "List the networks that metasal can make, or one network's layers.")
+
+  @Argument(help: "A network whose layers are listed; left out, all networks.")
+  var architecture: Architecture?
+
+  func run() throws { print(architecture.map { Catalogue.layers(of: $0) } ?? Catalogue.architectures) }
+}

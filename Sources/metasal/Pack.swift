@@ -1,0 +1,25 @@
+import ArgumentParser
+import Recipes
+import Training
+
+struct Pack: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract:
+      "Put a recipe's images, resized and cropped as it says, into one HDF5 file, which reads faster than many files.",
+    discussion: "The recipe that reads it says `train: { hdf5: FILE }`, and neither resize nor crop.")
+
+  @OptionGroup var recipe: RecipeOptions
+
+  @Option(help: "Which of the recipe's data: train or validation.")
+  var split = Packing.Split.train
+
+  @Option(help: "The file to write.", completion: .file(extensions: ["h5"]))
+  var output: String
+
+  func run() throws {
+    let count = try Packing.write(try recipe.load(), split, to: output)
+    print("\(output): \(count) images")
+  }
+}
+
+extension Packing.Split: ExpressibleByArgument {}
