@@ -34,6 +34,7 @@ let package = Package(
     door("CPNG", pkgConfig: "libpng", debian: "libpng-dev"),
     door("CTurboJPEG", pkgConfig: "libturbojpeg", debian: "libturbojpeg0-dev"),
     door("CHDF5", pkgConfig: "hdf5-serial", debian: "libhdf5-dev"),
+    door("CXML", pkgConfig: "libxml-2.0", debian: "libxml2-dev"),
     door("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev"),
     door("CZip", pkgConfig: "libzip", debian: "libzip-dev"),
     .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
@@ -51,7 +52,7 @@ let package = Package(
     + library("Networks", ["Tensors"], fixtures: true)
     + library("Saliency", ["Tensors", "Networks"])
     + library("Learning", ["Tensors", "Networks", "Saliency"], fixtures: true)
-    + library("Formats", ["Tensors", "CPNG", "CTurboJPEG", "CHDF5", "CZip", "CZlib"], fixtures: true)
+    + library("Formats", ["Tensors", "CPNG", "CTurboJPEG", "CHDF5", "CZip", "CZlib", "CXML"], fixtures: true)
     + library("Datasets", ["Tensors", "Formats"], fixtures: true)
     + library("Recipes", ["Networks", "Saliency", "Learning", "Datasets", .product(name: "Yams", package: "Yams")])
     + library(

@@ -43,6 +43,10 @@ public struct BatchSource: Sendable {
   public let size: Int
   /// What order and augmentation are drawn from.
   public let seed: UInt64
+  /// Whether a broken image is an error, or counted and passed over.
+  public let brokenImages: BrokenImages
+  /// Images passed over so far.
+  public let skipped = SkippedImages()
 
   /// The least height and width in pixels that images must have.
   public let smallestSide: Int
@@ -50,10 +54,12 @@ public struct BatchSource: Sendable {
   /// Batches of `size` images.
   public init(
     _ dataset: any Dataset, size: Int, normalization: Normalization, framing: Framing = Framing(),
-    augmentation: [Augmentation] = [], mixing: [Mixing] = [], seed: UInt64 = 0, smallestSide: Int = 1
+    augmentation: [Augmentation] = [], mixing: [Mixing] = [], seed: UInt64 = 0, smallestSide: Int = 1,
+    brokenImages: BrokenImages = .stop
   ) {
     (self.dataset, self.size, self.normalization, self.framing) = (dataset, size, normalization, framing)
     (self.augmentation, self.mixing, self.seed, self.smallestSide) = (augmentation, mixing, seed, smallestSide)
+    self.brokenImages = brokenImages
   }
 
   /// Batches in an epoch; what is left over is not used in it.
@@ -71,7 +77,7 @@ public struct BatchSource: Sendable {
     let indices = Array(order(epoch: epoch)[(position * size)..<((position + 1) * size)])
     let background = normalization.mean.map { UInt8(clamping: Int(($0 * 255).rounded())) }
     let batch = try collate(
-      indices.map { index in
+      samples(indices) { index in
         var sample = try dataset.sample(at: index)
         // What changes a picture's geometry would have to change its objects too, which training does not ask for.
         sample.objects = []
@@ -79,17 +85,44 @@ public struct BatchSource: Sendable {
         var random = RandomSource(seed: seed, purpose: "augmentation", epoch, index)
         sample.picture = augmentation.reduce(sample.picture) { $1($0, background: background, using: &random) }
         return sample
-      }, indices)
+      })
     var random = RandomSource(seed: seed, purpose: "mixing", step)
     return mixing.randomElement(using: &random).map { $0(batch, using: &random) } ?? batch
   }
 
   /// The images at `indices`, framed.
   public func batch(_ indices: [Int]) throws -> Batch {
-    try collate(indices.map { try framing(dataset.sample(at: $0)) }, indices)
+    try collate(samples(indices) { try framing(dataset.sample(at: $0)) })
   }
 
-  private func collate(_ samples: [Sample], _ indices: [Int]) throws -> Batch {
+  /// The first image that can be read; where broken ones are passed over, some of them may come before it.
+  public func first() throws -> Batch {
+    var index = 0
+    while true {
+      do { return try batch([index]) } catch let error as FileError {
+        index += 1
+        if brokenImages == .stop || index == dataset.count { throw error }
+      }
+    }
+  }
+
+  /// The samples at `indices`; broken ones are left out, if that is asked for and some are left.
+  private func samples(_ indices: [Int], _ read: (Int) throws -> Sample) throws -> [(index: Int, sample: Sample)] {
+    guard brokenImages == .skip else { return try indices.map { ($0, try read($0)) } }
+    var first: FileError?
+    let samples = indices.compactMap { index -> (Int, Sample)? in
+      do { return (index, try read(index)) } catch let error as FileError {
+        first = first ?? error
+        skipped.add(error)
+        return nil
+      } catch { return nil }
+    }
+    if samples.isEmpty, let first { throw first }
+    return samples
+  }
+
+  private func collate(_ samples: [(index: Int, sample: Sample)]) throws -> Batch {
+    let (indices, samples) = (samples.map(\.index), samples.map(\.sample))
     for sample in samples where min(sample.picture.width, sample.picture.height) < smallestSide {
       throw FileError(
         .malformed, sample.source,

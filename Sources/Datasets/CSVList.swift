@@ -54,7 +54,7 @@ public struct CSVList: Dataset {
         throw malformed(number + 1, "\(fields.count) fields, where the first line has \(header.count)")
       }
       let corners = try box.map { index in
-        guard let value = Double(fields[index]), value.isFinite else {
+        guard let value = Double(fields[index]), abs(value) < 1e6 else {
           throw malformed(number + 1, "'\(fields[index])' in column '\(header[index])', where a number is expected")
         }
         return value
@@ -91,15 +91,7 @@ public struct CSVList: Dataset {
   public func sample(at index: Int) throws -> Sample {
     let entry = images[index]
     let picture = try Picture(contentsOf: entry.path)
-    func span(_ low: Double, _ high: Double, _ size: Int) -> Range<Int> {
-      let first = max(0, min(size - 1, Int(low)))
-      return first..<max(first + 1, min(size, Int(high.rounded(.up))))
-    }
-    let objects = entry.boxes.map { label, corners in
-      Sample.Object(
-        label: label, columns: span(corners[0], corners[2], picture.width),
-        rows: span(corners[1], corners[3], picture.height), mask: nil)
-    }
+    let objects = entry.boxes.map { label, corners in Sample.Object(label: label, box: corners, in: picture) }
     return Sample(picture: picture, label: entry.label, objects: objects, source: entry.path)
   }
 

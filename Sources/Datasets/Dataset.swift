@@ -42,6 +42,18 @@ public struct Sample: Sendable {
     public init(label: Int, columns: Range<Int>, rows: Range<Int>, mask: [Bool]? = nil) {
       (self.label, self.columns, self.rows, self.mask) = (label, columns, rows, mask)
     }
+
+    /// An object in a box that is given by its left, upper, right and lower edge: every pixel that the box touches, at least
+    /// one of the picture's.
+    public init(label: Int, box: [Double], in picture: Picture, mask: [Bool]? = nil) {
+      func span(_ low: Double, _ high: Double, _ size: Int) -> Range<Int> {
+        let first = max(0, min(size - 1, Int(low)))
+        return first..<max(first + 1, min(size, Int(high.rounded(.up))))
+      }
+      self.init(
+        label: label, columns: span(box[0], box[2], picture.width), rows: span(box[1], box[3], picture.height),
+        mask: mask)
+    }
   }
 }
 

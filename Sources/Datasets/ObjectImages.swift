@@ -49,15 +49,9 @@ public struct ObjectImages: Dataset {
   public func sample(at index: Int) throws -> Sample {
     let (entry, label) = (entries[samples[index].entry], samples[index].label)
     let picture = try Picture(contentsOf: entry.path)
-    func span(_ low: Double, _ high: Double, _ size: Int) -> Range<Int> {
-      let first = max(0, min(size - 1, Int(low)))
-      return first..<max(first + 1, min(size, Int(high.rounded(.up))))
-    }
     let objects = try entry.objects.map { object in
-      Sample.Object(
-        label: object.label, columns: span(object.box[0], object.box[2], picture.width),
-        rows: span(object.box[1], object.box[3], picture.height),
-        mask: try object.outline?.mask(width: picture.width, height: picture.height, of: entry.path))
+      let mask = try object.outline?.mask(width: picture.width, height: picture.height, of: entry.path)
+      return Sample.Object(label: object.label, box: object.box, in: picture, mask: mask)
     }
     return Sample(
       picture: picture, label: label, labels: Set(objects.map(\.label)).sorted(), objects: objects, source: entry.path)

@@ -1,9 +1,4 @@
-import Foundation
 import Formats
-
-#if canImport(FoundationXML)
-  import FoundationXML
-#endif
 
 extension ObjectImages {
   /// The twenty classes of PASCAL VOC (Everingham et al. 2010), in the order of their names.
@@ -33,7 +28,7 @@ extension ObjectImages {
     let entries = try images.map { image in
       guard !image.contains("/") else { throw FileError(.malformed, list, "'\(image)' is no name of an image") }
       let annotation = "\(folder)/Annotations/\(image).xml"
-      let objects = try VOCAnnotation.read(annotation).filter { includesDifficult || !$0.isDifficult }
+      let objects = try VOCObject.read(annotation).filter { includesDifficult || !$0.isDifficult }
       return Entry(
         path: "\(folder)/JPEGImages/\(image).jpg",
         objects: try objects.map { object in
@@ -52,63 +47,25 @@ extension ObjectImages {
 
 /// An object as an annotation has it.
 private struct VOCObject {
-  var name = ""
-  var isDifficult = false
+  var name: String
+  var isDifficult: Bool
   /// xmin, ymin, xmax, ymax
-  var box = [Double](repeating: .nan, count: 4)
-  var line = 0
-}
+  var box: [Double]
+  var line: Int
 
-/// Collects the objects of an annotation while its XML is read. Parts of objects, which have boxes too, are passed over.
-private final class VOCAnnotation: NSObject, XMLParserDelegate {
-  private var objects: [VOCObject] = []
-  private var path: [String] = []
-  private var text = ""
-
+  /// The objects of an annotation.
   static func read(_ file: String) throws -> [VOCObject] {
-    let parser = XMLParser(data: try Files.read(file))
-    let annotation = VOCAnnotation()
-    parser.delegate = annotation
-    parser.shouldResolveExternalEntities = false
-    guard parser.parse() else {
-      throw FileError(.malformed, file, "line \(parser.lineNumber): broken XML")
-    }
-    for object in annotation.objects {
-      guard object.box.allSatisfy({ $0.isFinite && abs($0) < 1e6 }), object.box[0] <= object.box[2],
-        object.box[1] <= object.box[3]
-      else { throw FileError(.malformed, file, "line \(object.line): an object without a box that can be read") }
-    }
-    return annotation.objects
-  }
-
-  func parser(
-    _ parser: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?,
-    attributes: [String: String] = [:]
-  ) {
-    // Deeper than any annotation goes, a file only means to use up the stack.
-    if path.count > 32 { parser.abortParsing() }
-    path.append(name)
-    text = ""
-    if path == ["annotation", "object"] { objects.append(VOCObject(line: parser.lineNumber)) }
-  }
-
-  func parser(_ parser: XMLParser, foundCharacters string: String) {
-    if path.count >= 3, path[1] == "object" { text += string }
-  }
-
-  func parser(_ parser: XMLParser, didEndElement name: String, namespaceURI: String?, qualifiedName: String?) {
-    let value = text.trimmingCharacters(in: .whitespacesAndNewlines)
-    let edges = ["xmin", "ymin", "xmax", "ymax"]
-    if let last = objects.indices.last, path.count > 2, path[1] == "object" {
-      switch Array(path.dropFirst(2)) {
-      case ["name"]: objects[last].name = value
-      case ["difficult"]: objects[last].isDifficult = value == "1"
-      case ["bndbox", name]:
-        if let edge = edges.firstIndex(of: name), let number = Double(value) { objects[last].box[edge] = number }
-      default: break
+    let root = try XMLElement.read(file)
+    return try root.children(named: "object").map { element in
+      func text(_ name: String) -> String { element.children(named: name).first?.text ?? "" }
+      let corners = element.children(named: "bndbox").first
+      let box = ["xmin", "ymin", "xmax", "ymax"].compactMap { edge in
+        (corners?.children(named: edge).first?.text).flatMap { Double($0) }
       }
+      guard box.count == 4, box.allSatisfy({ abs($0) < 1e6 }), box[0] <= box[2], box[1] <= box[3] else {
+        throw FileError(.malformed, file, "line \(element.line): an object without a box that can be read")
+      }
+      return VOCObject(name: text("name"), isDifficult: text("difficult") == "1", box: box, line: element.line)
     }
-    path.removeLast()
-    text = ""
   }
 }

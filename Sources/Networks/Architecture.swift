@@ -2,7 +2,7 @@ import Tensors
 
 /// The networks that metasal can make, by the names that recipes use. Those from `resnet18` on are torchvision's, for
 /// ImageNet, with torchvision's names.
-public enum Architecture: String, Sendable, CaseIterable, CustomStringConvertible {
+public enum Architecture: Sendable, Hashable {
   case resnet20, resnet32, resnet44, resnet56
   case plain
   case resnet18, resnet34, resnet50, resnet101, resnet152, resnext50_32x4d, wide_resnet50_2
@@ -13,9 +13,66 @@ public enum Architecture: String, Sendable, CaseIterable, CustomStringConvertibl
   case densenet121
   case convnext_tiny
   case efficientnet_b0
+  /// Layers as a recipe describes them, which fit each other.
+  case sequential([LayerDescription])
+}
 
-  public var description: String { rawValue }
+extension Architecture: CaseIterable, CustomStringConvertible {
+  private static let names: KeyValuePairs<String, Architecture> = [
+    "resnet20": .resnet20, "resnet32": .resnet32, "resnet44": .resnet44, "resnet56": .resnet56, "plain": .plain,
+    "resnet18": .resnet18, "resnet34": .resnet34, "resnet50": .resnet50, "resnet101": .resnet101,
+    "resnet152": .resnet152, "resnext50_32x4d": .resnext50_32x4d, "wide_resnet50_2": .wide_resnet50_2, "vgg11": .vgg11,
+    "vgg13": .vgg13, "vgg16": .vgg16, "vgg19": .vgg19, "vgg11_bn": .vgg11_bn, "vgg13_bn": .vgg13_bn,
+    "vgg16_bn": .vgg16_bn, "vgg19_bn": .vgg19_bn, "alexnet": .alexnet, "squeezenet1_0": .squeezenet1_0,
+    "squeezenet1_1": .squeezenet1_1, "mobilenet_v2": .mobilenet_v2, "densenet121": .densenet121,
+    "convnext_tiny": .convnext_tiny, "efficientnet_b0": .efficientnet_b0,
+  ]
 
+  /// Those that have names.
+  public static let allCases = names.map(\.value)
+
+  private static let prefix = "sequential: "
+
+  /// The architecture of that name, or the one that a ``name`` describes.
+  public init?(_ name: String) {
+    if let named = Self.names.first(where: { $0.key == name }) {
+      self = named.value
+    } else if name.hasPrefix(Self.prefix) {
+      let texts = name.dropFirst(Self.prefix.count).split(separator: ";")
+      guard let layers = try? texts.map({ try LayerDescription(String($0)) }),
+        let described = try? Architecture(layers: layers)
+      else { return nil }
+      self = described
+    } else {
+      return nil
+    }
+  }
+
+  /// Its name; of described layers the description.
+  public var name: String {
+    if case .sequential(let layers) = self {
+      return Self.prefix + layers.map(\.description).joined(separator: "; ")
+    }
+    return Self.names.first { $0.value == self }?.key ?? ""
+  }
+
+  /// Its name.
+  public var description: String { if case .sequential = self { "the sequential network" } else { name } }
+
+  /// Described layers.
+  ///
+  /// - Throws: what is wrong, if they do not fit each other.
+  public init(layers: [LayerDescription]) throws(LayerDescription.Malformed) {
+    var none: RandomSource?
+    _ = try Sequential.described(layers, classes: Self.defaultClasses, using: &none)
+    guard layers.smallestSide != nil else {
+      throw .init(description: "no image is large enough for all of these layers", layer: nil)
+    }
+    self = .sequential(layers)
+  }
+}
+
+extension Architecture {
   /// Classes unless told otherwise.
   public static let defaultClasses = 10
 
@@ -28,6 +85,7 @@ public enum Architecture: String, Sendable, CaseIterable, CustomStringConvertibl
     case .squeezenet1_1: 17
     case .densenet121: 29
     case .convnext_tiny: 32
+    case .sequential(let layers): layers.smallestSide ?? 1
     default: 1
     }
   }
@@ -36,6 +94,7 @@ public enum Architecture: String, Sendable, CaseIterable, CustomStringConvertibl
   public var usualSide: Int {
     switch self {
     case .resnet20, .resnet32, .resnet44, .resnet56, .plain: 32
+    case .sequential: max(32, smallestSide)
     default: 224
     }
   }
@@ -52,6 +111,11 @@ public enum Architecture: String, Sendable, CaseIterable, CustomStringConvertibl
     }
     func vgg(_ counts: [Int], isNormalized: Bool = false) -> Sequential {
       .vgg(counts, isNormalized: isNormalized, classes: classes, using: &random)
+    }
+    func described(_ layers: [LayerDescription]) -> Sequential {
+      do { return try Sequential.described(layers, classes: classes, using: &random) } catch {
+        preconditionFailure("Architecture: layers that do not fit each other, \(error)")
+      }
     }
     let root: any Module =
       switch self {
@@ -81,6 +145,7 @@ public enum Architecture: String, Sendable, CaseIterable, CustomStringConvertibl
       case .mobilenet_v2: Sequential.mobileNetV2(classes: classes, using: &random)
       case .densenet121: Sequential.denseNet([6, 12, 24, 16], classes: classes, using: &random)
       case .convnext_tiny: Sequential.convNeXt([3, 3, 9, 3], [96, 192, 384, 768], classes: classes, using: &random)
+      case .sequential(let layers): described(layers)
       case .efficientnet_b0: Sequential.efficientNetB0(classes: classes, using: &random)
       }
     return Network(architecture: self, classes: classes, root: root)

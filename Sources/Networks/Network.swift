@@ -103,7 +103,13 @@ extension Network {
   }
 
   /// Whether all activations between its layers are rectified.
-  public var isRectified: Bool { ![.convnext_tiny, .efficientnet_b0].contains(architecture) }
+  public var isRectified: Bool {
+    switch architecture {
+    case .convnext_tiny, .efficientnet_b0: false
+    case .sequential(let layers): !layers.contains { [.silu, .gelu].contains($0.kind) }
+    default: true
+    }
+  }
 
   /// The parameters, in order.
   public var parameters: [Tensor] { state.filter(\.kind.isParameter).map(\.value) }

@@ -22,7 +22,19 @@ extension Recipe {
     init() {}
 
     mutating func visit(_ keys: Keys) {
-      keys("architecture", &architecture, .choice(), isRequired: true)
+      var name: ArchitectureName = if case .sequential = architecture { .sequential } else { .named(architecture) }
+      var layers: [LayerDescription]? = if case .sequential(let layers) = architecture { layers } else { nil }
+      keys("architecture", &name, .choice(), isRequired: true)
+      keys("layers", &layers, .alternative(.list(.layer, atLeast: 1)))
+      switch (name, layers) {
+      case (.named(let named), nil): architecture = named
+      case (.sequential, let layers?):
+        do { architecture = try Architecture(layers: layers) } catch {
+          keys.refuse(error.layer.map { "layers.\($0)" } ?? "layers", error.description)
+        }
+      case (.sequential, nil): keys.refuse("architecture", "a sequential network needs 'layers'")
+      case (.named, _): keys.refuse("layers", "layers are of 'architecture: sequential' alone")
+      }
       keys("weights", &weights, .optional(.inputPath))
       keys("batch_norm", &batchNorm, .choice())
       keys("classes", &classes, .optional(.integer(atLeast: 2)))
@@ -51,6 +63,8 @@ extension Recipe {
     public var batch = 32
     /// Threads that read and augment.
     public var workers = 1
+    /// What becomes of images that cannot be read.
+    public var brokenImages = BrokenImages.stop
 
     /// Where images come from.
     public enum Source: Sendable, Equatable {
@@ -77,6 +91,7 @@ extension Recipe {
       keys("mixing", &mixing, .list(.mixing))
       keys("batch", &batch, .integer(atLeast: 1))
       keys("workers", &workers, .integer(atLeast: 1, atMost: 256))
+      keys("broken_images", &brokenImages, .choice())
       if let resize = framing.resize, let crop = framing.crop, crop > resize {
         keys.refuse("crop", "a window of \(crop) in pictures whose shorter side is \(resize)")
       }

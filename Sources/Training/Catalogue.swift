@@ -12,7 +12,7 @@ public enum Catalogue {
       let side = max(64, architecture.smallestSide)
       let stages = network.stages(height: side, width: side).suffix(3).reversed().joined(separator: ", ")
       table.add([
-        architecture.rawValue, stages, grouped(parameters), "\(architecture.usualSide)×\(architecture.usualSide)",
+        architecture.name, stages, grouped(parameters), "\(architecture.usualSide)×\(architecture.usualSide)",
       ])
     }
     return

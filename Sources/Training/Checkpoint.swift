@@ -38,7 +38,7 @@ public struct Checkpoint: Sendable {
     contents.add("run/random_state", .integers([Int64(bitPattern: random.state)]))
     if let best { contents.add("run/best", .tensor(Tensor([best]))) }
     contents.attributes = [
-      "metasal_checkpoint": Self.version, "architecture": network.architecture.rawValue,
+      "metasal_checkpoint": Self.version, "architecture": network.architecture.name,
       "classes": String(network.classes),
       "recipe": recipe,
     ]
@@ -54,7 +54,7 @@ public struct Checkpoint: Sendable {
     guard contents.attributes["metasal_checkpoint"] == Self.version else {
       throw malformed("no checkpoint of metasal (version \(Self.version))")
     }
-    guard let name = contents.attributes["architecture"], let architecture = Architecture(rawValue: name),
+    guard let name = contents.attributes["architecture"], let architecture = Architecture(name),
       let classes = contents.attributes["classes"].flatMap({ Int($0) }), (1...100_000).contains(classes)
     else { throw malformed("an unknown architecture '\(contents.attributes["architecture"] ?? "")'") }
     do {

@@ -23,7 +23,7 @@ public enum Export {
     _ network: Network, as format: WeightFile.Format, precision: StoredPrecision? = nil, side: Int? = nil,
     to path: String
   ) throws -> Int {
-    let metadata = ["architecture": network.architecture.rawValue, "classes": String(network.classes), "format": "pt"]
+    let metadata = ["architecture": network.architecture.name, "classes": String(network.classes), "format": "pt"]
     guard format == .onnx else {
       let weights = NamedTensors(network.stateDictionary, metadata: metadata)
       try WeightFile.write(weights, as: format, precision: precision, to: path)

@@ -23,8 +23,11 @@ struct Gallery {
     let indices = dataset.spread(setup.recipe.evaluation.pictures)
     guard !indices.isEmpty else { return [] }
     try Files.makeFolder(folder)
-    return try indices.enumerated().map { number, index in
-      let batch = try setup.validation.batch([index])
+    return try indices.enumerated().compactMap { number, index in
+      let batch: Batch
+      do { batch = try setup.validation.batch([index]) } catch  where setup.validation.brokenImages == .skip {
+        return nil
+      }
       let label = batch.labels[0]
       let opposed = opponent(of: label, before(batch.images).logits)
       let name = "\(number)-\(className(label))-not-\(className(opposed))".replacing("/", with: "-")

@@ -48,12 +48,12 @@ public struct Setup: Sendable {
     self.train = BatchSource(
       train, size: recipe.data.batch, normalization: recipe.data.normalization, framing: recipe.data.framing,
       augmentation: recipe.data.augmentation, mixing: recipe.data.mixing, seed: UInt64(recipe.run.seed),
-      smallestSide: smallestSide)
+      smallestSide: smallestSide, brokenImages: recipe.data.brokenImages)
     self.validation = BatchSource(
       validation, size: recipe.data.batch, normalization: recipe.data.normalization, framing: recipe.data.framing,
-      smallestSide: smallestSide)
-    _ = try self.train.batch([0])
-    let sample = try self.validation.batch([0]).pictures[0]
+      smallestSide: smallestSide, brokenImages: recipe.data.brokenImages)
+    _ = try self.train.first()
+    let sample = try self.validation.first().pictures[0]
     (network, notes) = try Self.network(recipe, classes: classes, weights: weights ?? recipe.model.weights)
     step = MetaStep(
       inner: recipe.inner, method: recipe.saliency.method, layers: recipe.saliency.layers, objectives: recipe.outer,
@@ -121,6 +121,14 @@ public struct Setup: Sendable {
     }
   }
 
+  /// Images that were passed over, for people; nil if there were none.
+  public var skipped: String? {
+    let errors = train.skipped.all + validation.skipped.all
+    guard let first = errors.first else { return nil }
+    let count = errors.count == 1 ? "1 image" : "\(errors.count) images"
+    return "\(count) could not be read and passed over: \(first)\(errors.count > 1 ? ", and others" : "")"
+  }
+
   /// What the best checkpoint has least of: the recipe's outer loss as evaluation measures it, with rank correlations for
   /// class sensitivities (left out where they are not measured or nowhere defined).
   public func score(_ result: Evaluation.Result) -> Double {
@@ -149,13 +157,15 @@ public struct Setup: Sendable {
     let indices = validation.dataset.spread(recipe.evaluation.images)
     let progress = Progress(title, total: indices.count)
     var result = Evaluation.Result()
+    var read: [Int] = []
     for start in stride(from: 0, to: indices.count, by: recipe.data.batch) {
       let batch = try validation.batch(Array(indices[start..<min(indices.count, start + recipe.data.batch)]))
       try evaluation.measure(network, batch, workers: workers, into: &result)
+      read += batch.indices
       progress.update(result.images)
     }
     progress.clear()
-    if evaluation.measures.contains(.gridPointing) { try measureGrids(network, evaluation, indices, into: &result) }
+    if evaluation.measures.contains(.gridPointing) { try measureGrids(network, evaluation, read, into: &result) }
     return result
   }
 

@@ -66,6 +66,7 @@ public struct Trainer {
     try train(&state, log, &after)
     let final = try after ?? setup.evaluate(state.network, title: "measuring after")
     say("After step \(state.step):\n\n\(setup.evaluation.report([("before", before), ("after", final)]))\n")
+    if let skipped = setup.skipped { say(skipped + "\n") }
     let pictures = try Gallery(setup).draw(before: setup.network, after: state.network, into: folder.pictures)
     var contents = Table(["", ""], leftAligned: 2)
     contents.add(["  checkpoints/last.h5", "the network after the last step"])

@@ -33,6 +33,7 @@ struct Evaluate: ParsableCommand {
     for note in setup.notes { print(note + "\n") }
     let result = try setup.evaluate(setup.network, title: "measuring")
     print(setup.evaluation.report([("measured", result)]))
+    if let skipped = setup.skipped { print("\n\(skipped)") }
     if layerWeights { print("\n\(try setup.layerWeights(setup.network).report)") }
     if let json { try Files.write(try setup.evaluation.json(result), to: json) }
     if let csv { try Files.write(Data(setup.evaluation.csv(result).utf8), to: csv) }

@@ -73,7 +73,7 @@ struct NetworkOptions: ParsableArguments {
   var deviation: NumberList?
 
   func validate() throws {
-    guard [run, checkpoint, model?.rawValue].compactMap(\.self).count == 1 else {
+    guard [run, checkpoint, model?.name].compactMap(\.self).count == 1 else {
       throw ValidationError("Expected one of --run, --checkpoint, and --model with --weights.")
     }
     guard (model == nil) == (weights == nil) else {
@@ -231,7 +231,10 @@ enum LayerWeights: ExpressibleByArgument {
   var defaultValueDescription: String { "uniform" }
 }
 
-extension Architecture: ExpressibleByArgument {}
+extension Architecture: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
+  public static var allValueStrings: [String] { allCases.map(\.name) }
+}
 extension Combination.Rule: ExpressibleByArgument {}
 extension InnerUpdate.Direction: ExpressibleByArgument {}
 extension ScalarType: ExpressibleByArgument {}

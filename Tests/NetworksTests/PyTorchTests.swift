@@ -20,7 +20,7 @@ import Testing
   func values(_ network: (architecture: Architecture, layer: String, norm: String), _ type: ScalarType) throws {
     let data = try Data(contentsOf: URL(fileURLWithPath: fixture("networks.json")))
     let expected = try #require(
-      try JSONDecoder().decode([String: Expected].self, from: data)[network.architecture.rawValue])
+      try JSONDecoder().decode([String: Expected].self, from: data)[network.architecture.name])
     let tolerance = type == .float64 ? 1e-10 : 1e-4
     func error(_ found: [Double], _ expected: [Double]) -> Double { relativeError(Tensor(found), Tensor(expected)) }
 

@@ -45,12 +45,12 @@ import Testing
     "names, shapes, logits and maps agree", .enabled(if: Shared.exists("goldens"), "../shared/goldens is not there"),
     arguments: architectures.filter { !others.contains($0) })
   func agreement(_ architecture: Architecture) throws {
-    try check(architecture, #require(try Self.goldens.get()[architecture.rawValue]))
+    try check(architecture, #require(try Self.goldens.get()[architecture.name]))
   }
 
   @Test("names, shapes, logits and maps agree with the fixture's", arguments: others)
   func agreementWithFixture(_ architecture: Architecture) throws {
-    try check(architecture, #require(try Self.values(fixture("zoo.json"))[architecture.rawValue]))
+    try check(architecture, #require(try Self.values(fixture("zoo.json"))[architecture.name]))
   }
 
   private func check(_ architecture: Architecture, _ expected: Expected) throws {
@@ -62,7 +62,7 @@ import Testing
 
     // These pool maxima of images so smooth that many are nearly equal. In single precision some fall the other way, and
     // then the slopes before them are others by up to some percent.
-    let isSplit = ["vgg", "squeezenet"].contains { architecture.rawValue.hasPrefix($0) }
+    let isSplit = ["vgg", "squeezenet"].contains { architecture.name.hasPrefix($0) }
     try check(network, expected, tolerance: 1e-3, forMaps: isSplit ? 0.25 : 1e-3)
     network = network.converted(to: .float64)
     try check(network, expected, tolerance: 1e-6, forMaps: 1e-6)

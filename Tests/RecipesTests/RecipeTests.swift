@@ -168,4 +168,51 @@ import Testing
       _ = try Recipe.load(folder + "/" + name)
     }
   }
+
+  @Test("layers, sources and changes of images are read, and written as they were read")
+  func sections() throws {
+    let folder = ScratchFolder()
+    let text = Sample.text.replacing(
+      "architecture: resnet20",
+      with: "architecture: sequential\n  layers: [conv 8 stride 2, relu, global_average_pool, linear]")
+    let recipe = try Recipe.load(
+      try folder.write("r.yaml", text),
+      overrides: [
+        "data.train={ coco: { annotations: /d/a.json, images: /d/i, samples: images } }",
+        "data.validation={ voc: { folder: v, split: test, difficult: false } }", "data.resize=256", "data.crop=224",
+        "data.augmentation=[vertical_flip, random_resized_crop, { color_jitter: { hue: 0.1, contrast: 0.5 } }, { randaugment: { magnitude: 5 } }, { random_erasing: { scale: [0.1, 0.2] } }]",
+        "data.mixing=[mixup, { cutmix: 0.5 }]", "data.broken_images=skip", "inner.loss=binary_cross_entropy",
+        "outer=[{ objective: binary_cross_entropy, weight: 2 }]",
+      ])
+    #expect(recipe.model.architecture.name == "sequential: conv 8 stride 2; relu; global_average_pool; linear")
+    #expect(recipe.data.mixing == [.mixup(0.2), .cutmix(0.5)] && recipe.data.augmentation.count == 5)
+    #expect(recipe.data.framing == Framing(resize: 256, crop: 224) && recipe.data.brokenImages == .skip)
+    #expect(recipe.inner?.loss == .binaryCrossEntropy && recipe.outer.first?.objective == .binaryCrossEntropy)
+    let again = try Recipe.parse(recipe.yaml, source: "again")
+    #expect(again.yaml == recipe.yaml && again.data.train == recipe.data.train)
+    #expect(
+      again.data.augmentation == recipe.data.augmentation && again.model.architecture == recipe.model.architecture)
+  }
+
+  @Test(
+    "sections that contradict themselves are told where",
+    arguments: [
+      ("data.crop=300 data.resize=256", "data.crop: a window of 300"),
+      (
+        "data.augmentation=[{ random_resized_crop: { scale: [0.5, 2] } }]",
+        "random_resized_crop.scale: expected two numbers"
+      ),
+      ("data.augmentation=[flip]", "expected one of horizontal_flip"),
+      ("data.mixing=[{ mixup: 9 }]", "above 0, at most 4"),
+      ("model.architecture=sequential", "needs 'layers'"), ("model.layers=[relu]", "'architecture: sequential' alone"),
+    ])
+  func contradictions(_ overrides: String, _ message: String) throws {
+    let folder = ScratchFolder()
+    let path = try folder.write("r.yaml", Sample.text)
+    let flags =
+      overrides.split(separator: " ").count == 2 && overrides.contains("data.resize")
+      ? overrides.split(separator: " ").map(String.init) : [overrides]
+    let error = #expect(throws: RecipeError.self) { try Recipe.load(path, overrides: flags) }
+    #expect("\(error.map { "\($0)" } ?? "")".contains(message))
+  }
 }

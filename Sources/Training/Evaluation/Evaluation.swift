@@ -63,6 +63,8 @@ public struct Evaluation: Sendable {
     public let confidence: Double
     /// The share of the image that the label's boxes or masks cover; nil if there are none.
     public let coverage: Double?
+    /// Whether there are objects of other classes too.
+    public let hasDistractors: Bool
     /// The pointing game of the image's centre.
     public let centre: Score.Value
     /// The logits, and whether the largest is that of a class in the image.
@@ -85,6 +87,14 @@ public struct Evaluation: Sendable {
     public var images: Int { items.count }
     /// The share of images whose likeliest class is a label of theirs, in [0, 1].
     public var accuracy: Double { Double(items.count { $0.isCorrect }) / Double(max(1, images)) }
+    /// The share of images with a label among the five likeliest classes; nil where there are fewer than twenty classes.
+    public var topFiveAccuracy: Double? {
+      guard let classes = items.first?.logits.count, classes >= 20 else { return nil }
+      let hits = items.count { item in
+        item.labels.contains { label in item.logits.count { $0 > item.logits[label] } < 5 }
+      }
+      return Double(hits) / Double(images)
+    }
     /// Mean softmax cross-entropy to the labels.
     public var crossEntropy: Double { items.reduce(0) { $0 + $1.loss } / Double(max(1, images)) }
     /// Mean binary cross-entropy of each class by itself.

@@ -6,16 +6,20 @@ extension Evaluation {
   /// One evaluation, or several beside each other, for people: accuracy, and for each measure a row for each method and
   /// layer, with the mean at the plain and at the virtual weights.
   public func report(_ results: [(title: String, result: Result)]) -> String {
+    let hasFive = results.contains { $0.result.topFiveAccuracy != nil }
     let hasSeveralLabels = results.contains { $0.result.meanAveragePrecision != nil }
     var summary = Table(
-      ["", "accuracy"] + (hasSeveralLabels ? ["mean AP", "binary CE"] : []) + ["cross-entropy", "images"],
+      ["", "accuracy"] + (hasFive ? ["top five"] : []) + (hasSeveralLabels ? ["mean AP", "binary CE"] : []) + [
+        "cross-entropy", "images",
+      ],
       leftAligned: 1)
     for (title, result) in results {
       let several = [
         result.meanAveragePrecision.map(percent) ?? "undefined", decimal(result.binaryCrossEntropy, 3),
       ]
       summary.add(
-        [title, percent(result.accuracy)] + (hasSeveralLabels ? several : [])
+        [title, percent(result.accuracy)] + (hasFive ? [result.topFiveAccuracy.map(percent) ?? ""] : [])
+          + (hasSeveralLabels ? several : [])
           + [decimal(result.crossEntropy, 3), String(result.images)])
     }
     let virtual = virtualRate.map { "Virtual: after one step of \($0) towards the class explained." }
@@ -34,9 +38,13 @@ extension Evaluation {
   private func table(_ measure: Measure, _ results: [(title: String, result: Result)]) -> Table {
     let columns = weights.flatMap { weights in results.map { (weights, $0.title, $0.result) } }
     let isGame = measure == .pointingGame
+    // Of images that are difficult (Zhang et al. 2018): the object is small, and there are others.
+    let hasDifficult = isGame && results.contains { $0.result.items.contains(where: \.hasDistractors) }
     let heads = columns.map { "\($0.0.rawValue), \($0.1)" }
     var table = Table(
-      ["method", "layer"] + (isGame ? heads.flatMap { [$0, "by class", "small"] } : heads), leftAligned: 2)
+      ["method", "layer"]
+        + (isGame ? heads.flatMap { [$0, "by class", "small"] + (hasDifficult ? ["difficult"] : []) } : heads),
+      leftAligned: 2)
     for method in methods {
       for layer in layers {
         let cells = columns.flatMap { weights, _, result in
@@ -45,7 +53,7 @@ extension Evaluation {
           return [
             share(result.scores[measure]?[setting]), result.meanByClass(measure, setting).map(percent) ?? "",
             share(result.score(measure, setting, where: \.isSmall)),
-          ]
+          ] + (hasDifficult ? [share(result.score(measure, setting, where: \.isDifficult))] : [])
         }
         table.add([method.description, layer] + cells)
       }
@@ -56,7 +64,7 @@ extension Evaluation {
         return [
           share(Score(result.items.map(\.centre))), Score.mean(byGroup: byClass).map(percent) ?? "",
           share(Score(result.items.filter(\.isSmall).map(\.centre))),
-        ]
+        ] + (hasDifficult ? [share(Score(result.items.filter(\.isDifficult).map(\.centre)))] : [])
       }
       table.add(["(the image's centre)", ""] + cells)
     }
@@ -80,6 +88,7 @@ extension Evaluation {
     var event: [String: Any] = [
       "accuracy": result.accuracy, "cross_entropy": result.crossEntropy, "images": result.images,
     ]
+    event["top_five_accuracy"] = result.topFiveAccuracy
     if let precision = result.meanAveragePrecision {
       event["mean_average_precision"] = precision
       event["binary_cross_entropy"] = result.binaryCrossEntropy
@@ -98,6 +107,9 @@ extension Evaluation {
         if measure == .pointingGame {
           entry["mean_by_class"] = result.meanByClass(measure, setting)
           entry["small"] = result.score(measure, setting, where: \.isSmall).mean
+          if result.items.contains(where: \.hasDistractors) {
+            entry["difficult"] = result.score(measure, setting, where: \.isDifficult).mean
+          }
         }
         return entry
       }
@@ -132,6 +144,9 @@ extension Evaluation {
 extension Evaluation.Item {
   /// Whether what is labelled covers less than a quarter of the image, where pointing is not easy.
   var isSmall: Bool { coverage.map { $0 < 0.25 } ?? false }
+
+  /// Whether besides that there are objects of other classes.
+  var isDifficult: Bool { isSmall && hasDistractors }
 }
 
 extension Measure {
@@ -147,7 +162,7 @@ extension Measure {
       case .pairwiseSensitivity: "Class sensitivity over all pairs of classes: the mean rank correlation of their maps."
       case .pointingGame:
         "Pointing game: how often the largest value lies on the label's object; the mean over classes; and of images where "
-          + "the object covers less than a quarter."
+          + "the object covers less than a quarter (small), and has others beside it (difficult)."
       case .energy: "Energy: the share of positive saliency inside the label's boxes."
       case .contentHeatmap: "Content heatmap: the share of positive saliency on the label's masks."
       case .gridPointing:

@@ -37,6 +37,7 @@ struct ImageMeasurement {
   private let image, exact: Tensor
   private let label: Int
   private let labels: [Int]
+  private let hasDistractors: Bool
   private let boxes, masks: Region?
 
   init(
@@ -44,6 +45,7 @@ struct ImageMeasurement {
   ) {
     (self.evaluation, self.networks, self.image) = (evaluation, networks, image)
     (self.label, self.labels) = (label, labels)
+    hasDistractors = objects.contains { $0.label != label }
     exact = image.converted(to: evaluation.precision)
     let own = objects.filter { $0.label == label }
     let (height, width) = (image.shape[1], image.shape[2])
@@ -65,6 +67,7 @@ struct ImageMeasurement {
     var result = Evaluation.ImageResult(
       item: .init(
         label: label, confidence: logits.softmax().doubles[label], coverage: region?.share,
+        hasDistractors: hasDistractors,
         centre: isLocalized
           ? region.map { ImageMap.pointingOfCentre(at: $0, tolerance: evaluation.tolerance) } ?? .undefined("no region")
           : .undefined("not measured"),

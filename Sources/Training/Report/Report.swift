@@ -50,7 +50,7 @@ public enum Report {
       let state = run.isFinished ? "\(run.recipe.run.steps)" : "\(run.steps.last?.step ?? 0) of \(run.recipe.run.steps)"
       return [
         "<span class=\"key c\(number % colors)\"></span> \(run.name.escaped)",
-        run.recipe.model.architecture.rawValue.escaped, state,
+        "\(run.recipe.model.architecture)".escaped, state,
         value(before, "accuracy", percent), value(after, "accuracy", percent),
         value(before, "cross_entropy") { decimal($0, 3) }, value(after, "cross_entropy") { decimal($0, 3) },
         value(after, "images") { String(Int($0)) },

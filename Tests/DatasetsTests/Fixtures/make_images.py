@@ -31,3 +31,32 @@ for name, (magnitudes, signed) in space.items():
             picture = autoaugment._apply_op(source, name, strength, InterpolationMode.NEAREST, None)
             out[f"randaugment.{name}.{magnitude}.{sign}"] = picture
 save_file({name: np.asarray(picture) for name, picture in out.items()}, "images.safetensors")
+
+# Small data sets in formats that others define.
+import gzip, json, struct
+import h5py
+from pycocotools import mask as coco
+
+digits = np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3)
+with open("digits-images.idx.gz", "wb") as f:
+    f.write(gzip.compress(struct.pack(">HBBIII", 0, 8, 3, 5, 4, 3) + digits.tobytes(), mtime=0))
+with open("digits-labels.idx", "wb") as f:
+    f.write(struct.pack(">HBBI", 0, 8, 1, 5) + bytes([1, 0, 2, 1, 1]))
+with h5py.File("packed.h5", "w") as f:
+    f.create_dataset("images", data=np.arange(3 * 4 * 5 * 3, dtype=np.uint8).reshape(3, 4, 5, 3), chunks=(1, 4, 5, 3), compression="gzip")
+    f.create_dataset("labels", data=np.array([2, 0, 1], dtype=np.int32))
+    f.attrs["class_names"] = "ant\nbee\ncat"
+# COCO's own mask of three outlines in a picture of 20 × 14, in the three forms that annotations have.
+polygon = [2.0, 1.0, 15.0, 3.0, 12.0, 11.0, 7.5, 6.0, 3.0, 12.0]
+blob = np.zeros((14, 20), np.uint8, order="F")
+blob[3:9, 4:11] = 1
+blob[5, 6] = 0
+blob[0, 19] = 1
+packed = coco.encode(blob)
+runs = [int(n) for n in np.diff(np.flatnonzero(np.diff(np.concatenate([[1 - blob.T.ravel()[0]], blob.T.ravel(), [2]]))))]
+runs = ([0] if blob.T.ravel()[0] else []) + runs
+mask = coco.decode(coco.merge(coco.frPyObjects([polygon], 14, 20)))
+assert (coco.decode(coco.frPyObjects({"size": [14, 20], "counts": runs}, 14, 20)) == blob).all()
+with open("masks.json", "w") as f:
+    json.dump({"polygon": polygon, "packed": packed["counts"].decode(), "runs": runs, "blob": blob.ravel("C").tolist(),
+               "mask": mask.ravel("C").tolist()}, f)

@@ -1,0 +1,20 @@
+import Formats
+import Synchronization
+
+/// What becomes of images that cannot be read.
+public enum BrokenImages: String, Sendable, CaseIterable {
+  /// They are errors.
+  case stop
+  /// They are counted, and their batch goes without them.
+  case skip
+}
+
+/// Images that were passed over, each once however often it was tried.
+public final class SkippedImages: Sendable {
+  private let errors = Mutex<[String: FileError]>([:])
+
+  func add(_ error: FileError) { errors.withLock { $0[error.file] = error } }
+
+  /// What was wrong with them, in the order of their files.
+  public var all: [FileError] { errors.withLock { $0.values.sorted { $0.file < $1.file } } }
+}
