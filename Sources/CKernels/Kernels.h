@@ -1,5 +1,5 @@
 // Everything for one element type and one instruction set: the file that includes this defines REAL, INTEGER (of the same
-// size), LANES (elements in a vector) and NAME (decorates a name). No include guard: it is included several times.
+// size), LANES (elements in a vector), ROWS (of a tile: 6 or 12) and NAME (decorates a name). No include guard: it is included several times.
 
 // Vectors at any address.
 typedef REAL NAME(Vector) __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL))));
@@ -7,7 +7,6 @@ typedef INTEGER NAME(Mask) __attribute__((vector_size(LANES * sizeof(REAL))));
 #define VECTOR NAME(Vector)
 #define MASK NAME(Mask)
 #define WIDTH (2 * LANES)
-#define ROWS METASAL_TILE_ROWS
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
 
@@ -28,11 +27,11 @@ static const metasal_kernels NAME(kernels) = {NAME(tiles), NAME(loops), NAME(pea
 
 #undef UNROLL
 #undef INLINE
-#undef ROWS
 #undef WIDTH
 #undef MASK
 #undef VECTOR
 #undef REAL
 #undef INTEGER
 #undef LANES
+#undef ROWS
 #undef NAME

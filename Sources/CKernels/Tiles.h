@@ -1,113 +1,124 @@
-// Tiles of METASAL_TILE_ROWS rows by two vectors, for one element type and one instruction set: see Kernels.h for
-// what is defined.
+// Tiles of up to ROWS rows by one or two vectors, for one element type and one instruction set: see Kernels.h for what is
+// defined.
 //
-// Twelve accumulators and two vectors of b fill the sixteen registers of AVX2; every b is used for six rows, every a for two
+// The sums fill the registers: six rows by two vectors the sixteen of AVX2. Every b is used for all rows, every a for all
 // vectors, so that loads keep up with the two multiply-adds per cycle.
 
 static const REAL NAME(zeros)[METASAL_DEPTH];
 
-INLINE void NAME(load)(const int rows, VECTOR sums[ROWS][2], REAL *const *c, long columns, int adds) {
-  UNROLL for (int m = 0; m < rows; m++) {
-    sums[m][0] = sums[m][1] = (VECTOR){0};
-    if (!adds) continue;
-    REAL rest[WIDTH] = {0};
-    const REAL *from = c[m];
-    if (columns < WIDTH) {
-      for (long j = 0; j < columns; j++) rest[j] = c[m][j];
-      from = rest;
-    }
-    sums[m][0] = *(const VECTOR *)from;
-    sums[m][1] = *(const VECTOR *)(from + LANES);
-  }
+INLINE void NAME(load)(const int rows, const int vectors, VECTOR sums[ROWS][2], REAL *const *c, int adds) {
+  UNROLL for (int m = 0; m < rows; m++)
+    UNROLL for (int v = 0; v < vectors; v++)
+      sums[m][v] = adds ? *(const VECTOR *)(c[m] + v * LANES) : (VECTOR){0};
 }
 
-INLINE void NAME(store)(const int rows, VECTOR sums[ROWS][2], REAL *const *c, long columns) {
-  UNROLL for (int m = 0; m < rows; m++) {
-    REAL rest[WIDTH];
-    REAL *to = columns < WIDTH ? rest : c[m];
-    *(VECTOR *)to = sums[m][0];
-    *(VECTOR *)(to + LANES) = sums[m][1];
-    if (columns < WIDTH) for (long j = 0; j < columns; j++) c[m][j] = rest[j];
-  }
+INLINE void NAME(store)(const int rows, const int vectors, VECTOR sums[ROWS][2], REAL *const *c) {
+  UNROLL for (int m = 0; m < rows; m++)
+    UNROLL for (int v = 0; v < vectors; v++) *(VECTOR *)(c[m] + v * LANES) = sums[m][v];
 }
 
 INLINE void NAME(gatherTile)(
-    const int rows, const int32_t *tile, int segments, const REAL *a, const REAL *b, long tapStride, long ldb, long depth,
-    REAL *c, long columns, int adds) {
-  REAL *target[ROWS];
-  UNROLL for (int m = 0; m < rows; m++) target[m] = c + tile[m];
-  tile += rows;
+    const int rows, const int vectors, const int32_t *tile, int segments, const REAL *a, const REAL *b, long tapStride,
+    long ldb, long depth, REAL *const *c, int adds) {
   VECTOR sums[ROWS][2];
-  NAME(load)(rows, sums, target, columns, adds);
+  NAME(load)(rows, vectors, sums, c, adds);
   for (int s = 0; s < segments; s++) {
     const REAL *x[ROWS];
     UNROLL for (int m = 0; m < rows; m++) x[m] = tile[1 + m] < 0 ? NAME(zeros) : a + tile[1 + m];
     const REAL *y = b + tile[0] * tapStride;
     for (long k = 0; k < depth; k++) {
-      VECTOR low = *(const VECTOR *)y, high = *(const VECTOR *)(y + LANES);
-      UNROLL for (int m = 0; m < rows; m++) {
-        sums[m][0] += x[m][k] * low;
-        sums[m][1] += x[m][k] * high;
-      }
+      VECTOR row[2];
+      UNROLL for (int v = 0; v < vectors; v++) row[v] = *(const VECTOR *)(y + v * LANES);
+      UNROLL for (int m = 0; m < rows; m++)
+        UNROLL for (int v = 0; v < vectors; v++) sums[m][v] += x[m][k] * row[v];
       y += ldb;
     }
     tile += 1 + rows;
   }
-  NAME(store)(rows, sums, target, columns);
+  NAME(store)(rows, vectors, sums, c);
 }
 
 INLINE void NAME(outerTile)(
-    const int rows, const int32_t *runs, long count, const REAL *a, long ka, int packed, const REAL *b, long ldb, REAL *c,
-    long ldc, long columns, int adds) {
-  REAL *target[ROWS];
-  UNROLL for (int m = 0; m < rows; m++) target[m] = c + m * ldc;
+    const int rows, const int vectors, const int32_t *runs, long count, const REAL *a, long ka, int packed, const REAL *b,
+    long ldb, REAL *const *c, int adds) {
   VECTOR sums[ROWS][2];
-  NAME(load)(rows, sums, target, columns, adds);
+  NAME(load)(rows, vectors, sums, c, adds);
   const REAL *x = a;
   for (long r = 0; r < count; r++, runs += 3) {
     const REAL *y = b + runs[1] * ldb;
     if (!packed) x = a + runs[0];
     for (long k = runs[2]; k > 0; k--) {
-      VECTOR low = *(const VECTOR *)y, high = *(const VECTOR *)(y + LANES);
-      UNROLL for (int m = 0; m < rows; m++) {
-        sums[m][0] += x[m] * low;
-        sums[m][1] += x[m] * high;
-      }
+      VECTOR row[2];
+      UNROLL for (int v = 0; v < vectors; v++) row[v] = *(const VECTOR *)(y + v * LANES);
+      UNROLL for (int m = 0; m < rows; m++)
+        UNROLL for (int v = 0; v < vectors; v++) sums[m][v] += x[m] * row[v];
       x += ka;
       y += ldb;
     }
   }
-  NAME(store)(rows, sums, target, columns);
+  NAME(store)(rows, vectors, sums, c);
 }
 
-// One function per number of rows, so that each keeps its sums in registers.
-#define TILES(rows)                                                                                                     \
-  static __attribute__((noinline)) void NAME(gather##rows)(                                                             \
-      const int32_t *tile, int segments, const REAL *a, const REAL *b, long tapStride, long ldb, long depth, REAL *c,   \
-      long columns, int adds) {                                                                                         \
-    NAME(gatherTile)(rows, tile, segments, a, b, tapStride, ldb, depth, c, columns, adds);                              \
+// One function per number of rows and vectors, so that each keeps its sums in registers.
+#define TILE(rows, vectors)                                                                                             \
+  static __attribute__((noinline)) void NAME(gather##rows##x##vectors)(                                                 \
+      const int32_t *tile, int segments, const REAL *a, const REAL *b, long tapStride, long ldb, long depth,            \
+      REAL *const *c, int adds) {                                                                                       \
+    NAME(gatherTile)(rows, vectors, tile, segments, a, b, tapStride, ldb, depth, c, adds);                              \
   }                                                                                                                     \
-  static __attribute__((noinline)) void NAME(outer##rows)(                                                              \
-      const int32_t *runs, long count, const REAL *a, long ka, int packed, const REAL *b, long ldb, REAL *c, long ldc,  \
-      long columns, int adds) {                                                                                         \
-    NAME(outerTile)(rows, runs, count, a, ka, packed, b, ldb, c, ldc, columns, adds);                                   \
+  static __attribute__((noinline)) void NAME(outer##rows##x##vectors)(                                                  \
+      const int32_t *runs, long count, const REAL *a, long ka, int packed, const REAL *b, long ldb, REAL *const *c,     \
+      int adds) {                                                                                                       \
+    NAME(outerTile)(rows, vectors, runs, count, a, ka, packed, b, ldb, c, adds);                                        \
   }
+#define TILES(rows) TILE(rows, 1) TILE(rows, 2)
+#define CASE(call, rows) \
+  case rows: if (columns <= LANES) call(rows, 1); else call(rows, 2); break;
 TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6)
-#undef TILES
+#if ROWS == 6
+#define EACH_HEIGHT(call) CASE(call, 1) CASE(call, 2) CASE(call, 3) CASE(call, 4) CASE(call, 5) CASE(call, 6)
+#else
+TILES(7) TILES(8) TILES(9) TILES(10) TILES(11) TILES(12)
 #define EACH_HEIGHT(call) \
-  case 1: call(1); break; case 2: call(2); break; case 3: call(3); break; \
-  case 4: call(4); break; case 5: call(5); break; case 6: call(6); break;
+  CASE(call, 1) CASE(call, 2) CASE(call, 3) CASE(call, 4) CASE(call, 5) CASE(call, 6) \
+  CASE(call, 7) CASE(call, 8) CASE(call, 9) CASE(call, 10) CASE(call, 11) CASE(call, 12)
+#endif
+
+// Rows of c too short for vectors, while sums that are stored as vectors are made of them.
+typedef struct {
+  REAL *own[ROWS];
+  REAL longer[ROWS][WIDTH];
+} NAME(Remainder);
+
+static void NAME(lengthen)(NAME(Remainder) *rest, REAL **c, long rows, long columns) {
+  for (long m = 0; m < rows; m++) {
+    for (long j = 0; j < WIDTH; j++) rest->longer[m][j] = j < columns ? c[m][j] : 0;
+    rest->own[m] = c[m];
+    c[m] = rest->longer[m];
+  }
+}
+
+static void NAME(shorten)(const NAME(Remainder) *rest, long rows, long columns) {
+  for (long m = 0; m < rows; m++)
+    for (long j = 0; j < columns; j++) rest->own[m][j] = rest->longer[m][j];
+}
 
 static void NAME(gather)(
     const int32_t *plan, long tiles, const void *a, const void *b, long tapStride, long ldb, long depth, void *c,
     long columns, int adds) {
+  const int isWhole = columns == LANES || columns == WIDTH;
+  NAME(Remainder) rest;
   for (long t = 0; t < tiles; t++) {
-    int rows = plan[0], segments = plan[1];
+    const int rows = plan[0], segments = plan[1];
+    REAL *target[ROWS];
     plan += 2;
-#define CALL(rows) NAME(gather##rows)(plan, segments, a, b, tapStride, ldb, depth, c, columns, adds)
+    for (int m = 0; m < rows; m++) target[m] = (REAL *)c + *plan++;
+    if (!isWhole) NAME(lengthen)(&rest, target, rows, columns);
+#define CALL(rows, vectors) NAME(gather##rows##x##vectors)(plan, segments, a, b, tapStride, ldb, depth, target, adds)
     switch (rows) { EACH_HEIGHT(CALL) }
 #undef CALL
-    plan += rows + segments * (1 + rows);
+    if (!isWhole) NAME(shorten)(&rest, rows, columns);
+    plan += segments * (1 + rows);
   }
 }
 
@@ -115,11 +126,18 @@ static void NAME(outer)(
     const int32_t *runs, long count, const void *a, long ka, int packed, long rows, const void *b, long panelStride,
     long ldb, void *c, long ldc, long columns, int adds) {
   const REAL *y = b;
-  REAL *z = c;
-  for (long j = 0; j < columns; j += WIDTH, y += panelStride)
-#define CALL(rows) NAME(outer##rows)(runs, count, a, ka, packed, y, ldb, z + j, ldc, columns - j, adds)
+  NAME(Remainder) rest;
+  REAL *target[ROWS];
+  for (long m = 0; m < rows; m++) target[m] = (REAL *)c + m * ldc;
+  for (; columns > 0; columns -= WIDTH, y += panelStride) {
+    const int isWhole = columns == LANES || columns >= WIDTH;
+    if (!isWhole) NAME(lengthen)(&rest, target, rows, columns);
+#define CALL(rows, vectors) NAME(outer##rows##x##vectors)(runs, count, a, ka, packed, y, ldb, target, adds)
     switch (rows) { EACH_HEIGHT(CALL) }
 #undef CALL
+    if (!isWhole) NAME(shorten)(&rest, rows, columns);
+    for (long m = 0; m < rows; m++) target[m] += WIDTH;
+  }
 }
 
 static void NAME(packRuns)(
@@ -132,29 +150,33 @@ static void NAME(packRuns)(
   }
 }
 
-static void NAME(copyPanel)(const void *b, long ldb, long rows, long columns, void *panel) {
+static void NAME(copyPanel)(const void *b, long ldb, long rows, long columns, void *panel, long width) {
   const REAL *from = b;
   REAL *to = panel;
-  for (long k = 0; k < rows; k++, from += ldb, to += WIDTH) {
-    if (columns >= WIDTH) {
-      *(VECTOR *)to = *(const VECTOR *)from;
-      *(VECTOR *)(to + LANES) = *(const VECTOR *)(from + LANES);
+  for (long k = 0; k < rows; k++, from += ldb, to += width) {
+    if (columns >= width) {
+      for (long j = 0; j < width; j += LANES) *(VECTOR *)(to + j) = *(const VECTOR *)(from + j);
     } else {
-      for (long j = 0; j < WIDTH; j++) to[j] = j < columns ? from[j] : 0;
+      for (long j = 0; j < width; j++) to[j] = j < columns ? from[j] : 0;
     }
   }
 }
 
-static void NAME(transposePanel)(const void *b, long ldb, long rows, long columns, void *panel) {
+#define BLOCK 8
+#if LANES >= BLOCK
+typedef REAL NAME(Block) __attribute__((vector_size(BLOCK * sizeof(REAL)), aligned(sizeof(REAL))));
+#endif
+
+static void NAME(transposePanel)(const void *b, long ldb, long rows, long columns, void *panel, long width) {
   const REAL *from = b;
   REAL *to = panel;
   long k = 0;
-#if LANES == 8
+#if LANES >= BLOCK
   // Blocks of 8 × 8, exchanged between pairs of rows at distance 1, 2 and 4.
-  for (; columns >= WIDTH && k + LANES <= rows; k += LANES)
-    for (int half = 0; half < WIDTH; half += LANES) {
-      VECTOR r[8], s[8];
-      UNROLL for (int i = 0; i < 8; i++) r[i] = *(const VECTOR *)(from + (half + i) * ldb + k);
+  for (; columns >= width && k + BLOCK <= rows; k += BLOCK)
+    for (long j = 0; j < width; j += BLOCK) {
+      NAME(Block) r[BLOCK], s[BLOCK];
+      UNROLL for (int i = 0; i < 8; i++) r[i] = *(const NAME(Block) *)(from + (j + i) * ldb + k);
       UNROLL for (int i = 0; i < 8; i += 2) {
         s[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 8, 2, 10, 4, 12, 6, 14);
         s[i + 1] = __builtin_shufflevector(r[i], r[i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
@@ -164,16 +186,22 @@ static void NAME(transposePanel)(const void *b, long ldb, long rows, long column
         r[i + 2] = __builtin_shufflevector(s[i], s[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
       }
       UNROLL for (int i = 0; i < 4; i++) {
-        *(VECTOR *)(to + (k + i) * WIDTH + half) = __builtin_shufflevector(r[i], r[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        *(VECTOR *)(to + (k + 4 + i) * WIDTH + half) = __builtin_shufflevector(r[i], r[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+        *(NAME(Block) *)(to + (k + i) * width + j) =
+            __builtin_shufflevector(r[i], r[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        *(NAME(Block) *)(to + (k + 4 + i) * width + j) =
+            __builtin_shufflevector(r[i], r[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
       }
     }
 #endif
   for (; k < rows; k++)
-    for (long j = 0; j < WIDTH; j++) to[k * WIDTH + j] = j < columns ? from[j * ldb + k] : 0;
+    for (long j = 0; j < width; j++) to[k * width + j] = j < columns ? from[j * ldb + k] : 0;
 }
+#undef BLOCK
 
 static const metasal_tiles NAME(tiles) = {
-    WIDTH, NAME(copyPanel), NAME(transposePanel), NAME(gather), NAME(packRuns), NAME(outer),
+    LANES, WIDTH, ROWS, NAME(copyPanel), NAME(transposePanel), NAME(gather), NAME(packRuns), NAME(outer),
 };
 #undef EACH_HEIGHT
+#undef CASE
+#undef TILES
+#undef TILE

@@ -9,10 +9,17 @@ import Testing
   /// Rows by columns: vectors and remainders of every kind.
   static let sizes = [(1, 1), (3, 5), (7, 8), (70, 16), (5, 23), (130, 33), (2, 64)]
 
+  /// All that this processor has.
+  static let instructions = [metasal_portable, metasal_avx2, metasal_avx512]
+    .filter { $0.rawValue <= metasal_best_instructions().rawValue }
+
   @Test("element-wise loops give what the portable ones give", arguments: sizes)
   func elementwise(_ rows: Int, _ columns: Int) {
-    compare(rows, columns, metasal_kernels_float(0).pointee, metasal_kernels_float(1).pointee, Float.self)
-    compare(rows, columns, metasal_kernels_double(0).pointee, metasal_kernels_double(1).pointee, Double.self)
+    let (float, double) = (metasal_kernels_float(metasal_portable), metasal_kernels_double(metasal_portable))
+    for instructions in Self.instructions {
+      compare(rows, columns, metasal_kernels_float(instructions).pointee, float.pointee, Float.self)
+      compare(rows, columns, metasal_kernels_double(instructions).pointee, double.pointee, Double.self)
+    }
   }
 
   private func compare<T: Scalar>(
@@ -57,18 +64,19 @@ import Testing
     }
   }
 
-  @Test("convolution tiles give what the portable ones give, whatever is left over", arguments: 1...20)
+  @Test("convolution tiles give what the portable ones give, whatever is left over", arguments: 1...36)
   func tiles(_ columns: Int) {
     var random = RandomSource(seed: UInt64(columns), purpose: "tiles")
-    let (depth, pixels) = (19, 11)
+    let (depth, pixels) = (19, 29)  // pixel 4 is left out of the kernel
     func numbers(_ count: Int) -> [Float] { Tensor.normal([count], using: &random).elements() }
     let (a, b, start) = (numbers(pixels * depth), numbers(depth * columns), numbers(pixels * columns))
-    let results = [metasal_kernels_float(0).pointee.tiles, metasal_kernels_float(1).pointee.tiles].map { tiles in
+    let results = Self.instructions.map { metasal_kernels_float($0).pointee.tiles }.map { tiles in
       var (c, kernel) = (start, [Float](repeating: 0, count: depth * columns))
-      let width = tiles.width
+      let width = columns <= tiles.lanes ? tiles.lanes : tiles.width
       var panel = [Float](repeating: .nan, count: depth * width)
       var plan: [Int32] = []
-      for tile in evenParts(of: pixels, atMost: 6) {
+      let parts = evenParts(of: pixels, atMost: tiles.rows)
+      for tile in parts {
         plan += [Int32(tile.count), 2]
         plan += tile.map { Int32($0 * columns) }
         plan += [0] + tile.map { Int32($0 * depth) }
@@ -78,10 +86,10 @@ import Testing
         let count = min(width, columns - column)
         b.withUnsafeBufferPointer { b in
           guard let base = b.baseAddress else { return }
-          tiles.copyPanel(base + column, columns, depth, count, &panel)
+          tiles.copyPanel(base + column, columns, depth, count, &panel, width)
           c.withUnsafeMutableBufferPointer { c in
             guard let target = c.baseAddress else { return }
-            tiles.gather(plan, 2, a, panel, 0, width, depth, target + column, count, 1)
+            tiles.gather(plan, parts.count, a, panel, 0, width, depth, target + column, count, 1)
           }
           kernel.withUnsafeMutableBufferPointer { kernel in
             guard let target = kernel.baseAddress else { return }
@@ -89,12 +97,12 @@ import Testing
             for pixel in 0..<pixels {
               for j in 0..<count { rows[pixel * width + j] = start[pixel * columns + column + j] }
             }
-            let runs: [Int32] = [0, 0, 4, Int32(5 * depth), 5, 6]
-            for (number, part) in evenParts(of: depth, atMost: 6).enumerated() {
+            let runs: [Int32] = [0, 0, 4, Int32(5 * depth), 5, 24]
+            for (number, part) in evenParts(of: depth, atMost: tiles.rows).enumerated() {
               let result = target + part.lowerBound * columns + column
               a.withUnsafeBufferPointer { a in
                 guard let pixels = a.baseAddress.map({ $0 + part.lowerBound }) else { return }
-                var packed = [Float](repeating: 0, count: 11 * part.count)
+                var packed = [Float](repeating: 0, count: 28 * part.count)
                 tiles.packRuns(runs, 2, pixels, depth, part.count, &packed)
                 // Every second part as it lies, the others packed.
                 if number % 2 == 0 {

@@ -7,20 +7,26 @@
 /// The loops of convolution.
 ///
 /// All work on tiles of a few rows by `width` columns that stay in registers. Pointers are to float or double, sizes and
-/// distances in elements. A tile of fewer than `width` columns is a remainder; its panel is as wide, with zeros.
+/// distances in elements. A tile of fewer columns is a remainder: of at most `lanes` it reads as many from its panel, else
+/// `width`, so a panel is filled up with zeros to one or the other.
 typedef struct {
-  /// Columns of a tile and of a panel.
+  /// Elements of a vector.
+  long lanes;
+  /// Columns of a tile: two vectors.
   long width;
+  /// The most rows of a tile.
+  long rows;
 
-  /// panel[k][j] = b[k · ldb + j].
-  void (*_Nonnull copyPanel)(const void *_Nonnull b, long ldb, long rows, long columns, void *_Nonnull panel);
+  /// panel[k][j] = b[k · ldb + j] for j < columns, else 0; the panel's rows are `width` (lanes or 2 · lanes) long.
+  void (*_Nonnull copyPanel)(const void *_Nonnull b, long ldb, long rows, long columns, void *_Nonnull panel, long width);
 
-  /// panel[k][j] = b[j · ldb + k].
-  void (*_Nonnull transposePanel)(const void *_Nonnull b, long ldb, long rows, long columns, void *_Nonnull panel);
+  /// The same for panel[k][j] = b[j · ldb + k].
+  void (*_Nonnull transposePanel)(
+      const void *_Nonnull b, long ldb, long rows, long columns, void *_Nonnull panel, long width);
 
   /// For each tile of a plan: c[row m] (+)= Σ over its segments and over k < depth of a[offset m + k] · b[tap][k].
   ///
-  /// A tile is: rows (at most METASAL_TILE_ROWS), segments, the rows' offsets in c, and for each segment its tap and the
+  /// A tile is: rows, segments, the rows' offsets in c, and for each segment its tap and the
   /// rows' offsets in a, of which a negative one stands for zeros. `depth` is at most METASAL_DEPTH.
   void (*_Nonnull gather)(
       const int32_t *_Nonnull plan, long tiles, const void *_Nonnull a, const void *_Nonnull b, long tapStride, long ldb,
@@ -30,8 +36,8 @@ typedef struct {
   void (*_Nonnull packRuns)(
       const int32_t *_Nonnull runs, long count, const void *_Nonnull a, long ka, long rows, void *_Nonnull packed);
 
-  /// c[i · ldc + j] (+)= Σ over runs, and over k in the run, of a[start + k · ka + i] · b[begin + k][j], for i < rows (at
-  /// most METASAL_TILE_ROWS) and j < columns.
+  /// c[i · ldc + j] (+)= Σ over runs, and over k in the run, of a[start + k · ka + i] · b[begin + k][j], for i < rows
+  /// and j < columns.
   ///
   /// A run is three numbers: start, begin and its length; if `packed`, a's runs come one after the other. Rows of b lie
   /// `ldb` apart, and each `width` columns `panelStride` after those before; a remainder is filled up with zeros.
@@ -88,7 +94,6 @@ typedef struct {
 } metasal_loops;
 
 #define METASAL_SUM_BLOCK 64
-#define METASAL_TILE_ROWS 6
 #define METASAL_DEPTH 256
 
 /// All of them for one element type.
@@ -100,6 +105,11 @@ typedef struct {
   long (*_Nonnull peak)(long rounds);
 } metasal_kernels;
 
-/// Those for this processor, or (portable) those that run on any.
-const metasal_kernels *_Nonnull metasal_kernels_float(int portable);
-const metasal_kernels *_Nonnull metasal_kernels_double(int portable);
+/// Instructions that the loops exist for, narrow vectors first.
+typedef enum { metasal_portable, metasal_avx2, metasal_avx512 } metasal_instructions;
+
+/// The last of them that this processor has.
+metasal_instructions metasal_best_instructions(void);
+
+const metasal_kernels *_Nonnull metasal_kernels_float(metasal_instructions instructions);
+const metasal_kernels *_Nonnull metasal_kernels_double(metasal_instructions instructions);

@@ -9,7 +9,7 @@ extension Kernels {
   static func convolve(
     _ form: ConvolutionForm, open: ConvolutionForm.Slot, _ a: Tensor, _ b: Tensor, onto partial: PartialSum? = nil
   ) -> Tensor {
-    let plan = ConvolutionPlan.plan(form, open: open)
+    let plan = ConvolutionPlan.plan(form, open: open, tileRows: tiles(a.scalarType).rows)
     let a = plan.isNarrow ? padded(a, form) : a
     let shape = form.shape(of: open)
     let (storage, adds) = destination(shape, a.scalarType, onto: partial)
@@ -50,7 +50,6 @@ private struct ConvolutionWork<T: Scalar> {
   /// Whether results are added to what is there.
   let adds: Bool
   let tiles: metasal_tiles
-  let width: Int
   /// Numbers in one image, kernel, response.
   let imageSize, kernelSize, responseSize: Int
   /// Channels of the response, all and in one group.
@@ -62,7 +61,6 @@ private struct ConvolutionWork<T: Scalar> {
     self.kernelPerImage = kernelPerImage
     self.adds = adds
     tiles = Kernels.tiles(T.type)
-    width = tiles.width
     let (form, padding) = (plan.form, plan.form.geometry.padding)
     let margin = plan.isNarrow ? (padding.height, padding.width) : (0, 0)
     imageSize = (form.image[1] + 2 * margin.0) * (form.image[2] + 2 * margin.1) * form.image[3]
@@ -118,12 +116,13 @@ private struct ConvolutionWork<T: Scalar> {
   ) {
     let (depth, total) = transposed ? (groupOutputs, plan.inputs) : (plan.inputs, groupOutputs)
     let limit = Int(METASAL_DEPTH)
-    let capacity = plan.passes.reduce(0) { max($0, $1.taps) } * min(depth, limit) * width
+    let capacity = plan.passes.reduce(0) { max($0, $1.taps) } * min(depth, limit) * panelWidth(total)
     withUnsafeTemporaryAllocation(of: T.self, capacity: capacity) { buffer in
       guard let packed = buffer.baseAddress else { return }
       for group in 0..<plan.form.geometry.groups {
-        for column in stride(from: 0, to: total, by: width) {
-          let columns = min(width, total - column)
+        for column in stride(from: 0, to: total, by: tiles.width) {
+          let columns = min(tiles.width, total - column)
+          let width = panelWidth(columns)
           let packs = transposed || columns < width || isWide
           for (index, pass) in plan.passes.enumerated() {
             for start in stride(from: 0, to: depth, by: limit) {
@@ -135,9 +134,9 @@ private struct ConvolutionWork<T: Scalar> {
                 for tap in 0..<pass.taps {
                   let target = packed + tap * rows * width
                   if transposed {
-                    tiles.transposePanel(element(tap, column, start), outputs, rows, columns, target)
+                    tiles.transposePanel(element(tap, column, start), outputs, rows, columns, target, width)
                   } else {
-                    tiles.copyPanel(element(tap, start, column), outputs, rows, columns, target)
+                    tiles.copyPanel(element(tap, start, column), outputs, rows, columns, target, width)
                   }
                 }
               }
@@ -158,16 +157,17 @@ private struct ConvolutionWork<T: Scalar> {
   /// The kernel from image `a` and response `b`.
   func outer(_ a: UnsafePointer<T>, _ b: UnsafePointer<T>, into c: UnsafeMutablePointer<T>) {
     if images == 0 && !adds { return c.update(repeating: 0, count: kernelPerImage ? 0 : kernelSize) }
-    let parts = evenParts(of: plan.inputs, atMost: Int(METASAL_TILE_ROWS))
+    let parts = evenParts(of: plan.inputs, atMost: tiles.rows)
+    let width = panelWidth(groupOutputs)
     let panels = (groupOutputs + width - 1) / width
     let pixels = plan.blocks.reduce(0) { max($0, $1.pixels) }
     let pixelStride = plan.form.geometry.stride.width * plan.form.image[3]
-    let packs = isWide || groupOutputs % width != 0
+    let packs = isWide || groupOutputs % tiles.lanes != 0
     // Threads share the kernel's rows, not the images: the order of every sum stays the same.
     let rows = plan.taps * parts.count
     let items = plan.form.geometry.groups * rows
     Parallel.split(items, threads: threads(items)) { range in
-      let scratch = Storage(bytes: (panels * pixels * width + pixels * Int(METASAL_TILE_ROWS)) * T.type.size)
+      let scratch = Storage(bytes: (panels * pixels * width + pixels * tiles.rows) * T.type.size)
       defer { withExtendedLifetime(scratch) {} }
       let packedRows = scratch.pointer.assumingMemoryBound(to: T.self)
       let packedRuns = packedRows + panels * pixels * width
@@ -183,7 +183,7 @@ private struct ConvolutionWork<T: Scalar> {
               for panel in 0..<panels {
                 tiles.copyPanel(
                   response + panel * width, outputs, block.pixels, min(width, groupOutputs - panel * width),
-                  packedRows + panel * block.pixels * width)
+                  packedRows + panel * block.pixels * width, width)
               }
               packedGroup = group
             }
@@ -204,6 +204,9 @@ private struct ConvolutionWork<T: Scalar> {
       }
     }
   }
+
+  /// Columns of a panel for so many: what a tile reads of it.
+  private func panelWidth(_ columns: Int) -> Int { columns <= tiles.lanes ? tiles.lanes : tiles.width }
 
   /// Whether rows of the kernel and of the response lie so far apart that they fall on each other in the first-level cache,
   /// and are packed first. Measured: from 128 channels on packing pays, up to 64 it costs more than it gains.

@@ -37,7 +37,7 @@ final class ConvolutionPlan: Sendable {
   /// Pixels whose products are summed in one go, likewise.
   private static let blockPixels = 256
 
-  private init(_ form: ConvolutionForm, open: ConvolutionForm.Slot) {
+  private init(_ form: ConvolutionForm, open: ConvolutionForm.Slot, tileRows: Int) {
     self.form = form
     let g = form.geometry
     let (rows, columns, channels) = (form.kernel[0], form.kernel[1], form.kernel[2])
@@ -46,9 +46,11 @@ final class ConvolutionPlan: Sendable {
     inputs = isNarrow ? columns * channels : channels
     let lookup = Lookup(form, isNarrow: isNarrow)
     switch open {
-    case .response: (passes, blocks) = (lookup.passes(taps: taps, depth: inputs, fromResponse: false), [])
+    case .response:
+      (passes, blocks) = (lookup.passes(taps: taps, depth: inputs, tileRows: tileRows, fromResponse: false), [])
     case .image:
-      (passes, blocks) = (lookup.passes(taps: taps, depth: form.kernel[3] / g.groups, fromResponse: true), [])
+      let depth = form.kernel[3] / g.groups
+      (passes, blocks) = (lookup.passes(taps: taps, depth: depth, tileRows: tileRows, fromResponse: true), [])
     case .kernel: (passes, blocks) = ([], lookup.blocks(taps: taps))
     }
   }
@@ -56,14 +58,15 @@ final class ConvolutionPlan: Sendable {
   private struct Key: Hashable {
     let form: ConvolutionForm
     let open: ConvolutionForm.Slot
+    let tileRows: Int
   }
   private static let plans = Mutex<[Key: ConvolutionPlan]>([:])
 
-  static func plan(_ form: ConvolutionForm, open: ConvolutionForm.Slot) -> ConvolutionPlan {
+  static func plan(_ form: ConvolutionForm, open: ConvolutionForm.Slot, tileRows: Int) -> ConvolutionPlan {
     plans.withLock { plans in
-      let key = Key(form: form.ofOneImage, open: open)
+      let key = Key(form: form.ofOneImage, open: open, tileRows: tileRows)
       if let plan = plans[key] { return plan }
-      let plan = ConvolutionPlan(key.form, open: open)
+      let plan = ConvolutionPlan(key.form, open: open, tileRows: tileRows)
       plans[key] = plan
       return plan
     }
@@ -105,13 +108,13 @@ final class ConvolutionPlan: Sendable {
       return r < outHeight && c < outWidth ? (r * outWidth + c) * outputs : nil
     }
 
-    func passes(taps: Int, depth: Int, fromResponse: Bool) -> [Pass] {
+    func passes(taps: Int, depth: Int, tileRows: Int, fromResponse: Bool) -> [Pass] {
       let limit = max(1, passDepth / min(depth, Int(METASAL_DEPTH)))
       // The same tiles in every pass: threads share them, and each adds to what it has itself begun.
       let pixels = pixels(taps: taps, fromResponse: fromResponse)
       return evenParts(of: taps, atMost: limit).map { part in
         var (words, starts): ([Int32], [Int]) = ([], [])
-        for tile in evenParts(of: pixels.count, atMost: Int(METASAL_TILE_ROWS)) {
+        for tile in evenParts(of: pixels.count, atMost: tileRows) {
           starts.append(words.count)
           let tilePixels = pixels[tile]
           words += [Int32(tile.count), 0]

@@ -31,8 +31,8 @@ extension Kernels {
   private static func kernels(_ type: ScalarType) -> metasal_kernels {
     type == .float32 ? floatKernels.pointee : doubleKernels.pointee
   }
-  private nonisolated(unsafe) static let floatKernels = metasal_kernels_float(0)
-  private nonisolated(unsafe) static let doubleKernels = metasal_kernels_double(0)
+  private nonisolated(unsafe) static let floatKernels = metasal_kernels_float(metasal_best_instructions())
+  private nonisolated(unsafe) static let doubleKernels = metasal_kernels_double(metasal_best_instructions())
 
   /// Calls `body` for parts of `0..<count` that are worth a thread each, where an item is `size` elements.
   static func forEachPart(of count: Int, size: Int, _ body: (Range<Int>) -> Void) {

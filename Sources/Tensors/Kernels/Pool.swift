@@ -43,11 +43,12 @@ enum Pool {
         shelves.idle -= size
         return (buffer, [])
       }
-      // All together stays near the most that was ever needed at once: buffers of other sizes go, smaller ones first, so
-      // that no more go than have to.
+      // All together stays below twice the most that was ever needed at once, as a working set whose sizes change from
+      // phase to phase must not be freed and faulted in again each time. Beyond that buffers of other sizes go, smaller
+      // ones first, so that no more go than have to.
       var unwanted: [Buffer] = []
       var other = shelf(for: slack / 1024).index
-      while shelves.live + shelves.idle > shelves.peak + shelves.peak / 4 + slack, other < shelves.free.count {
+      while shelves.live + shelves.idle > 2 * shelves.peak + slack, other < shelves.free.count {
         if let buffer = shelves.free[other].popLast() {
           shelves.idle -= self.size(ofShelf: other)
           unwanted.append(buffer)
