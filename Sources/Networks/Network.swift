@@ -26,7 +26,7 @@ public struct Network: Sendable {
   var root: any Module
 
   /// What a run through a network gives.
-  public struct Output {
+  public struct Output: Sendable {
     /// [N, classes]
     public let logits: Tensor
     /// The wanted activations, by layer. Each is tracked, so that the logits can be differentiated with respect to it.

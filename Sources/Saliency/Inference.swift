@@ -2,7 +2,7 @@ import Networks
 import Tensors
 
 /// A network's answer to images, ready to be explained.
-public struct Inference {
+public struct Inference: Sendable {
   /// The network, as the maps see it.
   public let network: Network
   /// [N, H, W, 3], normalized.

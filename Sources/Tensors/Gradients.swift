@@ -13,23 +13,38 @@ public func gradients(
   of output: Tensor, withRespectTo variables: [Tensor], weighting: Tensor? = nil, rule: BackwardRule = .derivative,
   keepingGraph: Bool = false, releasingGraph: Bool = false
 ) -> [Tensor] {
+  gradients(
+    of: [output], withRespectTo: variables, weighting: [weighting ?? .ones(output.shape, output.scalarType)],
+    rule: rule,
+    keepingGraph: keepingGraph, releasingGraph: releasingGraph)
+}
+
+/// The derivatives of Σ weighting·output over several outputs, in one pass through the graph that they share.
+///
+/// - Parameters:
+///   - outputs: tensors of any shapes.
+///   - weighting: for each output the weights of its elements, of its shape.
+///   - variables, rule, keepingGraph, releasingGraph: as for a single output.
+/// - Returns: one tensor per variable, of its shape and in their order; zeros where no output depends on it.
+public func gradients(
+  of outputs: [Tensor], withRespectTo variables: [Tensor], weighting: [Tensor], rule: BackwardRule = .derivative,
+  keepingGraph: Bool = false, releasingGraph: Bool = false
+) -> [Tensor] {
   precondition(!(keepingGraph && releasingGraph), "gradients: the graph cannot be both kept and given up")
-  if let weighting {
-    precondition(
-      weighting.shape == output.shape, "gradients: weighting \(weighting.shape) for an output \(output.shape)")
-  }
+  precondition(
+    outputs.map(\.shape) == weighting.map(\.shape) && outputs.map(\.scalarType) == weighting.map(\.scalarType),
+    "gradients: weighting \(weighting.map(\.shape)) for outputs \(outputs.map(\.shape))")
   for variable in variables {
     precondition(variable.isTracked, "gradients: a variable of shape \(variable.shape) is not tracked")
   }
-  func none() -> [Tensor] { variables.map { .zeros($0.shape, $0.scalarType) } }
-  guard let root = output.node else { return none() }
-
-  let order = Graph(from: root, to: variables)
-  guard order.isNeeded(root) else { return none() }
+  let order = Graph(from: outputs.compactMap(\.node), to: variables)
   let sums = CotangentSums(count: order.nodes.count)
-  // Sums are made in place unless they are recorded, so nothing may be on the way.
-  sums.values[order.nodes.count - 1] =
-    (keepingGraph ? weighting : weighting?.detached()) ?? .ones(output.shape, output.scalarType)
+  for (output, weighting) in zip(outputs, weighting) {
+    guard let index = output.node.flatMap(order.index) else { continue }
+    // Sums are made in place unless they are recorded, so nothing may be on the way.
+    let seed = keepingGraph ? weighting : weighting.detached()
+    sums.values[index] = sums.values[index].map { $0 + seed } ?? seed
+  }
   var results = [ObjectIdentifier: Tensor]()
 
   for index in order.nodes.indices.reversed() {
@@ -98,7 +113,7 @@ extension Node {
 
 /// The part of a graph through which an output depends on variables, in the order in which it was computed.
 private struct Graph {
-  /// Operands before the operations that use them; the output's node last.
+  /// Operands before the operations that use them.
   private(set) var nodes: [Node] = []
   /// For each node, the index of each operand's node, or nil where no derivative has to go. Empty if none has to.
   private(set) var inputs: [[Int?]] = []
@@ -106,12 +121,13 @@ private struct Graph {
   private let variables: Set<ObjectIdentifier>
 
   func isVariable(_ node: Node) -> Bool { variables.contains(ObjectIdentifier(node)) }
-  func isNeeded(_ node: Node) -> Bool { (indices[ObjectIdentifier(node)] ?? -1) >= 0 }
+  /// Where a node is, if it leads to a variable.
+  func index(_ node: Node) -> Int? { indices[ObjectIdentifier(node)].flatMap { $0 >= 0 ? $0 : nil } }
 
-  init(from root: Node, to variables: [Tensor]) {
+  init(from roots: [Node], to variables: [Tensor]) {
     self.variables = Set(variables.compactMap { $0.node.map(ObjectIdentifier.init) })
     // Depth first with a stack of its own, since graphs are deeper than the thread's stack.
-    var stack: [(node: Node, next: Int)] = [(root, 0)]
+    var stack: [(node: Node, next: Int)] = roots.map { ($0, 0) }
     while let (node, next) = stack.last {
       if next < node.operands.count {
         stack[stack.count - 1].next += 1
@@ -123,9 +139,7 @@ private struct Graph {
       stack.removeLast()
       let key = ObjectIdentifier(node)
       guard indices[key] == nil else { continue }
-      let links = node.operands.map { operand in
-        operand.node.flatMap { indices[ObjectIdentifier($0)] }.flatMap { $0 >= 0 ? $0 : nil }
-      }
+      let links = node.operands.map { operand in operand.node.flatMap(index) }
       let leadsToVariable = links.contains { $0 != nil }
       guard leadsToVariable || isVariable(node) else {
         indices[key] = -1

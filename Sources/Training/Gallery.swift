@@ -96,7 +96,7 @@ struct Gallery {
     var network = network
     if let update {
       let tracked = network.with(parameters: network.parameters.map { $0.tracked() })
-      network = update.applied(to: tracked, image, tracked(image), towards: [class_], isDifferentiated: false)
+      network = update.applied(to: tracked, image, tracked(image), towards: [class_])
     }
     return Inference(network, image, capturing: layers).maps(setup.recipe.saliency.method, of: [class_], at: layers)
   }

@@ -90,12 +90,17 @@ import Testing
     #expect(try #require(errors.min()) < tolerance, "\(found), relative errors \(errors)")
   }
 
-  @Test("the result does not depend on the number of workers, bit for bit")
-  func workers() throws {
-    let step = Self.step(InnerUpdate(rate: 0.05), at: [.plain, .virtual])
-    let all = try [1, 2, 3].map { workers in
+  @Test(
+    "the result does not depend on the number of workers, bit for bit", arguments: InnerUpdate.Scope.allCases,
+    [[ClassSensitivity.Weights.plain], [.plain, .virtual]])
+  func workers(_ scope: InnerUpdate.Scope, _ weights: [ClassSensitivity.Weights]) throws {
+    let step = Self.step(InnerUpdate(rate: 0.05, scope: scope), at: weights)
+    // Large enough for kernels to share their work among threads where workers outnumber the jobs.
+    let network = Architecture.plain.network(classes: 1000, seed: 3)
+    let images = Tensor.concatenated([Self.images, Self.images], axis: 0).resized(height: 48, width: 48)
+    let all = try [1, 2, 3, 16].map { workers in
       var random = RandomSource(seed: 0, purpose: "test")
-      return try step(Self.network, Self.images, labels: Self.labels, workers: workers, random: &random)
+      return try step(network, images, labels: Self.labels + [2, 5, 900], workers: workers, random: &random)
     }
     for other in all.dropFirst() {
       #expect(other.values == all[0].values)
@@ -147,7 +152,7 @@ import Testing
     let image = Self.images.sliced(axis: 0, from: 0, length: 1) * 5
     let output = network(image)
     func move(_ class_: Int) -> Double {
-      let moved = InnerUpdate(rate: 1).applied(to: network, image, output, towards: [class_], isDifferentiated: false)
+      let moved = InnerUpdate(rate: 1).applied(to: network, image, output, towards: [class_])
       return zip(moved.parameters, network.parameters).reduce(0) { $0 + ($1.0 - $1.1).squared.sum().item }.squareRoot()
     }
     #expect(move(output.logits.argmax()[0]) < move((output.logits * -1).argmax()[0]))
@@ -161,7 +166,7 @@ import Testing
       let images = Self.images.sliced(axis: 0, from: 0, length: count)
       let classes = Array(Self.labels.prefix(count))
       let moved = InnerUpdate(rate: rate)
-        .applied(to: network, images, network(images), towards: classes, isDifferentiated: false)
+        .applied(to: network, images, network(images), towards: classes)
       let first = Self.images.sliced(axis: 0, from: 0, length: 1)
       return Inference(moved, first, capturing: ["features.8"])
         .maps(.normGrad, of: [classes[0]], at: ["features.8"])[0].floats

@@ -44,6 +44,20 @@ import Testing
     #expect(slope.doubles == [2, 0, 12])
   }
 
+  @Test("derivatives of several outputs add up, where one lies behind another and where one comes twice")
+  func severalOutputs() {
+    let x = Tensor([1.0, 2, 3]).tracked()
+    let h = x * x
+    let y = (h * h).sum()
+    let weights = [Tensor([1.0, 2, 3]), Tensor(0.5, .float64), Tensor([1.0, 1, 1]), Tensor(7, .float64)]
+    for outputs in [[h, y, h, Tensor(1, .float64)], [h, y, x, Tensor(1, .float64)]] {
+      let slope = gradients(of: outputs, withRespectTo: [x], weighting: weights)[0]
+      let apart = zip(outputs, weights).map { gradients(of: $0, withRespectTo: [x], weighting: $1)[0] }
+      #expect(slope.doubles == apart.dropFirst().reduce(apart[0]) { $0 + $1 }.doubles)
+    }
+    #expect(gradients(of: [], withRespectTo: [x], weighting: [])[0].doubles == [0, 0, 0])
+  }
+
   @Test("threads may differentiate graphs that share variables")
   func threads() throws {
     let x = Tensor([1.0, 2]).tracked()

@@ -99,7 +99,7 @@ struct GoldenTests {
       for image in 0..<8 {
         let x = images.sliced(axis: 0, from: image, length: 1)
         let moved = InnerUpdate(rate: rate).applied(
-          to: tracked, x, tracked(x), towards: [classes[image]], isDifferentiated: false)
+          to: tracked, x, tracked(x), towards: [classes[image]])
         let all = Inference(moved, x, capturing: Self.layers).maps(methods, of: [classes[image]], at: Self.layers)
         for (method, ofMethod) in zip(methods, all) {
           for (layer, map) in zip(Self.layers, ofMethod) {

@@ -56,44 +56,50 @@ public struct InnerUpdate: Sendable, Equatable {
   }
 
   /// The network after the update towards `classes`, one per image; the images share one update from their mean loss.
+  /// Nothing of it is recorded.
   ///
   /// - Parameters:
   ///   - network: has tracked parameters.
   ///   - output: what the network gives for `images`, so that a pass already made is not made again.
-  ///   - layers: activations to capture on the way, so that further steps can be like the first.
-  ///   - isDifferentiated: whether anyone will differentiate through the result; if not, nothing is recorded.
   public func applied(
-    to network: Network, _ images: Tensor, _ output: Network.Output, towards classes: [Int],
-    isDifferentiated: Bool = true
+    to network: Network, _ images: Tensor, _ output: Network.Output, towards classes: [Int]
   ) -> Network {
-    Profile.phase(.inner) { moved(network, images, output, classes, isDifferentiated) }
+    Profile.phase(.inner) {
+      var (network, logits) = (network, output.logits)
+      for step in 0..<steps {
+        if step > 0 { logits = network(images).logits }
+        let moves = displacements(of: network, logits, towards: classes)
+        network = network.with(parameters: moved(network.parameters, by: moves).map { $0.tracked() })
+      }
+      return network.with(parameters: network.parameters.map { $0.detached() })
+    }
   }
 
-  private func moved(
-    _ network: Network, _ images: Tensor, _ output: Network.Output, _ classes: [Int], _ isDifferentiated: Bool
-  ) -> Network {
+  /// How far one step moves each of the network's parameters; nil for those that stay.
+  ///
+  /// - Parameters:
+  ///   - network: has tracked parameters.
+  ///   - logits: [N, classes], what the network gives for some images.
+  ///   - share: the part of the images that share the update which these are; what the parts give adds up.
+  ///   - keepingGraph: whether what the step gives is to be differentiated.
+  func displacements(
+    of network: Network, _ logits: Tensor, towards classes: [Int], share: Double = 1, keepingGraph: Bool = false
+  ) -> [Tensor?] {
     let moves = network.parameterNames.map { name in
       parameters.map { $0.contains { name.matches(pattern: $0) } } ?? true
     }
-    var (network, logits) = (network, output.logits)
-    let move = direction == .towards ? -rate : rate
-    for step in 0..<steps {
-      if step > 0 { logits = network(images).logits }
-      let parameters = network.parameters
-      let moving = zip(parameters, moves).filter(\.1).map(\.0)
-      let slopes = gradients(
-        of: loss(logits, classes).mean(), withRespectTo: moving,
-        keepingGraph: isDifferentiated && order == .exact)
-      var next = slopes.makeIterator()
-      network = network.with(
-        parameters: zip(parameters, moves).map { parameter, moves in
-          guard moves, let slope = next.next() else { return parameter }
-          // Without an outer derivative, fresh variables keep the graph from growing with the steps.
-          return isDifferentiated
-            ? parameter.adding(slope, times: move) : parameter.detached().adding(slope, times: move).tracked()
-        })
+    var found = gradients(
+      of: loss(logits, classes).mean(), withRespectTo: zip(network.parameters, moves).filter(\.1).map(\.0),
+      weighting: Tensor((direction == .towards ? -rate : rate) * share, logits.scalarType), keepingGraph: keepingGraph
+    ).makeIterator()
+    return moves.map { $0 ? found.next() : nil }
+  }
+
+  /// Parameters after a step; not recorded.
+  func moved(_ parameters: [Tensor], by displacements: [Tensor?]) -> [Tensor] {
+    zip(parameters, displacements).map { parameter, move in
+      move.map { parameter.detached() + $0.detached() } ?? parameter.detached()
     }
-    return isDifferentiated ? network : network.with(parameters: network.parameters.map { $0.detached() })
   }
 }
 

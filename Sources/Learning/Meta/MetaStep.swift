@@ -54,78 +54,79 @@ public struct MetaStep: Sendable {
     _ network: Network, _ images: Tensor, labels: [Int], targets: Tensor? = nil, workers: Int = Parallel.processors,
     random: inout RandomSource
   ) throws -> Outcome {
-    let count = labels.count
     let targets = targets ?? .shares(of: labels.map { [($0, 1)] }, classes: network.classes, images.scalarType)
-    let draws = labels.map { _ in random.next() }
-    let weights = objectives.map(\.weight)
-    var outcome: Outcome
+    let batch = Batch(images: images, labels: labels, targets: targets, draws: labels.map { _ in random.next() })
+    var outcome = Outcome(gradients: [], values: objectives.map { _ in nil }, total: 0)
+    let all = 0..<labels.count
     // Batch statistics tie the images of the task loss together, so that it needs the whole batch at once.
-    let (whole, apart) = split()
-    func isOn(_ parts: [Bool]) -> Bool { zip(parts, weights).contains { $0 && $1 != 0 } }
-    outcome = Outcome(gradients: [], values: objectives.map { _ in nil }, total: 0)
+    let whole = objectives.map { normalization == .batch && $0.objective.isTask }
+    let apart = whole.map { !$0 }
     if isOn(whole) {
       outcome.add(
-        Parallel.withKernelThreads(workers) {
-          Terms(self, whole).outcome(network, images, labels, targets, draws, share: 1)
-        },
-        share: 1)
+        try Parallel.withKernelThreads(workers) { try UpdateGroup(self, whole, network, batch, [all]).outcome() })
     }
     if isOn(apart) {
-      // A virtual update is one image's own. Without it a few images go together, since a parameter's gradient, which may
-      // be larger than all else, is then written once for all of them.
-      let jobs = needsUpdate(apart) ? (0..<count).map { $0..<($0 + 1) } : evenParts(of: count, atMost: 4)
-      try Parallel.forEachInOrder(
-        jobs.count, workers: workers,
-        { index in
-          let job = jobs[index]
-          let part = Terms(self, apart).outcome(
-            network, images.sliced(axis: 0, from: job.lowerBound, length: job.count), Array(labels[job]),
-            targets.sliced(axis: 0, from: job.lowerBound, length: job.count), Array(draws[job]),
-            share: Double(job.count) / Double(count))
-          return (part, Double(job.count) / Double(count))
+      switch needsUpdate ? inner?.scope : nil {
+      case .image:
+        try Parallel.forEachInOrder(all.count, workers: workers) {
+          try UpdateGroup(self, apart, network, batch, [$0..<($0 + 1)]).outcome()
+        } _: {
+          outcome.add($0)
         }
-      ) { outcome.add($0, share: $1) }
+      case .batch:
+        outcome.add(
+          try Parallel.withKernelThreads(workers) {
+            try UpdateGroup(self, apart, network, batch, parts(of: all.count)).outcome()
+          })
+      case nil:
+        let parts = parts(of: all.count)
+        try Parallel.forEachInOrder(parts.count, workers: workers) {
+          try UpdateGroup(self, apart, network, batch, [parts[$0]]).outcome()
+        } _: {
+          outcome.add($0)
+        }
+      }
     }
     if outcome.gradients.isEmpty { outcome.gradients = network.parameters.map { .zeros($0.shape, $0.scalarType) } }
-    outcome.total = zip(outcome.values, weights).reduce(0) { $0 + ($1.0 ?? 0) * $1.1 }
+    outcome.total = zip(outcome.values, objectives).reduce(0) { $0 + ($1.0 ?? 0) * $1.1.weight }
     return outcome
   }
 
-  /// Whether some of the parts that are on are taken at virtual weights.
-  private func needsUpdate(_ parts: [Bool]) -> Bool {
-    zip(parts, objectives).contains { isOn, term in
-      if isOn, term.weight != 0, case .classSensitivity(let sensitivity) = term.objective {
-        sensitivity.at.contains(.virtual)
-      } else {
-        false
-      }
+  /// What a step is taken on.
+  struct Batch {
+    /// [N, H, W, 3].
+    let images: Tensor
+    /// N classes.
+    let labels: [Int]
+    /// [N, classes].
+    let targets: Tensor
+    /// A random number for each image.
+    let draws: [UInt64]
+  }
+
+  /// Whether some of these objectives count.
+  private func isOn(_ included: [Bool]) -> Bool { zip(included, objectives).contains { $0 && $1.weight != 0 } }
+
+  /// Whether some objective that counts is taken at virtual weights.
+  private var needsUpdate: Bool {
+    objectives.contains { term in
+      guard term.weight != 0, case .classSensitivity(let sensitivity) = term.objective else { return false }
+      return sensitivity.at.contains(.virtual)
     }
   }
 
-  /// Which objectives take the batch as one, and which take image by image.
-  private func split() -> (whole: [Bool], apart: [Bool]) {
-    let whole = objectives.map { term in
-      switch term.objective {
-      case .crossEntropy, .binaryCrossEntropy: normalization == .batch || inner?.scope == .batch
-      case .classSensitivity(let sensitivity): inner?.scope == .batch && sensitivity.at.contains(.virtual)
-      }
-    }
-    return (whole, whole.map { !$0 })
-  }
+  /// Images that need no update of their own go a few together, since a parameter's gradient, which may be larger than all
+  /// else, is then written once for all of them.
+  private func parts(of count: Int) -> [Range<Int>] { evenParts(of: count, atMost: Self.imagesPerPart) }
+
+  private static let imagesPerPart = 4
 }
 
 extension MetaStep.Outcome {
-  /// Adds what a share of the batch gave: gradients are weighted already, values are means over the share.
-  fileprivate mutating func add(_ other: Self, share: Double) {
-    if gradients.isEmpty {
-      gradients = other.gradients
-    } else {
-      for index in gradients.indices { gradients[index].accumulate(other.gradients[index]) }
-    }
-    for (index, value) in other.values.enumerated() {
-      guard let value else { continue }
-      values[index] = (values[index] ?? 0) + share * value
-    }
+  /// Adds what other images gave, or other objectives on the same images.
+  fileprivate mutating func add(_ other: Self) {
+    gradients.add(other.gradients)
+    values.add(other.values)
     statistics = other.statistics ?? statistics
   }
 }

@@ -1,4 +1,5 @@
 import Saliency
+import Tensors
 
 /// A term of the outer loss with its weight in the sum.
 public struct WeightedObjective: Sendable, Equatable {
@@ -65,5 +66,26 @@ public struct ClassSensitivity: Sendable, Equatable {
     self.explain = explain
     self.against = against
     self.similarity = similarity
+  }
+}
+
+extension ClassSensitivity {
+  /// The classes whose maps are compared, for each image; the opposed one always differs from the explained one.
+  ///
+  /// - Parameter draws: a random number per image, for opponents taken at random.
+  public func classes(logits: Tensor, labels: [Int], draws: [UInt64]) -> (explained: [Int], opposed: [Int]) {
+    let width = logits.shape[1]
+    let scores = logits.doubles
+    let explained = explain == .label ? labels : logits.argmax()
+    let opposed = explained.enumerated().map { image, class_ in
+      let others = (0..<width).filter { $0 != class_ }
+      func score(_ other: Int) -> Double { scores[image * width + other] }
+      switch against {
+      case .bottom: return others.min { score($0) < score($1) } ?? class_
+      case .second: return others.max { score($0) < score($1) } ?? class_
+      case .random: return others[Int(draws[image] % UInt64(others.count))]
+      }
+    }
+    return (explained, opposed)
   }
 }

@@ -21,13 +21,17 @@ extension Kernels {
       for i in 0..<batch {
         let left = Matrix(elements: a.pointer() as UnsafePointer<T> + i * m * k, m, k, isTransposed: transposeA)
         let right = Matrix(elements: b.pointer() as UnsafePointer<T> + i * k * n, k, n, isTransposed: transposeB)
-        // Threads share the larger side of the result.
-        let threads = m * n * k < 1 << 20 ? 1 : Parallel.kernelThreads
-        Parallel.split(max(m, n), threads: threads) { part in
-          if n >= m {
-            multiply(left, right.columns(part), into: c + i * m * n + part.lowerBound, stride: n, adds: adds)
-          } else {
-            multiply(left.rows(part), right, into: c + i * m * n + part.lowerBound * n, stride: n, adds: adds)
+        // Threads share the larger side of the result, in parts that do not depend on how many threads there are, since
+        // the order in which OpenBLAS adds depends on a matrix's size.
+        let side = max(m, n, 1)
+        let parts = evenParts(of: side, atMost: m * n * k < 1 << 20 ? side : max(1, side / 16))
+        Parallel.split(parts.count, threads: min(parts.count, Parallel.kernelThreads)) { range in
+          for part in parts[range] {
+            if n >= m {
+              multiply(left, right.columns(part), into: c + i * m * n + part.lowerBound, stride: n, adds: adds)
+            } else {
+              multiply(left.rows(part), right, into: c + i * m * n + part.lowerBound * n, stride: n, adds: adds)
+            }
           }
         }
       }

@@ -7,14 +7,15 @@ public enum Parallel {
   /// The processors that this process may use.
   public static let processors = ProcessInfo.processInfo.activeProcessorCount
 
-  /// Works out `transform(0)`, …, `transform(count - 1)` on up to `workers` threads with single-threaded kernels in each (a
-  /// single item has all the kernels' threads), and hands each result to `body` in order, as soon as those before it have
+  /// Works out `transform(0)`, …, `transform(count - 1)` on up to `workers` threads, whose kernels share the threads that
+  /// are left where items are few, and hands each result to `body` in order, as soon as those before it have
   /// been. So sums do not depend on the number of workers, and only a few results exist at a time.
   ///
   /// - Throws: the error of the first item, in order, that fails; later items are not begun.
   public static func forEachInOrder<Result: Sendable>(
     _ count: Int, workers: Int = processors, _ transform: @Sendable (Int) throws -> Result, _ body: (Result) -> Void
   ) throws {
+    let workers = max(1, workers)
     if count <= 1 {
       return try (0..<count).forEach { index in body(try withKernelThreads(workers) { try transform(index) }) }
     }
@@ -23,8 +24,8 @@ public enum Parallel {
     // `body` runs under the mutex only, one call at a time, before this function returns.
     nonisolated(unsafe) let body = body
     let pending = Mutex((results: [Int: Swift.Result<Result, any Error>](), due: 0, error: (any Error)?.none))
-    DispatchQueue.concurrentPerform(iterations: max(1, min(workers, count))) { _ in
-      withKernelThreads(1) {
+    DispatchQueue.concurrentPerform(iterations: min(workers, count)) { _ in
+      withKernelThreads(max(1, workers / count)) {
         while !failed.load(ordering: .relaxed) {
           let index = next.add(1, ordering: .relaxed).oldValue
           guard index < count else { return }
@@ -56,7 +57,7 @@ public enum Parallel {
   }
 
   /// Threads that a kernel may share its work among.
-  @TaskLocal static var kernelThreads = processors
+  @TaskLocal public static var kernelThreads = processors
 
   /// Runs `body` with kernels that share their work among up to `count` threads.
   public static func withKernelThreads<Result>(_ count: Int, _ body: () throws -> Result) rethrows -> Result {

@@ -46,7 +46,7 @@ struct GridPointing: Sendable {
         var inference = start
         if weights == .virtual, let update = evaluation.update {
           let moved = update.applied(
-            to: networks.explained, grid, start.output, towards: [label], isDifferentiated: false)
+            to: networks.explained, grid, start.output, towards: [label])
           inference = Inference(moved, grid, capturing: evaluation.layers)
         }
         let all = inference.maps(evaluation.methods, of: [label], at: evaluation.layers)

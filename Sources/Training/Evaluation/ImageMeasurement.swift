@@ -107,7 +107,7 @@ struct ImageMeasurement {
   ) -> [[Tensor]] {
     var inference = start
     if weights == .virtual, let update = evaluation.update {
-      let moved = update.applied(to: network, start.images, start.output, towards: [class_], isDifferentiated: false)
+      let moved = update.applied(to: network, start.images, start.output, towards: [class_])
       inference = Inference(moved, start.images, capturing: evaluation.layers)
     }
     return inference.maps(evaluation.methods, of: [class_], at: evaluation.layers)

@@ -94,7 +94,7 @@ public struct Explanation: Sendable {
         let inference =
           update.map { update in
             Inference(
-              update.applied(to: network, image, start.output, towards: [class_], isDifferentiated: false), image,
+              update.applied(to: network, image, start.output, towards: [class_]), image,
               capturing: layers)
           } ?? start
         for (method, maps) in zip(methods, inference.maps(methods, of: [class_], at: layers)) {

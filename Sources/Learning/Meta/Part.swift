@@ -1,0 +1,182 @@
+import Networks
+import Saliency
+import Tensors
+
+/// Some images of a batch, their first forward pass, and what of a meta step is theirs alone.
+struct Part: Sendable {
+  /// What the images add to one inner step: the weights it starts at, and the recorded displacement.
+  struct Descent: Sendable {
+    let parameters: [Tensor]
+    let displacements: [Tensor?]
+  }
+
+  /// What the images add to the outer loss: each objective's value, and derivatives with respect to some weights.
+  struct Share: Sendable {
+    var values: [Double?]
+    var gradients: [[Tensor]]
+  }
+
+  private let step: MetaStep
+  /// Objectives that take part, by their index.
+  private let included: [Bool]
+  private let targets: Tensor
+  /// The images' part of those that share the inner update, and of the batch.
+  private let (share, weight): (Double, Double)
+  /// The network with tracked parameters.
+  private let network: Network
+  /// What it gives by its running statistics, which maps and updates use, and what the task losses see.
+  private let (plain, task): (Inference?, Network.Output?)
+  /// The classes that an objective compares, for each image; nil for task losses.
+  private let pairs: [(explained: [Int], opposed: [Int])?]
+
+  /// The forward pass of a range of the batch's images.
+  ///
+  /// - Parameter sharing: how many images share the inner update.
+  init(
+    _ step: MetaStep, _ included: [Bool], _ network: Network, _ batch: MetaStep.Batch, _ range: Range<Int>, sharing: Int
+  ) {
+    let included = zip(included, step.objectives).map { $0 && $1.weight != 0 }
+    let network = network.with(parameters: network.parameters.map { $0.tracked() })
+    let images = batch.images.sliced(axis: 0, from: range.lowerBound, length: range.count)
+    let isTaskOn = zip(included, step.objectives).contains { $0 && $1.objective.isTask }
+    let areMapsOn = zip(included, step.objectives).contains { $0 && !$1.objective.isTask }
+    let normalizesByBatch = step.normalization == .batch
+    // One forward pass serves the task loss, the plain maps and the first inner step, unless they normalize differently.
+    let (plain, task): (Inference?, Network.Output?) = Profile.phase(.forward) {
+      let plain =
+        areMapsOn || !normalizesByBatch
+        ? Inference(network, images, capturing: areMapsOn ? step.layers : []) : nil
+      guard isTaskOn else { return (plain, nil) }
+      return (plain, normalizesByBatch ? network(images, normalization: .batch) : plain?.output)
+    }
+    pairs = zip(included, step.objectives).map { isOn, term in
+      guard isOn, case .classSensitivity(let sensitivity) = term.objective, let plain else { return nil }
+      return sensitivity.classes(
+        logits: plain.output.logits, labels: Array(batch.labels[range]), draws: Array(batch.draws[range]))
+    }
+    (self.step, self.included, self.network, self.plain, self.task) = (step, included, network, plain, task)
+    targets = batch.targets.sliced(axis: 0, from: range.lowerBound, length: range.count)
+    (share, weight) = (Double(range.count) / Double(sharing), Double(range.count) / Double(batch.labels.count))
+  }
+
+  /// The network's running statistics after the pass, if the task losses normalized by the batch.
+  var statistics: Network? {
+    guard step.normalization == .batch, let task else { return nil }
+    return network.updatingStatistics(from: task)
+  }
+
+  /// The images' part of an inner step of each of the virtual updates.
+  ///
+  /// - Parameter weights: the parameters that each update has come to; nil at the first step.
+  func descend(from weights: [[Tensor]]?) -> [Descent] {
+    guard let plain, let inner = step.inner else { return [] }
+    return Profile.phase(.inner) {
+      updates.enumerated().map { index, classes in
+        let network = weights.map { self.network.with(parameters: $0[index].map { $0.tracked() }) } ?? self.network
+        let logits = weights == nil ? plain.output.logits : network(plain.images).logits
+        return Descent(
+          parameters: network.parameters,
+          displacements: inner.displacements(
+            of: network, logits, towards: classes, share: share, keepingGraph: inner.order == .exact))
+      }
+    }
+  }
+
+  /// The objectives on maps at virtual weights, and their derivatives with respect to these, for each update.
+  func compare(at weights: [[Tensor]]) -> Share {
+    guard let plain else { return Share(values: [], gradients: []) }
+    let passes = Profile.phase(.map) {
+      weights.map { weights in
+        Inference(network.with(parameters: weights.map { $0.tracked() }), plain.images, capturing: step.layers)
+      }
+    }
+    var pairs = passes.makeIterator()
+    let values = step.objectives.indices.map { index -> Tensor? in
+      guard isVirtual(index), let explained = pairs.next(), let opposed = pairs.next() else { return nil }
+      return similarity(index, explained, opposed)
+    }
+    let variables = passes.map(\.network.parameters)
+    return outer(values, [], [], with: variables)
+  }
+
+  /// The objectives at the network's own weights, and the derivatives with respect to these of them and of the first inner
+  /// step, whose displacements of each update count by `cotangents`.
+  func finish(_ descents: [Descent], _ cotangents: [[Tensor]]) -> Share {
+    let values = zip(included, step.objectives).enumerated().map { index, term -> Tensor? in
+      guard term.0 else { return nil }
+      switch term.1.objective {
+      case .crossEntropy:
+        // As a distribution, so that an image of several classes counts no more than another.
+        return task?.logits.crossEntropy(toShares: targets / targets.sum([1], keepingAxes: true)).mean()
+      case .binaryCrossEntropy: return task?.logits.binaryCrossEntropy(toShares: targets).mean()
+      case .classSensitivity(let sensitivity):
+        guard sensitivity.at.contains(.plain), let plain else { return nil }
+        return similarity(index, plain, plain)
+      }
+    }
+    return outer(values, descents, cotangents, with: [network.parameters])
+  }
+
+  /// For each update the classes it goes towards: objectives at virtual weights have two, one for either class.
+  private var updates: [[Int]] {
+    pairs.enumerated().flatMap { index, pair in
+      isVirtual(index) ? pair.map { [$0.explained, $0.opposed] } ?? [] : []
+    }
+  }
+
+  private func isVirtual(_ objective: Int) -> Bool {
+    guard included[objective], case .classSensitivity(let sensitivity) = step.objectives[objective].objective else {
+      return false
+    }
+    return sensitivity.at.contains(.virtual)
+  }
+
+  /// What an objective gets from one of the weights it is taken at: the mean similarity of the two classes' maps over images
+  /// and layers, over the number of such weights.
+  private func similarity(_ objective: Int, _ explained: Inference, _ opposed: Inference) -> Tensor? {
+    guard let pair = pairs[objective], case .classSensitivity(let sensitivity) = step.objectives[objective].objective
+    else { return nil }
+    return Profile.phase(.map) {
+      let first = explained.maps(step.method, of: pair.explained, at: step.layers, keepingGraph: true)
+      let second = opposed.maps(step.method, of: pair.opposed, at: step.layers, keepingGraph: true)
+      let similarities = zip(first, second).map { sensitivity.similarity($0, $1).mean() }
+      let sum = similarities.dropFirst().reduce(similarities[0]) { $0 + $1 }
+      return sum / Double(similarities.count * sensitivity.at.count)
+    }
+  }
+
+  /// The derivatives of the weighted sum of `values` and of what the inner steps add to it.
+  private func outer(
+    _ values: [Tensor?], _ descents: [Descent], _ cotangents: [[Tensor]], with variables: [[Tensor]]
+  ) -> Share {
+    let terms = zip(values, step.objectives).compactMap { value, term in value.map { ($0, term.weight * weight) } }
+    let moves = zip(descents, cotangents).flatMap { $0.weighted(by: $1) }
+    var found = Profile.phase(.outer) {
+      gradients(
+        of: (terms.map(\.0) + moves.map(\.0)), withRespectTo: variables.flatMap(\.self),
+        weighting: terms.map { Tensor($0.1, $0.0.scalarType) } + moves.map(\.1), releasingGraph: true)
+    }[...]
+    return Share(
+      values: values.map { $0.map { $0.item * weight } },
+      gradients: variables.map { variables in
+        defer { found = found.dropFirst(variables.count) }
+        return Array(found.prefix(variables.count))
+      })
+  }
+}
+
+extension Part.Descent {
+  /// The displacements that depend on the weights, each with its cotangent; none if they are held constant.
+  func weighted(by cotangents: [Tensor]) -> [(Tensor, Tensor)] {
+    zip(displacements, cotangents).compactMap { move, cotangent in
+      move.flatMap { $0.isTracked ? ($0, cotangent) : nil }
+    }
+  }
+
+  /// The derivative of the weighted displacements with respect to the weights the step starts at.
+  func pulledBack(_ cotangents: [Tensor]) -> [Tensor] {
+    let moves = weighted(by: cotangents)
+    return gradients(
+      of: moves.map(\.0), withRespectTo: parameters, weighting: moves.map(\.1), releasingGraph: true)
+  }
+}

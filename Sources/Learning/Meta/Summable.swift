@@ -1,0 +1,31 @@
+import Tensors
+
+/// What jobs give, to be added up in the order of the jobs.
+protocol Summable {
+  mutating func add(_ other: Self)
+}
+
+extension Double: Summable {
+  mutating func add(_ other: Double) { self += other }
+}
+
+extension Tensor: Summable {
+  /// Neither of the two may be tracked.
+  mutating func add(_ other: Tensor) { accumulate(other) }
+}
+
+/// Nothing counts as zero.
+extension Optional: Summable where Wrapped: Summable {
+  mutating func add(_ other: Self) {
+    guard let other else { return }
+    if self == nil { self = other } else { self?.add(other) }
+  }
+}
+
+/// Element by element; an empty array counts as zeros.
+extension Array: Summable where Element: Summable {
+  mutating func add(_ other: Self) {
+    guard !isEmpty else { return self = other }
+    for (index, element) in other.enumerated() { self[index].add(element) }
+  }
+}
