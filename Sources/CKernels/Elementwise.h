@@ -1,6 +1,6 @@
 // Loops over elements, for one element type and one instruction set; see Tiles.h for what is defined. The function to apply
-// is a constant in each loop. Columns are walked two vectors at a time down all rows, so that what is the same for all rows
-// stays in registers.
+// is a constant in each loop. Columns are walked a vector or two at a time down all rows, so that what is the same for all
+// rows stays in registers.
 
 #define V(pointer) (*(VECTOR *)(pointer))
 #define CV(pointer) (*(const VECTOR *)(pointer))
@@ -42,12 +42,9 @@ INLINE void NAME(binaryLoop)(const metasal_binary f, const REAL *x, const REAL *
 
 INLINE void NAME(columnsLoop)(const metasal_binary f, const REAL *x, const REAL *y, REAL *z, long rows, long columns) {
   long j = 0;
-  for (; j + WIDTH <= columns; j += WIDTH) {
-    const VECTOR low = CV(y + j), high = CV(y + j + LANES);
-    for (long i = j; i < rows * columns; i += columns) {
-      V(z + i) = NAME(applyVector)(f, CV(x + i), low);
-      V(z + i + LANES) = NAME(applyVector)(f, CV(x + i + LANES), high);
-    }
+  for (; j + LANES <= columns; j += LANES) {
+    const VECTOR v = CV(y + j);
+    for (long i = j; i < rows * columns; i += columns) V(z + i) = NAME(applyVector)(f, CV(x + i), v);
   }
   for (; j < columns; j++)
     for (long i = j; i < rows * columns; i += columns) z[i] = NAME(apply)(f, x[i], y[j]);
@@ -112,26 +109,39 @@ static void NAME(addScaled)(const void *a, const void *b, double factor, void *o
   for (; i < count; i++) z[i] = x[i] + p * y[i];
 }
 
+// One or two vectors of columns. Four sums go side by side, since one addition takes as long as several can be begun.
+INLINE void NAME(sumVectors)(
+    const int vectors, const int multiplies, const REAL *x, const REAL *center, const REAL *y, REAL *z, long rows,
+    long distance) {
+  const int step = 4 / vectors;
+  VECTOR centers[2] = {{0}, {0}}, totals[2] = {{0}, {0}};
+  if (center) UNROLL for (int v = 0; v < vectors; v++) centers[v] = CV(center + v * LANES);
+#define TERM(row, v) \
+  (multiplies ? (CV(x + (row) * distance + v * LANES) - centers[v]) * CV(y + (row) * distance + v * LANES) \
+              : CV(x + (row) * distance + v * LANES))
+  for (long block = 0; block < rows; block += METASAL_SUM_BLOCK) {
+    const long end = rows - block < METASAL_SUM_BLOCK ? rows : block + METASAL_SUM_BLOCK;
+    VECTOR sums[4] = {{0}, {0}, {0}, {0}};
+    long i = block;
+    for (; i + step <= end; i += step)
+      UNROLL for (int r = 0; r < step; r++)
+        UNROLL for (int v = 0; v < vectors; v++) sums[r * vectors + v] += TERM(i + r, v);
+    for (; i < end; i++) UNROLL for (int v = 0; v < vectors; v++) sums[v] += TERM(i, v);
+    UNROLL for (int k = vectors; k < 4; k++) sums[k % vectors] += sums[k];
+    UNROLL for (int v = 0; v < vectors; v++) totals[v] += sums[v];
+  }
+#undef TERM
+  UNROLL for (int v = 0; v < vectors; v++) V(z + v * LANES) = totals[v];
+}
+
 INLINE void NAME(sumColumnsLoop)(
     const int multiplies, const REAL *x, const REAL *center, const REAL *y, REAL *z, long rows, long distance,
     long columns) {
   long j = 0;
-  for (; j + WIDTH <= columns; j += WIDTH) {
-    const VECTOR a = center ? CV(center + j) : (VECTOR){0}, b = center ? CV(center + j + LANES) : (VECTOR){0};
-    VECTOR low = {0}, high = {0};
-    for (long block = 0; block < rows; block += METASAL_SUM_BLOCK) {
-      const long end = rows - block < METASAL_SUM_BLOCK ? rows : block + METASAL_SUM_BLOCK;
-      VECTOR s = {0}, t = {0};
-      for (long i = block * distance + j; i < end * distance; i += distance) {
-        s += multiplies ? (CV(x + i) - a) * CV(y + i) : CV(x + i);
-        t += multiplies ? (CV(x + i + LANES) - b) * CV(y + i + LANES) : CV(x + i + LANES);
-      }
-      low += s;
-      high += t;
-    }
-    V(z + j) = low;
-    V(z + j + LANES) = high;
-  }
+  for (; j + WIDTH <= columns; j += WIDTH)
+    NAME(sumVectors)(2, multiplies, x + j, center ? center + j : 0, y + j, z + j, rows, distance);
+  for (; j + LANES <= columns; j += LANES)
+    NAME(sumVectors)(1, multiplies, x + j, center ? center + j : 0, y + j, z + j, rows, distance);
   for (; j < columns; j++) {
     const REAL a = center ? center[j] : 0;
     z[j] = 0;
@@ -159,6 +169,7 @@ INLINE void NAME(sumRowsLoop)(const int multiplies, const REAL *x, const REAL *y
       s += multiplies ? CV(x + j) * CV(y + j) : CV(x + j);
       t += multiplies ? CV(x + j + LANES) * CV(y + j + LANES) : CV(x + j + LANES);
     }
+    for (; j + LANES <= columns; j += LANES) s += multiplies ? CV(x + j) * CV(y + j) : CV(x + j);
     s += t;
     REAL sum = 0;
     for (; j < columns; j++) sum += multiplies ? x[j] * y[j] : x[j];

@@ -23,14 +23,11 @@ extension Kernels {
         return
       }
       for batch in 0..<batches {
-        // Threads share the columns, a whole cache line at a time, so that each sum is one thread's.
-        let lines = (columns + 15) / 16
-        forEachPart(of: lines, size: rows * 16) { part in
-          let first = part.lowerBound * 16
-          let offset = (batch * rows * columns + first) * size
+        forEachStrip(of: columns, rows: rows) { strip in
+          let offset = (batch * rows * columns + strip.lowerBound) * size
           loops.sumColumns(
             x.storage.pointer + offset, nil, y.map { $0.storage.pointer + offset },
-            out + (batch * columns + first) * size, rows, columns, min(columns, part.upperBound * 16) - first)
+            out + (batch * columns + strip.lowerBound) * size, rows, columns, strip.count)
         }
       }
     }
@@ -42,13 +39,21 @@ extension Kernels {
     let columns = x.shape[x.rank - 1]
     let rows = x.count / max(1, columns)
     return make([columns], x.scalarType, from: (x, center, y)) { out in
-      let lines = (columns + 15) / 16
-      forEachPart(of: lines, size: rows * 16) { part in
-        let (first, last) = (part.lowerBound * 16, min(columns, part.upperBound * 16))
+      forEachStrip(of: columns, rows: rows) { strip in
+        let offset = strip.lowerBound * size
         loops.sumColumns(
-          x.storage.pointer + first * size, center.map { $0.storage.pointer + first * size },
-          y.storage.pointer + first * size, out + first * size, rows, columns, last - first)
+          x.storage.pointer + offset, center.map { $0.storage.pointer + offset }, y.storage.pointer + offset,
+          out + offset, rows, columns, strip.count)
       }
+    }
+  }
+
+  /// Columns to be summed down `rows` rows, shared among threads: each sum is one thread's. Strips begin where the loops
+  /// would come to anyhow, at twice their widest vector, so that no sum's order depends on the threads.
+  private static func forEachStrip(of columns: Int, rows: Int, _ body: (Range<Int>) -> Void) {
+    let width = 32
+    forEachPart(of: (columns + width - 1) / width, size: rows * width) { part in
+      body((part.lowerBound * width)..<min(columns, part.upperBound * width))
     }
   }
 
