@@ -75,8 +75,9 @@ import Training
     guard let report = Profile.stop() else { return }
     let convolutions = report.totals.filter { $0.name.hasPrefix("convolution") }
     let (operations, duration) = convolutions.reduce((0, 0.0)) { ($0.0 + $1.arithmetic, $0.1 + Double($1.duration)) }
-    // In image scope every thread convolves on its own; otherwise the threads share each convolution.
-    let apart = work != .inference && scope == .image && batch > 1 ? Double(threads) : 1
+    // Images, or parts of four, are worked out side by side; in inference the threads share each convolution.
+    let jobs = work == .inference ? 1 : work == .meta && scope == .image ? batch : (batch + 3) / 4
+    let apart = Double(min(threads, jobs))
     if profile { FileHandle.standardError.write(Data((report.text + "\n").utf8)) }
 
     let result: [String: Any] = [

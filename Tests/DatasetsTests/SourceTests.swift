@@ -221,27 +221,42 @@ import Testing
 
   // MARK: Damage
 
-  @Test("damaged data files are errors, never crashes", arguments: ["digits-images.idx.gz", "coco", "voc"])
+  @Test(
+    "damaged data files are errors, never crashes",
+    arguments: ["digits-labels.idx", "digits-images.idx.gz", "coco", "voc", "cifar", "csv", "hdf5"])
   func damage(_ name: String) throws {
     try folder.write("ImageSets/Main/val.txt", "000001\n")
-    let voc = annotation(object("dog", [2, 3, 10, 8]))
     try Files.makeFolder(folder.file("Annotations"))
-    let (data, target): (Data, String) =
-      switch name {
-      case "coco": (Data(Self.coco.utf8), folder.file("instances.json"))
-      case "voc": (Data(voc.utf8), folder.file("Annotations/000001.xml"))
-      default: (try Data(contentsOf: URL(fileURLWithPath: fixture(name))), folder.file("x"))
+    let target = folder.file(name == "voc" ? "Annotations/000001.xml" : "damaged")
+    switch name {
+    case "coco": try folder.write("damaged", Self.coco)
+    case "voc": try folder.write("Annotations/000001.xml", annotation(object("dog", [2, 3, 10, 8])))
+    case "cifar": try Data((0..<2 * 3073).map { UInt8(truncatingIfNeeded: $0 % 3073 * 7) }).write(to: url(target))
+    case "csv": try folder.write("damaged", "image,label,l,t,r,b\n\"a,b.png\",cat,1,2,3.5,4e0\nb.png,dog,0,0,1,1\n")
+    case "hdf5":
+      try HDF5Images.write(3, classNames: ["a", "b"], to: target) { index in
+        (Picture(width: 5, height: 4) { $0.update(repeating: UInt8(index)) }, index % 2)
       }
-    var fuzzer = Fuzzer(data, seed: 3)
-    for _ in 0..<500 {
-      try fuzzer.next().write(to: URL(fileURLWithPath: target))
+    default: try FileManager.default.copyItem(atPath: fixture(name), toPath: target)
+    }
+    var fuzzer = Fuzzer(try Data(contentsOf: url(target)), seed: 3)
+    for _ in 0..<Fuzzer.rounds(500) {
+      try fuzzer.next().write(to: url(target))
       do {
-        switch name {
-        case "coco": _ = try ObjectImages.coco(annotations: target, images: folder.path)
-        case "voc": _ = try ObjectImages.voc(folder.path, split: "val")
-        default: _ = try IDXImages(images: target, labels: fixture("digits-labels.idx"))
-        }
+        let data: any Dataset =
+          switch name {
+          case "coco": try ObjectImages.coco(annotations: target, images: folder.path)
+          case "voc": try ObjectImages.voc(folder.path, split: "val")
+          case "cifar": try CIFARBinary(.cifar10, [target])
+          case "csv": try CSVList(target, columns: CSVList.Columns(box: ["l", "t", "r", "b"]))
+          case "hdf5": try PackedImages(target)
+          case "digits-labels.idx": try IDXImages(images: fixture("digits-images.idx.gz"), labels: target)
+          default: try IDXImages(images: target, labels: fixture("digits-labels.idx"))
+          }
+        for index in 0..<min(3, data.count) { _ = try data.sample(at: index) }
       } catch is FileError {}
     }
   }
+
+  private func url(_ path: String) -> URL { URL(fileURLWithPath: path) }
 }

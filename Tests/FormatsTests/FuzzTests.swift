@@ -18,7 +18,7 @@ import Testing
     }
     for length in stride(from: 0, to: data.count, by: max(1, data.count / 200)) { try attempt(data.prefix(length)) }
     var fuzzer = Fuzzer(data, seed: 5)
-    for _ in 0..<count { try attempt(fuzzer.next()) }
+    for _ in 0..<Fuzzer.rounds(count) { try attempt(fuzzer.next()) }
   }
 
   // Not h5py's files: the HDF5 library itself crashes on some damaged ones of the older versions that h5py writes. Those

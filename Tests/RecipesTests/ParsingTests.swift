@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import TestSupport
 import Testing
@@ -59,6 +60,19 @@ import Testing
     let start = ContinuousClock.now
     for text in texts { #expect(try Sample.problems(text).count == 1, "\(text.prefix(80))") }
     #expect(ContinuousClock.now - start < .seconds(5))
+  }
+
+  @Test("a damaged recipe is read, or its problems are named")
+  func damaged() throws {
+    let folder = ScratchFolder()
+    var fuzzer = Fuzzer(Data(Sample.text.utf8), seed: 11)
+    for _ in 0..<Fuzzer.rounds(500) {
+      let path = folder.file("r.yaml")
+      try fuzzer.next().write(to: URL(fileURLWithPath: path))
+      do { _ = try Recipe.load(path, overrides: []) } catch let error as RecipeError {
+        #expect(!error.problems.isEmpty)
+      } catch let error as FileError { #expect(error.file == path) }
+    }
   }
 
   @Test("a value may be repeated by an alias")

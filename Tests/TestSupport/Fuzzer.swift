@@ -8,6 +8,11 @@ public struct Fuzzer {
 
   public init(_ valid: Data, seed: UInt64) { (self.valid, random) = (valid, RandomSource(seed: seed, purpose: "fuzz")) }
 
+  /// How many damaged files a test reads: `usual`, times METASAL_FUZZ where that is set, for long runs by hand.
+  public static func rounds(_ usual: Int) -> Int {
+    usual * (ProcessInfo.processInfo.environment["METASAL_FUZZ"].flatMap { Int($0) } ?? 1)
+  }
+
   private mutating func below(_ count: Int) -> Int { Int.random(in: 0..<max(1, count), using: &random) }
 
   /// The file with one to three changes.
