@@ -148,8 +148,11 @@ public enum HDF5File {
     defer { H5Sclose(space) }
     let settings = timeless(metasal_h5p_dataset_create())
     defer { H5Pclose(settings) }
-    // Only chunks have checksums; a chunk has at least one element and less than 4 GB.
-    if !sizes.isEmpty, !sizes.contains(0), sizes.reduce(1, *) < 1 << 28 {
+    // Only chunks and headers have checksums. A single number goes into the header; a chunk has at least one element and less
+    // than 4 GB.
+    if sizes.isEmpty {
+      H5Pset_layout(settings, H5D_COMPACT)
+    } else if !sizes.contains(0), sizes.reduce(1, *) < 1 << 28 {
       H5Pset_chunk(settings, Int32(sizes.count), sizes)
       H5Pset_fletcher32(settings)
     }

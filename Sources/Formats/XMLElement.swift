@@ -26,6 +26,8 @@ public struct XMLElement: Sendable {
     return try data.withUnsafeBytes { bytes in
       guard let context = xmlNewParserCtxt() else { throw FileError(.malformed, path, "XML cannot be read") }
       defer { xmlFreeParserCtxt(context) }
+      // Some errors in a text's encoding are printed otherwise, whatever the options say.
+      xmlSetStructuredErrorFunc(nil) { _, _ in }
       let options = XML_PARSE_NONET.rawValue | XML_PARSE_NOERROR.rawValue | XML_PARSE_NOWARNING.rawValue
       let start = bytes.bindMemory(to: CChar.self).baseAddress
       guard let document = xmlCtxtReadMemory(context, start, Int32(data.count), nil, nil, Int32(options)) else {

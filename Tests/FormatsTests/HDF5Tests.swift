@@ -47,16 +47,18 @@ import Testing
     try HDF5File.write(Self.contents, to: path)
     let data = try Data(contentsOf: URL(fileURLWithPath: path))
     var fuzzer = Fuzzer(data, seed: 7)
-    var refused = 0
+    var (refused, missed) = (0, 0)
     let rounds = Fuzzer.rounds(800)
     for _ in 0..<rounds {
       try fuzzer.next().write(to: URL(fileURLWithPath: path))
-      do { #expect(isSame(try HDF5File.read(path))) } catch let error as FileError {
+      do { if !isSame(try HDF5File.read(path)) { missed += 1 } } catch let error as FileError {
         #expect(error.file == path)
         refused += 1
       }
     }
     #expect(refused > rounds * 3 / 4)
+    // HDF5's checksum, Fletcher's, takes 0 and 65535 for the same.
+    #expect(missed <= rounds / 20_000)
   }
 
   @Test("elements in other files are not read")
