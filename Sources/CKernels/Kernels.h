@@ -11,6 +11,7 @@ typedef INTEGER NAME(Mask) __attribute__((vector_size(LANES * sizeof(REAL))));
 #define UNROLL _Pragma("clang loop unroll(full)")
 
 #include "Tiles.h"
+#include "Winograd.h"
 #include "Elementwise.h"
 
 static long NAME(peak)(long rounds) {
@@ -23,7 +24,7 @@ static long NAME(peak)(long rounds) {
   return all == all ? rounds * 12 * LANES * 2 : 0;
 }
 
-static const metasal_kernels NAME(kernels) = {NAME(tiles), NAME(loops), NAME(peak)};
+static const metasal_kernels NAME(kernels) = {NAME(tiles), NAME(winograd), NAME(loops), NAME(peak)};
 
 #undef UNROLL
 #undef INLINE

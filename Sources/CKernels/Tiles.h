@@ -74,15 +74,19 @@ INLINE void NAME(outerTile)(
 #define TILES(rows) TILE(rows, 1) TILE(rows, 2)
 #define CASE(call, rows) \
   case rows: if (columns <= LANES) call(rows, 1); else call(rows, 2); break;
-TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6)
 #if ROWS == 6
+#define EACH_NUMBER(call) call(1) call(2) call(3) call(4) call(5) call(6)
 #define EACH_HEIGHT(call) CASE(call, 1) CASE(call, 2) CASE(call, 3) CASE(call, 4) CASE(call, 5) CASE(call, 6)
 #else
-TILES(7) TILES(8) TILES(9) TILES(10) TILES(11) TILES(12)
+#define EACH_NUMBER(call) \
+  call(1) call(2) call(3) call(4) call(5) call(6) call(7) call(8) call(9) call(10) call(11) call(12)
 #define EACH_HEIGHT(call) \
   CASE(call, 1) CASE(call, 2) CASE(call, 3) CASE(call, 4) CASE(call, 5) CASE(call, 6) \
   CASE(call, 7) CASE(call, 8) CASE(call, 9) CASE(call, 10) CASE(call, 11) CASE(call, 12)
 #endif
+EACH_NUMBER(TILES)
+#undef TILES
+#undef TILE
 
 // Rows of c too short for vectors, while sums that are stored as vectors are made of them.
 typedef struct {
@@ -201,7 +205,3 @@ static void NAME(transposePanel)(const void *b, long ldb, long rows, long column
 static const metasal_tiles NAME(tiles) = {
     LANES, WIDTH, ROWS, NAME(copyPanel), NAME(transposePanel), NAME(gather), NAME(packRuns), NAME(outer),
 };
-#undef EACH_HEIGHT
-#undef CASE
-#undef TILES
-#undef TILE

@@ -32,6 +32,12 @@ public struct ConvolutionGeometry: Sendable, Hashable {
 struct ConvolutionForm: Sendable, Hashable {
   enum Slot: Int, Sendable { case image, kernel, response }
 
+  /// A form with the slot that is asked for.
+  struct OpenForm: Hashable {
+    let form: ConvolutionForm
+    let open: Slot
+  }
+
   let geometry: ConvolutionGeometry
   let image, kernel, response: [Int]
 

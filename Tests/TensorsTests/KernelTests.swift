@@ -149,4 +149,26 @@ import Testing
     let alone = slots(1)
     for threads in 2...5 { #expect(slots(threads) == alone) }
   }
+
+  @Test("Winograd's transforms give what sums of products give, in any slot, whatever the size", arguments: [4, 5, 7, 12, 25])
+  func winograd(_ side: Int) {
+    var random = RandomSource(seed: UInt64(side), purpose: "winograd")
+    for (padding, perImage) in [(0, false), (1, false), (1, true), (2, false)] {
+      let geometry = ConvolutionGeometry(padding: .init(padding))
+      let x = Tensor.normal([2, side + 2 - 2 * padding, side + 3 - 2 * padding, 32], using: &random)
+      let w = Tensor.normal((perImage ? [2] : []) + [3, 3, 32, 48], using: &random)
+      let y = Tensor.normal([2, side, side + 1, 48], using: &random)
+      let form = ConvolutionForm(geometry: geometry, image: x.shape, kernel: w.shape, response: y.shape)
+      #expect(WinogradPlan.plan(form, open: .response, lanes: 16) != nil)
+      for (open, operands) in [(.response, [x, w]), (.image, [w, y]), (.kernel, [x, y])] as [(ConvolutionForm.Slot, [Tensor])] {
+        let found = form.contract(open: open, operands)
+        // The same in double precision, where nothing but the plan for any convolution is taken.
+        let exact = Kernels.convolve(
+          form, open: open, operands[0].converted(to: .float64), operands[1].converted(to: .float64), plainly: true)
+        let largest = exact.magnitude.doubles.max() ?? 0
+        let error = (found.converted(to: .float64) - exact).magnitude.doubles.max() ?? 1
+        #expect(error < 2e-6 * largest, "\(open) \(padding) \(perImage)")
+      }
+    }
+  }
 }

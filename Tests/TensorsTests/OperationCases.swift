@@ -118,6 +118,11 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     ("depthwise strided", [1, 5, 5, 4], [3, 3, 1, 4], .init(stride: .init(2), padding: .init(1), groups: 4)),
     ("one kernel per image", [3, 4, 4, 2], [3, 3, 3, 2, 3], .init(padding: .init(1))),
     ("one kernel per image, grouped, strided", [2, 5, 5, 4], [2, 3, 3, 2, 4], .init(stride: .init(2), groups: 2)),
+    // Whole vectors of channels, which Winograd's transforms take.
+    ("3×3 of 8 channels", [2, 5, 6, 8], [3, 3, 8, 16], .init(padding: .init(1))),
+    ("3×3 of 16 channels, no padding", [1, 7, 6, 16], [3, 3, 16, 8], .init()),
+    ("3×3 of 8 channels, uneven padding", [1, 4, 3, 8], [3, 3, 8, 8], .init(padding: .init(2, 1))),
+    ("3×3 of 8 channels, one kernel per image", [2, 4, 5, 8], [2, 3, 3, 8, 8], .init(padding: .init(1))),
     ("7×7 stem", [1, 9, 9, 3], [7, 7, 3, 2], .init(stride: .init(2), padding: .init(3))),
   ]
 

@@ -6,26 +6,39 @@ extension Kernels {
   /// Measured against oneDNN on NHWC images, which these networks need: the tiles alone reach 70 to 100 % of an idle core's
   /// peak for 3×3 kernels on images of 7 to 224 pixels, where oneDNN has 45 to 50 %; and it must reorder every kernel that
   /// an inner update has just made.
+  ///
+  /// - Parameter plainly: whether Winograd's way is left out where it could be taken.
   static func convolve(
-    _ form: ConvolutionForm, open: ConvolutionForm.Slot, _ a: Tensor, _ b: Tensor, onto partial: PartialSum? = nil
+    _ form: ConvolutionForm, open: ConvolutionForm.Slot, _ a: Tensor, _ b: Tensor, onto partial: PartialSum? = nil,
+    plainly: Bool = false
   ) -> Tensor {
-    let plan = ConvolutionPlan.plan(form, open: open, tileRows: tiles(a.scalarType).rows)
-    let a = plan.isNarrow ? padded(a, form) : a
-    let shape = form.shape(of: open)
-    let (storage, adds) = destination(shape, a.scalarType, onto: partial)
+    let tiles = tiles(a.scalarType)
+    let winograd = plainly ? nil : WinogradPlan.plan(form, open: open, lanes: tiles.lanes)
+    let plan = winograd == nil ? ConvolutionPlan.plan(form, open: open, tileRows: tiles.rows) : nil
+    let a = plan?.isNarrow == true ? padded(a, form) : a
+    let (storage, adds) = destination(form.shape(of: open), a.scalarType, onto: partial)
     func run<T: Scalar>(_: T.Type) {
       let out = storage.pointer.assumingMemoryBound(to: T.self)
       let (p, q) = (a.pointer() as UnsafePointer<T>, b.pointer() as UnsafePointer<T>)
-      let work = ConvolutionWork(
-        plan, images: form.image[0], kernelPerImage: form.hasKernelPerImage, adds: adds, T.self)
-      switch open {
-      case .response: work.gather(p, q, into: out, transposed: false)
-      case .image: work.gather(q, p, into: out, transposed: true)
-      case .kernel: work.outer(p, q, into: out)
+      let (images, kernelPerImage) = (form.image[0], form.hasKernelPerImage)
+      if let winograd {
+        let work = WinogradWork(winograd, images: images, kernelPerImage: kernelPerImage, adds: adds, T.self)
+        switch open {
+        case .response: work.gather(p, q, into: out)
+        case .image: work.gather(q, p, into: out)
+        case .kernel: work.outer(p, q, into: out)
+        }
+      } else if let plan {
+        let work = ConvolutionWork(plan, images: images, kernelPerImage: kernelPerImage, adds: adds, T.self)
+        switch open {
+        case .response: work.gather(p, q, into: out, transposed: false)
+        case .image: work.gather(q, p, into: out, transposed: true)
+        case .kernel: work.outer(p, q, into: out)
+        }
       }
     }
     withExtendedLifetime((a, b)) { a.scalarType == .float32 ? run(Float.self) : run(Double.self) }
-    return Tensor(storage: storage, shape: shape, scalarType: a.scalarType)
+    return Tensor(storage: storage, shape: form.shape(of: open), scalarType: a.scalarType)
   }
 
   /// The image with its padding filled in.

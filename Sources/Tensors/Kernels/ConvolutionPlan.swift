@@ -1,5 +1,4 @@
 import CKernels
-import Synchronization
 
 /// Which pixels a convolution brings together, worked out once per geometry and open slot: the convolution itself and its
 /// two adjoints then run on the same tiles, whatever stride, padding and dilation are (after Dukhan 2019, "The Indirect
@@ -60,15 +59,11 @@ final class ConvolutionPlan: Sendable {
     let open: ConvolutionForm.Slot
     let tileRows: Int
   }
-  private static let plans = Mutex<[Key: ConvolutionPlan]>([:])
+  private static let plans = Cache<Key, ConvolutionPlan>()
 
   static func plan(_ form: ConvolutionForm, open: ConvolutionForm.Slot, tileRows: Int) -> ConvolutionPlan {
-    plans.withLock { plans in
-      let key = Key(form: form.ofOneImage, open: open, tileRows: tileRows)
-      if let plan = plans[key] { return plan }
-      let plan = ConvolutionPlan(key.form, open: open, tileRows: tileRows)
-      plans[key] = plan
-      return plan
+    plans.value(Key(form: form.ofOneImage, open: open, tileRows: tileRows)) {
+      ConvolutionPlan($0.form, open: $0.open, tileRows: $0.tileRows)
     }
   }
 

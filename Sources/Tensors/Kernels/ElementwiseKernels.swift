@@ -24,6 +24,9 @@ extension Kernels {
   /// The same for convolutions.
   static func tiles(_ type: ScalarType) -> metasal_tiles { kernels(type).tiles }
 
+  /// The same for Winograd's transforms.
+  static func winograd(_ type: ScalarType) -> metasal_winograd { kernels(type).winograd }
+
   /// See the C side.
   static func peak(_ rounds: Int) -> Int { kernels(.float32).peak(rounds) }
 
