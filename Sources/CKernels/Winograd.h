@@ -1,118 +1,175 @@
-// Winograd's transforms, for one element type and one instruction set: see Kernels.h for what is defined. Patches are
-// 4 × 4 of the image, 3 × 3 of the kernel, 2 × 2 of the response; all become 4 × 4.
+// Winograd's transforms, for one element type and one instruction set: see Kernels.h for what is defined. For tiles of m × m,
+// 2 or 4, patches are (m + 2)² of the image, 3² of the kernel, m² of the response; all become (m + 2)².
+//
+// Polynomials are evaluated at 0, ±1 and infinity, or at 0, ±5/8, ±3/2 and infinity: of exactly representable numbers those
+// with which 4 × 4 tiles lose least to rounding, about twice what sums in order lose (2 × 2 tiles lose less than those).
 
 #define V(pointer) (*(VECTOR *)(pointer))
 #define CV(pointer) (*(const VECTOR *)(pointer))
 
-INLINE int NAME(side)(const metasal_slot slot) {
-  return slot == metasal_image ? 4 : slot == metasal_kernel ? 3 : 2;
+#define P ((REAL)0.625)
+#define Q ((REAL)1.5)
+#define PP ((REAL)0.390625)
+#define QQ ((REAL)2.25)
+// One over the product of a point's distances from the others.
+#define AT_0 ((REAL)(1 / (0.390625 * 2.25)))
+#define AT_P ((REAL)(1 / (2 * 0.390625 * (0.390625 - 2.25))))
+#define AT_Q ((REAL)(1 / (2 * 2.25 * (2.25 - 0.390625))))
+
+INLINE int NAME(side)(const metasal_slot slot, const int m) {
+  return slot == metasal_image ? m + 2 : slot == metasal_kernel ? 3 : m;
 }
 
-// One line of a patch to four numbers: Bᵀ, G and A.
-INLINE void NAME(expand)(const metasal_slot slot, const VECTOR *x, VECTOR *z) {
+// One line of a patch to m + 2 numbers: Bᵀ, G and A.
+INLINE void NAME(expand)(const metasal_slot slot, const int m, const VECTOR *x, VECTOR *z) {
+  if (m == 2) {
+    switch (slot) {
+      case metasal_image:
+        z[0] = x[0] - x[2]; z[1] = x[1] + x[2]; z[2] = x[2] - x[1]; z[3] = x[1] - x[3];
+        break;
+      case metasal_kernel: {
+        const VECTOR even = (x[0] + x[2]) * (REAL)0.5, odd = x[1] * (REAL)0.5;
+        z[0] = x[0]; z[1] = even + odd; z[2] = even - odd; z[3] = x[2];
+        break;
+      }
+      case metasal_response:
+        z[0] = x[0]; z[1] = x[0] + x[1]; z[2] = x[0] - x[1]; z[3] = -x[1];
+        break;
+    }
+    return;
+  }
+  VECTOR even, odd;
   switch (slot) {
     case metasal_image:
-      z[0] = x[0] - x[2]; z[1] = x[1] + x[2]; z[2] = x[2] - x[1]; z[3] = x[1] - x[3];
+      z[0] = PP * QQ * x[0] - (PP + QQ) * x[2] + x[4];
+      even = x[4] - QQ * x[2]; odd = P * (x[3] - QQ * x[1]);
+      z[1] = even + odd; z[2] = even - odd;
+      even = x[4] - PP * x[2]; odd = Q * (x[3] - PP * x[1]);
+      z[3] = even + odd; z[4] = even - odd;
+      z[5] = PP * QQ * x[1] - (PP + QQ) * x[3] + x[5];
       break;
-    case metasal_kernel: {
-      const VECTOR even = (x[0] + x[2]) * (REAL)0.5, odd = x[1] * (REAL)0.5;
-      z[0] = x[0]; z[1] = even + odd; z[2] = even - odd; z[3] = x[2];
+    case metasal_kernel:
+      z[0] = AT_0 * x[0];
+      even = AT_P * x[0] + AT_P * PP * x[2]; odd = AT_P * P * x[1];
+      z[1] = even + odd; z[2] = even - odd;
+      even = AT_Q * x[0] + AT_Q * QQ * x[2]; odd = AT_Q * Q * x[1];
+      z[3] = even + odd; z[4] = even - odd;
+      z[5] = x[2];
       break;
-    }
     case metasal_response:
-      z[0] = x[0]; z[1] = x[0] + x[1]; z[2] = x[0] - x[1]; z[3] = -x[1];
+      z[0] = x[0];
+      even = x[0] + PP * x[2]; odd = P * (x[1] + PP * x[3]);
+      z[1] = even + odd; z[2] = even - odd;
+      even = x[0] + QQ * x[2]; odd = Q * (x[1] + QQ * x[3]);
+      z[3] = even + odd; z[4] = even - odd;
+      z[5] = x[3];
       break;
   }
 }
 
-// The adjoints: four numbers to one line of a patch.
-INLINE void NAME(collapse)(const metasal_slot slot, const VECTOR *x, VECTOR *z) {
-  switch (slot) {
-    case metasal_image: break;  // never open: see the Swift side
-    case metasal_kernel: {
-      const VECTOR half = (x[1] + x[2]) * (REAL)0.5;
-      z[0] = x[0] + half; z[1] = (x[1] - x[2]) * (REAL)0.5; z[2] = half + x[3];
-      break;
-    }
-    case metasal_response:
-      z[0] = x[0] + x[1] + x[2]; z[1] = x[1] - x[2] - x[3];
-      break;
+// The adjoints: m + 2 numbers to one line of a patch. The image is never open: see the Swift side.
+INLINE void NAME(collapse)(const metasal_slot slot, const int m, const VECTOR *x, VECTOR *z) {
+  if (m == 2 && slot == metasal_kernel) {
+    const VECTOR half = (x[1] + x[2]) * (REAL)0.5;
+    z[0] = x[0] + half; z[1] = (x[1] - x[2]) * (REAL)0.5; z[2] = half + x[3];
+    return;
+  }
+  if (m == 2) {
+    z[0] = x[0] + x[1] + x[2]; z[1] = x[1] - x[2] - x[3];
+    return;
+  }
+  const VECTOR evenP = x[1] + x[2], oddP = x[1] - x[2], evenQ = x[3] + x[4], oddQ = x[3] - x[4];
+  if (slot == metasal_kernel) {
+    z[0] = AT_0 * x[0] + AT_P * evenP + AT_Q * evenQ;
+    z[1] = AT_P * P * oddP + AT_Q * Q * oddQ;
+    z[2] = AT_P * PP * evenP + AT_Q * QQ * evenQ + x[5];
+  } else {
+    z[0] = x[0] + evenP + evenQ;
+    z[1] = P * oddP + Q * oddQ;
+    z[2] = PP * evenP + QQ * evenQ;
+    z[3] = P * PP * oddP + Q * QQ * oddQ + x[5];
   }
 }
+#undef P
+#undef Q
+#undef PP
+#undef QQ
+#undef AT_0
+#undef AT_P
+#undef AT_Q
 
 // Row by row of what comes of it, so that no more numbers are under way than registers hold.
 INLINE void NAME(expandPatch)(
-    const metasal_slot slot, const REAL *const *x, long j, REAL *z, long planeStride) {
-  const int side = NAME(side)(slot);
-  UNROLL for (int r = 0; r < 4; r++) {
-    VECTOR line[4], across[4];
+    const metasal_slot slot, const int m, const REAL *const *x, long j, REAL *z, long planeStride) {
+  const int side = NAME(side)(slot, m), n = m + 2;
+  UNROLL for (int r = 0; r < n; r++) {
+    VECTOR line[4], across[6];
     UNROLL for (int c = 0; c < side; c++) {
-      VECTOR column[4], down[4];
+      VECTOR column[4], down[6];
       UNROLL for (int i = 0; i < side; i++) column[i] = CV(x[i * side + c] + j);
-      NAME(expand)(slot, column, down);
+      NAME(expand)(slot, m, column, down);
       line[c] = down[r];
     }
-    NAME(expand)(slot, line, across);
-    UNROLL for (int c = 0; c < 4; c++) V(z + (r * 4 + c) * planeStride + j) = across[c];
+    NAME(expand)(slot, m, line, across);
+    UNROLL for (int c = 0; c < n; c++) V(z + (r * n + c) * planeStride + j) = across[c];
   }
 }
 
-// A vector of a column of four pixels, expanded; zeros beside the image.
-INLINE void NAME(expandColumn)(const REAL *const *rows, const long *steps, long column, long width, VECTOR *z) {
-  VECTOR x[4] = {{0}, {0}, {0}, {0}};
-  if (column >= 0 && column < width) UNROLL for (int i = 0; i < 4; i++) x[i] = CV(rows[i] + column * steps[i]);
-  NAME(expand)(metasal_image, x, z);
+// A vector of a column of pixels, expanded; zeros beside the image.
+INLINE void NAME(expandColumn)(
+    const int m, const REAL *const *rows, const long *steps, long column, long width, VECTOR *z) {
+  VECTOR x[6] = {{0}, {0}, {0}, {0}, {0}, {0}};
+  if (column >= 0 && column < width)
+    UNROLL for (int i = 0; i < m + 2; i++) x[i] = CV(rows[i] + column * steps[i]);
+  NAME(expand)(metasal_image, m, x, z);
 }
 
-static void NAME(imageToPlanes)(
-    const void *image, long height, long width, long channels, long top, long left, long first, long tileRows,
-    long tileColumns, void *planes, long planeStride) {
-  REAL *z = planes;
+INLINE void NAME(imageToPlanesLoop)(
+    const int m, const REAL *image, long height, long width, long channels, long top, long left, long first,
+    long tileRows, long tileColumns, REAL *z, long planeStride) {
+  const int n = m + 2;
   for (long ty = first; ty < first + tileRows; ty++, z += tileColumns * channels)
     for (long j = 0; j < channels; j += LANES) {
-      const REAL *rows[4];
-      long steps[4];
-      for (int i = 0; i < 4; i++) {
-        const long y = 2 * ty - top + i;
+      const REAL *rows[6];
+      long steps[6];
+      UNROLL for (int i = 0; i < n; i++) {
+        const long y = m * ty - top + i;
         const int isInside = y >= 0 && y < height;
-        rows[i] = isInside ? (const REAL *)image + y * width * channels + j : NAME(zeros);
+        rows[i] = isInside ? image + y * width * channels + j : NAME(zeros);
         steps[i] = isInside ? channels : 0;
       }
-      // Each column of pixels is expanded once, for the two tiles that share it.
-      VECTOR a[4], b[4], c[4];
-      NAME(expandColumn)(rows, steps, -left, width, a);
-      NAME(expandColumn)(rows, steps, 1 - left, width, b);
+      // Each column of pixels is expanded once, also where two tiles share it.
+      VECTOR columns[6][6];
+      NAME(expandColumn)(m, rows, steps, -left, width, columns[0]);
+      NAME(expandColumn)(m, rows, steps, 1 - left, width, columns[1]);
       REAL *to = z + j;
-      for (long x = 2 - left; x < 2 - left + 2 * tileColumns; x += 2, to += channels) {
-        NAME(expandColumn)(rows, steps, x, width, c);
-        UNROLL for (int r = 0; r < 4; r++) {
-          V(to + (4 * r) * planeStride) = a[r] - c[r];
-          V(to + (4 * r + 1) * planeStride) = b[r] + c[r];
-          V(to + (4 * r + 2) * planeStride) = c[r] - b[r];
-          a[r] = c[r];
-        }
-        NAME(expandColumn)(rows, steps, x + 1, width, c);
-        UNROLL for (int r = 0; r < 4; r++) {
-          V(to + (4 * r + 3) * planeStride) = b[r] - c[r];
-          b[r] = c[r];
+      for (long t = 0; t < tileColumns; t++, to += channels) {
+        UNROLL for (int c = 2; c < n; c++) NAME(expandColumn)(m, rows, steps, m * t + c - left, width, columns[c]);
+        UNROLL for (int r = 0; r < n; r++) {
+          VECTOR line[6], across[6];
+          UNROLL for (int c = 0; c < n; c++) line[c] = columns[c][r];
+          NAME(expand)(metasal_image, m, line, across);
+          UNROLL for (int c = 0; c < n; c++) V(to + (r * n + c) * planeStride) = across[c];
+          columns[0][r] = line[m];
+          columns[1][r] = line[m + 1];
         }
       }
     }
 }
 
 INLINE void NAME(collapsePatch)(
-    const metasal_slot slot, const REAL *x, long planeStride, long j, REAL *const *z, int adds) {
-  const int side = NAME(side)(slot);
-  VECTOR across[4][4];
-  UNROLL for (int r = 0; r < 4; r++) {
-    VECTOR line[4];
-    UNROLL for (int c = 0; c < 4; c++) line[c] = CV(x + (r * 4 + c) * planeStride + j);
-    NAME(collapse)(slot, line, across[r]);
+    const metasal_slot slot, const int m, const REAL *x, long planeStride, long j, REAL *const *z, int adds) {
+  const int side = NAME(side)(slot, m), n = m + 2;
+  VECTOR across[6][4];
+  UNROLL for (int r = 0; r < n; r++) {
+    VECTOR line[6];
+    UNROLL for (int c = 0; c < n; c++) line[c] = CV(x + (r * n + c) * planeStride + j);
+    NAME(collapse)(slot, m, line, across[r]);
   }
   UNROLL for (int c = 0; c < side; c++) {
-    VECTOR line[4], down[4];
-    UNROLL for (int r = 0; r < 4; r++) line[r] = across[r][c];
-    NAME(collapse)(slot, line, down);
+    VECTOR line[6], down[4];
+    UNROLL for (int r = 0; r < n; r++) line[r] = across[r][c];
+    NAME(collapse)(slot, m, line, down);
     UNROLL for (int r = 0; r < side; r++) {
       REAL *const target = z[r * side + c];
       if (target) V(target + j) = adds ? CV(target + j) + down[r] : down[r];
@@ -121,42 +178,60 @@ INLINE void NAME(collapsePatch)(
 }
 
 INLINE void NAME(toPlanesLoop)(
-    const metasal_slot slot, const int32_t *offsets, long step, long distance, long items, const REAL *x, long columns,
-    REAL *planes, long planeStride) {
-  const int count = NAME(side)(slot) * NAME(side)(slot);
+    const metasal_slot slot, const int m, const int32_t *offsets, long step, long distance, long items, const REAL *x,
+    long columns, REAL *planes, long planeStride) {
+  const int count = NAME(side)(slot, m) * NAME(side)(slot, m);
   for (long t = 0; t < items; t++, offsets += step, x += distance, planes += columns) {
-    const REAL *patch[9];
+    const REAL *patch[16];
     UNROLL for (int i = 0; i < count; i++) patch[i] = offsets[i] < 0 ? NAME(zeros) : x + offsets[i];
-    for (long j = 0; j < columns; j += LANES) NAME(expandPatch)(slot, patch, j, planes, planeStride);
+    for (long j = 0; j < columns; j += LANES) NAME(expandPatch)(slot, m, patch, j, planes, planeStride);
   }
 }
 
 INLINE void NAME(fromPlanesLoop)(
-    const metasal_slot slot, const int32_t *offsets, long step, long distance, long items, const REAL *planes,
-    long planeStride, REAL *x, long columns, int adds) {
-  const int count = NAME(side)(slot) * NAME(side)(slot);
+    const metasal_slot slot, const int m, const int32_t *offsets, long step, long distance, long items,
+    const REAL *planes, long planeStride, REAL *x, long columns, int adds) {
+  const int count = NAME(side)(slot, m) * NAME(side)(slot, m);
   for (long t = 0; t < items; t++, offsets += step, x += distance, planes += columns) {
-    REAL *patch[9];
+    REAL *patch[16];
     UNROLL for (int i = 0; i < count; i++) patch[i] = offsets[i] < 0 ? 0 : x + offsets[i];
-    for (long j = 0; j < columns; j += LANES) NAME(collapsePatch)(slot, planes, planeStride, j, patch, adds);
+    for (long j = 0; j < columns; j += LANES) NAME(collapsePatch)(slot, m, planes, planeStride, j, patch, adds);
   }
 }
 
+static void NAME(imageToPlanes)(
+    int m, const void *image, long height, long width, long channels, long top, long left, long first, long tileRows,
+    long tileColumns, void *planes, long planeStride) {
+#define CALL(m) \
+  NAME(imageToPlanesLoop)( \
+      m, image, height, width, channels, top, left, first, tileRows, tileColumns, planes, planeStride)
+  if (m == 2) CALL(2); else CALL(4);
+#undef CALL
+}
+
+#define EACH_KIND(call) \
+  if (slot == metasal_kernel && m == 2) call(metasal_kernel, 2); \
+  else if (slot == metasal_kernel) call(metasal_kernel, 4); \
+  else if (m == 2) call(metasal_response, 2); \
+  else call(metasal_response, 4);
+
 static void NAME(toPlanes)(
-    metasal_slot slot, const int32_t *offsets, long step, long distance, long items, const void *x, long columns,
+    int m, metasal_slot slot, const int32_t *offsets, long step, long distance, long items, const void *x, long columns,
     void *planes, long planeStride) {
-#define CALL(slot) NAME(toPlanesLoop)(slot, offsets, step, distance, items, x, columns, planes, planeStride)
-  if (slot == metasal_kernel) CALL(metasal_kernel); else CALL(metasal_response);
+#define CALL(slot, m) NAME(toPlanesLoop)(slot, m, offsets, step, distance, items, x, columns, planes, planeStride)
+  EACH_KIND(CALL)
 #undef CALL
 }
 
 static void NAME(fromPlanes)(
-    metasal_slot slot, const int32_t *offsets, long step, long distance, long items, const void *planes,
+    int m, metasal_slot slot, const int32_t *offsets, long step, long distance, long items, const void *planes,
     long planeStride, void *x, long columns, int adds) {
-#define CALL(slot) NAME(fromPlanesLoop)(slot, offsets, step, distance, items, planes, planeStride, x, columns, adds)
-  if (slot == metasal_kernel) CALL(metasal_kernel); else CALL(metasal_response);
+#define CALL(slot, m) \
+  NAME(fromPlanesLoop)(slot, m, offsets, step, distance, items, planes, planeStride, x, columns, adds)
+  EACH_KIND(CALL)
 #undef CALL
 }
+#undef EACH_KIND
 
 // Tiles one below the other, each of `rows` rows: c = a · b, or (across) aᵀ · b, where rows of a lie lda apart.
 INLINE void NAME(productTiles)(
@@ -191,12 +266,12 @@ EACH_NUMBER(TILES)
 #undef TILE
 
 static void NAME(products)(
-    int across, long rows, const void *xs, long aStride, long lda, long depth, const void *ys, long bStride, void *zs,
+    long planes, int across, long rows, const void *xs, long aStride, long lda, long depth, const void *ys, long bStride, void *zs,
     long cStride, long columns) {
   // As few tiles as can be, of two heights that differ by one.
   const long tiles = (rows + ROWS - 1) / ROWS, height = (rows + tiles - 1) / tiles;
   const long low = tiles * height - rows, tall = tiles - low;
-  for (int plane = 0; plane < 16; plane++) {
+  for (long plane = 0; plane < planes; plane++) {
     const REAL *a = (const REAL *)xs + plane * aStride, *b = (const REAL *)ys + plane * bStride;
     REAL *c = (REAL *)zs + plane * cStride;
 #define CALL(rows, vectors) NAME(product##rows##x##vectors)(across, count, a, lda, depth, b, c)

@@ -19,15 +19,25 @@ public func gradients(
     keepingGraph: keepingGraph, releasingGraph: releasingGraph)
 }
 
+/// The same for several outputs, in one pass through the graph that they share.
+public func gradients(
+  of outputs: [Tensor], withRespectTo variables: [Tensor], weighting: [Tensor], rule: BackwardRule = .derivative,
+  keepingGraph: Bool = false, releasingGraph: Bool = false
+) -> [Tensor] {
+  gradients(
+    of: outputs.map(\.record), withRespectTo: variables, weighting: weighting, rule: rule, keepingGraph: keepingGraph,
+    releasingGraph: releasingGraph)
+}
+
 /// The derivatives of Σ weighting·output over several outputs, in one pass through the graph that they share.
 ///
 /// - Parameters:
-///   - outputs: tensors of any shapes.
+///   - outputs: records of tensors of any shapes.
 ///   - weighting: for each output the weights of its elements, of its shape.
 ///   - variables, rule, keepingGraph, releasingGraph: as for a single output.
 /// - Returns: one tensor per variable, of its shape and in their order; zeros where no output depends on it.
 public func gradients(
-  of outputs: [Tensor], withRespectTo variables: [Tensor], weighting: [Tensor], rule: BackwardRule = .derivative,
+  of outputs: [Record], withRespectTo variables: [Tensor], weighting: [Tensor], rule: BackwardRule = .derivative,
   keepingGraph: Bool = false, releasingGraph: Bool = false
 ) -> [Tensor] {
   precondition(!(keepingGraph && releasingGraph), "gradients: the graph cannot be both kept and given up")

@@ -106,6 +106,9 @@ extension Tensor {
     node == nil ? self : Tensor(storage: storage, shape: shape, scalarType: scalarType)
   }
 
+  /// How it came about.
+  public var record: Record { Record(node: node, shape: shape, scalarType: scalarType) }
+
   /// What tells a tracked tensor from all others that live; nil for one that isn't tracked.
   public var identity: ObjectIdentifier? { node.map { ObjectIdentifier($0) } }
 
@@ -117,4 +120,14 @@ extension Tensor {
     let node = Node(operation: "variable", operands: [], output: nil) { _, _ in [] }
     return Tensor(storage: storage, shape: shape, scalarType: scalarType, node: node)
   }
+}
+
+/// How a tensor came about, without its elements: all that its derivatives need of it.
+public struct Record: Sendable {
+  let node: Node?
+  /// The tensor's.
+  public let shape: [Int]
+  public let scalarType: ScalarType
+  /// Whether there is anything to differentiate.
+  public var isTracked: Bool { node != nil }
 }

@@ -49,32 +49,33 @@ typedef struct {
 /// A slot of the trilinear form that a convolution is.
 typedef enum { metasal_image, metasal_kernel, metasal_response } metasal_slot;
 
-/// Winograd's transforms for kernels of 3 × 3 and responses of 2 × 2 (Lavin and Gray 2016, "Fast Algorithms for
-/// Convolutional Neural Networks", section 4.1), of whole vectors of columns.
+/// Winograd's transforms for kernels of 3 × 3 and tiles of the response of m × m, m being 2 or 4 (Lavin and Gray 2016, "Fast
+/// Algorithms for Convolutional Neural Networks"), of whole vectors of columns.
 ///
-/// Patches of each slot (4 × 4 of the image, 3 × 3 of the kernel, 2 × 2 of the response) become 16 planes, in which the
-/// form is a sum of 16 products: Σ y · (x ⋆ w) = Σ over planes of (Bᵀ x B) (G w Gᵀ) (A y Aᵀ). So an open slot comes out of its
-/// planes by the adjoint of what takes it in. A plane is a matrix of one row per patch, `planeStride` after the one before.
+/// Patches of each slot ((m + 2)² of the image, 3² of the kernel, m² of the response) become (m + 2)² planes, in which the
+/// form is a sum of as many products: Σ y · (x ⋆ w) = Σ over planes of (Bᵀ x B) (G w Gᵀ) (A y Aᵀ). So an open slot comes out
+/// of its planes by the adjoint of what takes it in. A plane is a matrix of one row per patch, `planeStride` after the one
+/// before.
 typedef struct {
-  /// Rows of 2 × 2 tiles of a response, the first of them `first`, and the patches of the image that they see: the first
+  /// Rows of tiles of a response, the first of them `first`, and the patches of the image that they see: the first
   /// pixel of the response sees those from -top and -left on. Columns are channels.
   void (*_Nonnull imageToPlanes)(
-      const void *_Nonnull image, long height, long width, long channels, long top, long left, long first,
+      int m, const void *_Nonnull image, long height, long width, long channels, long top, long left, long first,
       long tileRows, long tileColumns, void *_Nonnull planes, long planeStride);
   /// Patches of the kernel or the response: number i of a patch, row by row, of item t lies at
   /// offsets[t · step + i] + t · distance, where a negative offset stands for zeros.
   void (*_Nonnull toPlanes)(
-      metasal_slot slot, const int32_t *_Nonnull offsets, long step, long distance, long items, const void *_Nonnull x,
-      long columns, void *_Nonnull planes, long planeStride);
+      int m, metasal_slot slot, const int32_t *_Nonnull offsets, long step, long distance, long items,
+      const void *_Nonnull x, long columns, void *_Nonnull planes, long planeStride);
   /// The adjoint, from planes to patches, added to what is there if asked; with a negative offset nothing is written.
   void (*_Nonnull fromPlanes)(
-      metasal_slot slot, const int32_t *_Nonnull offsets, long step, long distance, long items,
+      int m, metasal_slot slot, const int32_t *_Nonnull offsets, long step, long distance, long items,
       const void *_Nonnull planes, long planeStride, void *_Nonnull x, long columns, int adds);
-  /// c = a · b in each of the 16 planes, or (across) c = aᵀ · b. c is [rows, columns], b [depth, columns], where columns is
+  /// c = a · b in each plane, or (across) c = aᵀ · b. c is [rows, columns], b [depth, columns], where columns is
   /// one of the tiles' two widths; a is [rows, depth] or [depth, rows], its own rows `lda` apart.
   void (*_Nonnull products)(
-      int across, long rows, const void *_Nonnull a, long aStride, long lda, long depth, const void *_Nonnull b,
-      long bStride, void *_Nonnull c, long cStride, long columns);
+      long planes, int across, long rows, const void *_Nonnull a, long aStride, long lda, long depth,
+      const void *_Nonnull b, long bStride, void *_Nonnull c, long cStride, long columns);
 } metasal_winograd;
 
 /// A function of two elements.

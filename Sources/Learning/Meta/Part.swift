@@ -4,10 +4,11 @@ import Tensors
 
 /// Some images of a batch, their first forward pass, and what of a meta step is theirs alone.
 struct Part: Sendable {
-  /// What the images add to one inner step: the weights it starts at, and the recorded displacement.
+  /// What the images add to one inner step: the weights it starts at, and how the displacements came about. These may be as
+  /// large as all else, so that their elements are not kept.
   struct Descent: Sendable {
     let parameters: [Tensor]
-    let displacements: [Tensor?]
+    let displacements: [Record?]
   }
 
   /// What the images add to the outer loss: each objective's value, and derivatives with respect to some weights.
@@ -68,16 +69,19 @@ struct Part: Sendable {
   /// The images' part of an inner step of each of the virtual updates.
   ///
   /// - Parameter weights: the parameters that each update has come to; nil at the first step.
-  func descend(from weights: [[Tensor]]?) -> [Descent] {
+  /// - Returns: for each update what is needed to differentiate it, and the displacements.
+  func descend(from weights: [[Tensor]]?) -> [(Descent, displacements: [Tensor?])] {
     guard let plain, let inner = step.inner else { return [] }
     return Profile.phase(.inner) {
       updates.enumerated().map { index, classes in
         let network = weights.map { self.network.with(parameters: $0[index].map { $0.tracked() }) } ?? self.network
         let logits = weights == nil ? plain.output.logits : network(plain.images).logits
-        return Descent(
-          parameters: network.parameters,
-          displacements: inner.displacements(
-            of: network, logits, towards: classes, share: share, keepingGraph: inner.order == .exact))
+        let displacements = inner.displacements(
+          of: network, logits, towards: classes, share: share, keepingGraph: inner.order == .exact)
+        return (
+          Descent(parameters: network.parameters, displacements: displacements.map { $0?.record }),
+          displacements.map { $0?.detached() }
+        )
       }
     }
   }
@@ -153,7 +157,7 @@ struct Part: Sendable {
     let moves = zip(descents, cotangents).flatMap { $0.weighted(by: $1) }
     var found = Profile.phase(.outer) {
       gradients(
-        of: (terms.map(\.0) + moves.map(\.0)), withRespectTo: variables.flatMap(\.self),
+        of: (terms.map(\.0.record) + moves.map(\.0)), withRespectTo: variables.flatMap(\.self),
         weighting: terms.map { Tensor($0.1, $0.0.scalarType) } + moves.map(\.1), releasingGraph: true)
     }[...]
     return Share(
@@ -167,7 +171,7 @@ struct Part: Sendable {
 
 extension Part.Descent {
   /// The displacements that depend on the weights, each with its cotangent; none if they are held constant.
-  func weighted(by cotangents: [Tensor]) -> [(Tensor, Tensor)] {
+  func weighted(by cotangents: [Tensor]) -> [(Record, Tensor)] {
     zip(displacements, cotangents).compactMap { move, cotangent in
       move.flatMap { $0.isTracked ? ($0, cotangent) : nil }
     }

@@ -26,11 +26,28 @@ struct UpdateGroup {
   /// One inner step of every update: what the parts recorded of it, and their displacements' sums.
   private struct Descents {
     var parts: [[Part.Descent]] = []
-    var sums: [[Tensor?]] = []
+    private var sums: [[Tensor?]] = []
 
-    mutating func add(_ part: [Part.Descent]) {
-      parts.append(part)
-      sums.add(part.map { $0.displacements.map { $0?.detached() } })
+    var isEmpty: Bool { sums.isEmpty }
+
+    mutating func add(_ part: [(Part.Descent, displacements: [Tensor?])]) {
+      parts.append(part.map(\.0))
+      sums.add(part.map(\.displacements))
+    }
+
+    /// The weights that each update comes to from those it begins at. They take the place of the displacements, in the same
+    /// storage, since a network's parameters may be larger than all else.
+    mutating func reach(from starts: [[Tensor]]) -> [[Tensor]] {
+      let weights = starts.enumerated().map { update, start in
+        start.enumerated().map { index, parameter in
+          var moved: Tensor?
+          swap(&moved, &sums[update][index])
+          moved?.accumulate(parameter.detached())
+          return moved ?? parameter.detached()
+        }
+      }
+      sums = []
+      return weights
     }
   }
 
@@ -45,43 +62,12 @@ struct UpdateGroup {
       parts.append(part)
       first.add(descents)
     }
-    let (begun, start) = (parts, first)
 
-    var cotangents: [[Tensor]] = []
     var outcome = MetaStep.Outcome(gradients: [], values: step.objectives.map { _ in nil }, total: 0)
-    if let inner = step.inner, !first.sums.isEmpty {
-      var trail = [first]
-      var weights = first.sums.map { inner.moved(network.parameters, by: $0) }
-      for _ in 1..<inner.steps {
-        let from = weights
-        var descents = Descents()
-        try forEachPart {
-          begun[$0].descend(from: from)
-        } then: {
-          descents.add($0)
-        }
-        weights = zip(from, descents.sums).map { inner.moved($0, by: $1) }
-        trail.append(descents)
-      }
-      let reached = weights
-      try forEachPart {
-        begun[$0].compare(at: reached)
-      } then: { share in
-        outcome.values.add(share.values)
-        cotangents.add(share.gradients)
-      }
-      for descents in trail.dropFirst().reversed() where inner.order == .exact {
-        let later = cotangents
-        try forEachPart { index in
-          zip(descents.parts[index], later).map { $0.pulledBack($1) }
-        } then: {
-          cotangents.add($0)
-        }
-      }
-    }
-    let last = cotangents
+    let cotangents = first.isEmpty ? [] : try throughUpdate(parts, &first, &outcome)
+    let (begun, descents) = (parts, first.parts)
     try forEachPart {
-      begun[$0].finish(start.parts[$0], last)
+      begun[$0].finish(descents[$0], cotangents)
     } then: { share in
       outcome.values.add(share.values)
       outcome.gradients.add(share.gradients[0])
@@ -89,6 +75,45 @@ struct UpdateGroup {
     for cotangent in cotangents { outcome.gradients.add(cotangent) }
     outcome.statistics = parts[0].statistics
     return outcome
+  }
+
+  /// Takes the later inner steps, compares the maps that the updates lead to, and goes back to the first step.
+  ///
+  /// - Returns: for each update the derivatives of what was compared with respect to the weights after the first step.
+  private func throughUpdate(
+    _ parts: [Part], _ first: inout Descents, _ outcome: inout MetaStep.Outcome
+  ) throws -> [[Tensor]] {
+    guard let inner = step.inner else { return [] }
+    var weights = first.reach(from: first.parts[0].map(\.parameters))
+    var later: [[[Part.Descent]]] = []
+    for _ in 1..<inner.steps {
+      let from = weights
+      var descents = Descents()
+      try forEachPart {
+        parts[$0].descend(from: from)
+      } then: {
+        descents.add($0)
+      }
+      weights = descents.reach(from: from)
+      later.append(descents.parts)
+    }
+    let reached = weights
+    var cotangents: [[Tensor]] = []
+    try forEachPart {
+      parts[$0].compare(at: reached)
+    } then: { share in
+      outcome.values.add(share.values)
+      cotangents.add(share.gradients)
+    }
+    for descents in later.reversed() where inner.order == .exact {
+      let beyond = cotangents
+      try forEachPart { index in
+        zip(descents[index], beyond).map { $0.pulledBack($1) }
+      } then: {
+        cotangents.add($0)
+      }
+    }
+    return cotangents
   }
 
   private func forEachPart<Result: Sendable>(
