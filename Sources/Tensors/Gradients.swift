@@ -25,7 +25,7 @@ public func gradients(
   keepingGraph: Bool = false, releasingGraph: Bool = false
 ) -> [Tensor] {
   gradients(
-    of: outputs.map(\.record), withRespectTo: variables, weighting: weighting, rule: rule, keepingGraph: keepingGraph,
+    ofRecords: outputs.map(\.record), withRespectTo: variables, weighting: weighting, rule: rule, keepingGraph: keepingGraph,
     releasingGraph: releasingGraph)
 }
 
@@ -37,7 +37,7 @@ public func gradients(
 ///   - variables, rule, keepingGraph, releasingGraph: as for a single output.
 /// - Returns: one tensor per variable, of its shape and in their order; zeros where no output depends on it.
 public func gradients(
-  of outputs: [Record], withRespectTo variables: [Tensor], weighting: [Tensor], rule: BackwardRule = .derivative,
+  ofRecords outputs: [Record], withRespectTo variables: [Tensor], weighting: [Tensor], rule: BackwardRule = .derivative,
   keepingGraph: Bool = false, releasingGraph: Bool = false
 ) -> [Tensor] {
   precondition(!(keepingGraph && releasingGraph), "gradients: the graph cannot be both kept and given up")

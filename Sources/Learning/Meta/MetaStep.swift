@@ -1,3 +1,4 @@
+import Foundation
 import Networks
 import Saliency
 import Tensors
@@ -68,7 +69,7 @@ public struct MetaStep: Sendable {
     if isOn(apart) {
       switch needsUpdate ? inner?.scope : nil {
       case .image:
-        try Parallel.forEachInOrder(all.count, workers: workers) {
+        try Parallel.forEachInOrder(all.count, workers: workers, atOnce: Self.imagesAtOnce(network)) {
           try UpdateGroup(self, apart, network, batch, [$0..<($0 + 1)]).outcome()
         } _: {
           outcome.add($0)
@@ -120,6 +121,13 @@ public struct MetaStep: Sendable {
   private func parts(of count: Int) -> [Range<Int>] { evenParts(of: count, atMost: Self.imagesPerPart) }
 
   private static let imagesPerPart = 4
+
+  /// How many images with updates of their own may be under way at once. Each holds some copies of the network's parameters
+  /// besides its activations, about eight times the parameters in all; a sixteenth of the machine's memory may go there.
+  private static func imagesAtOnce(_ network: Network) -> Int {
+    let size = network.parameters.reduce(0) { $0 + $1.count * $1.scalarType.size }
+    return max(1, Int(clamping: ProcessInfo.processInfo.physicalMemory) / 16 / max(1, 8 * size))
+  }
 }
 
 extension MetaStep.Outcome {

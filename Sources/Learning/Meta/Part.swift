@@ -157,7 +157,7 @@ struct Part: Sendable {
     let moves = zip(descents, cotangents).flatMap { $0.weighted(by: $1) }
     var found = Profile.phase(.outer) {
       gradients(
-        of: (terms.map(\.0.record) + moves.map(\.0)), withRespectTo: variables.flatMap(\.self),
+        ofRecords: terms.map(\.0.record) + moves.map(\.0), withRespectTo: variables.flatMap(\.self),
         weighting: terms.map { Tensor($0.1, $0.0.scalarType) } + moves.map(\.1), releasingGraph: true)
     }[...]
     return Share(
@@ -181,6 +181,6 @@ extension Part.Descent {
   func pulledBack(_ cotangents: [Tensor]) -> [Tensor] {
     let moves = weighted(by: cotangents)
     return gradients(
-      of: moves.map(\.0), withRespectTo: parameters, weighting: moves.map(\.1), releasingGraph: true)
+      ofRecords: moves.map(\.0), withRespectTo: parameters, weighting: moves.map(\.1), releasingGraph: true)
   }
 }

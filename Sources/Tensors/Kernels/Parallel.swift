@@ -11,11 +11,14 @@ public enum Parallel {
   /// are left where items are few, and hands each result to `body` in order, as soon as those before it have
   /// been. So sums do not depend on the number of workers, and only a few results exist at a time.
   ///
+  /// - Parameter limit: how many items may be under way at once, where each takes much memory.
   /// - Throws: the error of the first item, in order, that fails; later items are not begun.
   public static func forEachInOrder<Result: Sendable>(
-    _ count: Int, workers: Int = processors, _ transform: @Sendable (Int) throws -> Result, _ body: (Result) -> Void
+    _ count: Int, workers: Int = processors, atOnce limit: Int = .max, _ transform: @Sendable (Int) throws -> Result,
+    _ body: (Result) -> Void
   ) throws {
     let workers = max(1, workers)
+    let threads = max(1, min(workers, count, limit))
     if count <= 1 {
       return try (0..<count).forEach { index in body(try withKernelThreads(workers) { try transform(index) }) }
     }
@@ -24,8 +27,8 @@ public enum Parallel {
     // `body` runs under the mutex only, one call at a time, before this function returns.
     nonisolated(unsafe) let body = body
     let pending = Mutex((results: [Int: Swift.Result<Result, any Error>](), due: 0, error: (any Error)?.none))
-    DispatchQueue.concurrentPerform(iterations: min(workers, count)) { _ in
-      withKernelThreads(max(1, workers / count)) {
+    DispatchQueue.concurrentPerform(iterations: threads) { _ in
+      withKernelThreads(workers / threads) {
         while !failed.load(ordering: .relaxed) {
           let index = next.add(1, ordering: .relaxed).oldValue
           guard index < count else { return }
