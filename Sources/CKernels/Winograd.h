@@ -177,13 +177,21 @@ INLINE void NAME(collapsePatch)(
   }
 }
 
+// Patches of the kernel go by way of a copy: the channels between their numbers are often so many that these fall on one
+// place in the cache, and displace each other if they are come back to.
 INLINE void NAME(toPlanesLoop)(
     const metasal_slot slot, const int m, const int32_t *offsets, long step, long distance, long items, const REAL *x,
     long columns, REAL *planes, long planeStride) {
-  const int count = NAME(side)(slot, m) * NAME(side)(slot, m);
+  const int count = NAME(side)(slot, m) * NAME(side)(slot, m), copies = slot == metasal_kernel;
+  REAL copy[9 * WIDTH] __attribute__((aligned(64)));
   for (long t = 0; t < items; t++, offsets += step, x += distance, planes += columns) {
     const REAL *patch[16];
-    UNROLL for (int i = 0; i < count; i++) patch[i] = offsets[i] < 0 ? NAME(zeros) : x + offsets[i];
+    UNROLL for (int i = 0; i < count; i++) {
+      patch[i] = offsets[i] < 0 ? NAME(zeros) : x + offsets[i];
+      if (!copies) continue;
+      for (long j = 0; j < columns; j += LANES) V(copy + i * WIDTH + j) = CV(patch[i] + j);
+      patch[i] = copy + i * WIDTH;
+    }
     for (long j = 0; j < columns; j += LANES) NAME(expandPatch)(slot, m, patch, j, planes, planeStride);
   }
 }
@@ -191,11 +199,19 @@ INLINE void NAME(toPlanesLoop)(
 INLINE void NAME(fromPlanesLoop)(
     const metasal_slot slot, const int m, const int32_t *offsets, long step, long distance, long items,
     const REAL *planes, long planeStride, REAL *x, long columns, int adds) {
-  const int count = NAME(side)(slot, m) * NAME(side)(slot, m);
+  const int count = NAME(side)(slot, m) * NAME(side)(slot, m), copies = slot == metasal_kernel;
+  REAL copy[9 * WIDTH] __attribute__((aligned(64)));
   for (long t = 0; t < items; t++, offsets += step, x += distance, planes += columns) {
     REAL *patch[16];
-    UNROLL for (int i = 0; i < count; i++) patch[i] = offsets[i] < 0 ? 0 : x + offsets[i];
-    for (long j = 0; j < columns; j += LANES) NAME(collapsePatch)(slot, m, planes, planeStride, j, patch, adds);
+    UNROLL for (int i = 0; i < count; i++) patch[i] = copies ? copy + i * WIDTH : offsets[i] < 0 ? 0 : x + offsets[i];
+    for (long j = 0; j < columns; j += LANES)
+      NAME(collapsePatch)(slot, m, planes, planeStride, j, patch, adds && !copies);
+    if (copies)
+      UNROLL for (int i = 0; i < count; i++)
+        for (long j = 0; j < columns; j += LANES) {
+          const VECTOR value = CV(patch[i] + j);
+          V(x + offsets[i] + j) = adds ? CV(x + offsets[i] + j) + value : value;
+        }
   }
 }
 

@@ -1,7 +1,9 @@
 /// Sums and what is made of them. `broadcast(to:)` and `summed(to:)` are each other's derivative.
 extension Tensor {
   /// Repeated along axes of size one, and along new leading axes, to `target`.
-  public func broadcast(to target: [Int]) -> Tensor {
+  public func broadcast(to target: [Int]) -> Tensor { broadcast(to: target, onto: nil) }
+
+  private func broadcast(to target: [Int], onto sum: PartialSum?) -> Tensor {
     if target == shape { return self }
     let own = shape
     precondition(
@@ -9,9 +11,7 @@ extension Tensor {
       "broadcast(to:): \(shape) does not repeat to \(target)")
     return Tensor.operation(
       "broadcast", [self], keep: .nothing,
-      value: Kernels.copy(
-        self, sizes: target, from: 0, strides: broadcastStrides(shape, to: target), into: target, at: 0,
-        strides: contiguousStrides(target))
+      value: Kernels.broadcast(self, to: target, onto: sum)
     ) { g, _ in [g.summed(to: own)] }
   }
 
@@ -25,8 +25,8 @@ extension Tensor {
       "summed(to:): \(shape) does not narrow to \(target)")
     return Tensor.operation(
       "sum", [self], keep: .nothing, value: Kernels.sum(self, to: kept).withShape(target)
-    ) { g, _ in
-      [g.reshaped(kept).broadcast(to: own)]
+    ) { g, saved in
+      [saved.ifNeeded(0) { g.reshaped(kept).broadcast(to: own, onto: $0) }]
     }
   }
 

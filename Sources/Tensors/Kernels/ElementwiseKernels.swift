@@ -96,11 +96,17 @@ extension Kernels {
     return (copy, true)
   }
 
-  /// `f(a, b)` element by element, either operand repeated along axes where it has size one.
-  static func zip(_ f: metasal_binary, _ a: Tensor, _ b: Tensor, shape: [Int]) -> Tensor {
+  /// `f(a, b)` element by element, either operand repeated along axes where it has size one; into `out`, if given, which
+  /// may be the storage of an a of this shape.
+  static func zip(_ f: metasal_binary, _ a: Tensor, _ b: Tensor, shape: [Int], into out: Storage? = nil) -> Tensor {
     let (loops, size) = (loops(a.scalarType), a.scalarType.size)
+    func make(_ fill: (UnsafeMutableRawPointer) -> Void) -> Tensor {
+      let storage = out ?? Storage(bytes: shape.reduce(1, *) * size)
+      withExtendedLifetime((a, b)) { fill(storage.pointer) }
+      return Tensor(storage: storage, shape: shape, scalarType: a.scalarType)
+    }
     if a.shape == b.shape {
-      return make(shape, a.scalarType, from: (a, b)) { out in
+      return make { out in
         forEachPart(of: a.count, size: 1) { part in
           let offset = part.lowerBound * size
           loops.binary(f, a.storage.pointer + offset, b.storage.pointer + offset, out + offset, part.count)
@@ -109,7 +115,7 @@ extension Kernels {
     }
     if a.shape == shape, let repeated = Repetition(of: b.shape, in: shape) {
       let (rows, columns) = (repeated.rows, repeated.columns)
-      return make(shape, a.scalarType, from: (a, b)) { out in
+      return make { out in
         for batch in 0..<repeated.batches {
           let (x, y) = (a.storage.pointer + batch * rows * columns * size, b.storage.pointer + batch * columns * size)
           let z = out + batch * rows * columns * size
@@ -122,7 +128,7 @@ extension Kernels {
     }
     if a.shape == shape, let repeated = Repetition(of: b.shape, in: shape, lastAxes: true) {
       let columns = repeated.rows
-      return make(shape, a.scalarType, from: (a, b)) { out in
+      return make { out in
         forEachPart(of: repeated.batches, size: columns) { part in
           let offset = part.lowerBound * columns * size
           loops.binaryRows(
@@ -133,6 +139,14 @@ extension Kernels {
     }
     if f == .add || f == .multiply, b.shape == shape { return zip(f, b, a, shape: shape) }
     return zip(f, filled(a, shape), filled(b, shape), shape: shape)
+  }
+
+  /// Repeated to `shape`; added to a sum if there is one.
+  static func broadcast(_ x: Tensor, to shape: [Int], onto partial: PartialSum?) -> Tensor {
+    guard let partial, Repetition(of: x.shape, in: shape) != nil, let (sum, isOwn) = partial.take() else {
+      return filled(x, shape)
+    }
+    return zip(.add, sum, x, shape: shape, into: isOwn ? sum.storage : nil)
   }
 
   /// Repeated to `shape`.

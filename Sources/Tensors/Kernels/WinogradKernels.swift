@@ -54,7 +54,6 @@ struct WinogradWork<T: Scalar> {
   /// The kernel from images `a` and responses `b`.
   func outer(_ a: UnsafePointer<T>, _ b: UnsafePointer<T>, into c: UnsafeMutablePointer<T>) {
     let parts = evenParts(of: plan.inputs, atMost: tiles.rows)
-    let taps = (0..<9).map { Int32($0 * plan.inputs * plan.outputs) }
     if images == 0 && !adds { return c.update(repeating: 0, count: kernelPerImage ? 0 : kernelSize) }
     for strip in strips {
       let image = strip.lowerBound / plan.tileRows
@@ -82,7 +81,7 @@ struct WinogradWork<T: Scalar> {
             plan.planes, 1, inputs.count, source.pointer + inputs.lowerBound, source.stride, plan.inputs, rows,
             responses.pointer, responses.stride, sums.pointer, sums.stride, columns.count)
           transforms.fromPlanes(
-            side, metasal_kernel, taps, 0, plan.outputs, inputs.count, sums.pointer, sums.stride,
+            side, metasal_kernel, plan.taps, 0, plan.outputs, inputs.count, sums.pointer, sums.stride,
             target + inputs.lowerBound * plan.outputs + columns.lowerBound, columns.count, adds || !isFirst ? 1 : 0)
         }
       }
@@ -181,9 +180,8 @@ struct WinogradWork<T: Scalar> {
   private func fill(_ planes: Planes, _ kernel: UnsafePointer<T>, _ columns: Range<Int>) {
     let (inputs, outputs, count) = (plan.inputs, plan.outputs, columns.count)
     guard plan.open == .image else {
-      let taps = (0..<9).map { Int32($0 * inputs * outputs) }
       transforms.toPlanes(
-        side, metasal_kernel, taps, 0, outputs, inputs, kernel + columns.lowerBound, count, planes.pointer,
+        side, metasal_kernel, plan.taps, 0, outputs, inputs, kernel + columns.lowerBound, count, planes.pointer,
         planes.stride)
       return
     }

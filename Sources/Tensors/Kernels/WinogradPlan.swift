@@ -17,6 +17,8 @@ final class WinogradPlan: Sendable {
   let (height, width, inputs, top, left): (Int, Int, Int, Int, Int)
   /// Channels of the response.
   let outputs: Int
+  /// Where a kernel's elements lie for one input and one output.
+  let taps: [Int32]
 
   private init(_ form: ConvolutionForm, open: ConvolutionForm.Slot) {
     (self.form, self.open) = (form, open)
@@ -38,6 +40,8 @@ final class WinogradPlan: Sendable {
       }
     }
     (self.side, self.tileRows, self.tileColumns, self.offsets, outputs) = (side, tileRows, tileColumns, offsets, to[3])
+    let (inputs, outputs) = (from[3], to[3])
+    taps = (0..<9).map { Int32($0 * inputs * outputs) }
   }
 
   /// Planes that each slot becomes.
