@@ -22,8 +22,9 @@ public struct Convolution: FusingModule {
   }
 
   func callAsFunction(_ x: Tensor, _ pass: inout Pass, adding residual: Tensor?, rectified: Bool) -> Tensor {
-    let y = x.convolved(with: kernel, geometry)
-    if let bias { return y.biased(by: bias, adding: residual, rectified: rectified) }
+    var y = x.convolved(with: kernel, geometry)
+    if let bias { y = y.biased(by: bias, rectified: rectified && residual == nil) }
+    if bias != nil && residual == nil { return y }
     let sum = residual.map { y.joined(with: $0) } ?? y
     return rectified ? sum.rectified : sum
   }

@@ -25,11 +25,11 @@ public func gradients(
   keepingGraph: Bool = false, releasingGraph: Bool = false
 ) -> [Tensor] {
   gradients(
-    ofRecords: outputs.map(\.record), withRespectTo: variables, weighting: weighting, rule: rule, keepingGraph: keepingGraph,
+    of: outputs.map(\.record), withRespectTo: variables.map(\.record), weighting: weighting, rule: rule, keepingGraph: keepingGraph,
     releasingGraph: releasingGraph)
 }
 
-/// The derivatives of Σ weighting·output over several outputs, in one pass through the graph that they share.
+/// The same by records, so that nobody needs to hold elements that the graph gives up on the way.
 ///
 /// - Parameters:
 ///   - outputs: records of tensors of any shapes.
@@ -37,7 +37,7 @@ public func gradients(
 ///   - variables, rule, keepingGraph, releasingGraph: as for a single output.
 /// - Returns: one tensor per variable, of its shape and in their order; zeros where no output depends on it.
 public func gradients(
-  ofRecords outputs: [Record], withRespectTo variables: [Tensor], weighting: [Tensor], rule: BackwardRule = .derivative,
+  of outputs: [Record], withRespectTo variables: [Record], weighting: [Tensor], rule: BackwardRule = .derivative,
   keepingGraph: Bool = false, releasingGraph: Bool = false
 ) -> [Tensor] {
   precondition(!(keepingGraph && releasingGraph), "gradients: the graph cannot be both kept and given up")
@@ -134,7 +134,7 @@ private struct Graph {
   /// Where a node is, if it leads to a variable.
   func index(_ node: Node) -> Int? { indices[ObjectIdentifier(node)].flatMap { $0 >= 0 ? $0 : nil } }
 
-  init(from roots: [Node], to variables: [Tensor]) {
+  init(from roots: [Node], to variables: [Record]) {
     self.variables = Set(variables.compactMap { $0.node.map(ObjectIdentifier.init) })
     // Depth first with a stack of its own, since graphs are deeper than the thread's stack.
     var stack: [(node: Node, next: Int)] = roots.map { ($0, 0) }

@@ -42,14 +42,20 @@ extension Tensor {
     }
   }
 
-  /// x + bias + residual, and its positive part if `rectified`: the same operation with nothing to normalize.
+  /// x + bias over the last axis, and its positive part if `rectified`.
   ///
-  /// - Parameter bias: [C], added over the last axis.
-  public func biased(by bias: Tensor, adding residual: Tensor? = nil, rectified: Bool = false) -> Tensor {
-    let ones = Tensor.ones(bias.shape, scalarType)
-    return normalized(
-      mean: .zeros(bias.shape, scalarType), rate: ones, weight: ones, bias: bias, residual: residual,
-      rectified: rectified)
+  /// - Parameter bias: [C].
+  public func biased(by bias: Tensor, rectified: Bool = false) -> Tensor {
+    precondition(bias.shape == [shape[rank - 1]], "biased: \(bias.shape) for the channels of \(shape)")
+    let channels = bias.shape
+    return Tensor.operation(
+      "bias", [self, bias], keep: rectified ? .output : .nothing,
+      value: Kernels.standardize(
+        self, center: nil, scale: .ones(channels, scalarType), shift: bias, rectifies: rectified)
+    ) { g, saved in
+      let g = rectified ? saved.throughRectification(g) : g
+      return [g, saved.rule == .excitation ? nil : saved.ifNeeded(1) { g.summed(to: channels) }]
+    }
   }
 
   struct Statistics: Sendable {

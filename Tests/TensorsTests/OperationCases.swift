@@ -80,6 +80,12 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
       ]
     }
 
+    + [false, true].map { rectifies in
+      OperationCase("bias\(rectifies ? ", rectify" : "")", [[2, 3, 2, 13], [13]]) {
+        $0[0].biased(by: $0[1], rectified: rectifies) * $0[0]
+      }
+    }
+
   private static let vector = Tensor((0..<13).map { 0.5 + 0.05 * Double($0) })
 
   static let movement = [

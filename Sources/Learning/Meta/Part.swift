@@ -7,7 +7,7 @@ struct Part: Sendable {
   /// What the images add to one inner step: the weights it starts at, and how the displacements came about. These may be as
   /// large as all else, so that their elements are not kept.
   struct Descent: Sendable {
-    let parameters: [Tensor]
+    let parameters: [Record]
     let displacements: [Record?]
   }
 
@@ -79,7 +79,7 @@ struct Part: Sendable {
         let displacements = inner.displacements(
           of: network, logits, towards: classes, share: share, keepingGraph: inner.order == .exact)
         return (
-          Descent(parameters: network.parameters, displacements: displacements.map { $0?.record }),
+          Descent(parameters: network.parameters.map(\.record), displacements: displacements.map { $0?.record }),
           displacements.map { $0?.detached() }
         )
       }
@@ -87,8 +87,16 @@ struct Part: Sendable {
   }
 
   /// The objectives on maps at virtual weights, and their derivatives with respect to these, for each update.
-  func compare(at weights: [[Tensor]]) -> Share {
-    guard let plain else { return Share(values: [], gradients: []) }
+  ///
+  /// - Parameter weights: given up as soon as the derivatives have passed them, if nobody else holds them.
+  func compare(at weights: consuming [[Tensor]]) -> Share {
+    let (values, variables) = comparison(at: weights)
+    return outer(values, [], [], with: variables)
+  }
+
+  /// The objectives on maps at virtual weights, and these weights.
+  private func comparison(at weights: consuming [[Tensor]]) -> (values: [Tensor?], variables: [[Record]]) {
+    guard let plain else { return (step.objectives.map { _ in nil }, []) }
     let passes = Profile.phase(.map) {
       weights.map { weights in
         Inference(network.with(parameters: weights.map { $0.tracked() }), plain.images, capturing: step.layers)
@@ -99,8 +107,7 @@ struct Part: Sendable {
       guard isVirtual(index), let explained = pairs.next(), let opposed = pairs.next() else { return nil }
       return similarity(index, explained, opposed)
     }
-    let variables = passes.map(\.network.parameters)
-    return outer(values, [], [], with: variables)
+    return (values, passes.map { $0.network.parameters.map(\.record) })
   }
 
   /// The objectives at the network's own weights, and the derivatives with respect to these of them and of the first inner
@@ -118,7 +125,7 @@ struct Part: Sendable {
         return similarity(index, plain, plain)
       }
     }
-    return outer(values, descents, cotangents, with: [network.parameters])
+    return outer(values, descents, cotangents, with: [network.parameters.map(\.record)])
   }
 
   /// For each update the classes it goes towards: objectives at virtual weights have two, one for either class.
@@ -151,13 +158,13 @@ struct Part: Sendable {
 
   /// The derivatives of the weighted sum of `values` and of what the inner steps add to it.
   private func outer(
-    _ values: [Tensor?], _ descents: [Descent], _ cotangents: [[Tensor]], with variables: [[Tensor]]
+    _ values: [Tensor?], _ descents: [Descent], _ cotangents: [[Tensor]], with variables: [[Record]]
   ) -> Share {
     let terms = zip(values, step.objectives).compactMap { value, term in value.map { ($0, term.weight * weight) } }
     let moves = zip(descents, cotangents).flatMap { $0.weighted(by: $1) }
     var found = Profile.phase(.outer) {
       gradients(
-        ofRecords: terms.map(\.0.record) + moves.map(\.0), withRespectTo: variables.flatMap(\.self),
+        of: terms.map(\.0.record) + moves.map(\.0), withRespectTo: variables.flatMap(\.self),
         weighting: terms.map { Tensor($0.1, $0.0.scalarType) } + moves.map(\.1), releasingGraph: true)
     }[...]
     return Share(
@@ -181,6 +188,6 @@ extension Part.Descent {
   func pulledBack(_ cotangents: [Tensor]) -> [Tensor] {
     let moves = weighted(by: cotangents)
     return gradients(
-      ofRecords: moves.map(\.0), withRespectTo: parameters, weighting: moves.map(\.1), releasingGraph: true)
+      of: moves.map(\.0), withRespectTo: parameters, weighting: moves.map(\.1), releasingGraph: true)
   }
 }

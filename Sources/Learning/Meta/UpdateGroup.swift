@@ -1,4 +1,5 @@
 import Networks
+import Synchronization
 import Tensors
 
 /// Images that share one virtual update per class: a whole batch, or a single image.
@@ -84,7 +85,7 @@ struct UpdateGroup {
     _ parts: [Part], _ first: inout Descents, _ outcome: inout MetaStep.Outcome
   ) throws -> [[Tensor]] {
     guard let inner = step.inner else { return [] }
-    var weights = first.reach(from: first.parts[0].map(\.parameters))
+    var weights = first.reach(from: first.parts[0].map { _ in network.parameters })
     var later: [[[Part.Descent]]] = []
     for _ in 1..<inner.steps {
       let from = weights
@@ -97,10 +98,11 @@ struct UpdateGroup {
       weights = descents.reach(from: from)
       later.append(descents.parts)
     }
-    let reached = weights
+    let reached = Handout(weights, times: parts.count)
+    weights = []
     var cotangents: [[Tensor]] = []
     try forEachPart {
-      parts[$0].compare(at: reached)
+      parts[$0].compare(at: reached.next())
     } then: { share in
       outcome.values.add(share.values)
       cotangents.add(share.gradients)
@@ -120,5 +122,21 @@ struct UpdateGroup {
     _ transform: @Sendable (Int) -> Result, then body: (Result) -> Void
   ) throws {
     try Parallel.forEachInOrder(ranges.count, workers: Parallel.kernelThreads, transform, body)
+  }
+}
+
+/// A value for so many takers, of whom the last one gets the only copy.
+private final class Handout<Value: Sendable>: Sendable {
+  private let rest: Mutex<(value: Value?, times: Int)>
+
+  init(_ value: Value, times: Int) { rest = Mutex((value, times)) }
+
+  func next() -> Value {
+    rest.withLock { rest in
+      guard let value = rest.value else { preconditionFailure("Handout: more takers than were said") }
+      rest.times -= 1
+      if rest.times == 0 { rest.value = nil }
+      return value
+    }
   }
 }

@@ -4,7 +4,7 @@ import Synchronization
 /// Recycles element buffers. On the machines this runs on, page faults on fresh memory cost as much as the arithmetic
 /// done on it, so a buffer that a tensor gives up is kept for the next tensor of about its size.
 ///
-/// Sizes are rounded up to an eighth of a power of two, so at most a ninth of a buffer is unused.
+/// Sizes are rounded up to a thirty-second of a power of two, so at most a thirty-third of a buffer is unused.
 enum Pool {
   /// A buffer that has exactly one owner at a time: a storage or a shelf.
   private struct Buffer: @unchecked Sendable {
@@ -12,7 +12,7 @@ enum Pool {
   }
 
   private struct Shelves {
-    var free: [[Buffer]] = Array(repeating: [], count: 512)
+    var free: [[Buffer]] = Array(repeating: [], count: 2048)
     /// Bytes that tensors hold, the most that they ever held, and bytes on the shelves.
     var (live, peak, idle) = (0, 0, 0)
   }
@@ -26,13 +26,13 @@ enum Pool {
   private static func shelf(for bytes: Int) -> (index: Int, size: Int) {
     let bytes = max(bytes, 256)
     let exponent = Int.bitWidth - 1 - bytes.leadingZeroBitCount
-    let step = 1 << (exponent - 3)
-    let eighths = (bytes + step - 1) / step  // 8...16
-    return (exponent * 8 + eighths - 8, eighths * step)
+    let step = 1 << (exponent - 5)
+    let steps = (bytes + step - 1) / step  // 32...64
+    return (exponent * 32 + steps - 32, steps * step)
   }
 
   /// The size of the buffers on a shelf.
-  private static func size(ofShelf index: Int) -> Int { (index % 8 + 8) << (index / 8 - 3) }
+  private static func size(ofShelf index: Int) -> Int { (index % 32 + 32) << (index / 32 - 5) }
 
   static func take(bytes: Int) -> UnsafeMutableRawPointer {
     let (index, size) = shelf(for: bytes)
