@@ -2,20 +2,20 @@
 
 /// Compares the derivatives of a function with central differences in float64, and then the derivative of the derivative,
 /// and so on: every order is checked as the first derivative of the order before.
-public struct DerivativeCheck {
-  public typealias Function = @Sendable ([Tensor]) -> Tensor
+struct DerivativeCheck {
+  typealias Function = @Sendable ([Tensor]) -> Tensor
 
-  public var order = 3
+  var order = 3
   /// The largest error allowed, relative to the size of the terms.
-  public var tolerance = 2e-6
-  public var step = 1e-5
+  var tolerance = 2e-6
+  var step = 1e-5
   /// A planted fault: the pullback there has the sign of the operand's derivative turned round.
-  public var fault: Graphs.Place?
+  var fault: Graphs.Place?
 
-  public init() {}
+  init() {}
 
   /// What is wrong, or nil.
-  public func failure(of function: @escaping Function, at inputs: [Tensor]) -> String? {
+  func failure(of function: @escaping Function, at inputs: [Tensor]) -> String? {
     var random = RandomSource(seed: 7, purpose: "derivative check")
     let weights = Tensor.uniform(function(inputs).shape, from: 0.5, to: 1.5, .float64, using: &random)
     // The cube makes the cotangent depend on the inputs, to third order, for linear operations too.
@@ -57,16 +57,16 @@ public struct DerivativeCheck {
 }
 
 /// Looks into recorded graphs.
-public enum Graphs {
+enum Graphs {
   /// An operand through which a derivative flows: of the graph's `node`-th operation, counted from the output.
-  public struct Place: Sendable {
-    public let operation: String
-    public let node: Int
-    public let operand: Int
+  struct Place: Sendable {
+    let operation: String
+    let node: Int
+    let operand: Int
   }
 
   /// The operands through which derivatives flow in the graph that leads to a tensor.
-  public static func places(in tensor: Tensor) -> [Place] {
+  static func places(in tensor: Tensor) -> [Place] {
     nodes(behind: tensor).enumerated().flatMap { index, node in
       node.operands.indices.filter { node.operands[$0].node != nil }.map {
         Place(operation: "\(node.operation)", node: index, operand: $0)
