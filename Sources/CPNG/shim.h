@@ -1,1 +1,84 @@
 #include <png.h>
+#include <stdlib.h>
+#include <string.h>
+
+// libpng reports errors by a jump, which must not cross Swift's frames, so what can fail stays in these functions. Its interface
+// without jumps will not do for reading: it corrects colours by the gamma that a file states, which nobody who trains networks
+// does, and in libpng 1.6.39 mixes up the rows of interlaced files of 16 bits.
+
+/// A PNG in memory while it is read.
+typedef struct {
+  png_structp png;
+  png_infop info;
+  const unsigned char *bytes;
+  size_t count, position;
+  /// What was wrong.
+  char message[128];
+} metasal_png_reader;
+
+static inline void metasal_png_take(png_structp png, png_bytep out, size_t count) {
+  metasal_png_reader *reader = (metasal_png_reader *)png_get_io_ptr(png);
+  if (count > reader->count - reader->position) png_error(png, "cut off");
+  memcpy(out, reader->bytes + reader->position, count);
+  reader->position += count;
+}
+
+static inline void metasal_png_fail(png_structp png, png_const_charp message) {
+  metasal_png_reader *reader = (metasal_png_reader *)png_get_error_ptr(png);
+  strncpy(reader->message, message, sizeof reader->message - 1);
+  png_longjmp(png, 1);
+}
+
+static inline void metasal_png_ignore(png_structp png, png_const_charp message) {
+  (void)png;
+  (void)message;
+}
+
+/// A reader of bytes that stay where they are until it is closed; null if there is no memory for it.
+static inline metasal_png_reader *metasal_png_open(const unsigned char *bytes, size_t count) {
+  metasal_png_reader *reader = (metasal_png_reader *)calloc(1, sizeof *reader);
+  if (!reader) return NULL;
+  reader->bytes = bytes;
+  reader->count = count;
+  reader->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, reader, metasal_png_fail, metasal_png_ignore);
+  if (reader->png) reader->info = png_create_info_struct(reader->png);
+  if (reader->info) return reader;
+  png_destroy_read_struct(&reader->png, NULL, NULL);
+  free(reader);
+  return NULL;
+}
+
+static inline void metasal_png_close(metasal_png_reader *reader) {
+  png_destroy_read_struct(&reader->png, &reader->info, NULL);
+  free(reader);
+}
+
+/// Reads what stands before the pixels; 0 if that is broken.
+static inline int metasal_png_begin(metasal_png_reader *reader, png_uint_32 *width, png_uint_32 *height) {
+  if (setjmp(png_jmpbuf(reader->png))) return 0;
+  png_set_read_fn(reader->png, reader, metasal_png_take);
+  png_set_benign_errors(reader->png, 1);
+  // Texts, profiles and all else that pixels do not need is passed over.
+  png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+  png_read_info(reader->png, reader->info);
+  *width = png_get_image_width(reader->png, reader->info);
+  *height = png_get_image_height(reader->png, reader->info);
+  return 1;
+}
+
+/// Reads the pixels, of any kind, as eight bits of red, green and blue each; 0 if they are broken.
+static inline int metasal_png_finish(metasal_png_reader *reader, unsigned char *pixels) {
+  if (setjmp(png_jmpbuf(reader->png))) return 0;
+  png_set_expand(reader->png);
+  png_set_scale_16(reader->png);
+  png_set_strip_alpha(reader->png);
+  png_set_gray_to_rgb(reader->png);
+  int passes = png_set_interlace_handling(reader->png);
+  png_read_update_info(reader->png, reader->info);
+  size_t row = 3 * (size_t)png_get_image_width(reader->png, reader->info);
+  if (png_get_rowbytes(reader->png, reader->info) != row) png_error(reader->png, "rows of another length");
+  png_uint_32 height = png_get_image_height(reader->png, reader->info);
+  for (int pass = 0; pass < passes; pass++)
+    for (png_uint_32 y = 0; y < height; y++) png_read_row(reader->png, pixels + y * row, NULL);
+  return 1;
+}

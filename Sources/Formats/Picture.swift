@@ -31,29 +31,28 @@ public struct Picture: Sendable, Equatable {
   }
 
   private static func png(_ data: Data, _ path: String) throws -> Picture {
-    var image = png_image()
-    image.version = UInt32(PNG_IMAGE_VERSION)
-    defer { png_image_free(&image) }
-    func malformed() -> FileError {
-      let message = withUnsafeBytes(of: image.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-      return FileError(.malformed, path, "broken PNG: \(message)")
-    }
-    return try data.withUnsafeBytes { bytes in
-      guard png_image_begin_read_from_memory(&image, bytes.baseAddress, bytes.count) != 0 else { throw malformed() }
-      let (width, height) = (Int(image.width), Int(image.height))
+    try data.withUnsafeBytes { bytes in
+      guard let reader = metasal_png_open(bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count) else {
+        throw FileError(.malformed, path, "the PNG decoder cannot be set up")
+      }
+      defer { metasal_png_close(reader) }
+      func malformed() -> FileError {
+        let message = withUnsafeBytes(of: reader.pointee.message) {
+          String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        return FileError(.malformed, path, "broken PNG: \(message)")
+      }
+      var size = (width: UInt32(0), height: UInt32(0))
+      guard metasal_png_begin(reader, &size.width, &size.height) != 0 else { throw malformed() }
+      let (width, height) = (Int(size.width), Int(size.height))
       // Deflate gives at most about a thousandfold, so a small file cannot hold what a large header announces.
       guard width > 0, height > 0, width * height <= min(pixelLimit, bytes.count * 8400) else {
         throw FileError(.malformed, path, "a PNG of \(bytes.count) bytes that claims \(width)×\(height) pixels")
       }
-      // Sixteen bits are the usual colours with more digits, not light's strength, as libpng would take them.
-      image.flags |= UInt32(PNG_IMAGE_FLAG_16BIT_sRGB)
-      // Four channels, of which alpha is dropped: asked for three, libpng would blend with a background.
-      image.format = UInt32(PNG_FORMAT_FLAG_COLOR | PNG_FORMAT_FLAG_ALPHA)
-      var rgba = [UInt8](repeating: 0, count: width * height * 4)
-      guard png_image_finish_read(&image, nil, &rgba, Int32(width * 4), nil) != 0 else { throw malformed() }
-      var pixels = [UInt8](repeating: 0, count: width * height * 3)
-      for i in 0..<(width * height) {
-        for c in 0..<3 { pixels[i * 3 + c] = rgba[i * 4 + c] }
+      // Memory that is not written to is not taken, so that what is cut off takes no more than it holds.
+      let pixels = try [UInt8](unsafeUninitializedCapacity: width * height * 3) { pixels, count in
+        guard metasal_png_finish(reader, pixels.baseAddress) != 0 else { throw malformed() }
+        count = width * height * 3
       }
       return Picture(width: width, height: height, pixels: pixels)
     }

@@ -73,12 +73,21 @@ save_file({"x": x, "half": x.half(), "bfloat16": x.bfloat16()}, "halves.safetens
 import struct, zlib
 
 
-def png(name, kind, depth, rows, extra=b"", interlaced=False):
+ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+
+
+def interlaced(rows, size):  # size: bytes of a pixel
+    for x, y, dx, dy in ADAM7:
+        for row in rows[y::dy]:
+            yield b"".join([row[i:i + size] for i in range(0, len(row), size)][x::dx])
+
+
+def png(name, kind, depth, rows, extra=b"", pixel=0):
     def chunk(tag, data):
         return struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data))
 
-    packed = b"".join(b"\0" + row for row in rows)
-    head = struct.pack(">IIBBBBB", 12, 9, depth, kind, 0, 0, 0)
+    packed = b"".join(b"\0" + row for row in (interlaced(rows, pixel) if pixel else rows))
+    head = struct.pack(">IIBBBBB", 12, 9, depth, kind, 0, 0, 1 if pixel else 0)
     with open(name, "wb") as f:
         f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + extra + chunk(b"IDAT", zlib.compress(packed)) + chunk(b"IEND", b""))
 
@@ -102,6 +111,14 @@ kinds["grey16"] = (0, 16, [wide[i, :, 0].astype(">u2").tobytes() for i in range(
 kinds["greyalpha8"] = (4, 8, [np.stack([grey[i], 255 - grey[i]], -1).astype(np.uint8).tobytes() for i in range(9)])
 kinds["rgb16"] = (2, 16, [wide[i].astype(">u2").tobytes() for i in range(9)])
 kinds["rgba16"] = (6, 16, [np.dstack([wide, wide[..., :1]])[i].astype(">u2").tobytes() for i in range(9)])
+# In seven passes, and with a gamma, which Pillow does not correct.
+kinds["rgb8interlaced"] = (2, 8, [row.tobytes() for row in rgb], b"", 3)
+kinds["rgb16interlaced"] = (2, 16, kinds["rgb16"][2], b"", 6)
+kinds["rgba16interlaced"] = (6, 16, kinds["rgba16"][2], b"", 8)
+gamma = struct.pack(">I", 4) + b"gAMA" + struct.pack(">I", 100000)
+gamma += struct.pack(">I", zlib.crc32(gamma[4:]))
+kinds["rgb8gamma"] = (2, 8, [row.tobytes() for row in rgb], gamma)
+kinds["rgb16gamma"] = (2, 16, kinds["rgb16"][2], gamma)
 colours = {}
 for name, kind in kinds.items():
     png("kind.png", *kind)
