@@ -10,8 +10,11 @@ import Testing
   private let folder = ScratchFolder()
 
   private func fuzz(_ name: String, _ count: Int, _ read: (String) throws -> Void) throws {
+    try fuzz(name, try Data(contentsOf: URL(fileURLWithPath: fixture(name))), count, read)
+  }
+
+  private func fuzz(_ name: String, _ data: Data, _ count: Int, _ read: (String) throws -> Void) throws {
     let path = folder.file(name)
-    let data = try Data(contentsOf: URL(fileURLWithPath: fixture(name)))
     func attempt(_ bytes: Data) throws {
       try bytes.write(to: URL(fileURLWithPath: path))
       do { try read(path) } catch let error as FileError { #expect(error.file == path) }
@@ -27,13 +30,27 @@ import Testing
     "a damaged weight file",
     arguments: [
       "zip.pth", "stream.th", "hostile.th", "transposed.pth", "weights.safetensors", "exported.onnx",
+      "elsewhere.onnx",
     ])
-  func weights(_ name: String) throws { try fuzz(name, 1000) { _ = try WeightFile.read($0) } }
+  func weights(_ name: String) throws {
+    if name == "elsewhere.onnx" {
+      try FileManager.default.copyItem(atPath: fixture(name + ".data"), toPath: folder.file(name + ".data"))
+    }
+    try fuzz(name, 1000) { _ = try WeightFile.read($0) }
+  }
 
   @Test(
     "a damaged picture",
     arguments: ["rgb.png", "palette.png", "grey.png", "rgb.jpg", "grey.jpg", "cmyk.jpg"])
   func pictures(_ name: String) throws { try fuzz(name, 500) { _ = try Picture(contentsOf: $0) } }
+
+  @Test(
+    "a damaged picture of a rare kind",
+    arguments: ["grey1", "palette2", "greyalpha8", "rgba16", "rgb8interlaced", "rgba16interlaced", "exif6"])
+  func rarePictures(_ name: String) throws {
+    let bytes = try #require(try Safetensors.read(fixture("pictures.safetensors"))[name])
+    try fuzz(name, Data(bytes.doubles.map { UInt8($0) }), 300) { _ = try Picture(contentsOf: $0) }
+  }
 
   @Test("half of a picture is an error", arguments: ["rgb.png", "rgb.jpg"])
   func halves(_ name: String) throws {

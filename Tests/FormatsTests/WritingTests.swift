@@ -62,9 +62,12 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: path))
   }
 
-  @Test("PyTorch's own graphs give their weights back: folded, transposed, and equal ones")
-  func onnx() throws {
-    let weights = try WeightFile.read(fixture("exported.onnx"))
+  @Test(
+    "PyTorch's own graphs, of both of its exporters, give their weights back: folded, transposed, and equal ones",
+    arguments: ["exported.onnx", "elsewhere.onnx"])
+  func onnx(_ name: String) throws {
+    let weights = try WeightFile.read(fixture(name))
+    #expect(weights.entries.count == 10)
     let state = try Safetensors.read(fixture("exported.safetensors"))
     for name in [
       "features.2.weight", "features.2.bias", "features.3.bias", "mix.weight", "mix.bias", "fc.weight", "fc.bias",
@@ -74,6 +77,28 @@ import Testing
     for (name, folded) in [("features.0.0.weight", "folded.weight"), ("features.0.0.bias", "folded.bias")] {
       let (found, expected) = (try #require(weights[name]), try #require(state[folded]))
       #expect(relativeError(found, expected) < 1e-6)
+    }
+  }
+
+  @Test("elements that stand beside a model are read from its folder alone, and must be there")
+  func elsewhere() throws {
+    let model = try Data(contentsOf: URL(fileURLWithPath: fixture("elsewhere.onnx")))
+    let elements = try Data(contentsOf: URL(fileURLWithPath: fixture("elsewhere.onnx.data")))
+    func message(_ model: Data) throws -> String {
+      try model.write(to: URL(fileURLWithPath: folder.file("m.onnx")))
+      let error = #expect(throws: FileError.self) { try WeightFile.read(folder.file("m.onnx")) }
+      #expect(error?.file == folder.file("m.onnx"))
+      return error?.message ?? ""
+    }
+    let path = folder.file("elsewhere.onnx.data")
+    #expect(try message(model).contains("'features.0.0.weight' has its elements in \(path), which cannot be read: no"))
+    try elements.dropLast().write(to: URL(fileURLWithPath: path))
+    #expect(try message(model).contains("has 432 bytes from byte 0 of 431"))
+    for path in ["/elsewhere.onnx.dat", "../sewhere.onnx.dat"] {
+      var other = model
+      let place = try #require(other.firstRange(of: Data("elsewhere.onnx.data".utf8)))
+      other.replaceSubrange(place, with: Data(path.utf8))
+      #expect(try message(other).contains("where a file in the model's folder is expected"))
     }
   }
 

@@ -111,6 +111,13 @@ struct ProtobufReader: Sequence, IteratorProtocol {
     return data[position..<(position + count)].reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }
 
+  /// A key and its value, both texts.
+  static func pair(_ data: Data) throws -> (key: String, value: String) {
+    var texts = [1: "", 2: ""]
+    for case (let field, .bytes(let text)) in try fields(data) { texts[field] = String(decoding: text, as: UTF8.self) }
+    return (texts[1] ?? "", texts[2] ?? "")
+  }
+
   /// Numbers packed into one field.
   static func packed(_ data: Data) throws -> [UInt64] {
     var reader = ProtobufReader(data)

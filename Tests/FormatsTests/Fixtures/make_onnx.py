@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Writes exported.onnx beside this script with PyTorch's exporter, and exported.safetensors with the state dict it came from:
+"""Writes exported.onnx beside this script with PyTorch's older exporter, elsewhere.onnx and the elements of its tensors,
+elsewhere.onnx.data, with its newer one, and exported.safetensors with the state dict they came from:
 convolutions with and without a batch norm folded into them, biases that are equal, and a linear layer of four axes."""
 import os, warnings
-import torch, torch.nn as nn
+import onnx, torch, torch.nn as nn
 from safetensors.torch import save_file
 
 warnings.simplefilter("ignore")
@@ -29,6 +30,14 @@ net = Net().eval()
 norm = net.features[0][1]
 norm.running_mean.normal_(), norm.running_var.uniform_(0.5, 2)
 torch.onnx.export(net, torch.randn(1, 3, 8, 8), "exported.onnx", dynamo=False)
+torch.onnx.export(net, torch.randn(1, 3, 8, 8), "elsewhere.onnx", dynamo=True)
+model = onnx.load("elsewhere.onnx", load_external_data=False)
+for node in model.graph.node:  # without the traces of where in Python each came from
+    scopes = [p for p in node.metadata_props if p.key == "pkg.torch.onnx.name_scopes"]
+    del node.metadata_props[:]
+    node.metadata_props.extend(scopes)
+del model.graph.value_info[:]
+onnx.save(model, "elsewhere.onnx")
 state = {k: v.contiguous() for k, v in net.state_dict().items() if "tracked" not in k}
 scale = norm.weight.detach() / (norm.running_var + norm.eps).sqrt()
 state["folded.weight"] = net.features[0][0].weight.detach() * scale[:, None, None, None]
