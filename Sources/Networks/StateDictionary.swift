@@ -50,13 +50,19 @@ extension Network {
     return (network, found)
   }
 
+  /// The name that torchvision's networks have for a tensor of its published files: densenets were trained when a dense layer's
+  /// `norm1` was `norm.1`, and torchvision renames as it loads, too.
+  private static func ownName(_ name: String) -> String {
+    name.replacing(#/(denselayer[0-9]+\.(?:norm|conv))\.([12]\.)/#) { "\($0.output.1)\($0.output.2)" }
+  }
+
   /// The same network with the weights of a PyTorch state dict.
   ///
   /// - Parameter weights: names as PyTorch has them. Batch norms may have been folded into the convolutions before them, as
   ///   exporters of graphs do: they are then made ones that add the convolutions' biases and do nothing else.
   /// - Throws: ``StateMismatch`` unless names and shapes agree exactly.
   public func loading(_ weights: [(name: String, value: Tensor)]) throws -> Network {
-    let weights = unfolded(weights)
+    let weights = unfolded(weights.map { (Self.ownName($0.name), $0.value) })
     let given = Dictionary(weights.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
     let own = stateDictionary
     let names = Set(own.map(\.name))

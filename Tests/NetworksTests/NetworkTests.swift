@@ -35,6 +35,24 @@ import Testing
     #expect(back.state.map(\.value.floats) == network.state.map(\.value.floats))
   }
 
+  @Test("densenets are loaded from torchvision's published files, in which layers have the names of their time")
+  func publishedDenseNet() throws {
+    let network = Architecture.densenet121.network(classes: 3, seed: 1)
+    // `norm1` and `conv2` of dense layers, and nothing else.
+    let published = network.stateDictionary.map { name, value in
+      var name = name
+      for part in ["norm1", "norm2", "conv1", "conv2"] where name.contains("denselayer") {
+        name = name.replacing("." + part + ".", with: "." + part.dropLast() + "." + part.suffix(1) + ".")
+      }
+      return (name: name, value: value)
+    }
+    #expect(published.contains { $0.name == "features.denseblock4.denselayer16.norm.2.running_var" })
+    let back = try Architecture.densenet121.network(classes: 3, seed: 2).loading(published)
+    #expect(back.state.map(\.value.floats) == network.state.map(\.value.floats))
+    let other = try #require(Architecture.densenet121.network(classes: 5, seed: 2).loadingTrunk(published))
+    #expect(other.classes == 3)
+  }
+
   @Test("weights that don't fit are listed, both ways, in one error")
   func mismatch() {
     var weights = Architecture.resnet20.network().stateDictionary
