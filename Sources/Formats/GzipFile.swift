@@ -4,10 +4,12 @@ import Foundation
 extension Files {
   /// A file's bytes, unpacked if it is in gzip's format.
   ///
-  /// - Parameter limit: more bytes than this are an error: a small file can unpack to a thousand times its size.
-  public static func readUnpacked(_ path: String, limit: Int) throws -> Data {
+  /// - Parameter largestRatio: more than so many bytes for each in the file, and more than a mebibyte, are an error: a small
+  ///   file can unpack to a thousand times its size.
+  public static func readUnpacked(_ path: String, largestRatio: Int) throws -> Data {
     let data = try read(path)
     guard data.starts(with: [0x1f, 0x8b]) else { return data }
+    let limit = max(1 << 20, data.count * largestRatio)
     guard let file = gzopen(path, "rb") else { throw FileError(.malformed, path, "cannot be opened as gzip") }
     defer { gzclose(file) }
     var (result, buffer) = (Data(), [UInt8](repeating: 0, count: 1 << 16))
@@ -16,7 +18,9 @@ extension Files {
       guard count >= 0 else { throw FileError(.malformed, path, "broken gzip: damaged or cut off") }
       if count == 0 { break }
       result.append(contentsOf: buffer.prefix(Int(count)))
-      guard result.count <= limit else { throw FileError(.malformed, path, "unpacks to more than \(limit) bytes") }
+      guard result.count <= limit else {
+        throw FileError(.malformed, path, "\(data.count) bytes of gzip that unpack to more than \(limit)")
+      }
     }
     // At a file that ends too early gzread stops as at any other; only the last error tells.
     var status = Int32(0)
