@@ -30,7 +30,11 @@ public final class HDF5Images: Sendable {
       guard file >= 0 else { throw malformed("not an HDF5 file, or a damaged one") }
       let set = H5Dopen2(file, name, hid_t(0))
       do {
-        guard set >= 0 else { throw malformed("no data set named '\(name)', where images are expected") }
+        guard set >= 0 else {
+          throw malformed(
+            H5Lexists(file, name, hid_t(0)) > 0
+              ? "data set '\(name)': \(HDF5File.unopened)" : "no data set named '\(name)', where images are expected")
+        }
         return (file, set, try Self.shape(set, name, path))
       } catch {
         if set >= 0 { H5Dclose(set) }
@@ -69,6 +73,7 @@ public final class HDF5Images: Sendable {
     guard H5Pget_layout(settings) != H5D_VIRTUAL, H5Pget_external_count(settings) <= 0 else {
       throw malformed("its elements lie in other files, which are not read")
     }
+    if let filter = HDF5File.missingFilter(settings) { throw malformed(filter) }
     guard H5Sget_simple_extent_ndims(space) == 4 else {
       throw malformed("expected four axes: images, rows, columns and colours")
     }
@@ -111,15 +116,17 @@ public final class HDF5Images: Sendable {
   /// Writes pictures as such a file, one at a time, each compressed by itself; see `Files.replace`.
   ///
   /// - Parameters:
-  ///   - sample: the picture and class of each; all pictures have the first one's size.
-  ///   - progress: is told how many are written.
+  ///   - sample: the picture and class of each, or nil to leave it out; all pictures have the first one's size.
+  ///   - progress: is told how many are done.
+  /// - Returns: how many are written, at least one.
+  @discardableResult
   public static func write(
     _ count: Int, classNames names: [String], to path: String, progress: (Int) -> Void = { _ in },
-    _ sample: (Int) throws -> (picture: Picture, label: Int)
-  ) throws {
+    _ sample: (Int) throws -> (picture: Picture, label: Int)?
+  ) throws -> Int {
+    var labels: [Int64] = []
     try Files.replace(path) { temporary in
       func unwritable(_ what: String) -> FileError { FileError(.unwritable, path, "\(what) cannot be written") }
-      var labels: [Int64] = []
       var first: Picture?
       let handles = try HDF5File.withLibrary { try HDF5File.create(temporary, path) }
       var set = hid_t(-1)
@@ -130,7 +137,8 @@ public final class HDF5Images: Sendable {
         }
       }
       for index in 0..<count {
-        let (picture, label) = try sample(index)
+        defer { progress(index + 1) }
+        guard let (picture, label) = try sample(index) else { continue }
         if let first, first.width != picture.width || first.height != picture.height {
           throw FileError(
             .malformed, path,
@@ -148,15 +156,17 @@ public final class HDF5Images: Sendable {
             H5Sclose(space)
             H5Sclose(memory)
           }
-          guard H5Sselect_hyperslab(space, H5S_SELECT_SET, [hsize_t(index), 0, 0, 0], nil, size, nil) >= 0,
+          guard H5Sselect_hyperslab(space, H5S_SELECT_SET, [hsize_t(labels.count), 0, 0, 0], nil, size, nil) >= 0,
             H5Dwrite(set, metasal_h5t_native_uint8(), memory, space, hid_t(0), picture.pixels) >= 0
           else { throw unwritable("image \(index)") }
         }
         first = first ?? picture
         labels.append(Int64(label))
-        progress(index + 1)
       }
+      guard let first else { throw FileError(.unwritable, path, "there is no image to write") }
       try HDF5File.withLibrary {
+        let sizes = [labels.count, first.height, first.width, 3].map(hsize_t.init)
+        guard labels.count == count || H5Dset_extent(set, sizes) >= 0 else { throw unwritable("the number of images") }
         guard HDF5File.writeDataSet(handles, defaultNames.labels, .integers(labels)) else {
           throw unwritable("the labels")
         }
@@ -165,5 +175,6 @@ public final class HDF5Images: Sendable {
         }
       }
     }
+    return labels.count
   }
 }

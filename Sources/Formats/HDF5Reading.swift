@@ -52,7 +52,7 @@ extension HDF5File {
   ) throws -> HDF5Contents.DataSet? {
     func malformed(_ message: String) -> FileError { FileError(.malformed, path, "data set '\(name)': \(message)") }
     let set = H5Dopen2(file, name, hid_t(0))
-    guard set >= 0 else { throw malformed("cannot be opened") }
+    guard set >= 0 else { throw malformed(unopened) }
     defer { H5Dclose(set) }
     let (type, space, settings) = (H5Dget_type(set), H5Dget_space(set), H5Dget_create_plist(set))
     defer {
@@ -65,6 +65,7 @@ extension HDF5File {
     guard H5Pget_layout(settings) != H5D_VIRTUAL, H5Pget_external_count(settings) <= 0 else {
       throw malformed("its elements lie in other files, which are not read")
     }
+    if let filter = missingFilter(settings) { throw malformed(filter) }
     let rank = Int(H5Sget_simple_extent_ndims(space))
     guard (0...StridedPositions.largestRank).contains(rank) else { throw malformed("has \(rank) axes") }
     // Compression can make much of little; a thousandfold is more than numbers give.
@@ -95,6 +96,22 @@ extension HDF5File {
           throw malformed("cannot be read; the file is cut off or damaged")
         }
       })
+  }
+
+  /// What is to be said of a data set that is there but cannot be opened.
+  static let unopened = "cannot be opened: it is damaged, or in a version of the format that is newer than the HDF5 library here"
+
+  /// What is to be said of a data set whose chunks are packed by a filter that is not here; nil if all are.
+  static func missingFilter(_ settings: hid_t) -> String? {
+    for index in 0..<max(0, H5Pget_nfilters(settings)) {
+      var (flags, count, configuration) = (UInt32(0), 0, UInt32(0))
+      var name = [CChar](repeating: 0, count: 64)
+      let filter = H5Pget_filter2(settings, UInt32(index), &flags, &count, nil, name.count, &name, &configuration)
+      guard filter >= 0, H5Zfilter_avail(filter) <= 0 else { continue }
+      let text = String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+      return "its chunks are packed by the filter \(filter) (\(text)), which the HDF5 library here lacks; gzip is read"
+    }
+    return nil
   }
 
   /// Sizes that the library fills in; those too large for an `Int` are as good as the largest.

@@ -7,20 +7,29 @@ public enum Packing {
   /// A recipe's two data sets.
   public enum Split: String, Sendable, CaseIterable { case train, validation }
 
-  /// Writes the images of a recipe's data, framed as it says, with their classes; see `PackedImages`.
+  /// Writes the images of a recipe's data, framed as it says, with their classes; see `PackedImages`. Of an image with several
+  /// classes the file has the one that the sample is about.
   ///
-  /// - Returns: how many there are.
+  /// - Returns: how many there are, and what was wrong with those that were passed over, if the recipe asks for that.
   /// - Throws: a ``FileError`` that names the image if one is broken, or not of the first one's size.
-  public static func write(_ recipe: Recipe, _ split: Split, to path: String) throws -> Int {
+  public static func write(
+    _ recipe: Recipe, _ split: Split, to path: String
+  ) throws -> (count: Int, skipped: [FileError]) {
     let dataset = try (split == .train ? recipe.data.train : recipe.data.validation).dataset()
     let progress = Progress("packing", total: dataset.count)
-    try HDF5Images.write(
+    var skipped: [FileError] = []
+    let count = try HDF5Images.write(
       dataset.count, classNames: dataset.classNames, to: path, progress: { progress.update($0) },
       {
-        let sample = try recipe.data.framing(dataset.sample(at: $0))
-        return (sample.picture, sample.label)
+        do {
+          let sample = try recipe.data.framing(dataset.sample(at: $0))
+          return (sample.picture, sample.label)
+        } catch let error as FileError where recipe.data.brokenImages == .skip {
+          skipped.append(error)
+          return nil
+        }
       })
     progress.clear()
-    return dataset.count
+    return (count, skipped)
   }
 }

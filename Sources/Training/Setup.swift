@@ -193,6 +193,15 @@ public struct Setup: Sendable {
   }
 }
 
+extension [FileError] {
+  /// Images that were passed over because of these, for people; nil if there are none.
+  public var passedOver: String? {
+    guard let first else { return nil }
+    let images = count == 1 ? "1 image" : "\(count) images"
+    return "\(images) could not be read and passed over: \(first)\(count > 1 ? ", and others" : "")"
+  }
+}
+
 extension Recipe.Data.Source {
   /// The data set it names.
   func dataset() throws -> any Dataset {

@@ -6,7 +6,10 @@ struct Pack: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract:
       "Put a recipe's images, resized and cropped as it says, into one HDF5 file, which reads faster than many files.",
-    discussion: "The recipe that reads it says `train: { hdf5: FILE }`, and neither resize nor crop.")
+    discussion: """
+      The recipe that reads it says `train: { hdf5: FILE }`, and neither resize nor crop. Of an image with several classes, as \
+      VOC's and COCO's, the file has the one that the sample is about; boxes and masks stay behind.
+      """)
 
   @OptionGroup var recipe: RecipeOptions
 
@@ -17,8 +20,9 @@ struct Pack: ParsableCommand {
   var output: String
 
   func run() throws {
-    let count = try Packing.write(try recipe.load(), split, to: output)
-    print("\(output): \(count) images")
+    let packed = try Packing.write(try recipe.load(), split, to: output)
+    print("\(output): \(packed.count) images")
+    if let passedOver = packed.skipped.passedOver { print(passedOver) }
   }
 }
 

@@ -50,6 +50,16 @@ import Testing
     #expect(message { try read(packed, labels, classes: folder.file("classes")) }.contains("there are 2 classes"))
   }
 
+  @Test("a small file that unpacks to a large one is refused before it takes memory; what repeats a little is not")
+  func gzipBomb() throws {
+    // What `gzip -9` makes of IDX files of so many zero pixels.
+    for (name, isRead) in [("zeros-1MB.idx.gz", true), ("zeros-20MB.idx.gz", false)] {
+      let found = Result { try IDXImages(images: fixture(name), labels: fixture("digits-labels.idx")) }
+      let text = "\(found)"
+      #expect(text.contains(isRead ? "5 labels for the" : "bytes of gzip that unpack to more than"), "\(text)")
+    }
+  }
+
   // MARK: HDF5
 
   @Test("h5py's pictures are read one at a time, and so are those that are packed here")
@@ -70,6 +80,30 @@ import Testing
     for index in 0..<3 {
       #expect(try own.sample(at: index).picture == data.sample(at: index).picture)
       #expect(try own.sample(at: index).label == data.sample(at: index).label)
+    }
+  }
+
+  @Test("pictures that are left out leave no gap, and no pictures at all are an error")
+  func partlyPacked() throws {
+    let path = folder.file("own.h5")
+    let written = try HDF5Images.write(5, classNames: ["a", "b"], to: path) { index in
+      index % 2 == 1 ? nil : (Picture(width: 2, height: 3) { $0.update(repeating: UInt8(index)) }, index / 4)
+    }
+    let data = try PackedImages(path)
+    #expect(written == 3 && data.count == 3)
+    #expect(try (0..<3).map { try data.sample(at: $0).picture.pixels[5] } == [0, 2, 4])
+    #expect(try (0..<3).map { try data.sample(at: $0).label } == [0, 0, 1])
+    #expect(message { try HDF5Images.write(2, classNames: ["a"], to: path) { _ in nil } }.contains("no image to write"))
+    #expect(try PackedImages(path).count == 3)
+  }
+
+  @Test("what packs a file's chunks and is not here is named, and so is a newer version of the format")
+  func foreignPacks() {
+    #expect(message { _ = try PackedImages(fixture("lzf.h5")) }.contains("the filter 32000 (lzf)"))
+    #expect(message { _ = try PackedImages(fixture("lzf.h5"), names: ("none", "labels")) }.contains("no data set named"))
+    // A newer library than Debian 12's reads it.
+    do { _ = try PackedImages(fixture("newer.h5")) } catch {
+      #expect("\(error)".contains("newer than the HDF5 library here"))
     }
   }
 

@@ -60,3 +60,15 @@ assert (coco.decode(coco.frPyObjects({"size": [14, 20], "counts": runs}, 14, 20)
 with open("masks.json", "w") as f:
     json.dump({"polygon": polygon, "packed": packed["counts"].decode(), "runs": runs, "blob": blob.ravel("C").tolist(),
                "mask": mask.ravel("C").tolist()}, f)
+# Black pictures, few and many: what compresses a thousandfold is read only where it is small.
+for name, count in (("zeros-1MB.idx.gz", 1000), ("zeros-20MB.idx.gz", 20000)):
+    with open(name, "wb") as f:
+        f.write(gzip.compress(struct.pack(">HBBIII", 0, 8, 3, count, 32, 32) + bytes(count * 1024), mtime=0))
+# Packed by a filter that comes with h5py alone, and in a version of the format that HDF5 1.10 does not know.
+with h5py.File("lzf.h5", "w") as f:
+    f.create_dataset("images", data=np.zeros((2, 16, 16, 3), np.uint8), chunks=(1, 16, 16, 3), compression="lzf")
+    f.create_dataset("labels", data=np.zeros(2, np.int32))
+with h5py.File("newer.h5", "w", libver="latest") as f:
+    f.create_dataset("images", data=np.zeros((2, 16, 16, 3), np.uint8), chunks=(1, 16, 16, 3), compression="gzip")
+with h5py.File("newer.h5", "a") as f:
+    f.create_dataset("labels", data=np.zeros(2, np.int32))
