@@ -32,7 +32,9 @@ public struct CSVList: Dataset {
   ///     it, classes are the labels that occur, in order.
   /// - Throws: a ``FileError`` that names the line.
   public init(_ path: String, columns: Columns = Columns(), folder: String? = nil, classes: String? = nil) throws {
-    let text = String(decoding: try Files.read(path), as: UTF8.self)
+    var text = String(decoding: try Files.read(path), as: UTF8.self)
+    // Spreadsheets put a mark of the encoding first.
+    if text.unicodeScalars.first == "\u{feff}" { text.unicodeScalars.removeFirst() }
     let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
     func malformed(_ line: Int, _ message: String) -> FileError {
       FileError(.malformed, path, "line \(line): \(message)")

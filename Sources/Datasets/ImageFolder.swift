@@ -1,7 +1,8 @@
 import Foundation
 import Formats
 
-/// A folder with a folder of PNG and JPEG images for each class; classes and images in the order of their names.
+/// A folder with a folder of PNG and JPEG images for each class, some of them perhaps in further folders there; classes and
+/// images in the order of their names.
 public struct ImageFolder: Dataset {
   public let classNames: [String]
   private let files: [(path: String, label: Int)]
@@ -23,11 +24,9 @@ public struct ImageFolder: Dataset {
           .malformed, path, "the folder '\(name)' is none of the \(classNames.count) classes in \(classes ?? "it")")
       }
       let folder = path + "/" + name
-      let images = try Self.list(folder).filter { name in
-        ["png", "jpg", "jpeg"].contains((name as NSString).pathExtension.lowercased())
-      }
+      let images = try Self.images(in: folder)
       guard !images.isEmpty else { throw FileError(.malformed, folder, "no .png, .jpg or .jpeg images in this class") }
-      files += images.map { (folder + "/" + $0, label) }
+      files += images.map { ($0, label) }
     }
     self.files = files
   }
@@ -37,6 +36,19 @@ public struct ImageFolder: Dataset {
   public func sample(at index: Int) throws -> Sample {
     let (path, label) = files[index]
     return Sample(picture: try Picture(contentsOf: path), label: label, source: path)
+  }
+
+  /// Folders in folders may be links that lead back.
+  private static let deepest = 16
+
+  /// Those right in the folder, and then those in each folder there.
+  private static func images(in folder: String, depth: Int = 0) throws -> [String] {
+    guard depth < deepest else { throw FileError(.malformed, folder, "folders in it nest too deeply") }
+    let paths = try list(folder).map { folder + "/" + $0 }
+    let own = paths.filter { ["png", "jpg", "jpeg"].contains(($0 as NSString).pathExtension.lowercased()) }
+    // Whether a path is a folder costs a look at the disk for each.
+    let others = Set(paths).subtracting(own).sorted().filter(isFolder)
+    return try own + others.flatMap { try images(in: $0, depth: depth + 1) }
   }
 
   private static func isFolder(_ path: String) -> Bool {
