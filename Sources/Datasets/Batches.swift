@@ -47,16 +47,25 @@ public struct BatchSource: Sendable {
   public let brokenImages: BrokenImages
   /// Images passed over so far.
   public let skipped = SkippedImages()
+  /// The part of each training batch that is made here.
+  public let shard: Shard
+  private let cache: SampleCache?
 
   /// The least height and width in pixels that images must have.
   public let smallestSide: Int
 
   /// Batches of `size` images.
+  ///
+  /// - Parameters:
+  ///   - cacheLimit: bytes of images that are kept in memory once they were read; nil for none.
+  ///   - shard: the part of each training batch to make. Images are mixed with those of the same part.
   public init(
     _ dataset: any Dataset, size: Int, normalization: Normalization, framing: Framing = Framing(),
     augmentation: [Augmentation] = [], mixing: [Mixing] = [], seed: UInt64 = 0, smallestSide: Int = 1,
-    brokenImages: BrokenImages = .stop
+    brokenImages: BrokenImages = .stop, cacheLimit: Int? = nil, shard: Shard = .whole
   ) {
+    precondition(shard.count <= size, "BatchSource: \(shard.count) parts of \(size) images")
+    (self.shard, cache) = (shard, cacheLimit.map { SampleCache(limit: $0) })
     (self.dataset, self.size, self.normalization, self.framing) = (dataset, size, normalization, framing)
     (self.augmentation, self.mixing, self.seed, self.smallestSide) = (augmentation, mixing, seed, smallestSide)
     self.brokenImages = brokenImages
@@ -74,14 +83,12 @@ public struct BatchSource: Sendable {
   /// The batch of a training step, augmented. The data set holds at least one batch.
   public func batch(step: Int) throws -> Batch {
     let (epoch, position) = (step / batchesPerEpoch, step % batchesPerEpoch)
-    let indices = Array(order(epoch: epoch)[(position * size)..<((position + 1) * size)])
+    let part = shard.range(of: size)
+    let indices = Array(order(epoch: epoch)[(position * size + part.lowerBound)..<(position * size + part.upperBound)])
     let background = normalization.mean.map { UInt8(clamping: Int(($0 * 255).rounded())) }
     let batch = try collate(
       samples(indices) { index in
-        var sample = try dataset.sample(at: index)
-        // What changes a picture's geometry would have to change its objects too, which training does not ask for.
-        sample.objects = []
-        if !augmentation.contains(where: \.framesPictures) { sample = try framing(sample) }
+        var sample = try read(index, augmentation.contains(where: \.framesPictures) ? .bare : .framed)
         var random = RandomSource(seed: seed, purpose: "augmentation", epoch, index)
         sample.picture = augmentation.reduce(sample.picture) { $1($0, background: background, using: &random) }
         return sample
@@ -92,7 +99,17 @@ public struct BatchSource: Sendable {
 
   /// The images at `indices`, framed.
   public func batch(_ indices: [Int]) throws -> Batch {
-    try collate(samples(indices) { try framing(dataset.sample(at: $0)) })
+    try collate(samples(indices) { try read($0, .framedWithObjects) })
+  }
+
+  private func read(_ index: Int, _ form: SampleCache.Form) throws -> Sample {
+    func read() throws -> Sample {
+      var sample = try dataset.sample(at: index)
+      // What changes a picture's geometry would have to change its objects too, which training does not ask for.
+      if form != .framedWithObjects { sample.objects = [] }
+      return form == .bare ? sample : try framing(sample)
+    }
+    return try cache?.sample(index, form, read) ?? read()
   }
 
   /// The first image that can be read; where broken ones are passed over, some of them may come before it.
@@ -110,12 +127,12 @@ public struct BatchSource: Sendable {
   private func samples(_ indices: [Int], _ read: (Int) throws -> Sample) throws -> [(index: Int, sample: Sample)] {
     guard brokenImages == .skip else { return try indices.map { ($0, try read($0)) } }
     var first: FileError?
-    let samples = indices.compactMap { index -> (Int, Sample)? in
-      do { return (index, try read(index)) } catch let error as FileError {
+    var samples: [(index: Int, sample: Sample)] = []
+    for index in indices {
+      do { samples.append((index, try read(index))) } catch let error as FileError {
         first = first ?? error
         skipped.add(error)
-        return nil
-      } catch { return nil }
+      }
     }
     if samples.isEmpty, let first { throw first }
     return samples

@@ -63,6 +63,8 @@ extension Recipe {
     public var batch = 32
     /// Threads that read and augment.
     public var workers = 1
+    /// Mebibytes of training images that are kept in memory once they were read, and as many of validation images; nil for none.
+    public var cache: Int?
     /// What becomes of images that cannot be read.
     public var brokenImages = BrokenImages.stop
 
@@ -91,6 +93,7 @@ extension Recipe {
       keys("mixing", &mixing, .list(.mixing))
       keys("batch", &batch, .integer(atLeast: 1))
       keys("workers", &workers, .integer(atLeast: 1, atMost: 256))
+      keys("cache", &cache, .optional(.integer(atLeast: 1, atMost: 1 << 24)))
       keys("broken_images", &brokenImages, .choice())
       if let resize = framing.resize, let crop = framing.crop, crop > resize {
         keys.refuse("crop", "a window of \(crop) in pictures whose shorter side is \(resize)")

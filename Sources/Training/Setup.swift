@@ -45,13 +45,14 @@ public struct Setup: Sendable {
     }
     // Whether the images fit is known long before a large network is made.
     let smallestSide = recipe.model.architecture.smallestSide
+    let cacheLimit = recipe.data.cache.map { $0 << 20 }
     self.train = BatchSource(
       train, size: recipe.data.batch, normalization: recipe.data.normalization, framing: recipe.data.framing,
       augmentation: recipe.data.augmentation, mixing: recipe.data.mixing, seed: UInt64(recipe.run.seed),
-      smallestSide: smallestSide, brokenImages: recipe.data.brokenImages)
+      smallestSide: smallestSide, brokenImages: recipe.data.brokenImages, cacheLimit: cacheLimit)
     self.validation = BatchSource(
       validation, size: recipe.data.batch, normalization: recipe.data.normalization, framing: recipe.data.framing,
-      smallestSide: smallestSide, brokenImages: recipe.data.brokenImages)
+      smallestSide: smallestSide, brokenImages: recipe.data.brokenImages, cacheLimit: cacheLimit)
     _ = try self.train.first()
     let sample = try self.validation.first().pictures[0]
     (network, notes) = try Self.network(recipe, classes: classes, weights: weights ?? recipe.model.weights)
@@ -123,10 +124,7 @@ public struct Setup: Sendable {
 
   /// Images that were passed over, for people; nil if there were none.
   public var skipped: String? {
-    let errors = train.skipped.all + validation.skipped.all
-    guard let first = errors.first else { return nil }
-    let count = errors.count == 1 ? "1 image" : "\(errors.count) images"
-    return "\(count) could not be read and passed over: \(first)\(errors.count > 1 ? ", and others" : "")"
+    (train.skipped.all + validation.skipped.all).passedOver
   }
 
   /// What the best checkpoint has least of: the recipe's outer loss as evaluation measures it, with rank correlations for

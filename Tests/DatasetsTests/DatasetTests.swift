@@ -1,5 +1,6 @@
 import Foundation
 import Formats
+import Synchronization
 import Tensors
 import TestSupport
 import Testing
@@ -32,6 +33,22 @@ import Testing
     #expect(try data.sample(at: 6).picture.pixels[0] == 102)
     #expect(data.spread(4) == [0, 2, 4, 6])
     #expect(data.spread(100) == Array(0..<8))
+  }
+
+  @Test("images in further folders of a class belong to it, whatever else lies there")
+  func nestedFolder() throws {
+    let folder = try Self.folder(2)
+    for name in ["ant/later/x/0.png", "ant/earlier/0.PNG"] {
+      try Files.makeFolder((folder.file(name) as NSString).deletingLastPathComponent)
+      try FileManager.default.copyItem(atPath: folder.file("bee/0.png"), toPath: folder.file(name))
+    }
+    try folder.write("ant/notes.txt", "none")
+    let data = try ImageFolder(folder.path)
+    let sources = try (0..<4).map { try data.sample(at: $0).source.replacing(folder.path + "/", with: "") }
+    #expect(data.count == 6 && sources == ["ant/0.png", "ant/1.png", "ant/earlier/0.PNG", "ant/later/x/0.png"])
+    #expect(try data.sample(at: 3).label == 0 && data.sample(at: 4).label == 1)
+    try FileManager.default.createSymbolicLink(atPath: folder.file("bee/loop"), withDestinationPath: folder.file("bee"))
+    #expect(throws: FileError.self) { try ImageFolder(folder.path) }
   }
 
   @Test("a missing folder, one without classes, and an empty class are errors that name them")
@@ -100,6 +117,72 @@ import Testing
     #expect(source.order(epoch: 1) != source.order(epoch: 2))
   }
 
+  @Test("parts of batches make the whole batch together, augmented as on one machine")
+  func shards() throws {
+    func source(_ shard: Shard) -> BatchSource {
+      BatchSource(
+        Scenes(count: 30, size: 16, seed: 3), size: 8, normalization: Self.normalization,
+        augmentation: [.horizontalFlip, .paddedCrop(2)], seed: 5, shard: shard)
+    }
+    for count in [1, 2, 3, 8] {
+      for step in [0, 2, 5] {
+        let whole = try source(.whole).batch(step: step)
+        let parts = try (0..<count).map { try source(Shard($0, of: count)).batch(step: step) }
+        #expect(parts.flatMap(\.indices) == whole.indices)
+        #expect(parts.flatMap(\.images.floats) == whole.images.floats)
+        #expect(parts.allSatisfy { abs(Double($0.labels.count) - 8 / Double(count)) < 1 })
+      }
+    }
+  }
+
+  /// A data set that counts how often it is asked for each sample.
+  private final class Counting: Dataset {
+    let classNames = ["a", "b"]
+    let count = 6
+    private let asked = Mutex([Int](repeating: 0, count: 6))
+    var counts: [Int] { asked.withLock(\.self) }
+
+    func sample(at index: Int) throws -> Sample {
+      asked.withLock { $0[index] += 1 }
+      if index == 4 { throw FileError(.malformed, "all.h5", "image 4 cannot be read") }
+      if index == 5 { throw FileError(.malformed, "all.h5", "image 5 cannot be read") }
+      let picture = Picture(width: 8, height: 4, pixels: [UInt8](repeating: UInt8(index), count: 96))
+      return Sample(
+        picture: picture, label: index % 2, objects: [.init(label: 0, columns: 2..<4, rows: 0..<4)], source: "\(index)")
+    }
+  }
+
+  @Test("broken images are passed over and each is counted once, though it be tried often and several be in one file")
+  func skipping() throws {
+    let source = BatchSource(Counting(), size: 6, normalization: Self.normalization, brokenImages: .skip)
+    for step in 0..<3 { #expect(try source.batch(step: step).indices.sorted() == [0, 1, 2, 3]) }
+    #expect(try source.batch([3, 4, 5, 1]).indices == [3, 1])
+    #expect(source.skipped.all.map(\.message) == ["image 4 cannot be read", "image 5 cannot be read"])
+    // A batch without images is an error all the same.
+    #expect(throws: FileError.self) { try source.batch([4, 5]) }
+  }
+
+  @Test("images are read once where there is room to keep them, and the batches are the same")
+  func cache() throws {
+    func source(_ data: Counting, limit: Int?) -> BatchSource {
+      BatchSource(
+        data, size: 4, normalization: Self.normalization, framing: Framing(crop: 4), augmentation: [.horizontalFlip],
+        seed: 1, brokenImages: .skip, cacheLimit: limit)
+    }
+    let (plain, kept, partly) = (Counting(), Counting(), Counting())
+    // Framed pictures have 48 bytes: two of them fit into 100.
+    let sources = [source(plain, limit: nil), source(kept, limit: 1 << 20), source(partly, limit: 100)]
+    for step in 0..<8 {
+      let batches = try sources.map { try $0.batch(step: step).images.floats }
+      #expect(batches[1] == batches[0] && batches[2] == batches[0])
+    }
+    #expect(kept.counts[0..<4].allSatisfy { $0 == 1 } && kept.counts[4] == plain.counts[4])
+    #expect(partly.counts[0..<4].count { $0 == 1 } == 2)
+    // What is measured has its objects, which training leaves out.
+    for _ in 0..<2 { #expect(try sources[1].batch([0, 1]).objects.map(\.count) == [1, 1]) }
+    #expect(kept.counts[0..<2].allSatisfy { $0 == 2 })
+  }
+
   @Test("normalization is per channel, and augmentation moves whole pixels")
   func augmentation() {
     let picture = Picture(width: 2, height: 1, pixels: [0, 255, 51, 255, 0, 102])
@@ -148,7 +231,7 @@ import Testing
     #expect(sample.objects[0].columns == 1..<5 && sample.objects[0].rows == 2..<6 && sample.objects[0].mask == nil)
     #expect(try data.sample(at: 1).label == 0)
     let plain = try CSVList(
-      try folder.write("plain.csv", "image,label\nant/0.png,six\nbee/0.png,legs\n"))
+      try folder.write("plain.csv", "\u{feff}image,label\nant/0.png,six\nbee/0.png,legs\n"))
     #expect(plain.classNames == ["legs", "six"])
     #expect(try plain.sample(at: 0).label == 1 && plain.sample(at: 0).objects.isEmpty)
   }
