@@ -20,7 +20,7 @@ struct Orientation: Equatable {
       let length = bytes.number(at + 2, 2), length >= 2
     {
       if marker == 0xffe1, bytes.has(Array("Exif\0\0".utf8), at: at + 4) {
-        if let tag = Self.tag(data.dropFirst(at + 10).prefix(length - 8)) { self = Orientation(tag: tag) }
+        if let tag = Self.tag(data.dropFirst(at + 10).prefix(max(0, length - 8))) { self = Orientation(tag: tag) }
         return
       }
       at += 2 + length

@@ -48,6 +48,21 @@ import Testing
     #expect(picture.pixels.count == expected.count)
   }
 
+  @Test("an Exif segment that says it is shorter than its name states no orientation")
+  func shortExif() throws {
+    let folder = ScratchFolder()
+    let bytes = try #require(try Safetensors.read(fixture("pictures.safetensors"))["exif6"])
+    var data = Data(bytes.doubles.map { UInt8($0) })
+    let segment = try #require(data.firstRange(of: Data("Exif".utf8))).lowerBound
+    for length in 0..<16 {
+      data.replaceSubrange(segment - 2..<segment, with: [0, UInt8(length)])
+      try data.write(to: URL(fileURLWithPath: folder.file("p")))
+      // What follows the segment is then no JPEG, or is; the orientation is read before.
+      _ = try? Picture(contentsOf: folder.file("p"))
+      #expect(Orientation(jpeg: data) == .upright)
+    }
+  }
+
   @Test("a CMYK JPEG comes out in its colours")
   func cmyk() throws {
     let picture = try Picture(contentsOf: fixture("cmyk.jpg"))
