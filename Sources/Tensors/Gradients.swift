@@ -25,7 +25,8 @@ public func gradients(
   keepingGraph: Bool = false, releasingGraph: Bool = false
 ) -> [Tensor] {
   gradients(
-    of: outputs.map(\.record), withRespectTo: variables.map(\.record), weighting: weighting, rule: rule, keepingGraph: keepingGraph,
+    of: outputs.map(\.record), withRespectTo: variables.map(\.record), weighting: weighting, rule: rule,
+    keepingGraph: keepingGraph,
     releasingGraph: releasingGraph)
 }
 

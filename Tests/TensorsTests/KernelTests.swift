@@ -150,7 +150,9 @@ import Testing
     for threads in 2...5 { #expect(slots(threads) == alone) }
   }
 
-  @Test("Winograd's transforms give what sums of products give, in any slot, whatever the size", arguments: [4, 5, 7, 12, 25])
+  @Test(
+    "Winograd's transforms give what sums of products give, in any slot, whatever the size",
+    arguments: [4, 5, 7, 12, 25])
   func winograd(_ side: Int) {
     var random = RandomSource(seed: UInt64(side), purpose: "winograd")
     for (padding, perImage) in [(0, false), (1, false), (1, true), (2, false)] {
@@ -160,7 +162,9 @@ import Testing
       let y = Tensor.normal([2, side, side + 1, 48], using: &random)
       let form = ConvolutionForm(geometry: geometry, image: x.shape, kernel: w.shape, response: y.shape)
       #expect(WinogradPlan.plan(form, open: .response, lanes: 16) != nil)
-      for (open, operands) in [(.response, [x, w]), (.image, [w, y]), (.kernel, [x, y])] as [(ConvolutionForm.Slot, [Tensor])] {
+      for (open, operands) in [(.response, [x, w]), (.image, [w, y]), (.kernel, [x, y])]
+        as [(ConvolutionForm.Slot, [Tensor])]
+      {
         let found = form.contract(open: open, operands)
         // The same in double precision, where nothing but the plan for any convolution is taken.
         let exact = Kernels.convolve(

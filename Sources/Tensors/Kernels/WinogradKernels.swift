@@ -166,7 +166,8 @@ struct WinogradWork<T: Scalar> {
   private func sourcePlanes(_ a: UnsafePointer<T>, _ strip: Range<Int>) -> Planes {
     let planes = planes(rows: strip.count * plan.tileColumns, columns: plan.inputs)
     Parallel.split(strip.count, threads: threads(strip.count)) { part in
-      forEachImage(of: (strip.lowerBound + part.lowerBound)..<(strip.lowerBound + part.upperBound)) { image, rows, row in
+      forEachImage(of: (strip.lowerBound + part.lowerBound)..<(strip.lowerBound + part.upperBound)) {
+        image, rows, row in
         transforms.imageToPlanes(
           side, a + image * sourceSize, plan.height, plan.width, plan.inputs, plan.top, plan.left, rows.lowerBound,
           rows.count, plan.tileColumns,
