@@ -7,8 +7,9 @@
 VENV is a virtual environment with torch and torchvision. A row is one kind of work. Its first round tries every setting of
 PyTorch (a loop over images or vmap, either memory layout); the later ones leave out those that took over twice as long as
 its fastest. The setting with the lowest median counts. Ratios are taken within a round, so that a machine whose speed
-drifts still compares fairly; the table has their median and range. The share of the peak is that of metasal's convolutions in what the processor reaches, in the same
-process, multiplying and adding in registers.
+drifts still compares fairly; the table has their median and range. The share of the peak is that of metasal's convolutions in
+what the processor reaches, in the same process, multiplying and adding in registers. Arithmetic is counted as the plain
+convolution's; Winograd's way does less of it, so that the share may be more than all.
 """
 import argparse, itertools, json, pathlib, statistics, subprocess, sys
 
@@ -34,6 +35,7 @@ parser.add_argument("--batch", type=int, help="in place of each row's own")
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--rounds", type=int, default=5)
 parser.add_argument("--repeats", type=int, default=3, help="times the work is done in each process")
+parser.add_argument("--settings", nargs="+", help="only these settings of PyTorch: loop, 'vmap, channels last', …")
 parser.add_argument("--folder", default=root.parent / "shared/data/imagenette", help="classes of images, for the row data")
 parser.add_argument("--json", help="a file for everything that was measured")
 options = parser.parse_args()
@@ -63,6 +65,8 @@ for row in options.rows:
     common = counts + [f"--architecture={architecture}", f"--size={size}", f"--scope={scope}", f"--layers={layers}"]
     ours = [options.ours, f"--work={work}"] + common
     settings = {name: [options.python, options.peer] + common + extra for name, extra in peers(scope, work)}
+    if options.settings and work == "meta":
+        settings = {name: command for name, command in settings.items() if name in options.settings}
     if work != "meta":  # the peer does all its work in every process; the part that isn't looked at had better be short
         settings = {name: command + ["--order=first"] for name, command in settings.items()}
     if work == "data":

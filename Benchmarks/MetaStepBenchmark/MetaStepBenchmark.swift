@@ -58,6 +58,7 @@ import Training
 
     var gradients: [Tensor] = []
     func once() throws {
+      gradients = []  // as after a training step: large networks' would count in the next one's memory
       switch work {
       case .meta:
         gradients = try step(network, images, labels: labels, workers: threads, random: &random).gradients

@@ -29,14 +29,8 @@ public struct ConvolutionGeometry: Sendable, Hashable {
 ///
 /// Leaving one of the three open gives the convolution or one of its two adjoints, and the derivative of any of them
 /// with respect to an operand leaves another one open. So one rule, below, is the derivative of all three, to any order.
-struct ConvolutionForm: Sendable, Hashable {
+struct ConvolutionForm: Sendable {
   enum Slot: Int, Sendable { case image, kernel, response }
-
-  /// A form with the slot that is asked for.
-  struct OpenForm: Hashable {
-    let form: ConvolutionForm
-    let open: Slot
-  }
 
   let geometry: ConvolutionGeometry
   let image, kernel, response: [Int]
@@ -51,6 +45,27 @@ struct ConvolutionForm: Sendable, Hashable {
     ConvolutionForm(
       geometry: geometry, image: [1] + image.dropFirst(), kernel: kernel.suffix(4), response: [1] + response.dropFirst()
     )
+  }
+
+  /// What tells the form of one image, with a slot open, from others. Compared at every convolution, so that it is small.
+  struct Key: Hashable {
+    private let geometry: ConvolutionGeometry
+    private let sizes: SIMD8<Int>
+    private let open: Slot
+
+    init(_ form: ConvolutionForm, open: Slot) {
+      let (x, w) = (form.image, form.kernel.count - 4)
+      geometry = form.geometry
+      sizes = [
+        x[1], x[2], x[3], form.kernel[w], form.kernel[w + 1], form.kernel[w + 2], form.kernel[w + 3], 0,
+      ]
+      self.open = open
+    }
+
+    func hash(into hasher: inout Hasher) {
+      hasher.combine(sizes[0] << 40 ^ sizes[2] << 20 ^ sizes[6])
+      hasher.combine(sizes[3] << 20 ^ geometry.stride.height << 10 ^ open.rawValue)
+    }
   }
 
   func shape(of slot: Slot) -> [Int] {
@@ -93,8 +108,9 @@ struct ConvolutionForm: Sendable, Hashable {
       return [0, 1].map { i in
         saved.ifNeeded(i) { sum in
           // The cotangent takes the place of the slot that was open, and operand i's own slot opens.
-          let others = [(open, g), (filled[1 - i], saved[1 - i])].sorted { $0.0.rawValue < $1.0.rawValue }
-          return contract(open: filled[i], others.map(\.1), onto: sum)
+          let other = saved[1 - i]
+          let others = open.rawValue < filled[1 - i].rawValue ? [g, other] : [other, g]
+          return contract(open: filled[i], others, onto: sum)
         }
       }
     }

@@ -31,7 +31,7 @@ public enum Profile {
     public let thread: Int
     /// Nanoseconds from the recording's start.
     public let start, duration: UInt64
-    /// Floating-point operations of convolutions and matrix products; 0 for all else.
+    /// Floating-point operations of convolutions, as many as a plain one takes, and matrix products; 0 for all else.
     public let arithmetic: Int
     /// Whether it is a phase, around the operations in it.
     public let isPhase: Bool

@@ -5,10 +5,10 @@ final class Cache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   private let values = Mutex<[Key: Value]>([:])
 
   /// The value of `key`; worked out by `make`, by one thread only, if it is new.
-  func value(_ key: Key, _ make: (Key) -> Value) -> Value {
+  func value(_ key: Key, _ make: () -> Value) -> Value {
     values.withLock { values in
       if let value = values[key] { return value }
-      let value = make(key)
+      let value = make()
       values[key] = value
       return value
     }

@@ -55,15 +55,14 @@ final class ConvolutionPlan: Sendable {
   }
 
   private struct Key: Hashable {
-    let form: ConvolutionForm
-    let open: ConvolutionForm.Slot
+    let form: ConvolutionForm.Key
     let tileRows: Int
   }
   private static let plans = Cache<Key, ConvolutionPlan>()
 
   static func plan(_ form: ConvolutionForm, open: ConvolutionForm.Slot, tileRows: Int) -> ConvolutionPlan {
-    plans.value(Key(form: form.ofOneImage, open: open, tileRows: tileRows)) {
-      ConvolutionPlan($0.form, open: $0.open, tileRows: $0.tileRows)
+    plans.value(Key(form: .init(form, open: open), tileRows: tileRows)) {
+      ConvolutionPlan(form.ofOneImage, open: open, tileRows: tileRows)
     }
   }
 

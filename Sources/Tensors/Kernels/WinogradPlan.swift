@@ -47,17 +47,18 @@ final class WinogradPlan: Sendable {
   /// Planes that each slot becomes.
   var planes: Int { (side + 2) * (side + 2) }
 
-  private static let plans = Cache<ConvolutionForm.OpenForm, WinogradPlan>()
+  private static let plans = Cache<ConvolutionForm.Key, WinogradPlan>()
 
   /// The plan for one image of this form, nil where the plain convolution is to be taken: for other kernels, strides and
   /// groups, channels that do not fill vectors, and very small images.
   static func plan(_ form: ConvolutionForm, open: ConvolutionForm.Slot, lanes: Int) -> WinogradPlan? {
-    let (g, kernel, response) = (form.geometry, form.kernel.suffix(4).map(\.self), form.response)
-    guard kernel[0] == 3, kernel[1] == 3, g.stride == .init(1), g.dilation == .init(1), g.groups == 1,
-      max(g.padding.height, g.padding.width) <= 2, kernel[2] % lanes == 0, kernel[3] % lanes == 0,
+    let (g, kernel, response) = (form.geometry, form.kernel, form.response)
+    let k = kernel.count - 4
+    guard kernel[k] == 3, kernel[k + 1] == 3, g.stride == .init(1), g.dilation == .init(1), g.groups == 1,
+      max(g.padding.height, g.padding.width) <= 2, kernel[k + 2] % lanes == 0, kernel[k + 3] % lanes == 0,
       response[1] * response[2] >= smallTilesFrom
     else { return nil }
-    return plans.value(.init(form: form.ofOneImage, open: open)) { WinogradPlan($0.form, open: $0.open) }
+    return plans.value(.init(form, open: open)) { WinogradPlan(form.ofOneImage, open: open) }
   }
 
   /// Pixels of the response from which on tiles of either size pay. With few tiles the kernel's transforms weigh more than what
