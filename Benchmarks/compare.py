@@ -35,7 +35,7 @@ parser.add_argument("--batch", type=int, help="in place of each row's own")
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--rounds", type=int, default=5)
 parser.add_argument("--repeats", type=int, default=3, help="times the work is done in each process")
-parser.add_argument("--settings", nargs="+", help="only these settings of PyTorch: loop, 'vmap, channels last', …")
+parser.add_argument("--settings", nargs="+", help="only these settings of PyTorch: loop, vmap, plain, 'loop, channels last', …")
 parser.add_argument("--folder", default=root.parent / "shared/data/imagenette", help="classes of images, for the row data")
 parser.add_argument("--json", help="a file for everything that was measured")
 options = parser.parse_args()
@@ -65,7 +65,7 @@ for row in options.rows:
     common = counts + [f"--architecture={architecture}", f"--size={size}", f"--scope={scope}", f"--layers={layers}"]
     ours = [options.ours, f"--work={work}"] + common
     settings = {name: [options.python, options.peer] + common + extra for name, extra in peers(scope, work)}
-    if options.settings and work == "meta":
+    if options.settings:
         settings = {name: command for name, command in settings.items() if name in options.settings}
     if work != "meta":  # the peer does all its work in every process; the part that isn't looked at had better be short
         settings = {name: command + ["--order=first"] for name, command in settings.items()}
