@@ -129,6 +129,7 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     ("3×3 of 16 channels, no padding", [1, 7, 6, 16], [3, 3, 16, 8], .init()),
     ("3×3 of 8 channels, uneven padding", [1, 4, 3, 8], [3, 3, 8, 8], .init(padding: .init(2, 1))),
     ("3×3 of 8 channels, one kernel per image", [2, 4, 5, 8], [2, 3, 3, 8, 8], .init(padding: .init(1))),
+    ("3×3 of 8 channels, large tiles", [1, 12, 13, 8], [3, 3, 8, 8], .init(padding: .init(1))),
     ("7×7 stem", [1, 9, 9, 3], [7, 7, 3, 2], .init(stride: .init(2), padding: .init(3))),
   ]
 
