@@ -2,7 +2,7 @@
 // 2 or 4, patches are (m + 2)² of the image, 3² of the kernel, m² of the response; all become (m + 2)².
 //
 // Polynomials are evaluated at 0, ±1 and infinity, or at 0, ±5/8, ±3/2 and infinity: of exactly representable numbers those
-// with which 4 × 4 tiles lose least to rounding, about twice what sums in order lose (2 × 2 tiles lose less than those).
+// with which 4 × 4 tiles lose least to rounding, two to three times what sums in order lose (2 × 2 tiles lose less than those).
 
 #define V(pointer) (*(VECTOR *)(pointer))
 #define CV(pointer) (*(const VECTOR *)(pointer))

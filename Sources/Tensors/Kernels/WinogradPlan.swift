@@ -62,7 +62,8 @@ final class WinogradPlan: Sendable {
   }
 
   /// Pixels of the response from which on tiles of either size pay. With few tiles the kernel's transforms weigh more than what
-  /// is saved. Measured: at 8×8 and 64 channels 2×2 tiles take 0.7 of the plain convolution's time and 4×4 tiles as long, at
-  /// 14×14 and 256 channels 0.43 and 0.37, at 28×28 and 56×56 0.45 and 0.29.
+  /// is saved. Measured with AVX2, as parts of the plain convolution's time, 2×2 tiles before 4×4: at 8×8 and 64 channels 0.65
+  /// and 0.6, for the kernel slot no gain of the one over the other; at 14×14 and 256 channels 0.43 and 0.37; at 28×28 and
+  /// 128 channels 0.44 and 0.29; at 56×56 and 64 channels 0.53 and 0.34.
   private static let (smallTilesFrom, largeTilesFrom) = (16, 144)
 }
