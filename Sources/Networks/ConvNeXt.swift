@@ -68,7 +68,8 @@ public struct ConvNeXtBlock: Module {
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
     let y = pass("block", block, x)
-    let scaled = pass.perform(.scaleChannels("layer_scale"), [y], y * layerScale.reshaped([-1]))
+    let scale = layerScale.reshaped(Array(layerScale.shape.dropLast(2))).overChannels(of: y)
+    let scaled = pass.perform(.scaleChannels("layer_scale"), [y], y * scale)
     return pass.sum(scaled, x)
   }
 

@@ -1,6 +1,9 @@
 import Tensors
 
 /// A two-dimensional convolution without bias unless given one.
+///
+/// This layer's parameters and all others' may have one more axis before their own, so that each image of a batch has its
+/// own; see ``Network/with(parameters:)``.
 public struct Convolution: FusingModule {
   /// [KH, KW, C/groups, O]
   public var kernel: Tensor
@@ -101,7 +104,7 @@ public struct LayerNorm: Module {
     let kept = Array(x.shape.dropLast()) + [1]
     let centred = x - x.mean([last]).reshaped(kept)
     let rate = (centred.squared.mean([last]) + epsilon).squareRoot.reciprocalOrZero
-    return centred * rate.reshaped(kept) * weight + bias
+    return centred * rate.reshaped(kept) * weight.overChannels(of: x) + bias.overChannels(of: x)
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
@@ -126,10 +129,10 @@ public struct Linear: Module {
   }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
-    if x.rank == 2 { return .product(x, transposed: false, weight, transposed: true) + bias }
-    let rows = x.reshaped([-1, x.shape[x.rank - 1]])
-    return (Tensor.product(rows, transposed: false, weight, transposed: true) + bias)
-      .reshaped(x.shape.dropLast() + [weight.shape[0]])
+    let inputs = x.shape[x.rank - 1]
+    let rows = x.reshaped(weight.rank == 2 ? [-1, inputs] : [x.shape[0], -1, inputs])
+    return (Tensor.product(rows, transposed: false, weight, transposed: true) + bias.overChannels(of: rows))
+      .reshaped(x.shape.dropLast() + [weight.shape[weight.rank - 2]])
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {

@@ -90,7 +90,7 @@ public struct Pass {
       recorder.record(operation, path.description, [x], y)
     }
     if let layer = module as? Convolution, wanted.contains(path.description) {
-      let kernel = layer.kernel.shape
+      let kernel = Array(layer.kernel.shape.suffix(4))
       convolutions[path.description] = CapturedConvolution(
         input: x, height: kernel[0], width: kernel[1], geometry: layer.geometry)
     }

@@ -123,12 +123,16 @@ extension Network {
   public var parameterNames: [String] { state.filter(\.kind.isParameter).map(\.name) }
 
   /// The same network with other parameters, given in order.
+  ///
+  /// All of them may have one more axis of size N before their own: the network then takes N images at a time, each by
+  /// parameters of its own. Such a network can't normalize by the batch.
   public func with(parameters: [Tensor]) -> Network {
     var (copy, next) = (self, 0)
     copy.visit { name, kind, tensor in
       guard kind.isParameter else { return }
       precondition(
-        next < parameters.count && parameters[next].shape == tensor.shape,
+        next < parameters.count
+          && [parameters[next].shape, Array(parameters[next].shape.dropFirst())].contains(tensor.shape),
         "Network.with(parameters:): \(name) does not fit")
       tensor = parameters[next]
       next += 1

@@ -69,16 +69,21 @@ extension Tensor {
 
   /// Adds `factor` times another tensor of the same shape, in place if nothing else uses this one's storage. Not recorded,
   /// so neither of the two may be tracked.
+  ///
+  /// The other may have one more axis, before its others: its parts are then added one after the other.
   public mutating func accumulate(_ other: Tensor, times factor: Double = 1) {
     precondition(
-      shape == other.shape && scalarType == other.scalarType && !isTracked && !other.isTracked,
-      "accumulate: \(other) into \(self)")
+      Array(other.shape.suffix(rank)) == shape && other.rank <= rank + 1 && scalarType == other.scalarType && !isTracked
+        && !other.isTracked, "accumulate: \(other) into \(self)")
     var storage = storage
     let (shape, type) = (shape, scalarType)
     self = other  // gives up the second reference to the storage
-    let isOwn = isKnownUniquelyReferenced(&storage)
-    self = Kernels.addScaled(
-      Tensor(storage: storage, shape: shape, scalarType: type), other, factor, into: isOwn ? storage : nil)
+    let out = Storage.isOwn(&storage) ? storage : Storage(bytes: storage.bytes)
+    for part in 0..<(other.rank == shape.count ? 1 : other.shape[0]) {
+      self = Kernels.addScaled(
+        Tensor(storage: part == 0 ? storage : out, shape: shape, scalarType: type), other, part: part, factor, into: out
+      )
+    }
   }
 
   /// The quotient, broadcast.

@@ -106,7 +106,7 @@ struct PartialSum {
     guard let (shape, type) = sums.values[index].map({ ($0.shape, $0.scalarType) }),
       var storage = sums.take(index)?.storage
     else { return nil }
-    let isOwn = isKnownUniquelyReferenced(&storage)
+    let isOwn = Storage.isOwn(&storage)
     return (Tensor(storage: storage, shape: shape, scalarType: type), isOwn)
   }
 }

@@ -8,21 +8,22 @@ extension Tensor {
   /// - Parameters:
   ///   - mean: what is subtracted, [C]; a constant.
   ///   - rate: one over the deviation, [C]; a constant.
-  ///   - weight, bias: [C].
+  ///   - weight, bias: [C], or [N, C] for one per image.
   ///   - residual: of this tensor's shape.
   public func normalized(
     mean: Tensor, rate: Tensor, weight: Tensor, bias: Tensor, residual: Tensor? = nil, rectified: Bool = false
   ) -> Tensor {
-    let channels = [shape[rank - 1]]
-    for vector in [mean, rate, weight, bias] {
-      precondition(vector.shape == channels, "normalized: a vector \(vector.shape) for the channels of \(shape)")
+    let (channels, vectors) = ([shape[rank - 1]], weight.shape)
+    for (vector, expected) in [(mean, channels), (rate, channels), (weight, vectors), (bias, vectors)] {
+      precondition(vector.shape == expected, "normalized: a vector \(vector.shape) for the channels of \(shape)")
     }
+    precondition(fits(vectors), "normalized: vectors \(vectors) for the channels of \(shape)")
     precondition(residual?.shape ?? shape == shape, "normalized: a residual \(residual?.shape ?? []) for \(shape)")
     let statistics = Statistics(center: mean.detached(), rate: rate.detached())
     return Tensor.operation(
       "normalize", [self, weight, bias] + (residual.map { [$0] } ?? []), keep: rectified ? .both : .operands,
       value: Kernels.standardize(
-        self, center: mean, scale: Kernels.zip(.multiply, rate, weight, shape: channels), shift: bias,
+        self, center: mean, scale: Kernels.zip(.multiply, weight, rate, shape: vectors), shift: bias,
         residual: residual, rectifies: rectified)
     ) { g, saved in
       let g = rectified ? saved.throughRectification(g) : g
@@ -31,31 +32,47 @@ extension Tensor {
           mean: mean.detached(), rate: statistics.rate, weight: saved[1].detached(), bias: saved[2].detached())
         let signals = residual == nil ? [g] : Tensor.excitation(g, between: own, saved[3])
         // Where the scale is negative, what follows sees the layer before with its weights' signs turned round.
-        let parts: [Tensor?] = [signals[0] * saved[1].sign, nil, nil]
+        let parts: [Tensor?] = [signals[0] * saved[1].sign.overChannels(of: signals[0]), nil, nil]
         return parts + signals.dropFirst().map { $0 as Tensor? }
       }
       return [
         saved.ifNeeded(0) { g.standardizedProduct(saved[1], statistics.centred, onto: $0) },
-        saved.ifNeeded(1) { saved[0].standardizedSum(g, statistics) },
-        saved.ifNeeded(2) { g.summed(to: channels) },
+        saved.ifNeeded(1) { saved[0].standardizedSum(g, statistics, to: vectors) },
+        saved.ifNeeded(2) { g.summedOverLocations(to: vectors) },
       ] + (residual == nil ? [] : [g])
     }
   }
 
   /// x + bias over the last axis, and its positive part if `rectified`.
   ///
-  /// - Parameter bias: [C].
+  /// - Parameter bias: [C], or [N, C] for one per image.
   public func biased(by bias: Tensor, rectified: Bool = false) -> Tensor {
-    precondition(bias.shape == [shape[rank - 1]], "biased: \(bias.shape) for the channels of \(shape)")
-    let channels = bias.shape
+    let vectors = bias.shape
+    precondition(fits(vectors), "biased: \(vectors) for the channels of \(shape)")
     return Tensor.operation(
       "bias", [self, bias], keep: rectified ? .output : .nothing,
       value: Kernels.standardize(
-        self, center: nil, scale: .ones(channels, scalarType), shift: bias, rectifies: rectified)
+        self, center: nil, scale: .ones(vectors, scalarType), shift: bias, rectifies: rectified)
     ) { g, saved in
       let g = rectified ? saved.throughRectification(g) : g
-      return [g, saved.rule == .excitation ? nil : saved.ifNeeded(1) { g.summed(to: channels) }]
+      return [g, saved.rule == .excitation ? nil : saved.ifNeeded(1) { g.summedOverLocations(to: vectors) }]
     }
+  }
+
+  /// This vector [C], or one for each image [N, C], in a shape that broadcasts over an image [N, …, C].
+  public func overChannels(of image: Tensor) -> Tensor {
+    rank == 1 ? self : reshaped([shape[0]] + Array(repeating: 1, count: image.rank - 2) + [shape[1]])
+  }
+
+  /// Whether vectors of this shape, [C] or [N, C], have a number for every channel of this image, or of each image.
+  private func fits(_ vectors: [Int]) -> Bool {
+    vectors == [shape[rank - 1]] || vectors == [shape[0], shape[rank - 1]]
+  }
+
+  /// The adjoint of broadcasting vectors of this shape, [C] or [N, C], over the image.
+  private func summedOverLocations(to vectors: [Int]) -> Tensor {
+    if vectors.count == 1 { return summed(to: vectors) }
+    return sum(Array(1..<(rank - 1)))
   }
 
   struct Statistics: Sendable {
@@ -66,28 +83,28 @@ extension Tensor {
     var centred: Statistics { Statistics(center: nil, rate: rate) }
   }
 
-  /// x̂ ⊙ w.
+  /// x̂ ⊙ w, where w is [C] or [N, C].
   func standardizedProduct(_ weight: Tensor, _ statistics: Statistics, onto sum: PartialSum? = nil) -> Tensor {
     Tensor.operation(
       "standardizedProduct", [self, weight], keep: .operands,
       value: Kernels.standardize(
         self, center: statistics.center,
-        scale: Kernels.zip(.multiply, statistics.rate, weight, shape: weight.shape), onto: sum)
+        scale: Kernels.zip(.multiply, weight, statistics.rate, shape: weight.shape), onto: sum)
     ) { g, saved in
       [
         saved.ifNeeded(0) { g.standardizedProduct(saved[1], statistics.centred, onto: $0) },
-        saved.ifNeeded(1) { saved[0].standardizedSum(g, statistics) },
+        saved.ifNeeded(1) { saved[0].standardizedSum(g, statistics, to: saved[1].shape) },
       ]
     }
   }
 
-  /// Σ g ⊙ x̂ over all axes but the last.
-  func standardizedSum(_ g: Tensor, _ statistics: Statistics) -> Tensor {
-    let rate = statistics.rate
-    return Tensor.operation(
+  /// Σ g ⊙ x̂ over all axes but the last, to [C], or over all but the first and the last, to [N, C].
+  func standardizedSum(_ g: Tensor, _ statistics: Statistics, to vectors: [Int]) -> Tensor {
+    Tensor.operation(
       "standardizedSum", [self, g], keep: .operands,
       value: Kernels.zip(
-        .multiply, Kernels.sumOfStandardized(self, center: statistics.center, times: g), rate, shape: rate.shape)
+        .multiply, Kernels.sumOfStandardized(self, center: statistics.center, times: g, to: vectors), statistics.rate,
+        shape: vectors)
     ) { v, saved in
       [
         saved.ifNeeded(0) { saved[1].standardizedProduct(v, statistics.centred, onto: $0) },

@@ -61,6 +61,11 @@ extension Tensor {
     Tensor(repeating: 1, shape: shape, type)
   }
 
+  /// This tensor so many times, along a new first axis; not a recorded operation. Convolutions know such kernels for one.
+  public func repeated(_ count: Int) -> Tensor {
+    count == 1 ? withShape([1] + shape) : Kernels.repeated(self, count)
+  }
+
   /// The same elements in the other precision; not a recorded operation.
   public func converted(to type: ScalarType) -> Tensor {
     type == scalarType ? detached() : Kernels.convert(self, to: type)

@@ -108,6 +108,32 @@ import Testing
     }
   }
 
+  @Test("small images that each have their own update go together, as many as the workers leave, and get the same bits")
+  func together() throws {
+    var random = RandomSource(seed: 4, purpose: "images")
+    let images = Tensor.normal([8, 12, 12, 3], using: &random)
+    let labels = [0, 3, 1, 2, 2, 0, 1, 3]
+    let step = Self.step(InnerUpdate(rate: 0.05, steps: 2), at: [.plain, .virtual])
+    func outcome(_ images: Tensor, _ labels: [Int], workers: Int) throws -> MetaStep.Outcome {
+      var random = RandomSource(seed: 0, purpose: "test")
+      return try step(Self.network, images, labels: labels, workers: workers, random: &random)
+    }
+    let all = try [1, 2, 4].map { try outcome(images, labels, workers: $0) }
+    for other in all.dropFirst() {
+      #expect(other.values == all[0].values)
+      #expect(other.gradients.map(\.floats) == all[0].gradients.map(\.floats))
+    }
+    // Each image alone is 1 of 1, not of 8.
+    var sum: [Tensor] = []
+    for index in labels.indices {
+      let own = try outcome(images.sliced(axis: 0, from: index, length: 1), [labels[index]], workers: 1)
+      sum = sum.isEmpty ? own.gradients : zip(sum, own.gradients).map { $0 + $1 }
+    }
+    for (found, expected) in zip(all[0].gradients, sum) {
+      #expect(relativeError(found, expected * 0.125) < 1e-5)
+    }
+  }
+
   @Test(
     "before global average pooling and a linear layer NormGrad is blind to the class unless the inner step reaches the trunk"
   )

@@ -77,6 +77,28 @@ import Testing
     #expect(slopes[1].squared.sum().item > 0)
   }
 
+  @Test(
+    "images with parameters of their own get what each gets alone, derivatives too",
+    arguments: small + [.convnext_tiny, .efficientnet_b0, .resnext50_32x4d])
+  func parametersForEachImage(_ architecture: Architecture) {
+    let networks = (1...2).map { architecture.network(classes: 5, seed: UInt64($0)) }
+    var random = RandomSource(seed: 1, purpose: "images")
+    let images = Tensor.normal([2, 32, 32, 3], using: &random)
+    let parameters = zip(networks[0].parameters, networks[1].parameters).map { first, second in
+      Tensor.concatenated([first.repeated(1), second.repeated(1)], axis: 0).tracked()
+    }
+    let logits = networks[0].with(parameters: parameters)(images).logits
+    let found = gradients(of: logits.logSumExp(), withRespectTo: parameters)
+    for (index, network) in networks.enumerated() {
+      let own = network.parameters.map { $0.tracked() }
+      let alone = network.with(parameters: own)(images.sliced(axis: 0, from: index, length: 1)).logits
+      #expect(logits.sliced(axis: 0, from: index, length: 1).floats == alone.floats)
+      for (found, expected) in zip(found, gradients(of: alone.logSumExp(), withRespectTo: own)) {
+        #expect(found.sliced(axis: 0, from: index, length: 1).reshaped(expected.shape).floats == expected.floats)
+      }
+    }
+  }
+
   @Test("batch form normalizes by the batch and moves the running statistics by a tenth, as PyTorch does")
   func batchNorm() {
     var pass = Pass(normalization: .batch, wanted: [])

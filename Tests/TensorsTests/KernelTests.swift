@@ -151,6 +151,53 @@ import Testing
   }
 
   @Test(
+    "a kernel that is known to be the same for all images gives what it gives alone",
+    arguments: [[1, 1], [3, 3], [5, 5]])
+  func repeatedKernel(_ size: [Int]) {
+    var random = RandomSource(seed: 5, purpose: "repeated")
+    let geometry = ConvolutionGeometry(padding: .init(size[0] / 2))
+    let x = Tensor.normal([3, 13, 12, 16], using: &random)
+    let kernel = Tensor.normal(size + [16, 32], using: &random)
+    let copies = kernel.repeated(3)
+    #expect(copies.shape == [3] + kernel.shape)
+    #expect(copies.floats == kernel.floats + kernel.floats + kernel.floats)
+    let response = x.convolved(with: kernel, geometry)
+    #expect(x.convolved(with: copies, geometry).floats == response.floats)
+    // Their derivatives are each image's own.
+    let (tracked, image) = (copies.tracked(), x.tracked())
+    let found = gradients(
+      of: image.convolved(with: tracked, geometry), withRespectTo: [tracked, image], weighting: response)
+    for index in 0..<3 {
+      let (own, alone) = (x.sliced(axis: 0, from: index, length: 1).tracked(), kernel.tracked())
+      let expected = gradients(
+        of: own.convolved(with: alone, geometry), withRespectTo: [alone, own],
+        weighting: response.sliced(axis: 0, from: index, length: 1))
+      for (found, expected) in zip(found, expected) {
+        #expect(found.sliced(axis: 0, from: index, length: 1).floats == expected.floats)
+      }
+    }
+    // What is added to copies makes them differ, and is added to none of the originals.
+    var sum = kernel.repeated(2)
+    sum.accumulate(.concatenated([kernel.repeated(1), (kernel * 2).repeated(1)], axis: 0))
+    #expect(
+      x.sliced(axis: 0, from: 0, length: 2).convolved(with: sum, geometry).floats
+        == Tensor.concatenated(
+          [2.0, 3].enumerated().map {
+            x.sliced(axis: 0, from: $0, length: 1).convolved(with: kernel.adding(kernel, times: $1 - 1), geometry)
+          }, axis: 0
+        ).floats)
+  }
+
+  @Test("parts of a longer tensor are added one after the other")
+  func accumulation() {
+    var sum = Tensor([1.0, 2])
+    let before = sum
+    sum.accumulate(Tensor([1.0, 2, 3, 4, 5, 6], shape: [3, 2]), times: 2)
+    #expect(sum.doubles == [19, 26])
+    #expect(before.doubles == [1, 2])
+  }
+
+  @Test(
     "Winograd's transforms give what sums of products give, in any slot, whatever the size",
     arguments: [4, 5, 7, 12, 25])
   func winograd(_ side: Int) {

@@ -68,6 +68,16 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
           rectified: rectifies)
       }
     }
+    + [false, true].map { rectifies in
+      OperationCase(
+        "normalize each image by its own\(rectifies ? ", add, rectify" : "")",
+        [[2, 3, 2, 13], [2, 13], [2, 13], [2, 3, 2, 13]]
+      ) {
+        $0[0].normalized(
+          mean: vector, rate: vector.squared, weight: $0[1], bias: $0[2], residual: rectifies ? $0[3] : nil,
+          rectified: rectifies)
+      }
+    }
     + [nil, vector].flatMap { center in
       let statistics = Tensor.Statistics(center: center, rate: vector.squared)
       return [
@@ -75,13 +85,18 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
           $0[0].standardizedProduct($0[1], statistics)
         },
         OperationCase("standardized sum \(center != nil)", [[2, 3, 2, 13], [2, 3, 2, 13]]) {
-          $0[0].standardizedSum($0[1], statistics)
+          $0[0].standardizedSum($0[1], statistics, to: [13])
+        },
+        OperationCase("standardized product for each image \(center != nil)", [[2, 3, 2, 13], [2, 13]]) {
+          $0[0].standardizedProduct($0[1], statistics)
+        },
+        OperationCase("standardized sum of each image \(center != nil)", [[2, 3, 2, 13], [2, 3, 2, 13]]) {
+          $0[0].standardizedSum($0[1], statistics, to: [2, 13])
         },
       ]
     }
-
-    + [false, true].map { rectifies in
-      OperationCase("bias\(rectifies ? ", rectify" : "")", [[2, 3, 2, 13], [13]]) {
+    + [(false, [13]), (true, [13]), (false, [2, 13]), (true, [2, 13])].map { rectifies, shape in
+      OperationCase("bias \(shape)\(rectifies ? ", rectify" : "")", [[2, 3, 2, 13], shape]) {
         $0[0].biased(by: $0[1], rectified: rectifies) * $0[0]
       }
     }

@@ -68,7 +68,7 @@ public struct InnerUpdate: Sendable, Equatable {
       var (network, logits) = (network, output.logits)
       for step in 0..<steps {
         if step > 0 { logits = network(images).logits }
-        let moves = displacements(of: network, logits, towards: classes)
+        let moves = displacements(of: network, logits, towards: classes, share: 1 / Double(classes.count))
         network = network.with(parameters: moved(network.parameters, by: moves).map { $0.tracked() })
       }
       return network.with(parameters: network.parameters.map { $0.detached() })
@@ -80,17 +80,18 @@ public struct InnerUpdate: Sendable, Equatable {
   /// - Parameters:
   ///   - network: has tracked parameters.
   ///   - logits: [N, classes], what the network gives for some images.
-  ///   - share: the part of the images that share the update which these are; what the parts give adds up.
+  ///   - share: how much each image counts: one over those that share the update.
   ///   - keepingGraph: whether what the step gives is to be differentiated.
   func displacements(
-    of network: Network, _ logits: Tensor, towards classes: [Int], share: Double = 1, keepingGraph: Bool = false
+    of network: Network, _ logits: Tensor, towards classes: [Int], share: Double, keepingGraph: Bool = false
   ) -> [Tensor?] {
     let moves = network.parameterNames.map { name in
       parameters.map { $0.contains { name.matches(pattern: $0) } } ?? true
     }
+    let step = (direction == .towards ? -rate : rate) * share
     var found = gradients(
-      of: loss(logits, classes).mean(), withRespectTo: zip(network.parameters, moves).filter(\.1).map(\.0),
-      weighting: Tensor((direction == .towards ? -rate : rate) * share, logits.scalarType), keepingGraph: keepingGraph
+      of: loss(logits, classes), withRespectTo: zip(network.parameters, moves).filter(\.1).map(\.0),
+      weighting: Tensor(repeating: step, shape: [classes.count], logits.scalarType), keepingGraph: keepingGraph
     ).makeIterator()
     return moves.map { $0 ? found.next() : nil }
   }

@@ -43,8 +43,8 @@ public struct MetaStep: Sendable {
 
   /// The outer gradient for a batch.
   ///
-  /// In image scope every image is a job of its own, and their gradients are added in the order of the images: the result
-  /// does not depend on the number of workers.
+  /// In image scope the images are worked out a few at a time, and their gradients are added in the order of the images: the
+  /// result does not depend on the number of workers.
   ///
   /// - Parameters:
   ///   - images: [N, H, W, 3], of the parameters' type.
@@ -57,40 +57,59 @@ public struct MetaStep: Sendable {
   ) throws -> Outcome {
     let targets = targets ?? .shares(of: labels.map { [($0, 1)] }, classes: network.classes, images.scalarType)
     let batch = Batch(images: images, labels: labels, targets: targets, draws: labels.map { _ in random.next() })
-    var outcome = Outcome(gradients: [], values: objectives.map { _ in nil }, total: 0)
+    var sum = Contribution()
+    let parameters = network.parameters
     let all = 0..<labels.count
     // Batch statistics tie the images of the task loss together, so that it needs the whole batch at once.
     let whole = objectives.map { normalization == .batch && $0.objective.isTask }
     let apart = whole.map { !$0 }
     if isOn(whole) {
-      outcome.add(
-        try Parallel.withKernelThreads(workers) { try UpdateGroup(self, whole, network, batch, [all]).outcome() })
+      sum.add(
+        try Parallel.withKernelThreads(workers) {
+          try UpdateGroup(self, whole, network, batch, sharing: [all]).contribution()
+        }, parameters)
     }
     if isOn(apart) {
       switch needsUpdate ? inner?.scope : nil {
       case .image:
-        try Parallel.forEachInOrder(all.count, workers: workers, atOnce: Self.imagesAtOnce(network)) {
-          try UpdateGroup(self, apart, network, batch, [$0..<($0 + 1)]).outcome()
+        let parts = partsApart(images.shape, workers: workers)
+        let limit = max(1, imagesAtOnce(parameters) / max(1, parts[0].count))
+        try Parallel.forEachInOrder(parts.count, workers: workers, atOnce: limit) {
+          try UpdateGroup(self, apart, network, batch, apart: parts[$0]).contribution()
         } _: {
-          outcome.add($0)
+          sum.add($0, parameters)
         }
       case .batch:
-        outcome.add(
+        sum.add(
           try Parallel.withKernelThreads(workers) {
-            try UpdateGroup(self, apart, network, batch, parts(of: all.count)).outcome()
-          })
+            try UpdateGroup(self, apart, network, batch, sharing: parts(of: all.count)).contribution()
+          }, parameters)
       case nil:
         let parts = parts(of: all.count)
         try Parallel.forEachInOrder(parts.count, workers: workers) {
-          try UpdateGroup(self, apart, network, batch, [parts[$0]]).outcome()
+          try UpdateGroup(self, apart, network, batch, sharing: [parts[$0]]).contribution()
         } _: {
-          outcome.add($0)
+          sum.add($0, parameters)
         }
       }
     }
-    if outcome.gradients.isEmpty { outcome.gradients = network.parameters.map { .zeros($0.shape, $0.scalarType) } }
-    outcome.total = zip(outcome.values, objectives).reduce(0) { $0 + ($1.0 ?? 0) * $1.1.weight }
-    return outcome
+    let values = objectives.indices.map { index in
+      sum.values.isEmpty ? nil : sum.values[index].map { $0.reduce(0, +) / Double(labels.count) }
+    }
+    return Outcome(
+      gradients: sum.gradients.isEmpty ? parameters.map { .zeros($0.shape, $0.scalarType) } : sum.gradients,
+      values: values,
+      total: zip(values, objectives).reduce(0) { $0 + ($1.0 ?? 0) * $1.1.weight }, statistics: sum.statistics)
+  }
+
+  /// What some images add.
+  struct Contribution: Sendable {
+    /// The derivatives of the total, per parameter in order; with an axis before their own for images that have parameters of
+    /// their own.
+    var gradients: [Tensor] = []
+    /// Each objective's value for each image of the batch, 0 for others' images.
+    var values: [[Double]?] = []
+    var statistics: Network?
   }
 
   /// What a step is taken on.
@@ -122,18 +141,37 @@ public struct MetaStep: Sendable {
 
   private static let imagesPerPart = 4
 
+  /// Images that each have their own update go together while they are so small that one alone would leave a processor waiting for
+  /// what surrounds the arithmetic, and as long as that leaves two parts for each worker.
+  private func partsApart(_ shape: [Int], workers: Int) -> [Range<Int>] {
+    let small = Self.pixelsTogether / max(1, shape[1] * shape[2])
+    return evenParts(of: shape[0], atMost: max(1, min(small, shape[0] / (2 * max(1, workers)))))
+  }
+
+  private static let pixelsTogether = 1 << 12
+
   /// How many images with updates of their own may be under way at once. Each holds some copies of the network's parameters
   /// besides its activations, about eight times the parameters in all; a sixteenth of the machine's memory may go there.
-  private static func imagesAtOnce(_ network: Network) -> Int {
-    let size = network.parameters.reduce(0) { $0 + $1.count * $1.scalarType.size }
+  private func imagesAtOnce(_ parameters: [Tensor]) -> Int {
+    let size = parameters.reduce(0) { $0 + $1.count * $1.scalarType.size }
     return max(1, Int(clamping: ProcessInfo.processInfo.physicalMemory) / 16 / max(1, 8 * size))
   }
 }
 
-extension MetaStep.Outcome {
-  /// Adds what other images gave, or other objectives on the same images.
-  fileprivate mutating func add(_ other: Self) {
-    gradients.add(other.gradients)
+extension MetaStep.Contribution {
+  /// Adds what other images gave, one after the other, or other objectives on the same images, for a network with these
+  /// parameters.
+  fileprivate mutating func add(_ other: Self, _ parameters: [Tensor]) {
+    for (index, (gradient, parameter)) in zip(other.gradients, parameters).enumerated() {
+      if index < gradients.count {
+        gradients[index].accumulate(gradient)
+      } else if gradient.count == parameter.count {
+        gradients.append(gradient.reshaped(parameter.shape))
+      } else {
+        gradients.append(.zeros(parameter.shape, parameter.scalarType))
+        gradients[index].accumulate(gradient)
+      }
+    }
     values.add(other.values)
     statistics = other.statistics ?? statistics
   }

@@ -13,7 +13,8 @@ struct Part: Sendable {
 
   /// What the images add to the outer loss: each objective's value, and derivatives with respect to some weights.
   struct Share: Sendable {
-    var values: [Double?]
+    /// For each image of the batch; 0 for those of other parts.
+    var values: [[Double]?]
     var gradients: [[Tensor]]
   }
 
@@ -21,9 +22,11 @@ struct Part: Sendable {
   /// Objectives that take part, by their index.
   private let included: [Bool]
   private let targets: Tensor
-  /// The images' part of those that share the inner update, and of the batch.
-  private let (share, weight): (Double, Double)
-  /// The network with tracked parameters.
+  /// How many images share an inner update; nil if each has its own.
+  private let sharing: Int?
+  /// Which of the batch's images these are, and how many it has.
+  private let (range, count): (Range<Int>, Int)
+  /// The network with tracked parameters; for each image of its own where it has an update of its own.
   private let network: Network
   /// What it gives by its running statistics, which maps and updates use, and what the task losses see.
   private let (plain, task): (Inference?, Network.Output?)
@@ -32,12 +35,14 @@ struct Part: Sendable {
 
   /// The forward pass of a range of the batch's images.
   ///
-  /// - Parameter sharing: how many images share the inner update.
+  /// - Parameter sharing: how many images share an inner update; nil if each has its own.
   init(
-    _ step: MetaStep, _ included: [Bool], _ network: Network, _ batch: MetaStep.Batch, _ range: Range<Int>, sharing: Int
+    _ step: MetaStep, _ included: [Bool], _ network: Network, _ batch: MetaStep.Batch, _ range: Range<Int>,
+    sharing: Int?
   ) {
     let included = zip(included, step.objectives).map { $0 && $1.weight != 0 }
-    let network = network.with(parameters: network.parameters.map { $0.tracked() })
+    let network = network.with(
+      parameters: network.parameters.map { (sharing == nil ? $0.repeated(range.count) : $0).tracked() })
     let images = batch.images.sliced(axis: 0, from: range.lowerBound, length: range.count)
     let isTaskOn = zip(included, step.objectives).contains { $0 && $1.objective.isTask }
     let areMapsOn = zip(included, step.objectives).contains { $0 && !$1.objective.isTask }
@@ -57,8 +62,11 @@ struct Part: Sendable {
     }
     (self.step, self.included, self.network, self.plain, self.task) = (step, included, network, plain, task)
     targets = batch.targets.sliced(axis: 0, from: range.lowerBound, length: range.count)
-    (share, weight) = (Double(range.count) / Double(sharing), Double(range.count) / Double(batch.labels.count))
+    (self.sharing, self.range, count) = (sharing, range, batch.labels.count)
   }
+
+  /// The parameters that the images begin with.
+  var parameters: [Tensor] { network.parameters.map { $0.detached() } }
 
   /// The network's running statistics after the pass, if the task losses normalized by the batch.
   var statistics: Network? {
@@ -77,7 +85,7 @@ struct Part: Sendable {
         let network = weights.map { self.network.with(parameters: $0[index].map { $0.tracked() }) } ?? self.network
         let logits = weights == nil ? plain.output.logits : network(plain.images).logits
         let displacements = inner.displacements(
-          of: network, logits, towards: classes, share: share, keepingGraph: inner.order == .exact)
+          of: network, logits, towards: classes, share: 1 / Double(sharing ?? 1), keepingGraph: inner.order == .exact)
         return (
           Descent(parameters: network.parameters.map(\.record), displacements: displacements.map { $0?.record }),
           displacements.map { $0?.detached() }
@@ -118,8 +126,8 @@ struct Part: Sendable {
       switch term.1.objective {
       case .crossEntropy:
         // As a distribution, so that an image of several classes counts no more than another.
-        return task?.logits.crossEntropy(toShares: targets / targets.sum([1], keepingAxes: true)).mean()
-      case .binaryCrossEntropy: return task?.logits.binaryCrossEntropy(toShares: targets).mean()
+        return task?.logits.crossEntropy(toShares: targets / targets.sum([1], keepingAxes: true))
+      case .binaryCrossEntropy: return task?.logits.binaryCrossEntropy(toShares: targets)
       case .classSensitivity(let sensitivity):
         guard sensitivity.at.contains(.plain), let plain else { return nil }
         return similarity(index, plain, plain)
@@ -142,33 +150,41 @@ struct Part: Sendable {
     return sensitivity.at.contains(.virtual)
   }
 
-  /// What an objective gets from one of the weights it is taken at: the mean similarity of the two classes' maps over images
-  /// and layers, over the number of such weights.
+  /// What an objective gets from one of the weights it is taken at: for each image the mean similarity of the two classes'
+  /// maps over layers, over the number of such weights.
   private func similarity(_ objective: Int, _ explained: Inference, _ opposed: Inference) -> Tensor? {
     guard let pair = pairs[objective], case .classSensitivity(let sensitivity) = step.objectives[objective].objective
     else { return nil }
     return Profile.phase(.map) {
       let first = explained.maps(step.method, of: pair.explained, at: step.layers, keepingGraph: true)
       let second = opposed.maps(step.method, of: pair.opposed, at: step.layers, keepingGraph: true)
-      let similarities = zip(first, second).map { sensitivity.similarity($0, $1).mean() }
+      let similarities = zip(first, second).map { sensitivity.similarity($0, $1) }
       let sum = similarities.dropFirst().reduce(similarities[0]) { $0 + $1 }
       return sum / Double(similarities.count * sensitivity.at.count)
     }
   }
 
-  /// The derivatives of the weighted sum of `values` and of what the inner steps add to it.
+  /// The derivatives of the weighted sum of `values`, [N] each, and of what the inner steps add to it.
   private func outer(
     _ values: [Tensor?], _ descents: [Descent], _ cotangents: [[Tensor]], with variables: [[Record]]
   ) -> Share {
-    let terms = zip(values, step.objectives).compactMap { value, term in value.map { ($0, term.weight * weight) } }
+    let terms = zip(values, step.objectives).compactMap { value, term in
+      value.map { ($0, Tensor(repeating: term.weight / Double(count), shape: $0.shape, $0.scalarType)) }
+    }
     let moves = zip(descents, cotangents).flatMap { $0.weighted(by: $1) }
     var found = Profile.phase(.outer) {
       gradients(
         of: terms.map(\.0.record) + moves.map(\.0), withRespectTo: variables.flatMap(\.self),
-        weighting: terms.map { Tensor($0.1, $0.0.scalarType) } + moves.map(\.1), releasingGraph: true)
+        weighting: terms.map(\.1) + moves.map(\.1), releasingGraph: true)
     }[...]
     return Share(
-      values: values.map { $0.map { $0.item * weight } },
+      values: values.map { value in
+        value.map { value in
+          var all = [Double](repeating: 0, count: count)
+          all.replaceSubrange(range, with: value.doubles)
+          return all
+        }
+      },
       gradients: variables.map { variables in
         defer { found = found.dropFirst(variables.count) }
         return Array(found.prefix(variables.count))

@@ -2,9 +2,10 @@ import Networks
 import Synchronization
 import Tensors
 
-/// Images that share one virtual update per class: a whole batch, or a single image.
+/// Images that share one virtual update per class, as a whole batch does; or a few that each have their own and go through
+/// everything together, in a network with parameters for each, so that small images keep a processor busy.
 ///
-/// They meet only in sums over them, of their inner gradients and of their outer ones. So they are worked out in parts, each
+/// Those that share an update meet only in sums over them, of their inner gradients and of their outer ones. So they are worked out in parts, each
 /// a job with graphs of its own, small enough to stay near a core, and the chain rule is carried through the update by
 /// hand. With φ₀ = θ and φₛ₊₁ = φₛ + Σᵢ δᵢ(φₛ), where δᵢ = ∓ε ∇ℓᵢ is what part i adds to a step, it goes back from
 /// v = ∂L/∂φ_S by v ← v + Σᵢ (∂δᵢ/∂φₛ)ᵀ v, each product the derivative of a recorded displacement weighted by v.
@@ -14,14 +15,25 @@ struct UpdateGroup {
   private let network: Network
   private let batch: MetaStep.Batch
   private let ranges: [Range<Int>]
+  /// How many images share an update; nil if each has its own.
+  private let sharing: Int?
 
+  /// Images that share an update.
+  ///
   /// - Parameters:
   ///   - included: objectives that take part, by their index.
   ///   - ranges: the images of each part.
   init(
-    _ step: MetaStep, _ included: [Bool], _ network: Network, _ batch: MetaStep.Batch, _ ranges: [Range<Int>]
+    _ step: MetaStep, _ included: [Bool], _ network: Network, _ batch: MetaStep.Batch, sharing ranges: [Range<Int>]
   ) {
     (self.step, self.included, self.network, self.batch, self.ranges) = (step, included, network, batch, ranges)
+    sharing = ranges.reduce(0) { $0 + $1.count }
+  }
+
+  /// Images that each have their own update.
+  init(_ step: MetaStep, _ included: [Bool], _ network: Network, _ batch: MetaStep.Batch, apart range: Range<Int>) {
+    (self.step, self.included, self.network, self.batch, ranges) = (step, included, network, batch, [range])
+    sharing = nil
   }
 
   /// One inner step of every update: what the parts recorded of it, and their displacements' sums.
@@ -52,40 +64,40 @@ struct UpdateGroup {
     }
   }
 
-  /// Values and gradients are the group's share of the batch's means.
-  func outcome() throws -> MetaStep.Outcome {
+  /// What the group adds to the batch's values and gradients; the latter for each image where each has its own update.
+  func contribution() throws -> MetaStep.Contribution {
     var parts: [Part] = []
     var first = Descents()
     try forEachPart { index in
-      let part = Part(step, included, network, batch, ranges[index], sharing: ranges.reduce(0) { $0 + $1.count })
+      let part = Part(step, included, network, batch, ranges[index], sharing: sharing)
       return (part, part.descend(from: nil))
     } then: { part, descents in
       parts.append(part)
       first.add(descents)
     }
 
-    var outcome = MetaStep.Outcome(gradients: [], values: step.objectives.map { _ in nil }, total: 0)
-    let cotangents = first.isEmpty ? [] : try throughUpdate(parts, &first, &outcome)
+    var sum = MetaStep.Contribution()
+    let cotangents = first.isEmpty ? [] : try throughUpdate(parts, &first, &sum)
     let (begun, descents) = (parts, first.parts)
     try forEachPart {
       begun[$0].finish(descents[$0], cotangents)
     } then: { share in
-      outcome.values.add(share.values)
-      outcome.gradients.add(share.gradients[0])
+      sum.values.add(share.values)
+      sum.gradients.add(share.gradients[0])
     }
-    for cotangent in cotangents { outcome.gradients.add(cotangent) }
-    outcome.statistics = parts[0].statistics
-    return outcome
+    for cotangent in cotangents { sum.gradients.add(cotangent) }
+    sum.statistics = parts[0].statistics
+    return sum
   }
 
   /// Takes the later inner steps, compares the maps that the updates lead to, and goes back to the first step.
   ///
   /// - Returns: for each update the derivatives of what was compared with respect to the weights after the first step.
   private func throughUpdate(
-    _ parts: [Part], _ first: inout Descents, _ outcome: inout MetaStep.Outcome
+    _ parts: [Part], _ first: inout Descents, _ sum: inout MetaStep.Contribution
   ) throws -> [[Tensor]] {
     guard let inner = step.inner else { return [] }
-    var weights = first.reach(from: first.parts[0].map { _ in network.parameters })
+    var weights = first.reach(from: first.parts[0].map { _ in parts[0].parameters })
     var later: [[[Part.Descent]]] = []
     for _ in 1..<inner.steps {
       let from = weights
@@ -104,7 +116,7 @@ struct UpdateGroup {
     try forEachPart {
       parts[$0].compare(at: reached.next())
     } then: { share in
-      outcome.values.add(share.values)
+      sum.values.add(share.values)
       cotangents.add(share.gradients)
     }
     for descents in later.reversed() where inner.order == .exact {

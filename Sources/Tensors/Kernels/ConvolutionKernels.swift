@@ -20,7 +20,11 @@ extension Kernels {
     func run<T: Scalar>(_: T.Type) {
       let out = storage.pointer.assumingMemoryBound(to: T.self)
       let (p, q) = (a.pointer() as UnsafePointer<T>, b.pointer() as UnsafePointer<T>)
-      let (images, kernelPerImage) = (form.image[0], form.hasKernelPerImage)
+      let images = form.image[0]
+      // One kernel for all images need not be looked at for each, whatever its shape.
+      let kernel = open == .response ? b : open == .image ? a : nil
+      let kernelSize = form.kernel.suffix(4).reduce(T.type.size, *)
+      let kernelPerImage = form.hasKernelPerImage && kernel?.storage.period != kernelSize
       if let winograd {
         let work = WinogradWork(winograd, images: images, kernelPerImage: kernelPerImage, adds: adds, T.self)
         switch open {

@@ -70,15 +70,19 @@ extension Kernels {
     }
   }
 
-  /// x + factor · y, of one shape, into `out` (which may be x's storage) if given.
-  static func addScaled(_ x: Tensor, _ y: Tensor, _ factor: Double, into out: Storage? = nil) -> Tensor {
+  /// x + factor · y, of one shape, into `out` (which may be x's storage) if given. Of a y that is several such, one after the
+  /// other, it takes the one with this number.
+  static func addScaled(
+    _ x: Tensor, _ y: Tensor, part index: Int = 0, _ factor: Double, into out: Storage? = nil
+  ) -> Tensor {
     let out = out ?? Storage(bytes: x.count * x.scalarType.size)
     let (loops, size) = (loops(x.scalarType), x.scalarType.size)
     withExtendedLifetime((x, y)) {
       forEachPart(of: x.count, size: 1) { part in
         let offset = part.lowerBound * size
         loops.addScaled(
-          x.storage.pointer + offset, y.storage.pointer + offset, factor, out.pointer + offset, part.count)
+          x.storage.pointer + offset, y.storage.pointer + index * x.count * size + offset, factor,
+          out.pointer + offset, part.count)
       }
     }
     return Tensor(storage: out, shape: x.shape, scalarType: x.scalarType)
@@ -158,21 +162,28 @@ extension Kernels {
         strides: contiguousStrides(shape))
   }
 
-  /// (x − center) · scale + shift + residual over the last axis, its positive part if asked; or added to a sum.
+  /// (x − center) · scale + shift + residual over the last axis, its positive part if asked; or added to a sum. Scales and
+  /// shifts are [C], or [N, C] for one per image.
   static func standardize(
     _ x: Tensor, center: Tensor?, scale: Tensor, shift: Tensor? = nil, residual: Tensor? = nil, rectifies: Bool = false,
     onto partial: PartialSum? = nil
   ) -> Tensor {
-    let (loops, size, columns) = (loops(x.scalarType), x.scalarType.size, scale.count)
+    let (loops, size, columns) = (loops(x.scalarType), x.scalarType.size, scale.shape[scale.rank - 1])
     let (out, adds) = destination(x.shape, x.scalarType, onto: partial)
+    let vectors = scale.count / max(1, columns)
+    let rows = x.count / max(1, scale.count)
     withExtendedLifetime((x, center, scale, shift, residual)) {
-      forEachPart(of: x.count / max(1, columns), size: columns) { part in
-        let offset = part.lowerBound * columns * size
-        loops.standardize(
-          x.storage.pointer + offset, center?.storage.pointer, scale.storage.pointer, shift?.storage.pointer,
-          adds
-            ? UnsafeRawPointer(out.pointer + offset) : residual.map { UnsafeRawPointer($0.storage.pointer + offset) },
-          rectifies ? 1 : 0, out.pointer + offset, part.count, columns)
+      for vector in 0..<vectors {
+        let own = vector * columns * size
+        forEachPart(of: rows, size: columns) { part in
+          let offset = (vector * rows + part.lowerBound) * columns * size
+          loops.standardize(
+            x.storage.pointer + offset, center?.storage.pointer, scale.storage.pointer + own,
+            shift.map { $0.storage.pointer + own },
+            adds
+              ? UnsafeRawPointer(out.pointer + offset) : residual.map { UnsafeRawPointer($0.storage.pointer + offset) },
+            rectifies ? 1 : 0, out.pointer + offset, part.count, columns)
+        }
       }
     }
     return Tensor(storage: out, shape: x.shape, scalarType: x.scalarType)

@@ -20,6 +20,16 @@ enum Kernels {
     make(shape, T.type, from: operands) { fill($0.assumingMemoryBound(to: T.self)) }
   }
 
+  /// So many times along a new first axis.
+  static func repeated(_ x: Tensor, _ count: Int) -> Tensor {
+    let size = x.count * x.scalarType.size
+    let storage = Storage(bytes: count * size, period: size)
+    withExtendedLifetime(x) {
+      for index in 0..<count { (storage.pointer + index * size).copyMemory(from: x.storage.pointer, byteCount: size) }
+    }
+    return Tensor(storage: storage, shape: [count] + x.shape, scalarType: x.scalarType)
+  }
+
   static func fill(_ value: Double, shape: [Int], _ type: ScalarType) -> Tensor {
     let count = shape.reduce(1, *)
     switch type {

@@ -87,10 +87,18 @@ enum Pool {
 final class Storage: @unchecked Sendable {
   let pointer: UnsafeMutableRawPointer
   let bytes: Int
+  /// Bytes after which the elements begin again; all of them, unless the storage is known to hold one thing several times.
+  let period: Int
 
-  init(bytes: Int) {
+  init(bytes: Int, period: Int? = nil) {
     self.bytes = bytes
+    self.period = period ?? bytes
     pointer = Pool.take(bytes: bytes)
+  }
+
+  /// Whether nobody but the caller holds it, and nothing is known of what it holds, so that it may be written to again.
+  static func isOwn(_ storage: inout Storage) -> Bool {
+    isKnownUniquelyReferenced(&storage) && storage.period == storage.bytes
   }
 
   deinit { Pool.give(back: pointer, bytes: bytes) }

@@ -33,17 +33,20 @@ extension Kernels {
     }
   }
 
-  /// Σ (x − center) · y over all axes but the last.
-  static func sumOfStandardized(_ x: Tensor, center: Tensor?, times y: Tensor) -> Tensor {
+  /// Σ (x − center) · y over all axes but the last, to [C], or over all but the first and the last, to [N, C].
+  static func sumOfStandardized(_ x: Tensor, center: Tensor?, times y: Tensor, to shape: [Int]) -> Tensor {
     let (loops, size) = (loops(x.scalarType), x.scalarType.size)
-    let columns = x.shape[x.rank - 1]
-    let rows = x.count / max(1, columns)
-    return make([columns], x.scalarType, from: (x, center, y)) { out in
-      forEachStrip(of: columns, rows: rows) { strip in
-        let offset = strip.lowerBound * size
-        loops.sumColumns(
-          x.storage.pointer + offset, center.map { $0.storage.pointer + offset }, y.storage.pointer + offset,
-          out + offset, rows, columns, strip.count)
+    let (columns, vectors) = (x.shape[x.rank - 1], shape.dropLast().reduce(1, *))
+    let rows = x.count / max(1, columns * vectors)
+    return make(shape, x.scalarType, from: (x, center, y)) { out in
+      for vector in 0..<vectors {
+        forEachStrip(of: columns, rows: rows) { strip in
+          let column = strip.lowerBound * size
+          let offset = vector * rows * columns * size + column
+          loops.sumColumns(
+            x.storage.pointer + offset, center.map { $0.storage.pointer + column }, y.storage.pointer + offset,
+            out + vector * columns * size + column, rows, columns, strip.count)
+        }
       }
     }
   }
