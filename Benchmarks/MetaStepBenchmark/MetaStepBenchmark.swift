@@ -20,11 +20,17 @@ import Training
     case inference
     /// A folder of images to batches: decoding, a random flip and crop, normalization.
     case data
+    /// Each convolution of the network by itself; prints a table.
+    case convolutions
   }
 
   @Option var work: Work = .meta
   @Option var architecture: Architecture = .resnet20
-  @Option(help: "Layers whose maps are compared, separated by commas.") var layers = "layer2,layer3.0"
+  @Option(
+    help:
+      "Layers whose maps are compared, separated by commas; for convolutions, what the names of those wanted begin with."
+  )
+  var layers: String?
   @Option var batch = 32
   @Option var size = 32
   @Option var rate = 0.01
@@ -39,8 +45,14 @@ import Training
     switch work {
     case .data: try readData()
     case .meta, .train, .inference: try runNetwork()
+    case .convolutions:
+      let network = architecture.network(classes: architecture.usualClasses)
+      ConvolutionBenchmark(network, batch: batch, size: size, layers: layerNames ?? []).run(
+        threads: threads, repeats: repeats)
     }
   }
+
+  private var layerNames: [String]? { layers?.split(separator: ",").map(String.init) }
 
   private func runNetwork() throws {
     let network = architecture.network(classes: architecture.usualClasses)
@@ -50,7 +62,7 @@ import Training
     let task = WeightedObjective(.crossEntropy, weight: 1)
     let step = MetaStep(
       inner: InnerUpdate(rate: rate, scope: scope, order: order), method: .normGrad,
-      layers: layers.split(separator: ",").map(String.init),
+      layers: layerNames ?? ["layer2", "layer3.0"],
       objectives: [
         task, WeightedObjective(.classSensitivity(ClassSensitivity(at: [.virtual], explain: .top)), weight: 1),
       ])
@@ -67,7 +79,7 @@ import Training
       default: Parallel.withKernelThreads(threads) { gradients = [network(images).logits] }
       }
     }
-    let seconds = try median(once)
+    let seconds = try Self.median(repeats, once)
     let memory = peakMemory()
     let norm = gradients.reduce(0) { $0 + $1.squared.sum().item }.squareRoot()
 
@@ -102,7 +114,7 @@ import Training
       let batches = Prefetcher(source, steps: 0..<source.batchesPerEpoch, threads: threads)
       while try batches.next() != nil {}
     }
-    let seconds = try median(once)
+    let seconds = try Self.median(repeats, once)
     let images = source.batchesPerEpoch * batch
     print(
       #"{"work": "data", "images": \#(images), "seconds": \#(seconds), "peak_memory_mib": \#(peakMemory())}"#
@@ -110,7 +122,7 @@ import Training
   }
 
   /// Median of wall seconds, after one run that is not counted.
-  private func median(_ body: () throws -> Void) rethrows -> Double {
+  static func median(_ repeats: Int, _ body: () throws -> Void) rethrows -> Double {
     try body()
     let times = try (0..<max(1, repeats)).map { _ in
       let start = ContinuousClock.now

@@ -154,15 +154,17 @@ static void NAME(packRuns)(
   }
 }
 
-static void NAME(copyPanel)(const void *b, long ldb, long rows, long columns, void *panel, long width) {
-  const REAL *from = b;
-  REAL *to = panel;
-  for (long k = 0; k < rows; k++, from += ldb, to += width) {
-    if (columns >= width) {
+static void NAME(copyPanels)(
+    const void *b, long ldb, long rows, long columns, void *panels, long width, long panelStride) {
+  const REAL *line = b;
+  for (long k = 0; k < rows; k++, line += ldb) {
+    const REAL *from = line;
+    REAL *to = (REAL *)panels + k * width;
+    long left = columns;
+    for (; left >= width; left -= width, from += width, to += panelStride)
       for (long j = 0; j < width; j += LANES) *(VECTOR *)(to + j) = *(const VECTOR *)(from + j);
-    } else {
-      for (long j = 0; j < width; j++) to[j] = j < columns ? from[j] : 0;
-    }
+    if (left > 0)
+      for (long j = 0; j < width; j++) to[j] = j < left ? from[j] : 0;
   }
 }
 
@@ -203,5 +205,5 @@ static void NAME(transposePanel)(const void *b, long ldb, long rows, long column
 #undef BLOCK
 
 static const metasal_tiles NAME(tiles) = {
-    LANES, WIDTH, ROWS, NAME(copyPanel), NAME(transposePanel), NAME(gather), NAME(packRuns), NAME(outer),
+    LANES, WIDTH, ROWS, NAME(copyPanels), NAME(transposePanel), NAME(gather), NAME(packRuns), NAME(outer),
 };

@@ -73,7 +73,8 @@ import Testing
     let results = Self.instructions.map { metasal_kernels_float($0).pointee.tiles }.map { tiles in
       var (c, kernel) = (start, [Float](repeating: 0, count: depth * columns))
       let width = columns <= tiles.lanes ? tiles.lanes : tiles.width
-      var panel = [Float](repeating: .nan, count: depth * width)
+      var panels = [Float](repeating: .nan, count: depth * (columns + width))
+      tiles.copyPanels(b, columns, depth, columns, &panels, width, depth * width)
       var plan: [Int32] = []
       let parts = evenParts(of: pixels, atMost: tiles.rows)
       for tile in parts {
@@ -84,9 +85,8 @@ import Testing
       }
       for column in stride(from: 0, to: columns, by: width) {
         let count = min(width, columns - column)
-        b.withUnsafeBufferPointer { b in
-          guard let base = b.baseAddress else { return }
-          tiles.copyPanel(base + column, columns, depth, count, &panel, width)
+        panels.withUnsafeBufferPointer { panels in
+          guard let panel = panels.baseAddress.map({ $0 + column * depth }) else { return }
           c.withUnsafeMutableBufferPointer { c in
             guard let target = c.baseAddress else { return }
             tiles.gather(plan, parts.count, a, panel, 0, width, depth, target + column, count, 1)
@@ -134,20 +134,40 @@ import Testing
     }
   }
 
-  @Test("threads within a convolution change no bit, in any slot", arguments: [1, 3])
-  func threads(_ images: Int) {
+  /// Image, kernel (with a leading axis: one per image) and stride, such that kernels are packed in each of the ways there are.
+  static let shared: [(image: [Int], kernel: [Int], stride: Int)] = [
+    ([1, 20, 20, 64], [3, 3, 64, 64], 1), ([3, 20, 20, 64], [3, 3, 64, 64], 1),
+    // Large kernels on few pixels, with remainders.
+    ([1, 7, 7, 320], [1, 1, 320, 520], 1), ([2, 7, 7, 300], [2, 1, 1, 300, 528], 1), ([2, 9, 9, 130], [3, 3, 130, 200], 2),
+    ([1, 16, 16, 96], [3, 3, 96, 104], 1), ([2, 12, 13, 104], [2, 3, 3, 104, 96], 1), ([1, 7, 7, 512], [3, 3, 512, 64], 1),
+    // Few channels on many pixels.
+    ([1, 40, 40, 64], [1, 1, 64, 256], 1), ([2, 40, 20, 24], [1, 1, 24, 140], 1),
+  ]
+
+  @Test(
+    "convolutions with kernels of any size give what they give in double precision, and threads change no bit, in any slot",
+    arguments: shared)
+  func threads(_ image: [Int], _ kernel: [Int], _ stride: Int) throws {
     var random = RandomSource(seed: 4, purpose: "threads")
-    let x = Tensor.normal([images, 20, 20, 64], using: &random).tracked()
-    let w = Tensor.normal([3, 3, 64, 64], using: &random).tracked()
-    func slots(_ threads: Int) -> [[Float]] {
+    let geometry = ConvolutionGeometry(stride: .init(stride), padding: .init(kernel[kernel.count - 4] / 2))
+    let (x, w) = (Tensor.normal(image, using: &random).tracked(), Tensor.normal(kernel, using: &random).tracked())
+    let y = x.convolved(with: w, geometry).detached()
+    func slots(_ threads: Int) -> [Tensor] {
       Parallel.withKernelThreads(threads) {
-        let y = x.convolved(with: w, .init(padding: .init(1)))
-        let slopes = gradients(of: y, withRespectTo: [x, w], weighting: y.detached())
-        return ([y] + slopes + [slopes[0].sum([0, 1, 2])]).map(\.floats)
+        let response = x.convolved(with: w, geometry)
+        let slopes = gradients(of: response, withRespectTo: [x, w], weighting: y)
+        return [response] + slopes + [slopes[0].sum([0, 1, 2])]
       }
     }
     let alone = slots(1)
-    for threads in 2...5 { #expect(slots(threads) == alone) }
+    for threads in 2...5 { #expect(slots(threads).map(\.floats) == alone.map(\.floats)) }
+
+    let form = ConvolutionForm(geometry: geometry, image: image, kernel: kernel, response: y.shape)
+    let (exactX, exactW, exactY) = (x.converted(to: .float64), w.converted(to: .float64), y.converted(to: .float64))
+    let exact = [(.response, exactX, exactW), (.image, exactW, exactY), (.kernel, exactX, exactY)].map {
+      (open: ConvolutionForm.Slot, a, b) in Kernels.convolve(form, open: open, a, b, plainly: true)
+    }
+    for (found, expected) in zip(alone, exact) { #expect(relativeError(found.converted(to: .float64), expected) < 2e-6) }
   }
 
   @Test(

@@ -17,10 +17,13 @@ typedef struct {
   /// The most rows of a tile.
   long rows;
 
-  /// panel[k][j] = b[k · ldb + j] for j < columns, else 0; the panel's rows are `width` (lanes or 2 · lanes) long.
-  void (*_Nonnull copyPanel)(const void *_Nonnull b, long ldb, long rows, long columns, void *_Nonnull panel, long width);
+  /// panel[k][j] = b[k · ldb + j] for j < columns, else 0; the panel's rows are `width` (lanes or 2 · lanes) long. Further
+  /// columns go to further panels, each `panelStride` after the one before: a few at a time, since a matrix that comes from
+  /// memory comes some lines at a time.
+  void (*_Nonnull copyPanels)(
+      const void *_Nonnull b, long ldb, long rows, long columns, void *_Nonnull panels, long width, long panelStride);
 
-  /// The same for panel[k][j] = b[j · ldb + k].
+  /// A single panel with panel[k][j] = b[j · ldb + k].
   void (*_Nonnull transposePanel)(
       const void *_Nonnull b, long ldb, long rows, long columns, void *_Nonnull panel, long width);
 

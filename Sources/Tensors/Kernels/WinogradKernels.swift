@@ -33,10 +33,10 @@ struct WinogradWork<T: Scalar> {
       Parallel.split(items, threads: threads(items)) { range in
         let sums = planes(rows: Self.blockTiles, columns: tiles.width)
         let kernelPlanes = planes(rows: plan.inputs, columns: tiles.width)
-        for (panel, own) in range.grouped(by: blocks.count) {
+        let parts = range.grouped(by: blocks.count)
+        forEachPanel(of: kernel, parts.map(\.number), kernelPlanes) { panel in
           let columns = columns(panel)
-          fill(kernelPlanes, kernel, columns)
-          for block in blocks[own] {
+          for block in blocks[parts[panel - parts[0].number].part] {
             transforms.products(
               plan.planes, 0, block.tiles.count, source.pointer + block.first * plan.inputs, source.stride, plan.inputs,
               plan.inputs, kernelPlanes.pointer, kernelPlanes.stride, sums.pointer, sums.stride, columns.count)
@@ -177,27 +177,58 @@ struct WinogradWork<T: Scalar> {
     return planes
   }
 
-  /// Some columns of the kernel.
-  private func fill(_ planes: Planes, _ kernel: UnsafePointer<T>, _ columns: Range<Int>) {
-    let (inputs, outputs, count) = (plan.inputs, plan.outputs, columns.count)
-    guard plan.open == .image else {
-      transforms.toPlanes(
-        side, metasal_kernel, plan.taps, 0, outputs, inputs, kernel + columns.lowerBound, count, planes.pointer,
-        planes.stride)
+  /// Calls `body` for each of some panels that follow each other, after the kernel's part of it has come into `planes`.
+  private func forEachPanel(
+    of kernel: UnsafePointer<T>, _ panels: [Int], _ planes: Planes, _ body: (_ panel: Int) -> Void
+  ) {
+    let (inputs, outputs, width) = (plan.inputs, plan.outputs, tiles.width)
+    let isTurned = plan.open == .image
+    guard isTurned || kernelSize * T.type.size >= Self.farKernel else {
+      for panel in panels {
+        let columns = columns(panel)
+        transforms.toPlanes(
+          side, metasal_kernel, plan.taps, 0, outputs, inputs, kernel + columns.lowerBound, columns.count,
+          planes.pointer,
+          planes.stride)
+        body(panel)
+      }
       return
     }
-    // Turned by half a circle, its two channels exchanged.
-    let scratch = Storage(bytes: 9 * inputs * count * T.type.size)
+    let together = isTurned ? 1 : Self.panelsTogether
+    let panelSize = 9 * inputs * width
+    let scratch = Storage(bytes: together * panelSize * T.type.size)
     defer { withExtendedLifetime(scratch) {} }
-    let turned = scratch.pointer.assumingMemoryBound(to: T.self)
-    for tap in 0..<9 {
-      tiles.transposePanel(
-        kernel + (tap * outputs + columns.lowerBound) * inputs, inputs, inputs, count,
-        turned + (8 - tap) * inputs * count, count)
+    let packed = scratch.pointer.assumingMemoryBound(to: T.self)
+    let taps = (0..<9).map { Int32($0 * inputs * width) }
+    for start in stride(from: 0, to: panels.count, by: together) {
+      let some = panels[start..<min(start + together, panels.count)]
+      let first = columns(some[start]).lowerBound
+      let count = some.reduce(0) { $0 + columns($1).count }
+      for tap in 0..<9 {
+        if isTurned {
+          // Turned by half a circle, its two channels exchanged.
+          tiles.transposePanel(
+            kernel + (tap * outputs + first) * inputs, inputs, inputs, count, packed + (8 - tap) * inputs * width, width
+          )
+        } else {
+          tiles.copyPanels(
+            kernel + tap * inputs * outputs + first, outputs, inputs, count, packed + tap * inputs * width, width,
+            panelSize)
+        }
+      }
+      for (index, panel) in some.enumerated() {
+        transforms.toPlanes(
+          side, metasal_kernel, taps, 0, width, inputs, packed + index * panelSize, columns(panel).count,
+          planes.pointer,
+          planes.stride)
+        body(panel)
+      }
     }
-    let taps = (0..<9).map { Int32($0 * inputs * count) }
-    transforms.toPlanes(side, metasal_kernel, taps, 0, count, inputs, turned, count, planes.pointer, planes.stride)
   }
+
+  /// Bytes from which on a kernel is taken to come from memory, so that its panels are packed a few together first.
+  private static var farKernel: Int { 1 << 18 }
+  private static var panelsTogether: Int { 2 }
 
   private func withOffsets(_ tile: Int, _ body: (UnsafePointer<Int32>) -> Void) {
     plan.offsets.withUnsafeBufferPointer { offsets in
@@ -209,7 +240,7 @@ struct WinogradWork<T: Scalar> {
 
 extension Range<Int> {
   /// The range cut at multiples of `size`: the number of each part, and what of it the range has, counted from its begin.
-  fileprivate func grouped(by size: Int) -> [(number: Int, part: Range<Int>)] {
+  func grouped(by size: Int) -> [(number: Int, part: Range<Int>)] {
     guard !isEmpty else { return [] }
     return (lowerBound / size...(upperBound - 1) / size).map { number in
       let part = clamped(to: (number * size)..<((number + 1) * size))

@@ -52,14 +52,24 @@ final class WinogradPlan: Sendable {
   /// The plan for one image of this form, nil where the plain convolution is to be taken: for other kernels, strides and
   /// groups, channels that do not fill vectors, and very small images.
   static func plan(_ form: ConvolutionForm, open: ConvolutionForm.Slot, lanes: Int) -> WinogradPlan? {
-    let (g, kernel, response) = (form.geometry, form.kernel, form.response)
+    let (g, kernel) = (form.geometry, form.kernel)
     let k = kernel.count - 4
     guard kernel[k] == 3, kernel[k + 1] == 3, g.stride == .init(1), g.dilation == .init(1), g.groups == 1,
       max(g.padding.height, g.padding.width) <= 2, kernel[k + 2] % lanes == 0, kernel[k + 3] % lanes == 0,
-      response[1] * response[2] >= smallTilesFrom
+      pays(form)
     else { return nil }
     return plans.value(.init(form, open: open)) { WinogradPlan(form.ofOneImage, open: open) }
   }
+
+  /// Whether a kernel meets so many pixels that its transforms pay: more of them where it comes from memory, in planes that
+  /// do not stay in the cache either. At 7×7 and 512 channels, measured, the plain convolution is twice as fast.
+  private static func pays(_ form: ConvolutionForm) -> Bool {
+    let isFar = form.kernel.suffix(4).reduce(1, *) >= farKernel
+    let pixels = (form.hasKernelPerImage ? 1 : form.image[0]) * form.response[1] * form.response[2]
+    return pixels >= (isFar ? farSmallTilesFrom : smallTilesFrom)
+  }
+
+  private static let (farKernel, farSmallTilesFrom) = (1 << 18, 100)
 
   /// Pixels of the response from which on tiles of either size pay. With few tiles the kernel's transforms weigh more than what
   /// is saved. Measured with AVX2, as parts of the plain convolution's time, 2×2 tiles before 4×4: at 8×8 and 64 channels 0.65
