@@ -39,6 +39,7 @@ import Training
   @Option(help: "A folder with a folder of images for each class, all of one size; for data.") var folder = ""
   @Option(help: "Threads.") var threads = Parallel.processors
   @Option var repeats = 5
+  @Flag(help: "Work activations out again rather than keep them.") var recompute = false
   @Flag(help: "Print where the time of one more step goes, on standard error.") var profile = false
 
   func run() throws {
@@ -65,7 +66,7 @@ import Training
       layers: layerNames ?? ["layer2", "layer3.0"],
       objectives: [
         task, WeightedObjective(.classSensitivity(ClassSensitivity(at: [.virtual], explain: .top)), weight: 1),
-      ])
+      ], recomputes: recompute)
     let plain = MetaStep(inner: nil, method: .normGrad, layers: [], objectives: [task])
 
     var gradients: [Tensor] = []

@@ -46,7 +46,7 @@ public struct CIFARResNet: Module {
   }
 
   /// Two 3×3 convolutions and a shortcut around them.
-  public struct BasicBlock: Module {
+  public struct BasicBlock: Block {
     public var conv1, conv2: Convolution
     public var bn1, bn2: BatchNorm
     let stride: Int

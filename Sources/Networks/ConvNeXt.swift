@@ -43,7 +43,7 @@ extension Sequential {
 
 /// A 7×7 convolution of each channel by itself, then at each location normalization and two linear layers; scaled, and added
 /// to what came in.
-public struct ConvNeXtBlock: Module {
+public struct ConvNeXtBlock: Block {
   /// [C, 1, 1], as torchvision has it.
   public private(set) var layerScale: Tensor
   public private(set) var block: Sequential

@@ -41,7 +41,7 @@ extension Sequential {
 
 /// Layers `denselayer1`, `denselayer2`, …, each of which sees the channels of the block's input and of all layers before
 /// it, and adds channels of its own.
-public struct DenseBlock: Module {
+public struct DenseBlock: Block {
   /// Each a 1×1 and a 3×3 convolution, with normalization and rectification before both.
   public private(set) var layers: [Sequential]
 

@@ -36,7 +36,7 @@ extension Sequential {
 
 /// A widening 1×1 convolution, one of each channel by itself, squeeze and excitation, and a narrowing 1×1 convolution; added to
 /// what came in where the shape is the same.
-public struct MBConv: Module {
+public struct MBConv: Block {
   public private(set) var block: Sequential
   private let hasShortcut: Bool
 

@@ -168,6 +168,12 @@ public struct Sequential: Module {
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
     var (x, index) = (x, 0)
     while index < modules.count {
+      if pass.recomputes, let stretch = stretch(from: index),
+        let y = pass.recomputed(self[stretch], layers: Array(names[stretch]), x)
+      {
+        (x, index) = (y, stretch.upperBound)
+        continue
+      }
       let module = modules[index]
       if let layer = module as? any FusingModule, index + 1 < modules.count, modules[index + 1] is Rectifier {
         x = pass.passing(names[index + 1], pass(names[index], layer, x, rectified: true))

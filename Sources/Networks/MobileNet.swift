@@ -50,7 +50,7 @@ extension Sequential {
 
 /// MobileNetV2's block: widened by a 1×1 convolution, filtered channel by channel, and narrowed again without
 /// rectification; with a shortcut where the shape stays.
-public struct InvertedResidual: Module {
+public struct InvertedResidual: Block {
   public private(set) var conv: Sequential
   let hasShortcut: Bool
 

@@ -64,17 +64,22 @@ public struct Pass {
   private(set) var statistics: [String: (mean: Tensor, variance: Tensor)] = [:]
   /// The names of all layers with locations, in the order they were called.
   private(set) var names: [String] = []
-  private var path = Path()
+  private(set) var path = Path()
+  /// Whether only what goes into blocks is kept for derivatives.
+  let recomputes: Bool
   /// Puts down what is done, if anyone wants to know.
   private let recorder: Recorder?
 
   /// A run that is put down.
   init(_ recorder: Recorder) {
-    (normalization, wanted, replacements, self.recorder) = (.running, [], [:], recorder)
+    (normalization, wanted, replacements, self.recorder, recomputes) = (.running, [], [:], recorder, false)
   }
 
-  init(normalization: Normalization, wanted: [String], replacements: [String: Tensor] = [:]) {
+  init(
+    normalization: Normalization, wanted: [String], replacements: [String: Tensor] = [:], recomputing: Bool = false
+  ) {
     recorder = nil
+    recomputes = recomputing && normalization == .running
     self.normalization = normalization
     self.replacements = replacements
     self.wanted = Set(wanted)
@@ -84,7 +89,7 @@ public struct Pass {
   public mutating func callAsFunction(_ name: String, _ module: some Module, _ x: Tensor) -> Tensor {
     let outer = path
     path = path / name
-    let y = module(x, &self)
+    let y = (module is any Block ? recomputed(module, x) : nil) ?? module(x, &self)
     defer { path = outer }
     if let recorder, let operation = (module as? any OperationLayer)?.operation {
       recorder.record(operation, path.description, [x], y)
@@ -145,6 +150,9 @@ public struct Pass {
     activations[name] = kept
     return kept
   }
+
+  /// The layers whose activations are wanted or replaced.
+  var asked: [String] { Array(wanted) + Array(replacements.keys) }
 
   mutating func saw(mean: Tensor, variance: Tensor) {
     statistics[path.description] = (mean.detached(), variance.detached())

@@ -23,6 +23,9 @@ public struct Network: Sendable {
   public let architecture: Architecture
   /// Number of logits.
   public let classes: Int
+  /// Whether of blocks and of stretches of convolutions only the input is kept for derivatives, and all else worked out again
+  /// when these are taken: less memory for more time. Not where batch norms normalize by the batch.
+  public private(set) var recomputes = false
   var root: any Module
 
   /// What a run through a network gives.
@@ -47,7 +50,8 @@ public struct Network: Sendable {
     _ images: Tensor, capturing layers: [String] = [], replacing replacements: [String: Tensor] = [:],
     normalization: Pass.Normalization = .running
   ) -> Output {
-    var pass = Pass(normalization: normalization, wanted: layers, replacements: replacements)
+    var pass = Pass(
+      normalization: normalization, wanted: layers, replacements: replacements, recomputing: recomputes)
     let logits = root(pass.activation("input", images), &pass)
     for layer in layers {
       precondition(pass.activations[layer] != nil, "Network: \(architecture) has no layer named \(layer)")
@@ -138,6 +142,13 @@ extension Network {
       next += 1
     }
     precondition(next == parameters.count, "Network.with(parameters:): \(parameters.count) for \(next) parameters")
+    return copy
+  }
+
+  /// The same network, which recomputes or does not.
+  public func recomputing(_ recomputes: Bool) -> Network {
+    var copy = self
+    copy.recomputes = recomputes
     return copy
   }
 

@@ -40,7 +40,7 @@ extension Sequential {
 
 /// Convolutions `conv1`, `conv2`, …, each with its normalization `bn1`, …, and a shortcut around them, which is a 1×1
 /// convolution and a normalization, `downsample`, where the shape changes.
-public struct ResidualBlock: Module {
+public struct ResidualBlock: Block {
   /// What a block is made of.
   public enum Kind: Sendable {
     /// Two 3×3 convolutions, of which the first may stride.

@@ -34,7 +34,7 @@ extension Sequential {
 
 /// SqueezeNet's module: a 1×1 convolution to few channels, then a 1×1 and a 3×3 convolution of them side by side, to four
 /// times as many channels each.
-public struct Fire: Module {
+public struct Fire: Block {
   public private(set) var squeeze, expand1x1, expand3x3: Convolution
 
   init(_ inputs: Int, squeezed: Int, using random: inout RandomSource?) {

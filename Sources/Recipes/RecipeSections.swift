@@ -170,6 +170,8 @@ extension Recipe {
     public var output = ""
     /// Threads; nil for as many as there are processors.
     public var workers: Int?
+    /// Whether a step works activations out again rather than keep them: less memory for more time.
+    public var recompute = false
 
     init() {}
 
@@ -179,6 +181,7 @@ extension Recipe {
       keys("checkpoint_every", &checkpointEvery, .integer(atLeast: 0))
       keys("output", &output, .word, isRequired: true)
       keys("workers", &workers, .optional(.integer(atLeast: 1, atMost: 1024), none: "all"))
+      keys("recompute", &recompute, .boolean)
     }
   }
 }

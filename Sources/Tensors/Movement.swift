@@ -43,14 +43,18 @@ extension Tensor {
       "slice", [self], keep: .nothing,
       value: Kernels.copy(
         self, sizes: target, from: offset, strides: strides, into: target, at: 0, strides: contiguousStrides(target))
-    ) { g, _ in
-      [g.placed(axis: axis, at: start, step: step, in: width)]
+    ) { g, saved in
+      [saved.ifNeeded(0) { g.placed(axis: axis, at: start, step: step, in: width, onto: $0) }]
     }
   }
 
   /// The elements along `axis` put at `start`, `start + step`, … of an axis of `width`, zeros between and around: the
   /// adjoint of ``sliced(axis:from:length:step:)``.
   public func placed(axis: Int, at start: Int, step: Int = 1, in width: Int) -> Tensor {
+    placed(axis: axis, at: start, step: step, in: width, onto: nil)
+  }
+
+  private func placed(axis: Int, at start: Int, step: Int, in width: Int, onto sum: PartialSum?) -> Tensor {
     let length = shape[axis]
     precondition(
       start >= 0 && step > 0 && (length == 0 || start + (length - 1) * step < width),
@@ -61,10 +65,13 @@ extension Tensor {
     var strides = contiguousStrides(target)
     let offset = start * strides[axis]
     strides[axis] *= step
+    // Rows that follow each other are added to where they belong, and nothing else is touched.
+    let isRun = axis == 0 && step == 1
     return Tensor.operation(
       "place", [self], keep: .nothing,
-      value: Kernels.copy(
-        self, sizes: shape, from: 0, strides: contiguousStrides(shape), into: target, at: offset, strides: strides)
+      value: (isRun ? sum?.take() : nil).map { Kernels.add(self, to: $0.sum, at: offset, isOwn: $0.isOwn) }
+        ?? Kernels.copy(
+          self, sizes: shape, from: 0, strides: contiguousStrides(shape), into: target, at: offset, strides: strides)
     ) { g, _ in
       [g.sliced(axis: axis, from: start, length: length, step: step)]
     }

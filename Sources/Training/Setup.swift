@@ -58,7 +58,7 @@ public struct Setup: Sendable {
     (network, notes) = try Self.network(recipe, classes: classes, weights: weights ?? recipe.model.weights)
     step = MetaStep(
       inner: recipe.inner, method: recipe.saliency.method, layers: recipe.saliency.layers, objectives: recipe.outer,
-      normalization: recipe.model.batchNorm == .train ? .batch : .running)
+      normalization: recipe.model.batchNorm == .train ? .batch : .running, recomputes: recipe.run.recompute)
 
     // What the objectives compare is always measured, so that the best checkpoint can be told.
     let layers = recipe.evaluation.layers + recipe.saliency.layers.filter { !recipe.evaluation.layers.contains($0) }

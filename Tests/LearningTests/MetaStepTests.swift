@@ -135,6 +135,29 @@ import Testing
   }
 
   @Test(
+    "activations that are worked out again give what kept ones give", arguments: InnerUpdate.Scope.allCases,
+    [Architecture.plain, .resnet20, .resnet18, .mobilenet_v2])
+  func recomputation(_ scope: InnerUpdate.Scope, _ architecture: Architecture) throws {
+    let network = architecture.network(classes: 5, seed: 3).converted(to: .float64)
+    var random = RandomSource(seed: 4, purpose: "images")
+    let images = Tensor.normal([2, 32, 32, 3], .float64, using: &random)
+    // One layer is a block's own, another lies inside of one.
+    let stages = network.stages(height: 32, width: 32).suffix(2)
+    let inside = network.convolutionNames[network.convolutionNames.count / 2]
+    let outcomes = try [false, true].map { recomputes in
+      var step = Self.step(
+        InnerUpdate(rate: 0.001, steps: 2, scope: scope), at: [.plain, .virtual], layers: stages + [inside])
+      step.recomputes = recomputes
+      var random = RandomSource(seed: 0, purpose: "test")
+      return try step(network, images, labels: [1, 4], random: &random)
+    }
+    #expect(abs(outcomes[0].total - outcomes[1].total) < 1e-10)
+    for (kept, again) in zip(outcomes[0].gradients, outcomes[1].gradients) {
+      #expect(relativeError(again, kept) < 1e-8 || kept.magnitude.sum().item < 1e-10)
+    }
+  }
+
+  @Test(
     "before global average pooling and a linear layer NormGrad is blind to the class unless the inner step reaches the trunk"
   )
   func lastLayer() throws {

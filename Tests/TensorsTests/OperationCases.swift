@@ -107,6 +107,9 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     OperationCase("reshape", [[6, 4]]) { $0[0].reshaped([2, 3, -1]) },
     OperationCase("permute", [[2, 3, 4, 5]]) { $0[0].permuted([2, 0, 3, 1]) },
     OperationCase("slice", [[3, 7, 2]]) { $0[0].sliced(axis: 1, from: 1, length: 3, step: 2) },
+    OperationCase("slices of one", [[7, 2]]) {
+      $0[0].sliced(axis: 0, from: 1, length: 4) * $0[0].sliced(axis: 0, from: 3, length: 4)
+    },
     OperationCase("place", [[3, 4, 2]]) { $0[0].placed(axis: 1, at: 2, step: 3, in: 13) },
     OperationCase("pad", [[2, 3]]) { $0[0].padded(axis: 1, before: 2, after: 1) },
     OperationCase("concatenate", [[2, 3, 2], [2, 1, 2], [2, 4, 2]]) { .concatenated($0, axis: 1) },
@@ -176,6 +179,9 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     ]
 
   static let losses = [
+    OperationCase("recompute", [[1, 4, 3, 2], [3, 3, 2, 3], [3]]) {
+      .recomputed($0) { ($0[0].convolved(with: $0[1], .init(padding: .init(1))) * $0[2]).squared.sum([3]) }
+    },
     OperationCase("log-sum-exp", [[3, 5]]) { $0[0].logSumExp() },
     OperationCase("softmax", [[2, 4]]) { $0[0].softmax() },
     OperationCase("cross-entropy", [[3, 5]]) { $0[0].crossEntropy(to: [4, 0, 2]) },

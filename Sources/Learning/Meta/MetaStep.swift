@@ -16,17 +16,20 @@ public struct MetaStep: Sendable {
   public var objectives: [WeightedObjective]
   /// How the task loss normalizes. Maps and inner updates always use the running statistics.
   public var normalization: Pass.Normalization
+  /// Whether activations are worked out again rather than kept; see `Network.recomputes`.
+  public var recomputes: Bool
 
   /// A meta step.
   public init(
     inner: InnerUpdate?, method: Method, layers: [String], objectives: [WeightedObjective],
-    normalization: Pass.Normalization = .running
+    normalization: Pass.Normalization = .running, recomputes: Bool = false
   ) {
     self.inner = inner
     self.method = method
     self.layers = layers
     self.objectives = objectives
     self.normalization = normalization
+    self.recomputes = recomputes
   }
 
   /// What one step gives.
@@ -55,6 +58,7 @@ public struct MetaStep: Sendable {
     _ network: Network, _ images: Tensor, labels: [Int], targets: Tensor? = nil, workers: Int = Parallel.processors,
     random: inout RandomSource
   ) throws -> Outcome {
+    let network = network.recomputing(recomputes)
     let targets = targets ?? .shares(of: labels.map { [($0, 1)] }, classes: network.classes, images.scalarType)
     let batch = Batch(images: images, labels: labels, targets: targets, draws: labels.map { _ in random.next() })
     var sum = Contribution()

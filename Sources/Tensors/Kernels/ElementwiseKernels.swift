@@ -88,6 +88,20 @@ extension Kernels {
     return Tensor(storage: out, shape: x.shape, scalarType: x.scalarType)
   }
 
+  /// A sum, in its own storage if that may be written to, with x added to as many of its elements from `offset` on.
+  static func add(_ x: Tensor, to sum: Tensor, at offset: Int, isOwn: Bool) -> Tensor {
+    let (loops, size) = (loops(x.scalarType), x.scalarType.size)
+    let out = isOwn ? sum.storage : Storage(bytes: sum.count * size)
+    withExtendedLifetime((x, sum)) {
+      if !isOwn { out.pointer.copyMemory(from: sum.storage.pointer, byteCount: sum.count * size) }
+      forEachPart(of: x.count, size: 1) { part in
+        let (from, to) = (part.lowerBound * size, out.pointer + (offset + part.lowerBound) * size)
+        loops.addScaled(to, x.storage.pointer + from, 1, to, part.count)
+      }
+    }
+    return Tensor(storage: out, shape: sum.shape, scalarType: sum.scalarType)
+  }
+
   /// Where a kernel writes a result of `shape`, or (adds) adds it to what has come so far.
   static func destination(_ shape: [Int], _ type: ScalarType, onto partial: PartialSum?) -> (
     storage: Storage, adds: Bool

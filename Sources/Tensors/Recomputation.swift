@@ -1,0 +1,35 @@
+extension Tensor {
+  /// `function` of some tensors, as one operation that keeps nothing but these: what happens inside is worked out once more when
+  /// a derivative is asked for (Griewank and Walther 2000, "Revolve"; Chen et al. 2016, "Training Deep Nets with Sublinear
+  /// Memory Cost"). The derivative is such an operation too, so that this holds to any order.
+  ///
+  /// - Parameter function: gives the same whenever it is called, by recorded operations on its arguments; these may be
+  ///   tracked or not.
+  public static func recomputed(
+    _ operands: [Tensor], _ function: @escaping @Sendable ([Tensor]) -> Tensor
+  ) -> Tensor {
+    guard operands.contains(where: \.isTracked) else { return function(operands) }
+    let value = function(operands.map { $0.detached() })
+    return operation("recompute", operands, keep: .operands, value: value) { g, saved in
+      let (operands, rule) = (operands.indices.map { saved[$0] }, saved.rule)
+      let wanted = operands.indices.filter { saved.sums[$0] != nil }
+      // The derivatives one after the other, as a function has one result.
+      let joined = recomputed(operands + [g]) { inputs in
+        let isRecorded = inputs.contains(where: \.isTracked)
+        var variables = Array(inputs.dropLast())
+        for index in wanted where !variables[index].isTracked { variables[index] = variables[index].tracked() }
+        let slopes = gradients(
+          of: function(variables), withRespectTo: wanted.map { variables[$0] }, weighting: inputs[inputs.count - 1],
+          rule: rule, keepingGraph: isRecorded, releasingGraph: !isRecorded)
+        return concatenated(slopes.map { $0.reshaped([-1]) }, axis: 0)
+      }
+      var (results, start) = ([Tensor?](repeating: nil, count: operands.count), 0)
+      for index in wanted {
+        let count = operands[index].count
+        results[index] = joined.sliced(axis: 0, from: start, length: count).reshaped(operands[index].shape)
+        start += count
+      }
+      return results
+    }
+  }
+}
