@@ -13,13 +13,13 @@ final class HDF5Process: Sendable {
 
   /// Starts a process, which opens the file.
   init(_ path: String, _ limits: metasal_hdf5_limits) throws {
-    var process = pid_t()
+    var number = pid_t()
     // In the new process the library is as it is in this one: nobody may be in the middle of something.
-    let socket = try HDF5File.withLibrary { metasal_hdf5_start(path, limits, &process) }
+    let socket = try HDF5File.withLibrary { metasal_hdf5_start(path, limits, &number) }
     guard socket >= 0 else {
       throw FileError(.malformed, path, "no process can be started to read it: \(String(cString: strerror(errno)))")
     }
-    (self.path, number) = (path, process)
+    (self.path, self.number) = (path, number)
     connection = Mutex(.success(socket))
     let answer = try connected { Self.receive(metasal_hdf5_answer(), $0) }
     guard answer.status == METASAL_HDF5_DONE else {
@@ -33,36 +33,26 @@ final class HDF5Process: Sendable {
 
   /// Asks, and returns the answer's status and the bytes that belong to it.
   func ask(_ request: metasal_hdf5_request, _ name: String = "") throws(FileError) -> (status: Int, bytes: [UInt8]) {
-    try exchange(request, name) { answer, socket in
-      guard answer.bytes <= METASAL_HDF5_LONGEST else { return nil }
+    try connected { socket in
+      guard let answer = Self.exchange(request, name, socket), answer.bytes <= METASAL_HDF5_LONGEST else {
+        return nil
+      }
       var bytes = [UInt8](repeating: 0, count: Int(answer.bytes))
       return bytes.withUnsafeMutableBytes { Self.receive(into: $0, socket) } ? (Int(answer.status), bytes) : nil
     }
   }
 
-  /// Asks for so many bytes, and returns whether they came.
-  func ask(_ request: metasal_hdf5_request, into bytes: UnsafeMutableRawBufferPointer) throws(FileError) -> Bool {
-    try exchange(request, "") { answer, socket in
+  /// Asks for what fills `bytes`, and returns whether it could be read.
+  func read(_ request: metasal_hdf5_request, into bytes: UnsafeMutableRawBufferPointer) throws(FileError) -> Bool {
+    try connected { socket in
+      guard let answer = Self.exchange(request, "", socket) else { return nil }
       guard answer.status == METASAL_HDF5_DONE else { return false }
       return answer.bytes == bytes.count && Self.receive(into: bytes, socket) ? true : nil
     }
   }
 
-  /// Sends a request, and lets `receive` take what follows its answer; nil from there: the process has gone, or what it says
-  /// makes no sense.
-  private func exchange<Value: Sendable>(
-    _ request: metasal_hdf5_request, _ name: String, _ receive: (metasal_hdf5_answer, Int32) -> Value?
-  ) throws(FileError) -> Value {
-    try connected { socket in
-      guard withUnsafeBytes(of: request, { Self.send($0, socket) }),
-        Array(name.utf8).withUnsafeBytes({ Self.send($0, socket) }),
-        let answer = Self.receive(metasal_hdf5_answer(), socket)
-      else { return nil }
-      return receive(answer, socket)
-    }
-  }
-
-  /// Runs `body` with the connection to itself; where that finds the process gone, so does every later call.
+  /// Runs `body` with the connection to itself. Where that gives nil, the process has gone or what it says makes no sense, and
+  /// every later call fails too.
   private func connected<Value: Sendable>(_ body: (Int32) -> Value?) throws(FileError) -> Value {
     try connection.withLock { connection throws(FileError) in
       let socket = try connection.get()
@@ -86,6 +76,15 @@ final class HDF5Process: Sendable {
   }
 
   // MARK: Bytes
+
+  /// Sends a request, and receives its answer.
+  private static func exchange(
+    _ request: metasal_hdf5_request, _ name: String, _ socket: Int32
+  ) -> metasal_hdf5_answer? {
+    guard withUnsafeBytes(of: request, { send($0, socket) }), Array(name.utf8).withUnsafeBytes({ send($0, socket) })
+    else { return nil }
+    return receive(metasal_hdf5_answer(), socket)
+  }
 
   private static func send(_ bytes: UnsafeRawBufferPointer, _ socket: Int32) -> Bool {
     transfer(bytes.count) { Glibc.send(socket, bytes.baseAddress?.advanced(by: $0), $1, Int32(MSG_NOSIGNAL)) }

@@ -116,7 +116,7 @@ final class HDF5Reader: Sendable {
     (request.first, request.rows, request.bytes) = (UInt64(rows.lowerBound), UInt64(rows.count), UInt64(bytes.count))
     let chunk = (set.chunkCount ?? 0).multipliedReportingOverflow(by: set.elementSize).partialValue
     request.limits = Self.limits(fileSize, bytes.count, chunk)
-    return try process.ask(request, into: bytes)
+    return try process.read(request, into: bytes)
   }
 
   private func request(_ what: Int) -> metasal_hdf5_request {
@@ -128,7 +128,7 @@ final class HDF5Reader: Sendable {
   /// What a request may take: some times as much as there is to be read, and what anything costs.
   private static func limits(_ sizes: Int...) -> metasal_hdf5_limits {
     let size = sizes.reduce(0) { $0 + UInt64(clamping: min($1, 1 << 48)) }
-    return metasal_hdf5_limits(bytes: 1 << 28 + 4 * size, seconds: 10 + size / 10_000_000)
+    return metasal_hdf5_limits(bytes: 1 << 28 + 4 * size, seconds: 5 + size / 10_000_000)
   }
 
   private static func texts(_ bytes: [UInt8]) -> [String] {
