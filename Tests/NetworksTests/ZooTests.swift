@@ -63,7 +63,7 @@ import Testing
     let double = network.converted(to: .float64)
     try check(double, expected, tolerance: 1e-6)
     let pools = network.pools(asIn: double, image(expected.size))
-    for pool in pools { #expect(pool.loss < 1e-5, "\(architecture): single precision takes what is no maximum") }
+    for pool in pools { #expect(pool.loss < 2e-6, "\(architecture): single precision takes what is no maximum") }
     network.choose(pools)
     try check(network, expected, tolerance: 1e-3)
   }
@@ -116,7 +116,8 @@ import Testing
 // of 977 among 2317 windows differ by less than 1e-5 of themselves, in vgg19_bn's of 2350 among 8312. PyTorch's own maps in
 // float32 differ from those in float64, and with another memory layout or convolution library from each other, by up to
 // 6.7e-2 in vgg16, 1.2e-1 in squeezenet1_0 and 1.3e-1 in vgg19_bn, with 3 to some 60 windows that choose otherwise; where
-// none does, by 1e-4 at most. So choices are compared by what they cost, and maps with double precision's choices.
+// none does, by 1e-4 at most. Here 72 do in squeezenet1_0, for 1.2e-1, and without Winograd's way 139, for 2.6e-1. So choices
+// are compared by what they cost, 5e-7 at most, and maps with double precision's choices, from which they differ by 2e-4.
 
 /// A pooling that takes from each window what another network takes.
 private struct ChosenPool: Module {
