@@ -42,6 +42,7 @@ let package = Package(
     door("CPNG", pkgConfig: "libpng", debian: "libpng-dev"),
     door("CTurboJPEG", pkgConfig: "libturbojpeg", debian: "libturbojpeg0-dev"),
     door("CHDF5", pkgConfig: "hdf5-serial", debian: "libhdf5-dev"),
+    .target(name: "CHDF5Reader", dependencies: ["CHDF5"]),
     door("CXML", pkgConfig: "libxml-2.0", debian: "libxml2-dev"),
     door("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev"),
     door("CZip", pkgConfig: "libzip", debian: "libzip-dev"),
@@ -61,7 +62,8 @@ let package = Package(
     + library("Saliency", ["Tensors", "Networks"])
     + library("Learning", ["Tensors", "Networks", "Saliency"], fixtures: true)
     + library(
-      "Formats", ["Tensors"], doors: ["CPNG", "CTurboJPEG", "CHDF5", "CZip", "CZlib", "CXML"], fixtures: true)
+      "Formats", ["Tensors"], doors: ["CPNG", "CTurboJPEG", "CHDF5", "CHDF5Reader", "CZip", "CZlib", "CXML"],
+      fixtures: true)
     + library("Datasets", ["Tensors", "Formats"], fixtures: true)
     + library(
       "Recipes",

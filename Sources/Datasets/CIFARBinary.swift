@@ -20,13 +20,11 @@ public struct CIFARBinary: Dataset {
   private static let side = 32
   private var recordSize: Int { variant.labelBytes + 3 * Self.side * Self.side }
 
-  /// - Throws: a ``FileError`` if a file is missing, is not whole records, or holds a label out of range.
+  /// - Throws: a ``FileError`` if a file is missing, is not whole records, or holds a label out of range; or if the list of
+  ///   CIFAR-100's names beside them is not one of a hundred.
   public init(_ variant: Variant, _ paths: [String]) throws {
     self.variant = variant
-    classNames =
-      variant == .cifar10
-      ? ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-      : (0..<100).map { "class \($0)" }
+    classNames = try Self.classNames(variant, beside: paths)
     let size = variant.labelBytes + 3 * Self.side * Self.side
     var batches: [(path: String, data: Data, start: Int)] = []
     var count = 0
@@ -47,6 +45,23 @@ public struct CIFARBinary: Dataset {
     }
     self.batches = batches
     self.count = count
+  }
+
+  /// CIFAR-100's names are in a file that comes with the batches; where it is not, there are numbers.
+  private static func classNames(_ variant: Variant, beside paths: [String]) throws -> [String] {
+    guard variant == .cifar100 else {
+      return ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+    }
+    let folders = paths.map { ($0 as NSString).deletingLastPathComponent }
+    let lists = folders.map { ($0 as NSString).appendingPathComponent("fine_label_names.txt") }
+    guard let list = lists.first(where: FileManager.default.fileExists) else {
+      return (0..<variant.classes).map { "class \($0)" }
+    }
+    let names = try ClassList.read(list)
+    guard names.count == variant.classes else {
+      throw FileError(.malformed, list, "\(names.count) names, where \(variant.classes) are expected")
+    }
+    return names
   }
 
   public func sample(at index: Int) throws -> Sample {

@@ -2,7 +2,7 @@ import Foundation
 import Formats
 
 /// A folder with a folder of PNG and JPEG images for each class, some of them perhaps in further folders there; classes and
-/// images in the order of their names.
+/// images in the order of their names. Images of other kinds count too, and cannot be read: they are not left out unnoticed.
 public struct ImageFolder: Dataset {
   public let classNames: [String]
   private let files: [(path: String, label: Int)]
@@ -25,7 +25,9 @@ public struct ImageFolder: Dataset {
       }
       let folder = path + "/" + name
       let images = try Self.images(in: folder)
-      guard !images.isEmpty else { throw FileError(.malformed, folder, "no .png, .jpg or .jpeg images in this class") }
+      guard !images.isEmpty else {
+        throw FileError(.malformed, folder, "no images in this class; expected .png, .jpg or .jpeg")
+      }
       files += images.map { ($0, label) }
     }
     self.files = files
@@ -38,6 +40,10 @@ public struct ImageFolder: Dataset {
     return Sample(picture: try Picture(contentsOf: path), label: label, source: path)
   }
 
+  /// What ends the names of images: of those that are read, and of others that data sets have.
+  private static let endings: Set = [
+    "png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm", "avif", "heic",
+  ]
   /// Folders in folders may be links that lead back.
   private static let deepest = 16
 
@@ -45,7 +51,7 @@ public struct ImageFolder: Dataset {
   private static func images(in folder: String, depth: Int = 0) throws -> [String] {
     guard depth < deepest else { throw FileError(.malformed, folder, "folders in it nest too deeply") }
     let paths = try list(folder).map { folder + "/" + $0 }
-    let own = paths.filter { ["png", "jpg", "jpeg"].contains(($0 as NSString).pathExtension.lowercased()) }
+    let own = paths.filter { endings.contains(($0 as NSString).pathExtension.lowercased()) }
     // Whether a path is a folder costs a look at the disk for each.
     let others = Set(paths).subtracting(own).sorted().filter(isFolder)
     return try own + others.flatMap { try images(in: $0, depth: depth + 1) }

@@ -14,83 +14,44 @@ public final class HDF5Images: Sendable {
   public let labels: [Int]
   /// The classes' names; nil if the file does not say.
   public let names: [String]?
-  private let path: String
-  private let file, images: hid_t
+  private let file: HDF5Reader
+  private let images: HDF5Reader.DataSet
 
   /// - Throws: a ``FileError`` if the file is missing, or its data sets are not of that kind.
   public init(_ path: String, images name: String, labels labelsName: String) throws {
     func malformed(_ message: String) -> FileError { FileError(.malformed, path, message) }
-    // Labels and names are few; what they claim is checked as in any file.
-    let contents = try HDF5File.read(path, only: [labelsName])
-    guard let labels = contents.integers(labelsName) else {
+    file = try HDF5Reader(path)
+    guard case .integers(let labels)? = try file.contents(of: labelsName) else {
       throw malformed("no list of whole numbers named '\(labelsName)', where labels are expected")
     }
-    let opened = try HDF5File.withLibrary {
-      let file = H5Fopen(path, metasal_h5f_acc_rdonly(), hid_t(0))
-      guard file >= 0 else { throw malformed("not an HDF5 file, or a damaged one") }
-      let set = H5Dopen2(file, name, hid_t(0))
-      do {
-        guard set >= 0 else {
-          throw malformed(
-            H5Lexists(file, name, hid_t(0)) > 0
-              ? "data set '\(name)': \(HDF5File.unopened)" : "no data set named '\(name)', where images are expected")
-        }
-        return (file, set, try Self.shape(set, name, path))
-      } catch {
-        if set >= 0 { H5Dclose(set) }
-        H5Fclose(file)
-        throw error
-      }
-    }
-    (self.path, file, images) = (path, opened.0, opened.1)
-    (count, height, width) = (opened.2[0], opened.2[1], opened.2[2])
     self.labels = labels.map { Int($0) }
-    names = contents.attributes[Self.classNames].map { $0.split(separator: "\n").map(String.init) }
-    guard self.labels.count == count else {
+    names = try file.attributes()[Self.classNames].map { $0.split(separator: "\n").map(String.init) }
+    guard let images = try file.open(name) else {
+      throw malformed("no data set named '\(name)', where images are expected")
+    }
+    if let problem = Self.problem(images) { throw malformed("data set '\(name)': \(problem)") }
+    self.images = images
+    (count, height, width) = (images.shape[0], images.shape[1], images.shape[2])
+    guard labels.count == count else {
       throw malformed("\(labels.count) labels in '\(labelsName)' for \(count) images in '\(name)'")
     }
   }
 
-  deinit {
-    try? HDF5File.withLibrary {
-      H5Dclose(images)
-      H5Fclose(file)
+  /// What keeps a data set from being one of pictures.
+  private static func problem(_ set: HDF5Reader.DataSet) -> String? {
+    guard set.kind == H5T_INTEGER, set.elementSize == 1 else {
+      return "expected bytes, one for each colour of each pixel"
     }
-  }
-
-  /// The size of a data set of pictures, [N, H, W].
-  private static func shape(_ set: hid_t, _ name: String, _ path: String) throws -> [Int] {
-    func malformed(_ message: String) -> FileError { FileError(.malformed, path, "data set '\(name)': \(message)") }
-    let (type, space, settings) = (H5Dget_type(set), H5Dget_space(set), H5Dget_create_plist(set))
-    defer {
-      H5Tclose(type)
-      H5Sclose(space)
-      H5Pclose(settings)
-    }
-    guard H5Tget_class(type) == H5T_INTEGER, H5Tget_size(type) == 1 else {
-      throw malformed("expected bytes, one for each colour of each pixel")
-    }
-    guard H5Pget_layout(settings) != H5D_VIRTUAL, H5Pget_external_count(settings) <= 0 else {
-      throw malformed("its elements lie in other files, which are not read")
-    }
-    if let filter = HDF5File.missingFilter(settings) { throw malformed(filter) }
-    guard H5Sget_simple_extent_ndims(space) == 4 else {
-      throw malformed("expected four axes: images, rows, columns and colours")
-    }
-    var sizes = [hsize_t](repeating: 0, count: 4)
-    H5Sget_simple_extent_dims(space, &sizes, nil)
-    let shape = sizes.map { Int(clamping: $0) }
-    guard shape[3] == 3, shape[1] > 0, shape[2] > 0, shape[0] > 0, let pixels = StridedPositions.count(shape) else {
-      throw malformed("found the shape \(shape), expected [images, rows, columns, 3]")
+    if let problem = set.problem { return problem }
+    guard set.shape.count == 4 else { return "expected four axes: images, rows, columns and colours" }
+    guard set.shape[3] == 3, set.shape.allSatisfy({ $0 > 0 }), let count = set.count else {
+      return "found the shape \(set.shape), expected [images, rows, columns, 3]"
     }
     // A picture is read at once, and so are all chunks that it touches.
-    var chunk = [hsize_t](repeating: 1, count: 4)
-    if H5Pget_layout(settings) == H5D_CHUNKED { H5Pget_chunk(settings, 4, &chunk) }
-    let stored = Int(clamping: H5Dget_storage_size(set))
-    guard pixels <= max(1 << 16, stored * 1000), pixels / shape[0] <= 1 << 28,
-      let large = StridedPositions.count(chunk.map { Int(clamping: $0) }), large <= 1 << 28
-    else { throw malformed("\(shape) is too large for \(stored) bytes in the file") }
-    return shape
+    guard count <= max(1 << 16, set.stored * 1000), count / set.shape[0] <= 1 << 28,
+      let chunk = set.chunkCount, chunk <= 1 << 28
+    else { return "\(set.shape) is too large for \(set.stored) bytes in the file" }
+    return nil
   }
 
   /// A picture.
@@ -98,17 +59,11 @@ public final class HDF5Images: Sendable {
   /// - Throws: a ``FileError`` if it cannot be read.
   public func picture(at index: Int) throws -> Picture {
     var pixels = [UInt8](repeating: 0, count: height * width * 3)
-    try HDF5File.withLibrary {
-      let space = H5Dget_space(images)
-      let (start, size) = ([hsize_t(index), 0, 0, 0], [1, hsize_t(height), hsize_t(width), 3])
-      let memory = H5Screate_simple(4, size, nil)
-      defer {
-        H5Sclose(space)
-        H5Sclose(memory)
-      }
-      guard H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nil, size, nil) >= 0,
-        H5Dread(images, metasal_h5t_native_uint8(), memory, space, hid_t(0), &pixels) >= 0
-      else { throw FileError(.malformed, path, "image \(index) cannot be read; the file is cut off or damaged") }
+    let isRead = try pixels.withUnsafeMutableBytes {
+      try file.read(rows: index..<index + 1, of: images, as: .uint8, into: $0)
+    }
+    guard isRead else {
+      throw FileError(.malformed, file.path, "image \(index) cannot be read; the file is cut off or damaged")
     }
     return Picture(width: width, height: height, pixels: pixels)
   }

@@ -51,6 +51,16 @@ import Testing
     #expect(throws: FileError.self) { try ImageFolder(folder.path) }
   }
 
+  @Test("images of a kind that is not read are errors that name them, and not left out unnoticed")
+  func otherKinds() throws {
+    let folder = try Self.folder(2)
+    try folder.write("ant/2.webp", "RIFF\u{4}\0\0\0WEBP")
+    let data = try ImageFolder(folder.path)
+    #expect(data.count == 5)
+    let error = #expect(throws: FileError.self) { try data.sample(at: 2) }
+    #expect(error?.file == folder.file("ant/2.webp") && error?.message == "neither a PNG nor a JPEG image")
+  }
+
   @Test("a missing folder, one without classes, and an empty class are errors that name them")
   func brokenFolders() throws {
     let folder = ScratchFolder()
@@ -89,6 +99,13 @@ import Testing
     let hundred = folder.file("hundred.bin")
     try Data([3, 99] + record.dropFirst()).write(to: URL(fileURLWithPath: hundred))
     #expect(try CIFARBinary(.cifar100, [hundred]).sample(at: 0).label == 99)
+    #expect(try CIFARBinary(.cifar100, [hundred]).classNames[99] == "class 99")
+    let names = (0..<100).map { "name \($0)" }
+    try folder.write("fine_label_names.txt", names.joined(separator: "\n") + "\n\n")
+    #expect(try CIFARBinary(.cifar100, [hundred]).classNames == names)
+    try folder.write("fine_label_names.txt", "apple\n")
+    let short = #expect(throws: FileError.self) { try CIFARBinary(.cifar100, [hundred]) }
+    #expect(short?.description.contains("1 names, where 100 are expected") == true)
 
     try Data(record.dropLast()).write(to: URL(fileURLWithPath: path))
     #expect(throws: FileError.self) { try CIFARBinary(.cifar10, [path]) }

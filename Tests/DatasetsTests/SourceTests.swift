@@ -100,7 +100,8 @@ import Testing
   @Test("what packs a file's chunks and is not here is named, and so is a newer version of the format")
   func foreignPacks() {
     #expect(message { _ = try PackedImages(fixture("lzf.h5")) }.contains("the filter 32000 (lzf)"))
-    #expect(message { _ = try PackedImages(fixture("lzf.h5"), names: ("none", "labels")) }.contains("no data set named"))
+    #expect(
+      message { _ = try PackedImages(fixture("lzf.h5"), names: ("none", "labels")) }.contains("no data set named"))
     // A newer library than Debian 12's reads it.
     do { _ = try PackedImages(fixture("newer.h5")) } catch {
       #expect("\(error)".contains("newer than the HDF5 library here"))
@@ -257,7 +258,7 @@ import Testing
 
   @Test(
     "damaged data files are errors, never crashes",
-    arguments: ["digits-labels.idx", "digits-images.idx.gz", "coco", "voc", "cifar", "csv", "hdf5"])
+    arguments: ["digits-labels.idx", "digits-images.idx.gz", "coco", "voc", "cifar", "csv", "hdf5", "packed.h5"])
   func damage(_ name: String) throws {
     try folder.write("ImageSets/Main/val.txt", "000001\n")
     try Files.makeFolder(folder.file("Annotations"))
@@ -283,7 +284,7 @@ import Testing
           case "voc": try ObjectImages.voc(folder.path, split: "val")
           case "cifar": try CIFARBinary(.cifar10, [target])
           case "csv": try CSVList(target, columns: CSVList.Columns(box: ["l", "t", "r", "b"]))
-          case "hdf5": try PackedImages(target)
+          case "hdf5", "packed.h5": try PackedImages(target)
           case "digits-labels.idx": try IDXImages(images: fixture("digits-images.idx.gz"), labels: target)
           default: try IDXImages(images: target, labels: fixture("digits-labels.idx"))
           }

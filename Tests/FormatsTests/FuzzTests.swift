@@ -24,13 +24,11 @@ import Testing
     for _ in 0..<Fuzzer.rounds(count) { try attempt(fuzzer.next()) }
   }
 
-  // Not h5py's files: the HDF5 library itself crashes on some damaged ones of the older versions that h5py writes. Those
-  // that are written here are in HDF5Tests.
   @Test(
     "a damaged weight file",
     arguments: [
       "zip.pth", "stream.th", "hostile.th", "transposed.pth", "weights.safetensors", "exported.onnx",
-      "elsewhere.onnx",
+      "elsewhere.onnx", "weights.h5", "earliest.h5", "v110.h5",
     ])
   func weights(_ name: String) throws {
     if name == "elsewhere.onnx" {

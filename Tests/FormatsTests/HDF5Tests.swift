@@ -1,3 +1,4 @@
+import CHDF5Reader
 import Foundation
 import Tensors
 import TestSupport
@@ -65,5 +66,83 @@ import Testing
   func external() {
     let error = #expect(throws: FileError.self) { try HDF5File.read(fixture("external.h5")) }
     #expect(error?.message == "data set 'a': its elements lie in other files, which are not read")
+  }
+
+  @Test(
+    "what h5py writes is read alike in the oldest versions of the format and in newer ones",
+    arguments: ["earliest", "v110"])
+  func versions(_ version: String) throws {
+    let contents = try HDF5File.read(fixture("\(version).h5"))
+    // What has two names is read once, by the first.
+    #expect(contents.dataSets.map(\.path) == ["model/a", "model/again", "model/b", "model/c", "model/never_written"])
+    #expect(contents.tensor("model/a")?.doubles == (0..<60).map { Double($0) / 8 })
+    #expect(contents.tensor("model/b")?.doubles == (0..<12).map { Double($0) / 8 })
+    #expect(contents.tensor("model/c")?.doubles == (0..<12).map { Double($0 / 8) })
+    #expect(contents.tensor("model/never_written")?.doubles == [Double](repeating: 1.5, count: 6))
+    #expect(contents.integers("model/again") == [7, -8])
+    #expect(contents.attributes == ["title": "made by h5py", "fixed": "of so many bytes"])
+  }
+
+  // MARK: The process that reads
+
+  /// Whether a process is neither running nor waiting to be asked about.
+  private func isGone(_ number: pid_t) -> Bool { waitpid(number, nil, WNOHANG) == -1 && errno == ECHILD }
+
+  @Test(
+    "where the library crashes or hangs, that is an error which says so, and nothing of it remains",
+    arguments: [(SIGSEGV, "ended with signal 11"), (SIGXCPU, "took too long"), (SIGKILL, "ended with signal 9")])
+  func crash(_ signal: Int32, _ expected: String) throws {
+    let file = try HDF5Reader(fixture("weights.h5"))
+    #expect(try file.names().count == 6)
+    kill(file.process.number, signal)
+    for _ in 0..<2 {
+      let error = #expect(throws: FileError.self) { try file.names() }
+      #expect(error?.file == fixture("weights.h5"))
+      #expect(error?.message.contains(expected) == true)
+    }
+    #expect(isGone(file.process.number))
+  }
+
+  @Test("an interrupt of this process does not end the reading, which it may need to finish what it is at")
+  func interrupt() throws {
+    let file = try HDF5Reader(fixture("weights.h5"))
+    for signal in [SIGINT, SIGTERM, SIGHUP] { kill(file.process.number, signal) }
+    #expect(try file.names().count == 6)
+  }
+
+  @Test("what would take more memory than was granted is an error")
+  func memory() throws {
+    let process = try HDF5Process(fixture("weights.h5"), metasal_hdf5_limits(bytes: 1 << 28, seconds: 10))
+    var request = metasal_hdf5_request()
+    request.what = Int32(METASAL_HDF5_OPEN)
+    (request.bytes, request.limits) = (1 << 28, metasal_hdf5_limits(bytes: 1 << 20, seconds: 10))
+    let error = #expect(throws: FileError.self) { try process.ask(request) }
+    #expect(error?.message.contains("ran out of memory") == true)
+  }
+
+  @Test("files that are opened again and again leave no process and no descriptor")
+  func opening() throws {
+    func descriptors() throws -> Int { try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count }
+    let before = try descriptors()
+    for _ in 0..<200 {
+      let number = try HDF5Reader(fixture("weights.h5")).process.number
+      #expect(isGone(number))
+      #expect(throws: FileError.self) { try HDF5Reader(fixture("rgb.png")) }
+    }
+    // Other tests have files open meanwhile.
+    #expect(try descriptors() < before + 100)
+  }
+
+  @Test("many threads read one file, each what it asks for")
+  func threads() throws {
+    let path = folder.file("images.h5")
+    try HDF5Images.write(50, classNames: ["a"], to: path) { index in
+      (Picture(width: 20, height: 10, pixels: [UInt8](repeating: UInt8(index), count: 600)), 0)
+    }
+    let images = try HDF5Images(path, images: "images", labels: "labels")
+    DispatchQueue.concurrentPerform(iterations: 400) { i in
+      let pixels = (try? images.picture(at: i % 50))?.pixels ?? []
+      #expect(pixels == [UInt8](repeating: UInt8(i % 50), count: 600))
+    }
   }
 }

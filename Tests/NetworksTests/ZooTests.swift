@@ -60,12 +60,12 @@ import Testing
     #expect(network.stateDictionary.map(\.value.shape) == expected.state.map(\.shape))
     network.fill()
 
-    // These pool maxima of images so smooth that many are nearly equal. In single precision some fall the other way, and
-    // then the slopes before them are others by up to some percent.
-    let isSplit = ["vgg", "squeezenet"].contains { architecture.name.hasPrefix($0) }
-    try check(network, expected, tolerance: 1e-3, forMaps: isSplit ? 0.25 : 1e-3)
-    network = network.converted(to: .float64)
-    try check(network, expected, tolerance: 1e-6, forMaps: 1e-6)
+    let double = network.converted(to: .float64)
+    try check(double, expected, tolerance: 1e-6)
+    let pools = network.pools(asIn: double, image(expected.size))
+    for pool in pools { #expect(pool.loss < 2e-6, "\(architecture): single precision takes what is no maximum") }
+    network.choose(pools)
+    try check(network, expected, tolerance: 1e-3)
   }
 
   @Test("the smallest images that an architecture says it takes go through", arguments: architectures)
@@ -75,8 +75,8 @@ import Testing
     #expect(network(.zeros([1, side, side, 3])).logits.shape == [1, 2])
   }
 
-  private func check(_ network: Network, _ expected: Expected, tolerance: Double, forMaps mapTolerance: Double) throws {
-    func expectClose(_ found: [Double], _ expected: [Double], _ tolerance: Double, _ what: String) {
+  private func check(_ network: Network, _ expected: Expected, tolerance: Double) throws {
+    func expectClose(_ found: [Double], _ expected: [Double], _ what: String) {
       let error = relativeError(Tensor(found), Tensor(expected))
       #expect(error < tolerance, "\(network.architecture) in \(network.scalarType): \(what)")
     }
@@ -84,8 +84,8 @@ import Testing
     // What torchvision's densenet leaves in `norm5` is rectified in place.
     let captured = layers.map { $0 == "features.norm5" ? "relu" : $0 }
     let output = network(image(expected.size).converted(to: network.scalarType), capturing: captured)
-    expectClose(Array(output.logits.doubles.prefix(8)), expected.logits, tolerance, "logits")
-    expectClose([output.logits.detached().norm([0, 1]).item], [expected.logits_norm], tolerance, "the logits' norm")
+    expectClose(Array(output.logits.doubles.prefix(8)), expected.logits, "logits")
+    expectClose([output.logits.detached().norm([0, 1]).item], [expected.logits_norm], "the logits' norm")
     let activations = try captured.map { try #require(output.activations[$0]) }
     let slopes = gradients(of: output.logits.picked([3]), withRespectTo: activations)
     for (layer, (x, g)) in zip(layers, zip(activations, slopes)) {
@@ -93,8 +93,8 @@ import Testing
       let reference = try #require(expected.normgrad[layer])
       #expect(Array(map.shape.dropFirst()) == reference.shape)
       expectClose(
-        Array(map.doubles.prefix(reference.first_row.count)), reference.first_row, mapTolerance, "\(layer), first row")
-      expectClose([map.sum().item], [reference.sum], mapTolerance, "\(layer), sum")
+        Array(map.doubles.prefix(reference.first_row.count)), reference.first_row, "\(layer), first row")
+      expectClose([map.sum().item], [reference.sum], "\(layer), sum")
     }
   }
 
@@ -108,6 +108,68 @@ import Testing
       }
     }
     return Tensor(values, shape: [1, size, size, 3])
+  }
+}
+
+// Where two of a window's values are nearly equal, rounding decides which is the largest, and the slopes go to another place:
+// the map jumps. With these smooth images and weights near ties are common: in squeezenet1_0's third pooling the two largest
+// of 977 among 2317 windows differ by less than 1e-5 of themselves, in vgg19_bn's of 2350 among 8312. PyTorch's own maps in
+// float32 differ from those in float64, and with another memory layout or convolution library from each other, by up to
+// 6.7e-2 in vgg16, 1.2e-1 in squeezenet1_0 and 1.3e-1 in vgg19_bn, with 3 to some 60 windows that choose otherwise; where
+// none does, by 1e-4 at most. Here 72 do in squeezenet1_0, for 1.2e-1, and without Winograd's way 139, for 2.6e-1. So choices
+// are compared by what they cost, 5e-7 at most, and maps with double precision's choices, from which they differ by 2e-4.
+
+/// A pooling that takes from each window what another network takes.
+private struct ChosenPool: Module {
+  /// Its name among the features.
+  let name: String
+  let places: [Int32]
+  let shape: [Int]
+  /// By how much what this network would take falls short of the largest, as a part of the layer's largest.
+  let loss: Double
+
+  func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor { x.gather(places, shape: shape) }
+  mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {}
+}
+
+extension Network {
+  private var features: Sequential? {
+    let root = root as? Sequential
+    return root.flatMap { zip($0.names, $0.modules).first { $0.0 == "features" }?.1 as? Sequential }
+  }
+
+  /// The poolings among the features, with the choices of the same network in double precision; none where an architecture
+  /// has no list of features.
+  fileprivate func pools(asIn double: Network, _ image: Tensor) -> [ChosenPool] {
+    guard let features else { return [] }
+    return features.modules.indices.compactMap { index in
+      guard
+        case .maxPool(let window, let stride, let padding, let coversEdges)? = features.modules[index] as? FixedLayer
+      else { return nil }
+      let layer = "features." + features.names[index - 1]
+      func input(_ network: Network) -> Tensor? {
+        network(image.converted(to: network.scalarType), capturing: [layer]).activations[layer]?.detached()
+      }
+      guard let exact = input(double), let rounded = input(self) else { return nil }
+      let pooled = exact.maxPooled(window: window, stride: stride, padding: padding, coveringEdges: coversEdges)
+      func places(_ x: Tensor) -> [Int32] {
+        Kernels.maxPool(x, window: window, stride: stride, padding: padding, shape: pooled.shape).places
+      }
+      let losses = (pooled - exact.gather(places(rounded), shape: pooled.shape)).doubles
+      return ChosenPool(
+        name: features.names[index], places: places(exact), shape: pooled.shape,
+        loss: (losses.max() ?? 0) / (pooled.doubles.max() ?? 1))
+    }
+  }
+
+  /// Puts these poolings in place of its own.
+  fileprivate mutating func choose(_ pools: [ChosenPool]) {
+    guard let root = root as? Sequential, let features else { return }
+    let chosen: [any Module] = zip(features.names, features.modules).map { name, module in
+      pools.first { $0.name == name } ?? module
+    }
+    let all = Sequential(named: zip(features.names, chosen).map { ($0, $1) })
+    self.root = Sequential(named: zip(root.names, root.modules).map { ($0, $0 == "features" ? all : $1) })
   }
 }
 

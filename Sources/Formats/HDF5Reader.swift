@@ -1,0 +1,137 @@
+import CHDF5
+import CHDF5Reader
+import Tensors
+
+/// An HDF5 file that is open for reading.
+///
+/// The HDF5 library checks what it reads only where there are checksums, as in the files that are written here. On damaged
+/// files of the older versions that h5py writes it can crash, hang, or take all memory. So it reads in a process of its own.
+final class HDF5Reader: Sendable {
+  /// A data set as the file describes it, which need not make sense.
+  struct DataSet: Sendable {
+    /// The type of an element, `H5T_FLOAT` for one.
+    let kind: H5T_class_t
+    /// Bytes of an element, and of all of them in the file.
+    let elementSize, stored: Int
+    let isCompressed: Bool
+    /// Sizes; those too large for an `Int` are as good as the largest. A chunk without axes: there are none.
+    let shape, chunk: [Int]
+    /// Elements of the shape, and of a chunk; nil where that is no number.
+    let count, chunkCount: Int?
+    /// What keeps its elements from being read; nil if nothing does.
+    let problem: String?
+  }
+
+  /// What numbers are turned into.
+  enum Element {
+    case uint8, int64, float, double
+
+    fileprivate var code: Int {
+      switch self {
+      case .uint8: METASAL_HDF5_UINT8
+      case .int64: METASAL_HDF5_INT64
+      case .float: METASAL_HDF5_FLOAT
+      case .double: METASAL_HDF5_DOUBLE
+      }
+    }
+  }
+
+  let path: String
+  private let fileSize: Int
+  let process: HDF5Process
+
+  /// Opens the file.
+  init(_ path: String) throws {
+    self.path = path
+    fileSize = try Files.read(path).count
+    process = try HDF5Process(path, Self.limits(fileSize))
+  }
+
+  /// Paths of all data sets, in the order of their names.
+  func names() throws(FileError) -> [String] {
+    let (status, bytes) = try process.ask(request(METASAL_HDF5_NAMES))
+    guard status == METASAL_HDF5_DONE else {
+      throw FileError(.malformed, path, "its groups are damaged, or nest too deeply")
+    }
+    return Self.texts(bytes)
+  }
+
+  /// The root group's attributes that are texts.
+  func attributes() throws(FileError) -> [String: String] {
+    let (status, bytes) = try process.ask(request(METASAL_HDF5_ATTRIBUTES))
+    guard status == METASAL_HDF5_DONE else {
+      let what = status > 0 ? "attribute \(status - 1) of its root group" : "its root group"
+      throw FileError(.malformed, path, "\(what) is damaged")
+    }
+    let texts = Self.texts(bytes)
+    return Dictionary(stride(from: 1, to: texts.count, by: 2).map { (texts[$0 - 1], texts[$0]) }) { $1 }
+  }
+
+  /// The data set of that name, which is then what ``read(rows:of:as:into:)`` reads; nil if there is none.
+  ///
+  /// - Throws: a ``FileError`` if it cannot be opened.
+  func open(_ name: String) throws(FileError) -> DataSet? {
+    var request = request(METASAL_HDF5_OPEN)
+    request.bytes = UInt64(name.utf8.count)
+    let (status, bytes) = try process.ask(request, name)
+    guard status != METASAL_HDF5_ABSENT else { return nil }
+    var set = metasal_hdf5_set()
+    guard status == METASAL_HDF5_DONE, bytes.count == MemoryLayout.size(ofValue: set) else {
+      throw FileError(
+        .malformed, path,
+        "data set '\(name)': cannot be opened: it is damaged, or in a version of the format that is newer than the HDF5 library here"
+      )
+    }
+    withUnsafeMutableBytes(of: &set) { $0.copyBytes(from: bytes) }
+    func sizes(_ raw: UnsafeRawBufferPointer, _ rank: Int32) -> [Int] {
+      raw.bindMemory(to: UInt64.self).prefix(Int(max(0, rank))).map { Int(clamping: $0) }
+    }
+    let shape = withUnsafeBytes(of: set.shape) { sizes($0, set.rank) }
+    let chunk = withUnsafeBytes(of: set.chunk) { sizes($0, set.chunk_rank) }
+    return DataSet(
+      kind: H5T_class_t(set.kind), elementSize: Int(clamping: set.element_size),
+      // A file may say that it has more than it has.
+      stored: min(Int(clamping: set.stored), fileSize), isCompressed: set.filters > 0, shape: shape, chunk: chunk,
+      count: StridedPositions.count(shape), chunkCount: StridedPositions.count(chunk), problem: Self.problem(set))
+  }
+
+  private static func problem(_ set: metasal_hdf5_set) -> String? {
+    guard set.is_elsewhere == 0 else { return "its elements lie in other files, which are not read" }
+    guard set.missing_filter < 0 else {
+      let name = withUnsafeBytes(of: set.missing_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      return
+        "its chunks are packed by the filter \(set.missing_filter) (\(name)), which the HDF5 library here lacks; gzip is read"
+    }
+    return (0...StridedPositions.largestRank).contains(Int(set.rank)) ? nil : "has \(set.rank) axes"
+  }
+
+  /// Reads rows of the data set that was opened last: positions on its first axis. One without axes is one row.
+  ///
+  /// - Returns: whether they could be read; `bytes` must have the room that they take.
+  func read(
+    rows: Range<Int>, of set: DataSet, as element: Element, into bytes: UnsafeMutableRawBufferPointer
+  ) throws(FileError) -> Bool {
+    var request = request(METASAL_HDF5_READ)
+    request.element = Int32(element.code)
+    (request.first, request.rows, request.bytes) = (UInt64(rows.lowerBound), UInt64(rows.count), UInt64(bytes.count))
+    let chunk = (set.chunkCount ?? 0).multipliedReportingOverflow(by: set.elementSize).partialValue
+    request.limits = Self.limits(fileSize, bytes.count, chunk)
+    return try process.read(request, into: bytes)
+  }
+
+  private func request(_ what: Int) -> metasal_hdf5_request {
+    var request = metasal_hdf5_request()
+    (request.what, request.limits) = (Int32(what), Self.limits(fileSize))
+    return request
+  }
+
+  /// What a request may take: some times as much as there is to be read, and what anything costs.
+  private static func limits(_ sizes: Int...) -> metasal_hdf5_limits {
+    let size = sizes.reduce(0) { $0 + UInt64(clamping: min($1, 1 << 48)) }
+    return metasal_hdf5_limits(bytes: 1 << 28 + 4 * size, seconds: 5 + size / 10_000_000)
+  }
+
+  private static func texts(_ bytes: [UInt8]) -> [String] {
+    bytes.split(separator: 0, omittingEmptySubsequences: false).dropLast().map { String(decoding: $0, as: UTF8.self) }
+  }
+}
