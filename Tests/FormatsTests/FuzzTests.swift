@@ -19,7 +19,8 @@ import Testing
       try bytes.write(to: URL(fileURLWithPath: path))
       do { try read(path) } catch let error as FileError { #expect(error.file == path) }
     }
-    for length in stride(from: 0, to: data.count, by: max(1, data.count / 200)) { try attempt(data.prefix(length)) }
+    let cuts = min(200, count)
+    for length in stride(from: 0, to: data.count, by: max(1, data.count / cuts)) { try attempt(data.prefix(length)) }
     var fuzzer = Fuzzer(data, seed: 5)
     for _ in 0..<Fuzzer.rounds(count) { try attempt(fuzzer.next()) }
   }
@@ -34,7 +35,8 @@ import Testing
     if name == "elsewhere.onnx" {
       try FileManager.default.copyItem(atPath: fixture(name + ".data"), toPath: folder.file(name + ".data"))
     }
-    try fuzz(name, 1000) { _ = try WeightFile.read($0) }
+    // A process is forked for each HDF5 file, which takes long while other tests fill this one's memory.
+    try fuzz(name, name.hasSuffix(".h5") ? 60 : 1000) { _ = try WeightFile.read($0) }
   }
 
   @Test(

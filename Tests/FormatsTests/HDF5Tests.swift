@@ -49,7 +49,7 @@ import Testing
     let data = try Data(contentsOf: URL(fileURLWithPath: path))
     var fuzzer = Fuzzer(data, seed: 7)
     var (refused, missed) = (0, 0)
-    let rounds = Fuzzer.rounds(800)
+    let rounds = Fuzzer.rounds(120)
     for _ in 0..<rounds {
       try fuzzer.next().write(to: URL(fileURLWithPath: path))
       do { if !isSame(try HDF5File.read(path)) { missed += 1 } } catch let error as FileError {

@@ -5,9 +5,9 @@ import Tensors
 /// Images that share one virtual update per class, as a whole batch does; or a few that each have their own and go through
 /// everything together, in a network with parameters for each, so that small images keep a processor busy.
 ///
-/// Those that share an update meet only in sums over them, of their inner gradients and of their outer ones. So they are worked out in parts, each
-/// a job with graphs of its own, small enough to stay near a core, and the chain rule is carried through the update by
-/// hand. With φ₀ = θ and φₛ₊₁ = φₛ + Σᵢ δᵢ(φₛ), where δᵢ = ∓ε ∇ℓᵢ is what part i adds to a step, it goes back from
+/// Those that share an update meet only in sums over them, of their inner gradients and of their outer ones. So they are
+/// worked out in parts, each a job with graphs of its own, small enough to stay near a core, and the chain rule is carried
+/// through the update by hand. With φ₀ = θ and φₛ₊₁ = φₛ + Σᵢ δᵢ(φₛ), where δᵢ = ∓ε ∇ℓᵢ is what part i adds to a step, it goes back from
 /// v = ∂L/∂φ_S by v ← v + Σᵢ (∂δᵢ/∂φₛ)ᵀ v, each product the derivative of a recorded displacement weighted by v.
 struct UpdateGroup {
   private let step: MetaStep
