@@ -10,7 +10,8 @@ import Training
 /// can be run in turn. The explained and the opposed class are the most and the least likely one.
 @main struct MetaStepBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "metasal-benchmark", abstract: "Time one kind of work on random images; prints one JSON object.")
+    commandName: "metasal-benchmark",
+    abstract: "Time one kind of work on random images; prints one JSON object, for convolutions a table.")
 
   enum Work: String, CaseIterable, ExpressibleByArgument {
     /// One outer gradient.

@@ -168,10 +168,9 @@ public struct Sequential: Module {
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
     var (x, index) = (x, 0)
     while index < modules.count {
-      if pass.recomputes, let stretch = stretch(from: index),
-        let y = pass.recomputed(self[stretch], layers: Array(names[stretch]), x)
-      {
-        (x, index) = (y, stretch.upperBound)
+      if pass.recomputes, let stretch = stretch(from: index, pass) {
+        x = pass.passing(names[stretch.upperBound - 1], pass.recomputed(self[stretch], x))
+        index = stretch.upperBound
         continue
       }
       let module = modules[index]

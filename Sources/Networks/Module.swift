@@ -89,7 +89,7 @@ public struct Pass {
   public mutating func callAsFunction(_ name: String, _ module: some Module, _ x: Tensor) -> Tensor {
     let outer = path
     path = path / name
-    let y = (module is any Block ? recomputed(module, x) : nil) ?? module(x, &self)
+    let y = recomputes(module) ? recomputed(module, x) : module(x, &self)
     defer { path = outer }
     if let recorder, let operation = (module as? any OperationLayer)?.operation {
       recorder.record(operation, path.description, [x], y)

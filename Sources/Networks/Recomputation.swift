@@ -4,19 +4,14 @@ import Tensors
 public protocol Block: Module {}
 
 extension Pass {
-  /// The response of a part of the network, of which only the input is kept; nil if that is not asked for, or if an activation
-  /// inside is wanted.
-  ///
-  /// - Parameter layers: the names of the part's own layers below the module that is being called; nil if it is that module.
-  mutating func recomputed(_ part: some Module, layers: [String]? = nil, _ x: Tensor) -> Tensor? {
-    guard recomputes else { return nil }
-    let paths = layers.map { $0.map { (path / $0).description } }
-    let isWanted =
-      asked.contains { name in
-        guard let paths else { return name.hasPrefix(path.description + ".") }
-        return paths.contains { name == $0 || name.hasPrefix($0 + ".") }
-      }
-    guard !isWanted else { return nil }
+  /// Whether nothing of the module that is being called need be kept but its input: it is a block, of which no activation inside is
+  /// wanted.
+  func recomputes(_ module: some Module) -> Bool {
+    recomputes && module is any Block && !asked.contains { $0.hasPrefix(path.description + ".") }
+  }
+
+  /// The response of a part of the network, of which only the input is kept.
+  func recomputed(_ part: some Module, _ x: Tensor) -> Tensor {
     var (part, parameters) = (part, [Tensor]())
     part.visit(Path()) { if $1.isParameter { parameters.append($2) } }
     return .recomputed([x] + parameters) { [part] inputs in
@@ -32,22 +27,22 @@ extension Pass {
 }
 
 extension Sequential {
-  /// From a module on, those up to the next pooling that are a part of their own where nothing inside is kept: convolutions
-  /// and what goes with them. nil where blocks or linear layers come, whose parameters are larger than what they make.
-  func stretch(from start: Int) -> Range<Int>? {
-    var (end, hasConvolution) = (start, false)
-    search: while end < modules.count {
+  /// From a module on, those that are a part of their own where nothing inside is kept: convolutions and what goes with them, up to a
+  /// pooling or to an activation that is wanted. nil where none of that comes first: blocks see to themselves, and linear layers'
+  /// parameters are larger than what they make.
+  func stretch(from start: Int, _ pass: Pass) -> Range<Int>? {
+    var (end, hasConvolution, isOver) = (start, false, false)
+    while end < modules.count, !isOver {
+      let isAsked = pass.asked.contains((pass.path / names[end]).description)
       switch modules[end] {
-      case is Convolution: hasConvolution = true
+      case is Convolution where !isAsked: hasConvolution = true
       case is BatchNorm, is Rectifier: break
-      case let layer as FixedLayer:
-        if case .maxPool = layer {
-          end += 1
-          break search
-        }
-      default: break search
+      case let layer as FixedLayer: if case .maxPool = layer { isOver = true }
+      // Of a convolution that is asked for it is also wanted how its response came about.
+      default: return hasConvolution && end > start + 1 ? start..<end : nil
       }
       end += 1
+      isOver = isOver || isAsked
     }
     return hasConvolution && end > start + 1 ? start..<end : nil
   }

@@ -141,7 +141,7 @@ import Testing
     let network = architecture.network(classes: 5, seed: 3).converted(to: .float64)
     var random = RandomSource(seed: 4, purpose: "images")
     let images = Tensor.normal([2, 32, 32, 3], .float64, using: &random)
-    // One layer is a block's own, another lies inside of one.
+    // Layers that are a block's own, and one that lies inside of a block or a stretch.
     let stages = network.stages(height: 32, width: 32).suffix(2)
     let inside = network.convolutionNames[network.convolutionNames.count / 2]
     let outcomes = try [false, true].map { recomputes in

@@ -1,8 +1,8 @@
-import Tensors
 import TestSupport
 import Testing
 
 @testable import Networks
+@testable import Tensors
 
 @Suite("Networks") struct NetworkTests {
   @Test(
@@ -97,6 +97,49 @@ import Testing
         #expect(found.sliced(axis: 0, from: index, length: 1).reshaped(expected.shape).floats == expected.floats)
       }
     }
+  }
+
+  @Test(
+    "a network that recomputes keeps a part of the bytes for its derivatives, also where activations inside are wanted",
+    arguments: [
+      (Architecture.plain, ["features.5", "features.8"]), (.resnet20, ["layer2", "layer3.0"]), (.resnet18, ["layer3"]),
+      (.vgg11, ["features.9"]), (.mobilenet_v2, ["features.10"]), (.densenet121, ["features.denseblock2"]),
+    ])
+  func recomputation(_ architecture: Architecture, _ layers: [String]) {
+    let network = architecture.network(classes: 5, seed: 1)
+    let parameters = network.parameters.map { $0.tracked() }
+    let images = Tensor.ones([1, 64, 64, 3])
+    func output(_ recomputes: Bool) -> Network.Output {
+      network.with(parameters: parameters).recomputing(recomputes)(images, capturing: layers)
+    }
+    let (kept, again) = (output(false), output(true))
+    #expect(again.logits.floats == kept.logits.floats)
+    for layer in layers { #expect(again.activations[layer]?.floats == kept.activations[layer]?.floats) }
+    func bytes(_ output: Network.Output) -> Int { Self.bytesKept(behind: output.logits, but: parameters) }
+    #expect(bytes(again) * 3 < bytes(kept) * 2, "\(bytes(again)) of \(bytes(kept))")
+    // The derivative's own graph, too.
+    func slopes(_ output: Network.Output) -> Tensor {
+      gradients(of: output.logits.logSumExp(), withRespectTo: parameters, keepingGraph: true)
+        .map { $0.squared.sum() }.reduce(Tensor(0)) { $0 + $1 }
+    }
+    let (first, second) = (slopes(kept), slopes(again))
+    #expect(relativeError(second, first) < 1e-3)
+    #expect(
+      Self.bytesKept(behind: second, but: parameters) < Self.bytesKept(behind: first, but: parameters))
+  }
+
+  /// Bytes that a graph keeps for derivatives, those of some tensors apart.
+  private static func bytesKept(behind tensor: Tensor, but others: [Tensor]) -> Int {
+    var (nodes, storages) = (Set<ObjectIdentifier>(), Set(others.map { ObjectIdentifier($0.storage) }))
+    var (stack, bytes) = ([tensor.node].compactMap(\.self), 0)
+    while let node = stack.popLast() {
+      guard nodes.insert(ObjectIdentifier(node)).inserted else { continue }
+      for value in node.operands.map(\.value) + [node.output] {
+        if let value, storages.insert(ObjectIdentifier(value.storage)).inserted { bytes += value.storage.bytes }
+      }
+      stack += node.operands.compactMap(\.node)
+    }
+    return bytes
   }
 
   @Test("batch form normalizes by the batch and moves the running statistics by a tenth, as PyTorch does")

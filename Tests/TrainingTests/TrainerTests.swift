@@ -102,6 +102,17 @@ import Testing
     #expect(try Checkpoint(contentsOf: run.last).step == 9)
   }
 
+  @Test("a recipe that asks for it recomputes, and trains the same network")
+  func recomputation() throws {
+    let weights = try ["false", "true"].map { recompute in
+      let setup = try setup(["run.recompute=\(recompute)", "run.steps=3"])
+      #expect(setup.step.recomputes == (recompute == "true"))
+      let run = try run(setup, "recompute-\(recompute)")
+      return Tensor(try Checkpoint(contentsOf: run.last).network.parameters.flatMap(\.doubles))
+    }
+    #expect(relativeError(weights[1], weights[0]) < 1e-3)
+  }
+
   @Test("checkpoints do not depend on the number of workers")
   func workers() throws {
     let one = try run(try setup(["run.workers=1"]), "one")

@@ -77,7 +77,7 @@ public struct MetaStep: Sendable {
       switch needsUpdate ? inner?.scope : nil {
       case .image:
         let parts = partsApart(images.shape, workers: workers)
-        let limit = max(1, imagesAtOnce(parameters) / max(1, parts[0].count))
+        let limit = max(1, imagesAtOnce(parameters) / max(1, parts.first?.count ?? 1))
         try Parallel.forEachInOrder(parts.count, workers: workers, atOnce: limit) {
           try UpdateGroup(self, apart, network, batch, apart: parts[$0]).contribution()
         } _: {

@@ -90,3 +90,14 @@ public func evenParts(of count: Int, atMost limit: Int) -> [Range<Int>] {
   let parts = (count + limit - 1) / limit
   return (0..<parts).map { ($0 * count / parts)..<(($0 + 1) * count / parts) }
 }
+
+extension Range<Int> {
+  /// The range cut at multiples of `size`: the number of each part, and what of it the range has, counted from its begin.
+  func grouped(by size: Int) -> [(number: Int, part: Range<Int>)] {
+    guard !isEmpty else { return [] }
+    return (lowerBound / size...(upperBound - 1) / size).map { number in
+      let part = clamped(to: (number * size)..<((number + 1) * size))
+      return (number, (part.lowerBound - number * size)..<(part.upperBound - number * size))
+    }
+  }
+}

@@ -183,7 +183,7 @@ struct WinogradWork<T: Scalar> {
   ) {
     let (inputs, outputs, width) = (plan.inputs, plan.outputs, tiles.width)
     let isTurned = plan.open == .image
-    guard isTurned || kernelSize * T.type.size >= Self.farKernel else {
+    guard isTurned || kernelSize * T.type.size >= Self.packedFrom else {
       for panel in panels {
         let columns = columns(panel)
         transforms.toPlanes(
@@ -227,24 +227,13 @@ struct WinogradWork<T: Scalar> {
   }
 
   /// Bytes from which on a kernel is taken to come from memory, so that its panels are packed a few together first.
-  private static var farKernel: Int { 1 << 18 }
+  private static var packedFrom: Int { 1 << 18 }
   private static var panelsTogether: Int { 2 }
 
   private func withOffsets(_ tile: Int, _ body: (UnsafePointer<Int32>) -> Void) {
     plan.offsets.withUnsafeBufferPointer { offsets in
       guard let base = offsets.baseAddress else { return }
       body(base + tile * plan.side * plan.side)
-    }
-  }
-}
-
-extension Range<Int> {
-  /// The range cut at multiples of `size`: the number of each part, and what of it the range has, counted from its begin.
-  func grouped(by size: Int) -> [(number: Int, part: Range<Int>)] {
-    guard !isEmpty else { return [] }
-    return (lowerBound / size...(upperBound - 1) / size).map { number in
-      let part = clamped(to: (number * size)..<((number + 1) * size))
-      return (number, (part.lowerBound - number * size)..<(part.upperBound - number * size))
     }
   }
 }
