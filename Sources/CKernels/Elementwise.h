@@ -42,6 +42,13 @@ INLINE void NAME(binaryLoop)(const metasal_binary f, const REAL *x, const REAL *
 
 INLINE void NAME(columnsLoop)(const metasal_binary f, const REAL *x, const REAL *y, REAL *z, long rows, long columns) {
   long j = 0;
+  for (; j + WIDTH <= columns; j += WIDTH) {
+    const VECTOR low = CV(y + j), high = CV(y + j + LANES);
+    for (long i = j; i < rows * columns; i += columns) {
+      V(z + i) = NAME(applyVector)(f, CV(x + i), low);
+      V(z + i + LANES) = NAME(applyVector)(f, CV(x + i + LANES), high);
+    }
+  }
   for (; j + LANES <= columns; j += LANES) {
     const VECTOR v = CV(y + j);
     for (long i = j; i < rows * columns; i += columns) V(z + i) = NAME(applyVector)(f, CV(x + i), v);
@@ -183,20 +190,38 @@ static void NAME(sumRows)(const void *x, const void *y, void *z, long rows, long
   else NAME(sumRowsLoop)(0, x, x, z, rows, columns);
 }
 
+// One or two vectors of columns, as in what follows.
+INLINE void NAME(standardizeVectors)(
+    const int vectors, const int adds, const int rectifies, const REAL *x, const REAL *center, const REAL *scale,
+    const REAL *shift, const REAL *residual, REAL *z, long size, long columns) {
+  VECTOR c[2] = {{0}, {0}}, s[2], b[2] = {{0}, {0}};
+  UNROLL for (int v = 0; v < vectors; v++) {
+    s[v] = CV(scale + v * LANES);
+    if (center) c[v] = CV(center + v * LANES);
+    if (shift) b[v] = CV(shift + v * LANES);
+  }
+  for (long i = 0; i < size; i += columns)
+    UNROLL for (int v = 0; v < vectors; v++) {
+      VECTOR value = (CV(x + i + v * LANES) - c[v]) * s[v] + b[v];
+      if (adds) value += CV(residual + i + v * LANES);
+      V(z + i + v * LANES) = rectifies ? NAME(select)(value, ~(value < 0)) : value;
+    }
+}
+
 INLINE void NAME(standardizeLoop)(
     const int adds, const int rectifies, const REAL *x, const REAL *center, const REAL *scale, const REAL *shift,
     const REAL *residual, REAL *z, long rows, long columns) {
+  const long size = rows * columns;
   long j = 0;
-  for (; j + LANES <= columns; j += LANES) {
-    const VECTOR c = center ? CV(center + j) : (VECTOR){0}, s = CV(scale + j), b = shift ? CV(shift + j) : (VECTOR){0};
-    for (long i = j; i < rows * columns; i += columns) {
-      VECTOR value = (CV(x + i) - c) * s + b;
-      if (adds) value += CV(residual + i);
-      V(z + i) = rectifies ? NAME(select)(value, ~(value < 0)) : value;
-    }
-  }
+#define CALL(vectors) \
+  NAME(standardizeVectors)( \
+      vectors, adds, rectifies, x + j, center ? center + j : 0, scale + j, shift ? shift + j : 0, \
+      residual ? residual + j : 0, z + j, size - j, columns)
+  for (; j + WIDTH <= columns; j += WIDTH) CALL(2);
+  for (; j + LANES <= columns; j += LANES) CALL(1);
+#undef CALL
   for (; j < columns; j++)
-    for (long i = j; i < rows * columns; i += columns) {
+    for (long i = j; i < size; i += columns) {
       REAL value = (x[i] - (center ? center[j] : 0)) * scale[j] + (shift ? shift[j] : 0);
       if (adds) value += residual[i];
       z[i] = rectifies && value < 0 ? 0 : value;

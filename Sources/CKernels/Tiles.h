@@ -182,6 +182,12 @@ static void NAME(transposePanel)(const void *b, long ldb, long rows, long column
   for (; columns >= width && k + BLOCK <= rows; k += BLOCK)
     for (long j = 0; j < width; j += BLOCK) {
       NAME(Block) r[BLOCK], s[BLOCK];
+      // What the next panel will be made of.
+      if (k % 16 == 0)
+        UNROLL for (int i = 0; i < 8; i++) {
+          __builtin_prefetch(from + (j + i) * ldb + k + 16, 0, 3);
+          __builtin_prefetch(from + (width + j + i) * ldb + k, 0, 2);
+        }
       UNROLL for (int i = 0; i < 8; i++) r[i] = *(const NAME(Block) *)(from + (j + i) * ldb + k);
       UNROLL for (int i = 0; i < 8; i += 2) {
         s[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 8, 2, 10, 4, 12, 6, 14);
