@@ -13,6 +13,6 @@ static inline hid_t metasal_h5p_file_access(void) { return H5P_FILE_ACCESS; }
 static inline hid_t metasal_h5p_file_create(void) { return H5P_FILE_CREATE; }
 static inline hid_t metasal_h5p_group_create(void) { return H5P_GROUP_CREATE; }
 static inline hid_t metasal_h5p_dataset_create(void) { return H5P_DATASET_CREATE; }
+static inline hsize_t metasal_h5s_unlimited(void) { return H5S_UNLIMITED; }
 static inline unsigned metasal_h5f_acc_trunc(void) { return H5F_ACC_TRUNC; }
-static inline unsigned metasal_h5f_acc_rdonly(void) { return H5F_ACC_RDONLY; }
 static inline H5F_libver_t metasal_h5f_libver_latest(void) { return H5F_LIBVER_LATEST; }

@@ -190,14 +190,29 @@ static metasal_hdf5_set describe(hid_t opened) {
   return set;
 }
 
-static void answer_open(hid_t file, hid_t *opened, const metasal_hdf5_request *request) {
-  char *name = request->bytes <= METASAL_HDF5_LONGEST ? calloc(1, request->bytes + 1) : NULL;
-  if (!name) end();
-  receive(name, request->bytes);
-  if (*opened >= 0) H5Dclose(*opened);
-  *opened = H5Dopen2(file, name, H5P_DEFAULT);
-  if (*opened >= 0) {
-    metasal_hdf5_set set = describe(*opened);
+// The data set whose name is received, open; negative if that fails. The last one stays open, since rows of one are mostly
+// asked for one after another.
+static hid_t receive_set(hid_t file, const metasal_hdf5_request *request, char **name) {
+  static char *last_name;
+  static hid_t last = -1;
+  *name = request->name_bytes <= METASAL_HDF5_LONGEST ? calloc(1, request->name_bytes + 1) : NULL;
+  if (!*name) end();
+  receive(*name, request->name_bytes);
+  if (last < 0 || strcmp(*name, last_name) != 0) {
+    if (last >= 0) H5Dclose(last);
+    last = H5Dopen2(file, *name, H5P_DEFAULT);
+    free(last_name);
+    last_name = strdup(*name);
+    if (!last_name) end();
+  }
+  return last;
+}
+
+static void answer_set(hid_t file, const metasal_hdf5_request *request) {
+  char *name;
+  hid_t opened = receive_set(file, request, &name);
+  if (opened >= 0) {
+    metasal_hdf5_set set = describe(opened);
     answer(METASAL_HDF5_DONE, &set, sizeof set);
   } else {
     answer(H5Lexists(file, name, H5P_DEFAULT) > 0 ? METASAL_HDF5_UNREADABLE : METASAL_HDF5_ABSENT, NULL, 0);
@@ -252,7 +267,10 @@ static void *zeros(size_t bytes) {
   return memset(memory, 0, bytes);
 }
 
-static void answer_rows(hid_t opened, const metasal_hdf5_request *request) {
+static void answer_rows(hid_t file, const metasal_hdf5_request *request) {
+  char *name;
+  hid_t opened = receive_set(file, request, &name);
+  free(name);
   void *buffer = zeros(request->bytes + 1);
   int is_read = opened >= 0 && read_rows(opened, request, buffer);
   answer(is_read ? METASAL_HDF5_DONE : METASAL_HDF5_UNREADABLE, buffer, is_read ? request->bytes : 0);
@@ -282,7 +300,7 @@ static void settle(int socket) {
 static void serve(const char *path, metasal_hdf5_limits limits) {
   limit_all(limits);
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-  hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT), opened = -1;
+  hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
   answer(file < 0 ? METASAL_HDF5_UNREADABLE : METASAL_HDF5_DONE, NULL, 0);
   for (;;) {
     metasal_hdf5_request request;
@@ -291,8 +309,8 @@ static void serve(const char *path, metasal_hdf5_limits limits) {
     switch (request.what) {
     case METASAL_HDF5_NAMES: answer_names(file); break;
     case METASAL_HDF5_ATTRIBUTES: answer_attributes(file); break;
-    case METASAL_HDF5_OPEN: answer_open(file, &opened, &request); break;
-    case METASAL_HDF5_READ: answer_rows(opened, &request); break;
+    case METASAL_HDF5_DESCRIBE: answer_set(file, &request); break;
+    case METASAL_HDF5_READ: answer_rows(file, &request); break;
     default: end();
     }
   }

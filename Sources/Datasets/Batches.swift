@@ -104,9 +104,9 @@ public struct BatchSource: Sendable {
 
   private func read(_ index: Int, _ form: SampleCache.Form) throws -> Sample {
     func read() throws -> Sample {
-      var sample = try dataset.sample(at: index)
       // What changes a picture's geometry would have to change its objects too, which training does not ask for.
-      if form != .framedWithObjects { sample.objects = [] }
+      let sample =
+        try form == .framedWithObjects ? dataset.sample(at: index) : dataset.sampleWithoutObjects(at: index)
       return form == .bare ? sample : try framing(sample)
     }
     return try cache?.sample(index, form, read) ?? read()

@@ -8,6 +8,8 @@ public protocol Dataset: Sendable {
   /// - Parameter index: below ``count``.
   /// - Throws: a ``FileError`` that names the file if it is broken.
   func sample(at index: Int) throws -> Sample
+  /// The sample without its objects, for those who would not look at them: masks take time to make.
+  func sampleWithoutObjects(at index: Int) throws -> Sample
 }
 
 /// One labelled image.
@@ -58,6 +60,12 @@ public struct Sample: Sendable {
 }
 
 extension Dataset {
+  public func sampleWithoutObjects(at index: Int) throws -> Sample {
+    var sample = try sample(at: index)
+    sample.objects = []
+    return sample
+  }
+
   /// `wanted` indices spread evenly over the set, which for folders means over the classes; all of them if there are fewer.
   public func spread(_ wanted: Int) -> [Int] {
     let wanted = min(wanted, count)

@@ -47,13 +47,19 @@ public struct ObjectImages: Dataset {
   public var count: Int { samples.count }
 
   public func sample(at index: Int) throws -> Sample {
-    let (entry, label) = (entries[samples[index].entry], samples[index].label)
-    let picture = try Picture(contentsOf: entry.path)
-    let objects = try entry.objects.map { object in
+    var sample = try sampleWithoutObjects(at: index)
+    let (entry, picture) = (entries[samples[index].entry], sample.picture)
+    sample.objects = try entry.objects.map { object in
       let mask = try object.outline?.mask(width: picture.width, height: picture.height, of: entry.path)
       return Sample.Object(label: object.label, box: object.box, in: picture, mask: mask)
     }
+    return sample
+  }
+
+  public func sampleWithoutObjects(at index: Int) throws -> Sample {
+    let (entry, label) = (entries[samples[index].entry], samples[index].label)
     return Sample(
-      picture: picture, label: label, labels: Set(objects.map(\.label)).sorted(), objects: objects, source: entry.path)
+      picture: try Picture(contentsOf: entry.path), label: label, labels: Set(entry.objects.map(\.label)).sorted(),
+      source: entry.path)
   }
 }

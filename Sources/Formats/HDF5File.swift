@@ -71,11 +71,9 @@ public enum HDF5File {
   /// Everything is written with checksums, in the newest of the format's versions that the library knows: the library
   /// trusts a file of an older version, and can crash on a damaged one.
   public static func write(_ contents: HDF5Contents, to path: String) throws {
-    try Files.replace(path) { temporary in
+    func unwritable(_ what: String) -> FileError { FileError(.unwritable, path, "\(what) cannot be written") }
+    try create(path) { file in
       try withLibrary {
-        func unwritable(_ what: String) -> FileError { FileError(.unwritable, path, "\(what) cannot be written") }
-        let file = try create(temporary, path)
-        defer { H5Fclose(file) }
         for (name, text) in contents.attributes.sorted(by: { $0.key < $1.key }) {
           guard writeAttribute(file, name, text) else { throw unwritable("attribute '\(name)'") }
         }
@@ -89,30 +87,49 @@ public enum HDF5File {
     }
   }
 
-  /// An empty file, open; errors are about `path`, where it will be put.
-  static func create(_ temporary: String, _ path: String) throws -> hid_t {
+  /// Makes an empty file beside its place, has it filled, and renames it into place; see ``Files/replace(_:_:)``.
+  ///
+  /// - Parameter body: is given the file; what it opens in it is closed with it.
+  static func create(_ path: String, _ body: (hid_t) throws -> Void) throws {
+    func unwritable() -> FileError { FileError(.unwritable, path, "the file cannot be written") }
+    try Files.replace(path) { temporary in
+      let file = try withLibrary { create(temporary) }
+      guard file >= 0 else { throw unwritable() }
+      do { try body(file) } catch {
+        _ = try? withLibrary { H5Fclose(file) }
+        throw error
+      }
+      // Much is only written now.
+      guard try withLibrary({ H5Fclose(file) }) >= 0 else { throw unwritable() }
+    }
+  }
+
+  private static func create(_ path: String) -> hid_t {
     let access = H5Pcreate(metasal_h5p_file_access())
     defer { H5Pclose(access) }
     H5Pset_libver_bounds(access, metasal_h5f_libver_latest(), metasal_h5f_libver_latest())
+    H5Pset_fclose_degree(access, H5F_CLOSE_STRONG)
     let creation = timeless(metasal_h5p_file_create())
     defer { H5Pclose(creation) }
-    let file = H5Fcreate(temporary, metasal_h5f_acc_trunc(), creation, access)
-    guard file >= 0 else { throw FileError(.unwritable, path, "the file cannot be written") }
-    return file
+    return H5Fcreate(path, metasal_h5f_acc_trunc(), creation, access)
   }
 
-  /// A data set of bytes, in compressed chunks, open; negative if it cannot be made.
-  static func createBytes(_ file: hid_t, _ name: String, _ sizes: [hsize_t], chunk: [hsize_t]) -> hid_t {
-    let space = H5Screate_simple(Int32(sizes.count), sizes, nil)
+  /// A data set without rows yet, to which rows of `sizes` can be added, open; negative if it cannot be made.
+  ///
+  /// - Parameter rows: how many of them make a chunk.
+  static func createGrowing(
+    _ file: hid_t, _ name: String, _ type: hid_t, _ sizes: [hsize_t], chunk rows: hsize_t, isCompressed: Bool
+  ) -> hid_t {
+    let space = H5Screate_simple(Int32(sizes.count + 1), [0] + sizes, [metasal_h5s_unlimited()] + sizes)
     let settings = timeless(metasal_h5p_dataset_create())
     defer {
       H5Sclose(space)
       H5Pclose(settings)
     }
-    H5Pset_chunk(settings, Int32(chunk.count), chunk)
-    H5Pset_deflate(settings, 4)
+    H5Pset_chunk(settings, Int32(sizes.count + 1), [rows] + sizes)
+    if isCompressed { H5Pset_deflate(settings, 4) }
     H5Pset_fletcher32(settings)
-    return H5Dcreate2(file, name, metasal_h5t_native_uint8(), space, hid_t(0), settings, hid_t(0))
+    return H5Dcreate2(file, name, type, space, hid_t(0), settings, hid_t(0))
   }
 
   /// Settings for something to be made, without the times at which it is.
@@ -122,7 +139,7 @@ public enum HDF5File {
     return settings
   }
 
-  private static func makeGroups(above name: String, _ file: hid_t, _ made: inout Set<String>) -> Bool {
+  static func makeGroups(above name: String, _ file: hid_t, _ made: inout Set<String>) -> Bool {
     let settings = timeless(metasal_h5p_group_create())
     defer { H5Pclose(settings) }
     for slash in name.indices where name[slash] == "/" && made.insert(String(name[..<slash])).inserted {

@@ -31,7 +31,8 @@ final class HDF5Process: Sendable {
     connection.withLock { if case .success(let socket) = $0 { _ = end(socket) } }
   }
 
-  /// Asks, and returns the answer's status and the bytes that belong to it.
+  /// Asks, about the data set of that name if the request is about one, and returns the answer's status and the bytes that
+  /// belong to it.
   func ask(_ request: metasal_hdf5_request, _ name: String = "") throws(FileError) -> (status: Int, bytes: [UInt8]) {
     try connected { socket in
       guard let answer = Self.exchange(request, name, socket), answer.bytes <= METASAL_HDF5_LONGEST else {
@@ -43,9 +44,11 @@ final class HDF5Process: Sendable {
   }
 
   /// Asks for what fills `bytes`, and returns whether it could be read.
-  func read(_ request: metasal_hdf5_request, into bytes: UnsafeMutableRawBufferPointer) throws(FileError) -> Bool {
+  func read(
+    _ request: metasal_hdf5_request, _ name: String, into bytes: UnsafeMutableRawBufferPointer
+  ) throws(FileError) -> Bool {
     try connected { socket in
-      guard let answer = Self.exchange(request, "", socket) else { return nil }
+      guard let answer = Self.exchange(request, name, socket) else { return nil }
       guard answer.status == METASAL_HDF5_DONE else { return false }
       return answer.bytes == bytes.count && Self.receive(into: bytes, socket) ? true : nil
     }
@@ -81,6 +84,8 @@ final class HDF5Process: Sendable {
   private static func exchange(
     _ request: metasal_hdf5_request, _ name: String, _ socket: Int32
   ) -> metasal_hdf5_answer? {
+    var request = request
+    request.name_bytes = UInt64(name.utf8.count)
     guard withUnsafeBytes(of: request, { send($0, socket) }), Array(name.utf8).withUnsafeBytes({ send($0, socket) })
     else { return nil }
     return receive(metasal_hdf5_answer(), socket)

@@ -6,9 +6,10 @@ import Tensors
 ///
 /// The HDF5 library checks what it reads only where there are checksums, as in the files that are written here. On damaged
 /// files of the older versions that h5py writes it can crash, hang, or take all memory. So it reads in a process of its own.
-final class HDF5Reader: Sendable {
+public final class HDF5Reader: Sendable {
   /// A data set as the file describes it, which need not make sense.
   struct DataSet: Sendable {
+    let name: String
     /// The type of an element, `H5T_FLOAT` for one.
     let kind: H5T_class_t
     /// Bytes of an element, and of all of them in the file.
@@ -36,12 +37,14 @@ final class HDF5Reader: Sendable {
     }
   }
 
-  let path: String
+  public let path: String
   private let fileSize: Int
   let process: HDF5Process
 
   /// Opens the file.
-  init(_ path: String) throws {
+  ///
+  /// - Throws: a ``FileError`` if it is missing, or no HDF5 file.
+  public init(_ path: String) throws {
     self.path = path
     fileSize = try Files.read(path).count
     process = try HDF5Process(path, Self.limits(fileSize))
@@ -57,7 +60,7 @@ final class HDF5Reader: Sendable {
   }
 
   /// The root group's attributes that are texts.
-  func attributes() throws(FileError) -> [String: String] {
+  public func attributes() throws(FileError) -> [String: String] {
     let (status, bytes) = try process.ask(request(METASAL_HDF5_ATTRIBUTES))
     guard status == METASAL_HDF5_DONE else {
       let what = status > 0 ? "attribute \(status - 1) of its root group" : "its root group"
@@ -67,13 +70,11 @@ final class HDF5Reader: Sendable {
     return Dictionary(stride(from: 1, to: texts.count, by: 2).map { (texts[$0 - 1], texts[$0]) }) { $1 }
   }
 
-  /// The data set of that name, which is then what ``read(rows:of:as:into:)`` reads; nil if there is none.
+  /// The data set of that name; nil if there is none.
   ///
   /// - Throws: a ``FileError`` if it cannot be opened.
-  func open(_ name: String) throws(FileError) -> DataSet? {
-    var request = request(METASAL_HDF5_OPEN)
-    request.bytes = UInt64(name.utf8.count)
-    let (status, bytes) = try process.ask(request, name)
+  func dataSet(_ name: String) throws(FileError) -> DataSet? {
+    let (status, bytes) = try process.ask(request(METASAL_HDF5_DESCRIBE), name)
     guard status != METASAL_HDF5_ABSENT else { return nil }
     var set = metasal_hdf5_set()
     guard status == METASAL_HDF5_DONE, bytes.count == MemoryLayout.size(ofValue: set) else {
@@ -89,7 +90,7 @@ final class HDF5Reader: Sendable {
     let shape = withUnsafeBytes(of: set.shape) { sizes($0, set.rank) }
     let chunk = withUnsafeBytes(of: set.chunk) { sizes($0, set.chunk_rank) }
     return DataSet(
-      kind: H5T_class_t(set.kind), elementSize: Int(clamping: set.element_size),
+      name: name, kind: H5T_class_t(set.kind), elementSize: Int(clamping: set.element_size),
       // A file may say that it has more than it has.
       stored: min(Int(clamping: set.stored), fileSize), isCompressed: set.filters > 0, shape: shape, chunk: chunk,
       count: StridedPositions.count(shape), chunkCount: StridedPositions.count(chunk), problem: Self.problem(set))
@@ -105,7 +106,7 @@ final class HDF5Reader: Sendable {
     return (0...StridedPositions.largestRank).contains(Int(set.rank)) ? nil : "has \(set.rank) axes"
   }
 
-  /// Reads rows of the data set that was opened last: positions on its first axis. One without axes is one row.
+  /// Reads rows of a data set: positions on its first axis. One without axes is one row.
   ///
   /// - Returns: whether they could be read; `bytes` must have the room that they take.
   func read(
@@ -116,7 +117,7 @@ final class HDF5Reader: Sendable {
     (request.first, request.rows, request.bytes) = (UInt64(rows.lowerBound), UInt64(rows.count), UInt64(bytes.count))
     let chunk = (set.chunkCount ?? 0).multipliedReportingOverflow(by: set.elementSize).partialValue
     request.limits = Self.limits(fileSize, bytes.count, chunk)
-    return try process.read(request, into: bytes)
+    return try process.read(request, set.name, into: bytes)
   }
 
   private func request(_ what: Int) -> metasal_hdf5_request {

@@ -19,9 +19,11 @@ extension HDF5Reader {
   private static let smallestRoom = 1 << 16
 
   /// All of a data set; nil if there is none of that name, or it has no numbers.
-  func contents(of name: String) throws -> HDF5Contents.DataSet? {
+  ///
+  /// - Throws: a ``FileError`` if it cannot be read, or makes no sense.
+  public func contents(of name: String) throws -> HDF5Contents.DataSet? {
     func malformed(_ message: String) -> FileError { FileError(.malformed, path, "data set '\(name)': \(message)") }
-    guard let set = try open(name), [H5T_FLOAT, H5T_INTEGER].contains(set.kind) else { return nil }
+    guard let set = try dataSet(name), [H5T_FLOAT, H5T_INTEGER].contains(set.kind) else { return nil }
     if let problem = set.problem { throw malformed(problem) }
     // Compression can make much of little; a thousandfold is more than numbers give.
     let largest = max(Self.smallestRoom, set.isCompressed ? set.stored * 1000 : set.stored)

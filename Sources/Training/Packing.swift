@@ -7,8 +7,7 @@ public enum Packing {
   /// A recipe's two data sets.
   public enum Split: String, Sendable, CaseIterable { case train, validation }
 
-  /// Writes the images of a recipe's data, framed as it says, with their classes; see `PackedImages`. Of an image with several
-  /// classes the file has the one that the sample is about.
+  /// Writes the images of a recipe's data, framed as it says, with their classes and objects; see `PackedImages`.
   ///
   /// - Returns: how many there are, and what was wrong with those that were passed over, if the recipe asks for that.
   /// - Throws: a ``FileError`` that names the image if one is broken, or not of the first one's size.
@@ -18,13 +17,12 @@ public enum Packing {
     let dataset = try (split == .train ? recipe.data.train : recipe.data.validation).dataset()
     let progress = Progress("packing", total: dataset.count)
     var skipped: [FileError] = []
-    let count = try HDF5Images.write(
+    let count = try PackedImages.write(
       dataset.count, classNames: dataset.classNames, to: path, progress: { progress.update($0) },
-      {
-        do {
-          let sample = try recipe.data.framing(dataset.sample(at: $0))
-          return (sample.picture, sample.label)
-        } catch let error as FileError where recipe.data.brokenImages == .skip {
+      { index in
+        do { return try recipe.data.framing(dataset.sample(at: index)) } catch let error as FileError
+          where recipe.data.brokenImages == .skip
+        {
           skipped.append(error)
           return nil
         }

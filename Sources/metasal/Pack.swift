@@ -7,8 +7,8 @@ struct Pack: ParsableCommand {
     abstract:
       "Put a recipe's images, resized and cropped as it says, into one HDF5 file, which reads faster than many files.",
     discussion: """
-      The recipe that reads it says `train: { hdf5: FILE }`, and neither resize nor crop. Of an image with several classes, as \
-      VOC's and COCO's, the file has the one that the sample is about; boxes and masks stay behind.
+      The recipe that reads it says `train: { hdf5: FILE }`, and neither resize nor crop. All classes of an image, boxes and \
+      masks go with it, so that the pointing game and binary cross-entropy find what they find in VOC's or COCO's own files.
       """)
 
   @OptionGroup var recipe: RecipeOptions

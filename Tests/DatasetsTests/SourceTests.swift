@@ -60,71 +60,6 @@ import Testing
     }
   }
 
-  // MARK: HDF5
-
-  @Test("h5py's pictures are read one at a time, and so are those that are packed here")
-  func packed() throws {
-    let data = try PackedImages(fixture("packed.h5"))
-    #expect(data.classNames == ["ant", "bee", "cat"] && data.count == 3)
-    #expect(try (0..<3).map { try data.sample(at: $0).label } == [2, 0, 1])
-    let sample = try data.sample(at: 1)
-    #expect(sample.picture.width == 5 && sample.picture.height == 4)
-    #expect(sample.picture.pixels == (60..<120).map { UInt8($0) })
-
-    try HDF5Images.write(3, classNames: data.classNames, to: folder.file("own.h5")) { index in
-      let sample = try data.sample(at: index)
-      return (sample.picture, sample.label)
-    }
-    let own = try PackedImages(folder.file("own.h5"))
-    #expect(own.classNames == data.classNames)
-    for index in 0..<3 {
-      #expect(try own.sample(at: index).picture == data.sample(at: index).picture)
-      #expect(try own.sample(at: index).label == data.sample(at: index).label)
-    }
-  }
-
-  @Test("pictures that are left out leave no gap, and no pictures at all are an error")
-  func partlyPacked() throws {
-    let path = folder.file("own.h5")
-    let written = try HDF5Images.write(5, classNames: ["a", "b"], to: path) { index in
-      index % 2 == 1 ? nil : (Picture(width: 2, height: 3) { $0.update(repeating: UInt8(index)) }, index / 4)
-    }
-    let data = try PackedImages(path)
-    #expect(written == 3 && data.count == 3)
-    #expect(try (0..<3).map { try data.sample(at: $0).picture.pixels[5] } == [0, 2, 4])
-    #expect(try (0..<3).map { try data.sample(at: $0).label } == [0, 0, 1])
-    #expect(message { try HDF5Images.write(2, classNames: ["a"], to: path) { _ in nil } }.contains("no image to write"))
-    #expect(try PackedImages(path).count == 3)
-  }
-
-  @Test("what packs a file's chunks and is not here is named, and so is a newer version of the format")
-  func foreignPacks() {
-    #expect(message { _ = try PackedImages(fixture("lzf.h5")) }.contains("the filter 32000 (lzf)"))
-    #expect(
-      message { _ = try PackedImages(fixture("lzf.h5"), names: ("none", "labels")) }.contains("no data set named"))
-    // A newer library than Debian 12's reads it.
-    do { _ = try PackedImages(fixture("newer.h5")) } catch {
-      #expect("\(error)".contains("newer than the HDF5 library here"))
-    }
-  }
-
-  @Test("pictures of several sizes are not packed, and nothing is left of the attempt; other files are errors")
-  func brokenPacks() throws {
-    let path = folder.file("own.h5")
-    #expect(
-      message {
-        try HDF5Images.write(2, classNames: ["a"], to: path) { (Picture(width: 2 + $0, height: 2) { _ in }, 0) }
-      }.contains("image 1 is 3×2"))
-    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
-    #expect(message { _ = try PackedImages(fixture("packed.h5"), names: ("labels", "labels")) }.contains("'labels'"))
-    try folder.write("classes", "one\ntwo\n")
-    #expect(
-      message { _ = try PackedImages(fixture("packed.h5"), classes: folder.file("classes")) }.contains("label 2"))
-    let bytes = try Data(contentsOf: URL(fileURLWithPath: fixture("packed.h5")))
-    try bytes.prefix(bytes.count / 2).write(to: URL(fileURLWithPath: path))
-    #expect(throws: FileError.self) { _ = try PackedImages(path).sample(at: 0) }
-  }
-
   // MARK: COCO
 
   private struct Masks: Decodable {
@@ -258,7 +193,7 @@ import Testing
 
   @Test(
     "damaged data files are errors, never crashes",
-    arguments: ["digits-labels.idx", "digits-images.idx.gz", "coco", "voc", "cifar", "csv", "hdf5", "packed.h5"])
+    arguments: ["digits-labels.idx", "digits-images.idx.gz", "coco", "voc", "cifar", "csv", "hdf5", "annotated.h5"])
   func damage(_ name: String) throws {
     try folder.write("ImageSets/Main/val.txt", "000001\n")
     try Files.makeFolder(folder.file("Annotations"))
@@ -269,8 +204,12 @@ import Testing
     case "cifar": try Data((0..<2 * 3073).map { UInt8(truncatingIfNeeded: $0 % 3073 * 7) }).write(to: url(target))
     case "csv": try folder.write("damaged", "image,label,l,t,r,b\n\"a,b.png\",cat,1,2,3.5,4e0\nb.png,dog,0,0,1,1\n")
     case "hdf5":
-      try HDF5Images.write(3, classNames: ["a", "b"], to: target) { index in
-        (Picture(width: 5, height: 4) { $0.update(repeating: UInt8(index)) }, index % 2)
+      try PackedImages.write(3, classNames: ["a", "b"], to: target) { index in
+        let object = Sample.Object(label: 1, columns: 0..<2, rows: 1..<2, mask: [Bool](repeating: true, count: 20))
+        return Sample(
+          picture: Picture(width: 5, height: 4) { $0.update(repeating: UInt8(index)) }, label: index % 2,
+          labels: [0, 1],
+          objects: [object], source: "")
       }
     default: try FileManager.default.copyItem(atPath: fixture(name), toPath: target)
     }
@@ -284,7 +223,7 @@ import Testing
           case "voc": try ObjectImages.voc(folder.path, split: "val")
           case "cifar": try CIFARBinary(.cifar10, [target])
           case "csv": try CSVList(target, columns: CSVList.Columns(box: ["l", "t", "r", "b"]))
-          case "hdf5", "packed.h5": try PackedImages(target)
+          case "hdf5", "annotated.h5": try PackedImages(target)
           case "digits-labels.idx": try IDXImages(images: fixture("digits-images.idx.gz"), labels: target)
           default: try IDXImages(images: target, labels: fixture("digits-labels.idx"))
           }

@@ -114,7 +114,7 @@ import Testing
   func memory() throws {
     let process = try HDF5Process(fixture("weights.h5"), metasal_hdf5_limits(bytes: 1 << 28, seconds: 10))
     var request = metasal_hdf5_request()
-    request.what = Int32(METASAL_HDF5_OPEN)
+    request.what = Int32(METASAL_HDF5_READ)
     (request.bytes, request.limits) = (1 << 28, metasal_hdf5_limits(bytes: 1 << 20, seconds: 10))
     let error = #expect(throws: FileError.self) { try process.ask(request) }
     #expect(error?.message.contains("ran out of memory") == true)
@@ -136,13 +136,20 @@ import Testing
   @Test("many threads read one file, each what it asks for")
   func threads() throws {
     let path = folder.file("images.h5")
-    try HDF5Images.write(50, classNames: ["a"], to: path) { index in
-      (Picture(width: 20, height: 10, pixels: [UInt8](repeating: UInt8(index), count: 600)), 0)
+    try HDF5Writer.write(to: path) { file in
+      for i in 0..<50 {
+        try file.append(bytes: [UInt8](repeating: UInt8(i), count: 600), to: "group/large", sizes: [10, 60])
+        try file.append(bytes: [UInt8(i), 7], to: "group/small", sizes: [2])
+      }
     }
-    let images = try HDF5Images(path, images: "images", labels: "labels")
+    let file = try HDF5Reader(path)
+    let large = try HDF5Rows(file, "group/large", axes: ["rows", "10", "60"])
+    let small = try HDF5Rows(file, "group/small", axes: ["rows", "2"])
+    #expect(large.shape == [50, 10, 60] && small.shape == [50, 2])
     DispatchQueue.concurrentPerform(iterations: 400) { i in
-      let pixels = (try? images.picture(at: i % 50))?.pixels ?? []
-      #expect(pixels == [UInt8](repeating: UInt8(i % 50), count: 600))
+      let row = UInt8(i % 50)
+      let isRight = try? i % 3 == 0 ? small[i % 50] == [row, 7] : large[i % 50] == [UInt8](repeating: row, count: 600)
+      #expect(isRight == true)
     }
   }
 }

@@ -10,8 +10,8 @@
 enum {
   METASAL_HDF5_NAMES,       // the paths of all data sets, in order, each ended by a zero
   METASAL_HDF5_ATTRIBUTES,  // the root group's texts: name, zero, text, zero, for each
-  METASAL_HDF5_OPEN,        // a data set by name, which follows: a metasal_hdf5_set
-  METASAL_HDF5_READ,        // rows of the data set that was opened last: their elements
+  METASAL_HDF5_DESCRIBE,    // the data set whose name follows: a metasal_hdf5_set
+  METASAL_HDF5_READ,        // rows of the data set whose name follows: their elements
 };
 
 // What numbers are turned into when they are read.
@@ -23,11 +23,12 @@ typedef struct {
 } metasal_hdf5_limits;
 
 typedef struct {
-  int32_t what;     // METASAL_HDF5_NAMES, …
-  int32_t element;  // READ: METASAL_HDF5_UINT8, …
-  uint64_t first;   // READ: the first row; a data set without axes is one row
-  uint64_t rows;    // READ
-  uint64_t bytes;   // READ: of all rows' elements; OPEN: of the name that follows the request
+  int32_t what;         // METASAL_HDF5_NAMES, …
+  int32_t element;      // READ: METASAL_HDF5_UINT8, …
+  uint64_t name_bytes;  // of the name that follows the request
+  uint64_t first;       // READ: the first row; a data set without axes is one row
+  uint64_t rows;        // READ
+  uint64_t bytes;       // READ: of all rows' elements
   metasal_hdf5_limits limits;
 } metasal_hdf5_request;
 

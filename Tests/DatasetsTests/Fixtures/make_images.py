@@ -46,6 +46,14 @@ with h5py.File("packed.h5", "w") as f:
     f.create_dataset("images", data=np.arange(3 * 4 * 5 * 3, dtype=np.uint8).reshape(3, 4, 5, 3), chunks=(1, 4, 5, 3), compression="gzip")
     f.create_dataset("labels", data=np.array([2, 0, 1], dtype=np.int32))
     f.attrs["class_names"] = "ant\nbee\ncat"
+# The same with all there is to know of the pictures.
+with h5py.File("packed.h5", "r") as plain, h5py.File("annotated.h5", "w") as f:
+    for name in ("images", "labels"):
+        plain.copy(name, f)
+    f["annotations/classes"] = np.array([[0, 1, 1], [1, 0, 0], [0, 1, 0]], np.uint8)
+    f["annotations/objects"] = np.array([[2, 1, 0, 1, 2, 4, 0], [0, 2, 0, 0, 5, 4, -1], [0, 1, 3, 1, 4, 2, 1]])
+    f["annotations/masks"] = (np.arange(2 * 4 * 5).reshape(2, 4, 5) % 3 == 0).astype(np.uint8)
+    f.attrs["class_names"] = "ant\nbee\ncat"
 # COCO's own mask of three outlines in a picture of 20 × 14, in the three forms that annotations have.
 polygon = [2.0, 1.0, 15.0, 3.0, 12.0, 11.0, 7.5, 6.0, 3.0, 12.0]
 blob = np.zeros((14, 20), np.uint8, order="F")

@@ -1,0 +1,84 @@
+import Formats
+
+extension PackedImages {
+  /// Writes samples as such a file, one at a time, each compressed by itself; see `Files.replace`.
+  ///
+  /// - Parameters:
+  ///   - sample: is asked for each of `count`; nil leaves it out. All pictures have the first one's size.
+  ///   - progress: is told how many are done.
+  /// - Returns: how many are written, at least one.
+  /// - Throws: what `sample` throws, or a ``FileError`` if pictures differ in size or the file cannot be written.
+  @discardableResult
+  public static func write(
+    _ count: Int, classNames: [String], to path: String, progress: (Int) -> Void = { _ in },
+    _ sample: (Int) throws -> Sample?
+  ) throws -> Int {
+    var written = 0
+    try HDF5Writer.write(to: path) { file in
+      var writing = Writing(file, path, classes: classNames.count)
+      for index in 0..<count {
+        if let sample = try sample(index) { try writing.append(sample, index) }
+        progress(index + 1)
+      }
+      guard !writing.classes.isEmpty else { throw FileError(.unwritable, path, "there is no image to write") }
+      try writing.finish()
+      try file.attach(classNames.joined(separator: "\n"), as: classNamesAttribute)
+      written = writing.classes.count
+    }
+    return written
+  }
+}
+
+/// A file of images on its way.
+private struct Writing {
+  private let file: HDF5Writer
+  private let path: String
+  private let classCount: Int
+  /// All classes of each image.
+  private(set) var classes: [[Int]] = []
+  private var haveOneClass = true
+  private var size: (width: Int, height: Int)?
+  private var masks: Int64 = 0
+
+  init(_ file: HDF5Writer, _ path: String, classes: Int) { (self.file, self.path, classCount) = (file, path, classes) }
+
+  mutating func append(_ sample: Sample, _ index: Int) throws {
+    let (width, height) = (sample.picture.width, sample.picture.height)
+    if let size, size != (width, height) {
+      throw FileError(
+        .malformed, path,
+        "image \(index) is \(width)×\(height), the first \(size.width)×\(size.height); resize and crop them to one size"
+      )
+    }
+    size = (width, height)
+    try file.append(bytes: sample.picture.pixels, to: PackedImages.defaultNames.images, sizes: [height, width, 3])
+    try file.append(numbers: [Int64(sample.label)], to: PackedImages.defaultNames.labels)
+    for object in sample.objects {
+      var mask: Int64 = -1
+      if let pixels = object.mask {
+        mask = masks
+        masks += 1
+        try file.append(bytes: pixels.map { $0 ? 1 : 0 }, to: Annotations.Name.masks, sizes: [height, width])
+      }
+      let edges = [
+        object.columns.lowerBound, object.rows.lowerBound, object.columns.upperBound, object.rows.upperBound,
+      ]
+      try file.append(
+        numbers: [Int64(classes.count), Int64(object.label)] + edges.map { Int64($0) } + [mask],
+        to: Annotations.Name.objects,
+        sizes: [Annotations.objectColumns])
+    }
+    classes.append(sample.labels)
+    haveOneClass = haveOneClass && sample.labels == [sample.label]
+  }
+
+  /// Lists all classes of each image, if there are others than the labels.
+  func finish() throws {
+    guard !haveOneClass else { return }
+    for classes in classes {
+      var row = [UInt8](repeating: 0, count: classCount)
+      for label in classes { row[label] = 1 }
+      try file.append(bytes: row, to: Annotations.Name.classes, sizes: [classCount])
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import CHDF5
+
+/// A data set of bytes in an HDF5 file, read a row at a time: positions on its first axis.
+public struct HDF5Rows: Sendable {
+  /// Its sizes, the number of rows first; none is 0.
+  public let shape: [Int]
+  private let file: HDF5Reader
+  private let set: HDF5Reader.DataSet
+
+  /// - Parameters:
+  ///   - name: of the data set.
+  ///   - axes: what its axes should be, for messages.
+  /// - Throws: a ``FileError`` if there is no data set of that name, or it is not of that kind.
+  public init(_ file: HDF5Reader, _ name: String, axes: [String]) throws {
+    func malformed(_ message: String) -> FileError { FileError(.malformed, file.path, message) }
+    guard let set = try file.dataSet(name) else {
+      throw malformed("no data set named '\(name)', where \(axes[0]) are expected")
+    }
+    if let problem = Self.problem(set, axes) { throw malformed("data set '\(name)': \(problem)") }
+    (self.file, self.set, shape) = (file, set, set.shape)
+  }
+
+  /// What keeps a data set from being such a one.
+  private static func problem(_ set: HDF5Reader.DataSet, _ axes: [String]) -> String? {
+    guard set.kind == H5T_INTEGER, set.elementSize == 1 else { return "expected bytes" }
+    if let problem = set.problem { return problem }
+    guard set.shape.count == axes.count, set.shape.allSatisfy({ $0 > 0 }), let count = set.count else {
+      return "found the shape \(set.shape), expected [\(axes.joined(separator: ", "))]"
+    }
+    // A row is read at once, and so are all chunks that it touches.
+    guard count <= max(1 << 16, set.stored * 1000), count / set.shape[0] <= 1 << 28,
+      let chunk = set.chunkCount, chunk <= 1 << 28
+    else { return "\(set.shape) is too large for \(set.stored) bytes in the file" }
+    return nil
+  }
+
+  /// The bytes of a row.
+  ///
+  /// - Throws: a ``FileError`` if they cannot be read.
+  public subscript(row: Int) -> [UInt8] {
+    get throws {
+      var bytes = [UInt8](repeating: 0, count: shape.dropFirst().reduce(1, *))
+      let isRead = try bytes.withUnsafeMutableBytes {
+        try file.read(rows: row..<row + 1, of: set, as: .uint8, into: $0)
+      }
+      guard isRead else {
+        throw FileError(
+          .malformed, file.path, "row \(row) of '\(set.name)' cannot be read; the file is cut off or damaged")
+      }
+      return bytes
+    }
+  }
+}
