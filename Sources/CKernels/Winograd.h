@@ -100,7 +100,7 @@ INLINE void NAME(collapse)(const metasal_slot slot, const int m, const VECTOR *x
 
 // Row by row of what comes of it, so that no more numbers are under way than registers hold.
 INLINE void NAME(expandPatch)(
-    const metasal_slot slot, const int m, const REAL *const *x, long j, REAL *z, long planeStride) {
+    const metasal_slot slot, const int m, const REAL *const *x, long j, REAL *restrict z, long planeStride) {
   const int side = NAME(side)(slot, m), n = m + 2;
   UNROLL for (int r = 0; r < n; r++) {
     VECTOR line[4], across[6];
@@ -158,7 +158,7 @@ INLINE void NAME(imageToPlanesLoop)(
 }
 
 INLINE void NAME(collapsePatch)(
-    const metasal_slot slot, const int m, const REAL *x, long planeStride, long j, REAL *const *z, int adds) {
+    const metasal_slot slot, const int m, const REAL *x, long planeStride, long j, REAL *const *z, const int adds) {
   const int side = NAME(side)(slot, m), n = m + 2;
   VECTOR across[6][4];
   UNROLL for (int r = 0; r < n; r++) {
@@ -172,7 +172,7 @@ INLINE void NAME(collapsePatch)(
     NAME(collapse)(slot, m, line, down);
     UNROLL for (int r = 0; r < side; r++) {
       REAL *const target = z[r * side + c];
-      if (target) V(target + j) = adds ? CV(target + j) + down[r] : down[r];
+      if (slot == metasal_kernel || target) V(target + j) = adds ? CV(target + j) + down[r] : down[r];
     }
   }
 }
@@ -180,20 +180,25 @@ INLINE void NAME(collapsePatch)(
 // Patches of the kernel that are asked for ahead of their use: they lie in nine places far apart, which processors do not see
 // coming, and mostly not in the nearest cache.
 #define AHEAD 6
+// Elements in a line of the cache.
+#define LINE ((long)(64 / sizeof(REAL)))
 
-// Patches of the kernel go by way of a copy: the channels between their numbers are often so many that these fall on one
-// place in the cache, and displace each other if they are come back to.
+// Patches of the kernel go by way of a copy, where a line of the cache takes several vectors: the channels between their
+// numbers are often so many that these fall on one place in the cache, and displace each other if they are come back to.
+#define COPIES (LANES < LINE)
+
 INLINE void NAME(toPlanesLoop)(
     const metasal_slot slot, const int m, const int32_t *offsets, long step, long distance, long items, const REAL *x,
     long columns, REAL *planes, long planeStride) {
-  const int count = NAME(side)(slot, m) * NAME(side)(slot, m), copies = slot == metasal_kernel;
+  const int count = NAME(side)(slot, m) * NAME(side)(slot, m), copies = slot == metasal_kernel && COPIES;
   REAL copy[9 * WIDTH] __attribute__((aligned(64)));
   for (long t = 0; t < items; t++, offsets += step, x += distance, planes += columns) {
     const REAL *patch[16];
     UNROLL for (int i = 0; i < count; i++) {
-      patch[i] = offsets[i] < 0 ? NAME(zeros) : x + offsets[i];
+      patch[i] = slot != metasal_kernel && offsets[i] < 0 ? NAME(zeros) : x + offsets[i];
+      if (slot == metasal_kernel)
+        for (long j = 0; j < columns; j += LINE) __builtin_prefetch(patch[i] + AHEAD * distance + j, 0, 3);
       if (!copies) continue;
-      __builtin_prefetch(patch[i] + AHEAD * distance, 0, 3);
       for (long j = 0; j < columns; j += LANES) V(copy + i * WIDTH + j) = CV(patch[i] + j);
       patch[i] = copy + i * WIDTH;
     }
@@ -203,14 +208,16 @@ INLINE void NAME(toPlanesLoop)(
 
 INLINE void NAME(fromPlanesLoop)(
     const metasal_slot slot, const int m, const int32_t *offsets, long step, long distance, long items,
-    const REAL *planes, long planeStride, REAL *x, long columns, int adds) {
-  const int count = NAME(side)(slot, m) * NAME(side)(slot, m), copies = slot == metasal_kernel;
+    const REAL *planes, long planeStride, REAL *x, long columns, const int adds) {
+  const int count = NAME(side)(slot, m) * NAME(side)(slot, m), copies = slot == metasal_kernel && COPIES;
   REAL copy[9 * WIDTH] __attribute__((aligned(64)));
   for (long t = 0; t < items; t++, offsets += step, x += distance, planes += columns) {
     REAL *patch[16];
-    UNROLL for (int i = 0; i < count; i++) patch[i] = copies ? copy + i * WIDTH : offsets[i] < 0 ? 0 : x + offsets[i];
-    if (copies)
-      UNROLL for (int i = 0; i < count; i++) __builtin_prefetch(x + offsets[i] + AHEAD * distance, 1, 3);
+    UNROLL for (int i = 0; i < count; i++) {
+      patch[i] = copies ? copy + i * WIDTH : slot != metasal_kernel && offsets[i] < 0 ? 0 : x + offsets[i];
+      if (slot == metasal_kernel)
+        for (long j = 0; j < columns; j += LINE) __builtin_prefetch(x + offsets[i] + AHEAD * distance + j, 1, 3);
+    }
     for (long j = 0; j < columns; j += LANES)
       NAME(collapsePatch)(slot, m, planes, planeStride, j, patch, adds && !copies);
     if (copies)
@@ -233,15 +240,15 @@ static void NAME(imageToPlanes)(
 }
 
 #define EACH_KIND(call) \
-  if (slot == metasal_kernel && m == 2) call(metasal_kernel, 2); \
-  else if (slot == metasal_kernel) call(metasal_kernel, 4); \
-  else if (m == 2) call(metasal_response, 2); \
-  else call(metasal_response, 4);
+  if (slot == metasal_kernel && m == 2) call(metasal_kernel, 2) \
+  else if (slot == metasal_kernel) call(metasal_kernel, 4) \
+  else if (m == 2) call(metasal_response, 2) \
+  else call(metasal_response, 4)
 
 static void NAME(toPlanes)(
     int m, metasal_slot slot, const int32_t *offsets, long step, long distance, long items, const void *x, long columns,
     void *planes, long planeStride) {
-#define CALL(slot, m) NAME(toPlanesLoop)(slot, m, offsets, step, distance, items, x, columns, planes, planeStride)
+#define CALL(slot, m) { NAME(toPlanesLoop)(slot, m, offsets, step, distance, items, x, columns, planes, planeStride); }
   EACH_KIND(CALL)
 #undef CALL
 }
@@ -249,25 +256,30 @@ static void NAME(toPlanes)(
 static void NAME(fromPlanes)(
     int m, metasal_slot slot, const int32_t *offsets, long step, long distance, long items, const void *planes,
     long planeStride, void *x, long columns, int adds) {
-#define CALL(slot, m) \
-  NAME(fromPlanesLoop)(slot, m, offsets, step, distance, items, planes, planeStride, x, columns, adds)
+#define CALL(slot, m)                                                                                     \
+  {                                                                                                       \
+    if (adds) NAME(fromPlanesLoop)(slot, m, offsets, step, distance, items, planes, planeStride, x, columns, 1); \
+    else NAME(fromPlanesLoop)(slot, m, offsets, step, distance, items, planes, planeStride, x, columns, 0);      \
+  }
   EACH_KIND(CALL)
 #undef CALL
 }
 #undef EACH_KIND
 
-// Tiles one below the other, each of `rows` rows: c = a · b, or (across) aᵀ · b, where rows of a lie lda apart.
+// Tiles one below the other, each of `rows` rows: c = a · b, or (across) aᵀ · b, where rows of a lie lda apart. Each step asks
+// for a line at `ahead`, and goes on by `aheadStep` bytes.
 INLINE void NAME(productTiles)(
     const int across, const int rows, const int vectors, long tiles, const REAL *a, long lda, long depth, const REAL *b,
-    REAL *c) {
+    REAL *c, const char *ahead, long aheadStep) {
   const long row = across ? 1 : lda, step = across ? lda : 1, width = vectors * LANES;
   for (; tiles > 0; tiles--, a += rows * row, c += rows * width) {
     VECTOR sums[ROWS][2];
     UNROLL for (int m = 0; m < rows; m++) UNROLL for (int v = 0; v < vectors; v++) sums[m][v] = (VECTOR){0};
     const REAL *x[ROWS], *y = b;
     UNROLL for (int m = 0; m < rows; m++) x[m] = a + m * row;
-    for (long k = 0; k < depth; k++, y += width) {
+    for (long k = 0; k < depth; k++, y += width, ahead += aheadStep) {
       VECTOR line[2];
+      __builtin_prefetch(ahead, 0, 2);
       UNROLL for (int v = 0; v < vectors; v++) line[v] = CV(y + v * LANES);
       UNROLL for (int m = 0; m < rows; m++)
         UNROLL for (int v = 0; v < vectors; v++) sums[m][v] += (across ? x[0][k * step + m] : x[m][k]) * line[v];
@@ -279,9 +291,10 @@ INLINE void NAME(productTiles)(
 
 #define TILE(rows, vectors)                                                                                       \
   static __attribute__((noinline)) void NAME(product##rows##x##vectors)(                                          \
-      int across, long tiles, const REAL *a, long lda, long depth, const REAL *b, REAL *c) {                       \
-    if (across) NAME(productTiles)(1, rows, vectors, tiles, a, lda, depth, b, c);                                  \
-    else NAME(productTiles)(0, rows, vectors, tiles, a, lda, depth, b, c);                                         \
+      int across, long tiles, const REAL *a, long lda, long depth, const REAL *b, REAL *c, const char *ahead,      \
+      long aheadStep) {                                                                                            \
+    if (across) NAME(productTiles)(1, rows, vectors, tiles, a, lda, depth, b, c, ahead, aheadStep);                \
+    else NAME(productTiles)(0, rows, vectors, tiles, a, lda, depth, b, c, ahead, aheadStep);                       \
   }
 #define TILES(rows) TILE(rows, 1) TILE(rows, 2)
 EACH_NUMBER(TILES)
@@ -290,14 +303,19 @@ EACH_NUMBER(TILES)
 
 static void NAME(products)(
     long planes, int across, long rows, const void *xs, long aStride, long lda, long depth, const void *ys, long bStride, void *zs,
-    long cStride, long columns) {
+    long cStride, long columns, const void *next, long nextBytes) {
   // As few tiles as can be, of two heights that differ by one.
   const long tiles = (rows + ROWS - 1) / ROWS, height = (rows + tiles - 1) / tiles;
   const long low = tiles * height - rows, tall = tiles - low;
+  // Spread over all steps; where nothing comes next, what is at hand is asked for again, which costs nothing.
+  const long steps = planes * tiles * depth;
+  const long aheadStep = nextBytes < 64 * steps ? (nextBytes + steps - 1) / steps : 64;
+  const char *ahead = next ? next : ys;
   for (long plane = 0; plane < planes; plane++) {
     const REAL *a = (const REAL *)xs + plane * aStride, *b = (const REAL *)ys + plane * bStride;
     REAL *c = (REAL *)zs + plane * cStride;
-#define CALL(rows, vectors) NAME(product##rows##x##vectors)(across, count, a, lda, depth, b, c)
+#define CALL(rows, vectors)                                                                                       \
+  (NAME(product##rows##x##vectors)(across, count, a, lda, depth, b, c, ahead, aheadStep), ahead += count * depth * aheadStep)
     long count = tall;
     switch (height) { EACH_HEIGHT(CALL) }
     a += tall * height * (across ? 1 : lda);
@@ -313,5 +331,7 @@ static const metasal_winograd NAME(winograd) = {NAME(imageToPlanes), NAME(toPlan
 #undef EACH_NUMBER
 #undef CASE
 #undef AHEAD
+#undef LINE
+#undef COPIES
 #undef V
 #undef CV

@@ -75,10 +75,12 @@ typedef struct {
       int m, metasal_slot slot, const int32_t *_Nonnull offsets, long step, long distance, long items,
       const void *_Nonnull planes, long planeStride, void *_Nonnull x, long columns, int adds);
   /// c = a · b in each plane, or (across) c = aᵀ · b. c is [rows, columns], b [depth, columns], where columns is
-  /// one of the tiles' two widths; a is [rows, depth] or [depth, rows], its own rows `lda` apart.
+  /// one of the tiles' two widths; a is [rows, depth] or [depth, rows], its own rows `lda` apart. Meanwhile `nextBytes` bytes
+  /// at `next`, which the work after this one is about, come into the cache.
   void (*_Nonnull products)(
       long planes, int across, long rows, const void *_Nonnull a, long aStride, long lda, long depth,
-      const void *_Nonnull b, long bStride, void *_Nonnull c, long cStride, long columns);
+      const void *_Nonnull b, long bStride, void *_Nonnull c, long cStride, long columns,
+      const void *_Nullable next, long nextBytes);
 } metasal_winograd;
 
 /// A function of two elements.

@@ -26,7 +26,8 @@ struct WinogradWork<T: Scalar> {
   /// The response to images `a`, or (turned) the images from responses `a`.
   func gather(_ a: UnsafePointer<T>, _ kernel: UnsafePointer<T>, into c: UnsafeMutablePointer<T>) {
     for strip in strips {
-      let kernel = kernelPerImage ? kernel + strip.lowerBound / plan.tileRows * kernelSize : kernel
+      let image = strip.lowerBound / plan.tileRows
+      let kernel = kernelPerImage ? kernel + image * kernelSize : kernel
       let source = sourcePlanes(a, strip)
       let blocks = blocks(of: strip)
       let items = panels * blocks.count
@@ -36,10 +37,13 @@ struct WinogradWork<T: Scalar> {
         let parts = range.grouped(by: blocks.count)
         forEachPanel(of: kernel, parts.map(\.number), kernelPlanes) { panel in
           let columns = columns(panel)
-          for block in blocks[parts[panel - parts[0].number].part] {
+          for number in parts[panel - parts[0].number].part {
+            let block = blocks[number]
+            let next = next(after: kernel, of: image, part: panel * blocks.count + number, of: items)
             transforms.products(
               plan.planes, 0, block.tiles.count, source.pointer + block.first * plan.inputs, source.stride, plan.inputs,
-              plan.inputs, kernelPlanes.pointer, kernelPlanes.stride, sums.pointer, sums.stride, columns.count)
+              plan.inputs, kernelPlanes.pointer, kernelPlanes.stride, sums.pointer, sums.stride, columns.count,
+              next.baseAddress, next.count)
             withOffsets(block.tiles.lowerBound) {
               transforms.fromPlanes(
                 side, metasal_response, $0, plan.side * plan.side, 0, block.tiles.count, sums.pointer, sums.stride,
@@ -77,9 +81,10 @@ struct WinogradWork<T: Scalar> {
                 responses.pointer + row * plan.tileColumns * columns.count, responses.stride)
             }
           }
+          let next = next(after: target, of: image, part: panel, of: panels)
           transforms.products(
             plan.planes, 1, inputs.count, source.pointer + inputs.lowerBound, source.stride, plan.inputs, rows,
-            responses.pointer, responses.stride, sums.pointer, sums.stride, columns.count)
+            responses.pointer, responses.stride, sums.pointer, sums.stride, columns.count, next.baseAddress, next.count)
           transforms.fromPlanes(
             side, metasal_kernel, plan.taps, 0, plan.outputs, inputs.count, sums.pointer, sums.stride,
             target + inputs.lowerBound * plan.outputs + columns.lowerBound, columns.count, adds || !isFirst ? 1 : 0)
@@ -229,6 +234,17 @@ struct WinogradWork<T: Scalar> {
   /// Bytes from which on a kernel is taken to come from memory, so that its panels are packed a few together first.
   private static var packedFrom: Int { 1 << 18 }
   private static var panelsTogether: Int { 2 }
+
+  /// One of equal parts of the kernel that comes after an image's own: brought into the cache while that one is worked with,
+  /// it need not be waited for. Empty where there is none, or it is so large that it would displace what is worked with.
+  private func next(
+    after kernel: UnsafePointer<T>, of image: Int, part: Int, of parts: Int
+  ) -> UnsafeRawBufferPointer {
+    let bytes = kernelSize * T.type.size
+    guard kernelPerImage, image + 1 < images, bytes < Self.packedFrom else { return .init(start: nil, count: 0) }
+    let range = (bytes * part / parts)..<(bytes * (part + 1) / parts)
+    return .init(start: UnsafeRawPointer(kernel + kernelSize) + range.lowerBound, count: range.count)
+  }
 
   private func withOffsets(_ tile: Int, _ body: (UnsafePointer<Int32>) -> Void) {
     plan.offsets.withUnsafeBufferPointer { offsets in
