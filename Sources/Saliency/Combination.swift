@@ -55,7 +55,7 @@ public struct Combination: Sendable, Hashable {
       var taking: [(map: Tensor, weight: Double)] = []
       for (layer, map) in maps.enumerated() {
         let own = map.sliced(axis: 0, from: image, length: 1)
-        if let scaled = Self.scaled(own.reshaped(own.shape + [1]).resized(height: height, width: width)) {
+        if own.mapState != .constant, let scaled = Self.scaled(own.reshaped(own.shape + [1]).resized(height: height, width: width)) {
           taking.append((scaled, weights[layer]))
         } else {
           skipped[image].append(layer)
@@ -81,21 +81,14 @@ public struct Combination: Sendable, Hashable {
 
   /// Scaled to [0, 1] by its extremes; nil if it is constant, up to the rounding of its own computation.
   private static func scaled(_ map: Tensor) -> Tensor? {
-    guard map.range != nil else { return nil }
-    let flat = map.reshaped([-1])
-    let (low, high) = (-(-flat).maximum(), flat.maximum())
-    return (map - low) / (high - low)
-  }
-}
-
-extension Tensor {
-  /// The smallest and the largest element; nil if they differ by no more than rounding can do, as those of a map do that is
-  /// constant by theory.
-  public var range: (low: Double, high: Double)? {
-    let values = doubles
-    guard let low = values.min(), let high = values.max() else { return nil }
-    let rounding = max(abs(low), abs(high)) * (scalarType == .float32 ? 1e-5 : 1e-12)
-    return high - low > rounding ? (low, high) : nil
+    switch map.mapState {
+    case .constant: return nil
+    case .notFinite: return map
+    case .defined:
+      let flat = map.reshaped([-1])
+      let (low, high) = (-(-flat).maximum(), flat.maximum())
+      return (map - low) / (high - low)
+    }
   }
 }
 

@@ -22,23 +22,36 @@ extension Picture {
   }
 
   /// The picture in grey beneath a map [1, h, w] in colours, the map resized bilinearly and scaled from its smallest to its
-  /// largest value. A constant map is all of the lowest colour.
+  /// largest value. A map that is not defined has no colours; in their place stands what it is.
   func overlaid(with map: Tensor) -> Picture {
-    let resized = map.detached().reshaped(map.shape + [1]).resized(height: height, width: width)
-    let values = resized.doubles
-    let (low, high) = resized.range ?? (.infinity, .infinity)
-    let span = low < high ? high - low : 1
+    let state = map.mapState
     var result = self
+    guard state == .defined else {
+      for i in 0..<(width * height) {
+        for c in 0..<3 { result.pixels[i * 3 + c] = UInt8((255 - 100 * (1 - grey(i))).rounded()) }
+      }
+      let (text, scale) = (state == .constant ? "constant" : "not finite", 2)
+      let fits = text.count * (Lettering.width + 1) * scale < width
+      result.letter(text, x: 3, y: 3, scale: fits ? scale : 1)
+      return result
+    }
+    let values = map.detached().reshaped(map.shape + [1]).resized(height: height, width: width).doubles
+    let (low, high) = (values.min() ?? 0, values.max() ?? 0)
+    // Halves, since the difference of two large numbers may be infinite.
+    let span = high / 2 - low / 2
     for i in 0..<(width * height) {
-      let grey =
-        (0.299 * Double(pixels[i * 3]) + 0.587 * Double(pixels[i * 3 + 1]) + 0.114 * Double(pixels[i * 3 + 2])) / 255
-      let color = ColorMap.color(at: (values[i] - low) / span)
+      let color = ColorMap.color(at: span > 0 ? (values[i] / 2 - low / 2) / span : 0)
       for c in 0..<3 {
-        let blend = 0.6 * color[c] + 0.4 * grey
+        let blend = 0.6 * color[c] + 0.4 * grey(i)
         result.pixels[i * 3 + c] = UInt8((blend * 255).rounded())
       }
     }
     return result
+  }
+
+  /// A pixel's luma, in [0, 1].
+  private func grey(_ i: Int) -> Double {
+    (0.299 * Double(pixels[i * 3]) + 0.587 * Double(pixels[i * 3 + 1]) + 0.114 * Double(pixels[i * 3 + 2])) / 255
   }
 
   /// Means over as many blocks of pixels as make its longer side `side` pixels long, or as it is if it is smaller.

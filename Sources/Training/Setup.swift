@@ -60,7 +60,7 @@ public struct Setup: Sendable {
       inner: recipe.inner, method: recipe.saliency.method, layers: recipe.saliency.layers, objectives: recipe.outer,
       normalization: recipe.model.batchNorm == .train ? .batch : .running, recomputes: recipe.run.recompute)
 
-    // What the objectives compare is always measured, so that the best checkpoint can be told.
+    // What the objectives compare has its place in the tables; the best checkpoint is told by the goal.
     let layers = recipe.evaluation.layers + recipe.saliency.layers.filter { !recipe.evaluation.layers.contains($0) }
     let methods =
       recipe.evaluation.methods.contains(recipe.saliency.method)
@@ -70,7 +70,7 @@ public struct Setup: Sendable {
       virtualRate: recipe.evaluation.virtualRate, virtualLoss: recipe.inner?.loss ?? .crossEntropy,
       precision: recipe.evaluation.precision,
       tolerance: recipe.evaluation.tolerance, steps: recipe.evaluation.deletionSteps,
-      gridSide: recipe.evaluation.gridSide)
+      gridSide: recipe.evaluation.gridSide, goal: step)
 
     try Self.check(network, recipe, height: sample.height, width: sample.width)
   }
@@ -127,23 +127,10 @@ public struct Setup: Sendable {
     (train.skipped.all + validation.skipped.all).passedOver
   }
 
-  /// What the best checkpoint has least of: the recipe's outer loss as evaluation measures it, with rank correlations for
-  /// class sensitivities (left out where they are not measured or nowhere defined).
-  public func score(_ result: Evaluation.Result) -> Double {
-    recipe.outer.reduce(0) { sum, term in
-      switch term.objective {
-      case .crossEntropy: return sum + term.weight * result.crossEntropy
-      case .binaryCrossEntropy: return sum + term.weight * result.binaryCrossEntropy
-      case .classSensitivity(let sensitivity):
-        let means = sensitivity.at.flatMap { weights in
-          recipe.saliency.layers.compactMap { layer in
-            result.sensitivity[.init(method: recipe.saliency.method, layer: layer, weights: weights)]?.mean
-          }
-        }
-        return means.isEmpty ? sum : sum + term.weight * means.reduce(0, +) / Double(means.count)
-      }
-    }
-  }
+  /// What the best checkpoint has least of: the recipe's outer loss, measured on the validation images with rank correlations
+  /// for class sensitivities, of the classes, after the update and at the weights that the objectives say; a constant map counts as
+  /// one that does not depend on the class. Infinite where it is not a number.
+  public func score(_ result: Evaluation.Result) -> Double { result.outerLoss(step) }
 
   /// Measures a network on the validation images that the recipe asks for.
   ///

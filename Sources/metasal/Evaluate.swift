@@ -31,7 +31,9 @@ struct Evaluate: ParsableCommand {
   func run() throws {
     let setup = try Setup(try recipe.load(), weights: weights)
     for note in setup.notes { print(note + "\n") }
-    let result = try setup.evaluate(setup.network, title: "measuring")
+    var evaluation = setup.evaluation
+    evaluation.goal = nil  // which only a run has use for
+    let result = try setup.evaluate(setup.network, evaluation, title: "measuring")
     print(setup.evaluation.report([("measured", result)]))
     if let skipped = setup.skipped { print("\n\(skipped)") }
     if layerWeights { print("\n\(try setup.layerWeights(setup.network).report)") }

@@ -21,16 +21,6 @@ import Testing
     #expect(relativeError(Extract.convolution(size: 1).map(x, g, aggregate), expected) < 1e-12)
   }
 
-  @Test("Spearman's correlation ranks ties by their mean, is undefined for constants and blind to monotone changes")
-  func spearman() {
-    #expect(ranks([3, 1, 3, 2]) == [3.5, 1, 3.5, 2])
-    #expect(rankCorrelation([1, 2, 3], [1, 1, 1]) == nil)
-    #expect(rankCorrelation([1, 2, 3, 4], [1, 4, 9, 16]) == 1)
-    #expect(rankCorrelation([1, 2, 3, 4], [4, 3, 2, 1]) == -1)
-    // scipy.stats.spearmanr([1, 2, 2, 5, 0], [3, 1, 4, 4, 2])
-    #expect(abs((rankCorrelation([1, 2, 2, 5, 0], [3, 1, 4, 4, 2]) ?? 0) - 0.5) < 1e-12)
-  }
-
   @Test(
     "similarities of a map with itself are 1, and 0 with derivative 0 where they are undefined",
     arguments: Similarity.allCases)

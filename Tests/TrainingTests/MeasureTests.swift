@@ -211,7 +211,7 @@ import Testing
     #expect((json["pointing_game"] as? [[String: Any]])?.count == 4)
     let lines = evaluation.csv(one).split(separator: "\n")
     #expect(lines.count == 1 + (Measure.allCases.count - 1) * 4)
-    #expect(lines.allSatisfy { $0.split(separator: ",", omittingEmptySubsequences: false).count == 10 })
+    #expect(lines.allSatisfy { $0.split(separator: ",", omittingEmptySubsequences: false).count == 11 })
   }
 
   @Test("grids hold confident images of different classes, and each map is asked about its own cell")

@@ -3,7 +3,7 @@ import Tensors
 
 /// The virtual class update: θ' = θ − rate · ∇θ CE(f_θ(image), class), taken before a map is computed
 /// ("There and Back Again", section 3.4).
-public struct InnerUpdate: Sendable, Equatable {
+public struct InnerUpdate: Sendable, Hashable {
   /// Whether each image takes an update of its own, as in the paper, or the batch's mean loss gives one for all.
   public enum Scope: String, Sendable, CaseIterable { case image, batch }
 

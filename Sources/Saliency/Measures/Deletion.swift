@@ -36,7 +36,7 @@ public struct DeletionGame: Sendable {
   }
 
   private func area(_ map: ImageMap, from start: Tensor, to end: Tensor, _ score: (Tensor) -> [Double]) -> Score.Value {
-    guard !map.isConstant else { return ImageMap.constant }
+    if let undefined = map.state.undefined { return undefined }
     let (order, colors) = (map.order, start.shape[3])
     let goal = end.doubles
     var pixels = start.doubles

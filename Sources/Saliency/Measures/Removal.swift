@@ -20,7 +20,7 @@ public struct RemoveAndDebias: Sendable {
   ///   - image: [1, H, W, 3], as the network sees it.
   ///   - score: the class's probabilities on images [N, H, W, 3].
   public func callAsFunction(_ map: ImageMap, _ image: Tensor, score: (Tensor) -> [Double]) -> Score.Value {
-    guard !map.isConstant else { return ImageMap.constant }
+    if let undefined = map.state.undefined { return undefined }
     let order = map.order
     let images = shares.flatMap { share in
       let count = Int((Double(order.count) * share).rounded())

@@ -30,10 +30,11 @@ public struct Robustness: Sendable {
   static func infidelity(
     _ map: ImageMap, _ image: Tensor, _ noises: [Tensor], score: (Tensor) -> [Double]
   ) -> Score.Value {
-    guard !map.isConstant else { return ImageMap.constant }
+    if let undefined = map.state.undefined { return undefined }
     let values = score(.concatenated([image] + noises.map { image - $0 }, axis: 0))
     let changes = values.dropFirst().map { values[0] - $0 }
-    let accounts = noises.map { noise in zip(noise.doubles, map.values).reduce(0) { $0 + $1.0 * $1.1 } }
+    let saliency = map.scaled
+    let accounts = noises.map { noise in zip(noise.doubles, saliency).reduce(0) { $0 + $1.0 * $1.1 } }
     let (size, fit) = (accounts.reduce(0) { $0 + $1 * $1 }, zip(accounts, changes).reduce(0) { $0 + $1.0 * $1.1 })
     let total = changes.reduce(0) { $0 + $1 * $1 }
     guard total > 0 else { return .undefined("logit without changes") }
@@ -46,14 +47,19 @@ public struct Robustness: Sendable {
   ///
   /// - Parameter explain: the map of an image [1, H, W, 3].
   public func maxSensitivity(_ map: Tensor, _ image: Tensor, explain: (Tensor) -> Tensor) -> Score.Value {
-    let norm = map.squared.sum().item.squareRoot()
-    guard norm > 0 else { return .undefined("no saliency") }
+    guard map.mapState != .notFinite else { return .undefined(MapState.notFinite.rawValue) }
+    // In units of the largest magnitude, whose square may not be a number of this type.
+    let unit = map.doubles.reduce(0) { max($0, abs($1)) }
+    func norm(_ map: [Double]) -> Double { map.reduce(0) { $0 + $1 / unit * ($1 / unit) }.squareRoot() }
+    let own = map.doubles
+    guard unit > 0 else { return .undefined("no saliency") }
     var random = RandomSource(seed: 0, purpose: "max-sensitivity")
     let changes = (0..<samples).map { _ in
       let change = Tensor.uniform(image.shape, from: -radius, to: radius, image.scalarType, using: &random)
-      return (explain(image + change) - map).squared.sum().item.squareRoot() / norm
+      return norm(zip(explain(image + change).doubles, own).map { $0 - $1 }) / norm(own)
     }
-    return .defined(changes.max() ?? 0)
+    // A comparison with what is no number says nothing, so that max() would lose it.
+    return .defined(changes.allSatisfy(\.isFinite) ? changes.max() ?? 0 : .nan)
   }
 }
 

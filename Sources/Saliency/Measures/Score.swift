@@ -5,12 +5,21 @@ import Tensors
 public struct Score: Sendable, Equatable {
   /// What a measure says of an item.
   public enum Value: Sendable, Equatable {
+    /// A finite number; a ``Score`` turns others into undefined values.
     case defined(Double)
     /// Why it has no value: "constant map", "no box".
     case undefined(String)
 
     /// The value; nil where there is none.
     public var number: Double? { if case .defined(let number) = self { number } else { nil } }
+
+    /// The same, but undefined where the number is infinite or none, as of a network whose logits are.
+    var checked: Value {
+      if case .defined(let number) = self, !number.isFinite { .undefined(Self.notFinite) } else { self }
+    }
+
+    /// The reason where what is measured, other than the map, is infinite or not a number.
+    public static let notFinite = "value not finite"
 
     /// The number, or the reason if there is none.
     public init(_ number: Double?, orUndefined reason: String) {
@@ -22,10 +31,10 @@ public struct Score: Sendable, Equatable {
   public private(set) var values: [Value] = []
 
   /// A score over items, none at first.
-  public init(_ values: [Value] = []) { self.values = values }
+  public init(_ values: [Value] = []) { self.values = values.map(\.checked) }
 
   /// Adds an item's value.
-  public mutating func add(_ value: Value) { values.append(value) }
+  public mutating func add(_ value: Value) { values.append(value.checked) }
 
   private var numbers: [Double] { values.compactMap(\.number) }
 
@@ -37,6 +46,12 @@ public struct Score: Sendable, Equatable {
     values.reduce(into: [:]) { counts, value in
       if case .undefined(let reason) = value { counts[reason, default: 0] += 1 }
     }
+  }
+
+  /// The reasons with their counts, for people: "constant map (3), no box (1)"; nil if every item has a value.
+  public var undefinedSummary: String? {
+    guard undefined > 0 else { return nil }
+    return reasons.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value))" }.joined(separator: ", ")
   }
 
   /// The mean over items where it is defined; nil if it is nowhere.

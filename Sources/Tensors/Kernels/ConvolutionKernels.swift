@@ -7,13 +7,16 @@ extension Kernels {
   /// peak for 3×3 kernels on images of 7 to 224 pixels, where oneDNN has 45 to 50 %; and it must reorder every kernel that
   /// an inner update has just made.
   ///
+  /// Winograd's way is for float32 alone: float64 is what exactness is asked of, and there a sum of zeros has to be zero. In
+  /// transforms it is something like 1e-16, which opens a ReLU that should be shut, and which ranks see as well as signal.
+  ///
   /// - Parameter plainly: whether Winograd's way is left out where it could be taken.
   static func convolve(
     _ form: ConvolutionForm, open: ConvolutionForm.Slot, _ a: Tensor, _ b: Tensor, onto partial: PartialSum? = nil,
     plainly: Bool = false
   ) -> Tensor {
     let tiles = tiles(a.scalarType)
-    let winograd = plainly ? nil : WinogradPlan.plan(form, open: open, lanes: tiles.lanes)
+    let winograd = plainly || a.scalarType == .float64 ? nil : WinogradPlan.plan(form, open: open, lanes: tiles.lanes)
     let plan = winograd == nil ? ConvolutionPlan.plan(form, open: open, tileRows: tiles.rows) : nil
     let a = plan?.isNarrow == true ? padded(a, form) : a
     let (storage, adds) = destination(form.shape(of: open), a.scalarType, onto: partial)

@@ -26,19 +26,34 @@ public struct Evaluation: Sendable {
   /// Images on a side in the grid pointing game.
   public var gridSide: Int
 
+  /// The outer loss that is measured besides, so that the best checkpoint can be told; nil for none. Maps after an inner update
+  /// of a batch are taken after one of the image alone.
+  public var goal: MetaStep?
+
   /// Class sensitivity of all methods at all layers; of none, accuracy alone.
   public init(
     measures: [Measure] = [.classSensitivity], methods: [Method], layers: [String], virtualRate: Double?,
     virtualLoss: InnerUpdate.Loss = .crossEntropy, precision: ScalarType = .float64, tolerance: Int = 15,
-    steps: Int = 16, gridSide: Int = 2
+    steps: Int = 16, gridSide: Int = 2,
+    goal: MetaStep? = nil
   ) {
     (self.measures, self.methods, self.layers) = (measures, methods, layers)
     (self.virtualRate, self.virtualLoss) = (virtualRate, virtualLoss)
     (self.precision, self.tolerance, self.steps, self.gridSide) = (precision, tolerance, steps, gridSide)
+    self.goal = goal
   }
 
   /// The update before maps are taken again; nil: plain maps only.
   var update: InnerUpdate? { virtualRate.map { InnerUpdate(rate: $0, loss: virtualLoss) } }
+
+  /// Whether some maps are made after a virtual update.
+  var movesParameters: Bool {
+    virtualRate != nil
+      || goal?.objectives.contains { term in
+        guard term.weight != 0, case .classSensitivity(let sensitivity) = term.objective else { return false }
+        return sensitivity.at.contains(.virtual)
+      } ?? false
+  }
 
   /// One cell of the table: how maps are made.
   public struct Setting: Sendable, Hashable {
@@ -67,9 +82,13 @@ public struct Evaluation: Sendable {
     public let hasDistractors: Bool
     /// The pointing game of the image's centre.
     public let centre: Score.Value
-    /// The logits, and whether the largest is that of a class in the image.
+    /// The logits, and whether the largest is that of a class in the image; it is not where one is no number.
     let logits: [Double]
     let isCorrect: Bool
+    /// Whether all logits are finite.
+    let hasFiniteLogits: Bool
+    /// Each of the goal's objectives; none without a goal.
+    let objectives: [Score.Value]
     /// All classes in the image.
     let labels: [Int]
     /// Softmax cross-entropy to the labels, and binary cross-entropy of each class by itself.
@@ -87,11 +106,13 @@ public struct Evaluation: Sendable {
     public var images: Int { items.count }
     /// The share of images whose likeliest class is a label of theirs, in [0, 1].
     public var accuracy: Double { Double(items.count { $0.isCorrect }) / Double(max(1, images)) }
+    /// Images that the network gives logits for which are infinite or not numbers. They count as wrong.
+    public var notFinite: Int { items.count { !$0.hasFiniteLogits } }
     /// The share of images with a label among the five likeliest classes; nil where there are fewer than twenty classes.
     public var topFiveAccuracy: Double? {
       guard let classes = items.first?.logits.count, classes >= 20 else { return nil }
       let hits = items.count { item in
-        item.labels.contains { label in item.logits.count { $0 > item.logits[label] } < 5 }
+        item.hasFiniteLogits && item.labels.contains { label in item.logits.count { $0 > item.logits[label] } < 5 }
       }
       return Double(hits) / Double(images)
     }
@@ -116,6 +137,18 @@ public struct Evaluation: Sendable {
       }
       return precisions.reduce(0, +) / Double(precisions.count)
     }
+    /// The weighted sum of the goal's objectives, each the mean over images, with rank correlations for class sensitivities;
+    /// infinite where an image has no value.
+    public func outerLoss(_ goal: MetaStep) -> Double {
+      let total = goal.objectives.enumerated().reduce(0.0) { sum, term in
+        guard term.element.weight != 0 else { return sum }
+        let score = Score(items.compactMap { $0.objectives.indices.contains(term.offset) ? $0.objectives[term.offset] : nil })
+        guard score.undefined == 0, let mean = score.mean else { return .infinity }
+        return sum + term.element.weight * mean
+      }
+      return total.isFinite ? total : .infinity
+    }
+
     /// Class sensitivity's scores.
     public var sensitivity: [Setting: Score] { scores[.classSensitivity] ?? [:] }
 
@@ -166,7 +199,7 @@ public struct Evaluation: Sendable {
           let image = batch.images.sliced(axis: 0, from: index, length: 1)
           return ImageMeasurement(
             self, networks, image, label: batch.labels[index], labels: batch.targets[index].map(\.label),
-            objects: batch.objects[index]
+            objects: batch.objects[index], index: batch.indices[index]
           )
           .result()
         }

@@ -24,16 +24,29 @@ extension Evaluation {
     }
     let virtual = virtualRate.map { "Virtual: after one step of \($0) towards the class explained." }
     let sections = measures.map { measure in
-      [measure.explanation.folded(to: 90), table(measure, results).description].joined(separator: "\n\n")
+      ([measure.explanation.folded(to: 90), table(measure, results).description]
+        + (withoutValue(measure, results).map { [$0.folded(to: 90)] } ?? [])).joined(separator: "\n\n")
     }
     let legend =
       measures.isEmpty
       ? [] : [([Self.legend] + (virtual.map { [$0] } ?? [])).joined(separator: " ").folded(to: 90)]
-    return ([summary.description] + legend + sections).joined(separator: "\n\n")
+    let notFinite = results.filter { $0.result.notFinite > 0 }.map {
+      "\($0.title): the logits of \($0.result.notFinite) of \($0.result.images) images are infinite or not numbers; these count as wrong."
+        .folded(to: 90)
+    }
+    return ([summary.description] + notFinite + legend + sections).joined(separator: "\n\n")
   }
 
   private static let legend =
     "Means over images, ± deviation where there is room. Images without a value are counted with a question mark."
+
+  /// Why images have no value of a measure; nil if all have one.
+  private func withoutValue(_ measure: Measure, _ results: [(title: String, result: Result)]) -> String? {
+    let lines = results.compactMap { title, result in
+      Score(settings.flatMap { result.scores[measure]?[$0]?.values ?? [] }).undefinedSummary.map { "\(title): \($0)" }
+    }
+    return lines.isEmpty ? nil : "Without a value, over all maps of the table: \(lines.joined(separator: "; "))."
+  }
 
   private func table(_ measure: Measure, _ results: [(title: String, result: Result)]) -> Table {
     let columns = weights.flatMap { weights in results.map { (weights, $0.title, $0.result) } }
@@ -86,12 +99,14 @@ extension Evaluation {
   /// One evaluation for `metrics.jsonl` and other programs.
   func event(_ result: Result) -> [String: Any] {
     var event: [String: Any] = [
-      "accuracy": result.accuracy, "cross_entropy": result.crossEntropy, "images": result.images,
+      "accuracy": result.accuracy, "cross_entropy": finite(result.crossEntropy), "images": result.images,
     ]
+    if result.notFinite > 0 { event["images_with_logits_not_finite"] = result.notFinite }
+    if let goal { event["outer_loss"] = finite(result.outerLoss(goal)) }
     event["top_five_accuracy"] = result.topFiveAccuracy
     if let precision = result.meanAveragePrecision {
       event["mean_average_precision"] = precision
-      event["binary_cross_entropy"] = result.binaryCrossEntropy
+      event["binary_cross_entropy"] = finite(result.binaryCrossEntropy)
     }
     for measure in measures {
       event[measure.rawValue] = settings.compactMap { setting -> [String: Any]? in
@@ -118,7 +133,10 @@ extension Evaluation {
     return event
   }
 
-  /// The evaluation as a JSON object.
+  /// JSON has no word for numbers that are infinite or none.
+  private func finite(_ number: Double) -> Any { number.isFinite ? number : NSNull() }
+
+  /// The evaluation as a JSON object. What is infinite or not a number is null.
   public func json(_ result: Result) throws -> Data {
     try JSONSerialization.data(
       withJSONObject: event(result), options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
@@ -126,14 +144,15 @@ extension Evaluation {
 
   /// The evaluation as CSV, a row for each measure and setting.
   public func csv(_ result: Result) -> String {
-    var lines = ["measure,method,layer,weights,mean,deviation,low,high,images,undefined"]
+    var lines = ["measure,method,layer,weights,mean,deviation,low,high,images,undefined,reasons"]
     for measure in measures {
       for setting in settings {
         guard let score = result.scores[measure]?[setting] else { continue }
+        let reasons = score.reasons.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value))" }.joined(separator: "; ")
         let numbers = [score.mean, score.deviation, score.interval?.lowerBound, score.interval?.upperBound]
         lines.append(
           ([measure.rawValue, setting.method.description, setting.layer, setting.weights.rawValue]
-            + numbers.map { $0.map { String($0) } ?? "" } + [String(score.values.count), String(score.undefined)])
+            + numbers.map { $0.map { String($0) } ?? "" } + [String(score.values.count), String(score.undefined), reasons])
             .joined(separator: ","))
       }
     }

@@ -17,7 +17,7 @@ struct Networks: Sendable {
     plain = network
     let network = network.converted(to: evaluation.precision)
     func prepared(_ network: Network) -> Network {
-      evaluation.virtualRate == nil ? network : network.with(parameters: network.parameters.map { $0.tracked() })
+      !evaluation.movesParameters ? network : network.with(parameters: network.parameters.map { $0.tracked() })
     }
     explained = prepared(network)
     func random(_ measure: Measure, isCascading: Bool) -> [Network] {
@@ -37,14 +37,17 @@ struct ImageMeasurement {
   private let image, exact: Tensor
   private let label: Int
   private let labels: [Int]
+  /// The image's place in the data set.
+  private let index: Int
   private let hasDistractors: Bool
   private let boxes, masks: Region?
 
   init(
-    _ evaluation: Evaluation, _ networks: Networks, _ image: Tensor, label: Int, labels: [Int], objects: [Sample.Object]
+    _ evaluation: Evaluation, _ networks: Networks, _ image: Tensor, label: Int, labels: [Int], objects: [Sample.Object],
+    index: Int
   ) {
     (self.evaluation, self.networks, self.image) = (evaluation, networks, image)
-    (self.label, self.labels) = (label, labels)
+    (self.label, self.labels, self.index) = (label, labels, index)
     hasDistractors = objects.contains { $0.label != label }
     exact = image.converted(to: evaluation.precision)
     let own = objects.filter { $0.label == label }
@@ -56,14 +59,37 @@ struct ImageMeasurement {
 
   private func has(_ measure: Measure) -> Bool { evaluation.measures.contains(measure) }
 
+  private var kind: ImageMaps.Kind { .init(methods: evaluation.methods, layers: evaluation.layers) }
+
+  /// The update before maps are made at these weights.
+  private func update(_ weights: ClassSensitivity.Weights) -> InnerUpdate? {
+    weights == .virtual ? evaluation.update : nil
+  }
+
   func result() -> Evaluation.ImageResult {
     let isLocalized = has(.pointingGame) || has(.energy) || has(.contentHeatmap)
-    let start = Inference(networks.explained, exact, capturing: evaluation.measures.isEmpty ? [] : evaluation.layers)
+    let layers = evaluation.measures.isEmpty ? evaluation.goal?.layers ?? [] : evaluation.layers
+    let start = Inference(networks.explained, exact, capturing: layers)
     let logits = start.output.logits.detached()
     let scores = logits.doubles
     let order = scores.indices.sorted { scores[$0] > scores[$1] }
+    let maps = ImageMaps(start)
     let region = masks ?? boxes
     let targets = Tensor.shares(of: [labels.map { Target($0) }], classes: scores.count, logits.scalarType)
+    let loss = logits.crossEntropy(toShares: targets / Double(labels.count)).item
+    let binaryLoss = logits.binaryCrossEntropy(toShares: targets).item
+    let objectives = (evaluation.goal?.objectives ?? []).map { term -> Score.Value in
+      guard term.weight != 0 else { return .defined(0) }
+      switch term.objective {
+      case .crossEntropy: return .defined(loss)
+      case .binaryCrossEntropy: return .defined(binaryLoss)
+      case .classSensitivity(let sensitivity):
+        guard let goal = evaluation.goal else { return .undefined("no goal") }
+        return maps.sensitivity(
+          sensitivity, weight: term.weight, goal, evaluation.measures.isEmpty ? .init(methods: [], layers: []) : kind,
+          logits: logits, label: label, image: index)
+      }
+    }
     var result = Evaluation.ImageResult(
       item: .init(
         label: label, confidence: logits.softmax().doubles[label], coverage: region?.share,
@@ -71,46 +97,25 @@ struct ImageMeasurement {
         centre: isLocalized
           ? region.map { ImageMap.pointingOfCentre(at: $0, tolerance: evaluation.tolerance) } ?? .undefined("no region")
           : .undefined("not measured"),
-        logits: scores, isCorrect: labels.contains(logits.argmax()[0]), labels: labels,
-        loss: logits.crossEntropy(toShares: targets / Double(labels.count)).item,
-        binaryLoss: logits.binaryCrossEntropy(toShares: targets).item))
+        logits: scores, isCorrect: logits.isFinite && labels.contains(logits.argmax()[0]), hasFiniteLogits: logits.isFinite,
+        objectives: objectives, labels: labels, loss: loss, binaryLoss: binaryLoss))
     guard !evaluation.measures.isEmpty else { return result }
 
     let (top, bottom) = (logits.argmax()[0], (logits * -1).argmax()[0])
     for weights in evaluation.weights {
-      var known: [Int: [[ImageMap]]] = [:]
-      func maps(_ class_: Int) -> [[ImageMap]] {
-        if let maps = known[class_] { return maps }
-        let maps = self.maps(of: class_, networks.explained, start, weights).map { $0.map(imageMap) }
-        known[class_] = maps
-        return maps
-      }
+      func own(_ class_: Int) -> [[ImageMap]] { maps(kind, of: class_, after: update(weights)) }
       for (m, method) in evaluation.methods.enumerated() {
         for (l, layer) in evaluation.layers.enumerated() {
           let setting = Evaluation.Setting(method: method, layer: layer, weights: weights)
           for measure in evaluation.measures {
-            guard let value = value(of: measure, setting, top, bottom, order, { maps($0)[m][l] }) else { continue }
+            guard let value = value(of: measure, setting, top, bottom, order, { own($0)[m][l] }) else { continue }
             result.values.append((measure, setting, value))
           }
         }
       }
-      randomizations(weights, { maps($0) }, &result)
+      randomizations(weights, own, &result)
     }
     return result
-  }
-
-  private func imageMap(_ map: Tensor) -> ImageMap { ImageMap(map, width: image.shape[2], height: image.shape[1]) }
-
-  /// The maps [1, h, w] of a class by all methods at all layers, [method][layer].
-  private func maps(
-    of class_: Int, _ network: Network, _ start: Inference, _ weights: ClassSensitivity.Weights
-  ) -> [[Tensor]] {
-    var inference = start
-    if weights == .virtual, let update = evaluation.update {
-      let moved = update.applied(to: network, start.images, start.output, towards: [class_])
-      inference = Inference(moved, start.images, capturing: evaluation.layers)
-    }
-    return inference.maps(evaluation.methods, of: [class_], at: evaluation.layers)
   }
 
   /// The value of a measure, nil if it is not measured map by map.
@@ -125,11 +130,7 @@ struct ImageMeasurement {
     case .classSensitivity: return map(top).rankCorrelation(with: map(bottom))
     case .topSecondSensitivity: return map(top).rankCorrelation(with: map(order[min(1, order.count - 1)]))
     case .pairwiseSensitivity:
-      let maps = order.sorted().map(map)
-      let pairs = maps.indices.flatMap { i in (0..<i).map { maps[i].rankCorrelation(with: maps[$0]).number } }
-      let defined = pairs.compactMap(\.self)
-      return .init(
-        defined.isEmpty ? nil : defined.reduce(0, +) / Double(defined.count), orUndefined: "constant maps")
+      return ImageMap.meanRankCorrelation(order.sorted().map(map))
     case .pointingGame:
       guard let region = masks ?? boxes else { return .undefined("no region") }
       return map(label).pointing(at: region, tolerance: evaluation.tolerance)
@@ -147,10 +148,8 @@ struct ImageMeasurement {
     case .maxSensitivity:
       func explained(_ image: Tensor) -> Tensor {
         let start = Inference(networks.explained, image, capturing: [setting.layer])
-        var one = evaluation
-        (one.methods, one.layers) = ([setting.method], [setting.layer])
-        return ImageMeasurement(one, networks, image, label: label, labels: labels, objects: [])
-          .maps(of: label, networks.explained, start, setting.weights)[0][0]
+        let kind = ImageMaps.Kind(methods: [setting.method], layers: [setting.layer])
+        return ImageMaps(start).tensors(kind, of: label, after: update(setting.weights))[0][0]
       }
       return Robustness().maxSensitivity(explained(exact), exact, explain: explained)
     case .gridPointing, .cascadingRandomization, .independentRandomization: return nil
@@ -166,17 +165,16 @@ struct ImageMeasurement {
     ] where has(measure) {
       let others = randomized.map { network in
         let start = Inference(network, exact, capturing: evaluation.layers)
-        return self.maps(of: label, network, start, weights).map { $0.map(imageMap) }
+        return ImageMaps(start)(kind, of: label, after: update(weights))
       }
       for (m, method) in evaluation.methods.enumerated() {
         for (l, layer) in evaluation.layers.enumerated() {
           let own = maps(label)[m][l]
-          let correlations = others.compactMap { own.rankCorrelation(with: $0[m][l]).number }
-          let mean = correlations.isEmpty ? nil : correlations.reduce(0, +) / Double(correlations.count)
+          let score = Score(others.map { own.rankCorrelation(with: $0[m][l]) })
+          let reason = own.state == .defined ? "random networks' maps constant or not finite" : own.state.rawValue
           result.values.append(
             (
-              measure, .init(method: method, layer: layer, weights: weights),
-              .init(mean, orUndefined: "constant map")
+              measure, .init(method: method, layer: layer, weights: weights), .init(score.mean, orUndefined: reason)
             ))
         }
       }

@@ -92,7 +92,7 @@ extension Setup {
     var pointing = evaluation
     pointing.measures = [.pointingGame]
     pointing.methods = [recipe.saliency.method]
-    pointing.virtualRate = nil
+    (pointing.virtualRate, pointing.goal) = (nil, nil)
     let result = try evaluate(network, pointing, title: "pointing")
     return LayerWeights(
       rows: layers.enumerated().map { index, layer in

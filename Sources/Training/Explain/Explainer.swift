@@ -38,8 +38,8 @@ public struct Explainer: Sendable {
     public let file: String
     /// The most and the least likely class with their probabilities.
     public let top, bottom: (name: String, probability: Double)
-    /// Maps that are constant, by method and layer.
-    public let constant: [String]
+    /// Maps that are constant, and maps that are not finite, by method and layer.
+    public let constant, notFinite: [String]
     /// Layers that took no part in combined maps, because theirs is constant.
     public let skipped: [String]
   }
@@ -100,10 +100,12 @@ public struct Explainer: Sendable {
       let best = logits.indices.reduce(0) { isBetter(logits[$1], logits[$0]) ? $1 : $0 }
       return (model.className(best), probabilities[best])
     }
-    let constant = result.maps.filter { $1.range == nil }
+    func maps(_ state: MapState) -> [String] {
+      result.maps.filter { $1.mapState == state }.keys.map { "\($0.method) at \($0.layer)" }.sorted()
+    }
     return Line(
       file: file, top: class_(>), bottom: class_(<),
-      constant: constant.keys.map { "\($0.method) at \($0.layer)" }.sorted(),
+      constant: maps(.constant), notFinite: maps(.notFinite),
       skipped: Set(result.skipped.flatMap(\.layers)).sorted())
   }
 
@@ -154,22 +156,33 @@ public enum ImageFiles {
   }
 }
 
+extension Explainer.Line {
+  /// How many of its maps say nothing.
+  fileprivate var withoutMap: String {
+    let counts = [(constant.count, "constant"), (notFinite.count, "not finite")].filter { $0.0 > 0 }
+    return counts.isEmpty ? "none" : counts.map { "\($0) \($1)" }.joined(separator: ", ")
+  }
+}
+
 extension [Explainer.Line] {
   /// A line for each image: what the network takes it for, and the maps that say nothing.
   public var report: String {
-    var table = Table(["image", "most likely", "", "least likely", "", "constant maps"], leftAligned: 2)
+    var table = Table(["image", "most likely", "", "least likely", "", "without a map"], leftAligned: 2)
     for line in self {
       table.add([
         URL(fileURLWithPath: line.file).lastPathComponent, line.top.name, percent(line.top.probability),
         line.bottom.name, percent(line.bottom.probability),
-        line.constant.isEmpty ? "none" : String(line.constant.count),
+        line.withoutMap,
       ])
     }
     let constant = Set(flatMap(\.constant)).sorted()
+    let notFinite = Set(flatMap(\.notFinite)).sorted()
     let skipped = Set(flatMap(\.skipped)).sorted()
     return
       ([table.description]
       + (constant.isEmpty ? [] : ["", "Constant, of some image: \(constant.joined(separator: "; "))."])
+      + (notFinite.isEmpty
+        ? [] : ["", "Infinite or not numbers, of some image: \(notFinite.joined(separator: "; "))."])
       + (skipped.isEmpty ? [] : ["", "Left out of combined maps where constant: \(skipped.joined(separator: ", "))."]))
       .joined(separator: "\n")
   }

@@ -15,9 +15,8 @@ struct ExplanationPictures {
   func write(_ result: Explanation.Result, of picture: Picture, named name: String, into folder: String) throws {
     let shown = picture.reduced(to: 4 * Self.side).enlarged(max(1, Self.side / max(picture.width, picture.height)))
     for (setting, map) in result.maps {
-      let values = map.doubles
-      let overlay = shown.overlaid(with: map.reshaped([1] + map.shape))
-        .withColorBar(from: values.min() ?? 0, to: values.max() ?? 0)
+      let plain = shown.overlaid(with: map.reshaped([1] + map.shape))
+      let overlay = map.range.map { plain.withColorBar(from: $0.low, to: $0.high) } ?? plain
       let parts =
         [name, title(setting.target, result)] + updateTitle(setting.update) + [
           "\(setting.method)", setting.layer,

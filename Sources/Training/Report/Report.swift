@@ -127,12 +127,16 @@ public enum Report {
   }
 
   private static func cell(_ entry: [String: Any]?) -> String {
-    guard let entry, let mean = entry["mean"] as? Double else { return "undefined" }
+    let reasons = (entry?["reasons"] as? [String: Int] ?? [:]).sorted { $0.key < $1.key }
+      .map { "\($0.key.escaped) (\($0.value))" }.joined(separator: ", ")
+    guard let entry, let mean = entry["mean"] as? Double else {
+      return "undefined" + (reasons.isEmpty ? "" : " <small>\(reasons)</small>")
+    }
     let interval = (entry["interval"] as? [Double]).flatMap { $0.count == 2 ? $0 : nil }
     let undefined = entry["undefined"] as? Int ?? 0
     return decimal(mean, 3)
       + (interval.map { " <small>\(decimal($0[0], 3)) to \(decimal($0[1], 3))</small>" } ?? "")
-      + (undefined > 0 ? " <small>[\(undefined)]</small>" : "")
+      + (undefined > 0 ? " <small title=\"\(reasons)\">[\(undefined)]</small>" : "")
   }
 
   /// What the runs' recipes say differently, key by key.

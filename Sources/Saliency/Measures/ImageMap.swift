@@ -1,0 +1,110 @@
+import Tensors
+
+/// A map at an image's resolution, with what measures need to know of it.
+public struct ImageMap: Sendable {
+  /// Of the image, in pixels.
+  public let width, height: Int
+  /// Row by row.
+  public let values: [Double]
+  /// What it is, as it was made: resizing rounds too.
+  public let state: MapState
+  /// Values that differ by no more than this are ties; see ``ScalarType/mapTolerance``.
+  public let tolerance: Double
+
+  /// A map [h, w] (or [1, h, w]) resized bilinearly to an image.
+  public init(_ map: Tensor, width: Int, height: Int) {
+    (self.width, self.height) = (width, height)
+    let own = Array(map.shape.suffix(2))
+    state = map.mapState
+    values = map.detached().reshaped([1] + own + [1]).resized(height: height, width: width).doubles
+    tolerance = map.scalarType.mapTolerance * values.reduce(0) { max($0, abs($1)) }
+  }
+
+  /// The pixel of the largest value, the first of equals in reading order.
+  public var peak: (x: Int, y: Int) {
+    let largest = values.max() ?? 0
+    let index = values.firstIndex { $0 >= largest - tolerance } ?? 0
+    return (index % width, index / width)
+  }
+
+  /// The values with those that are zero up to rounding as zeros, times the power of two that brings the largest magnitude
+  /// into [1, 2): sums and squares of them are finite, and what does not depend on a map's scale keeps every bit.
+  public var scaled: [Double] {
+    let largest = values.reduce(0) { max($0, abs($1)) }
+    guard largest > 0, largest.isFinite else { return values }
+    let exponent = max(-1000, min(1000, -Int(largest.exponent)))
+    let scale = Double(sign: .plus, exponent: exponent, significand: 1)
+    return values.map { abs($0) <= tolerance ? 0 : $0 * scale }
+  }
+
+  /// Groups of pixels whose values are ties, the lowest first; pixels in reading order within a group. A group reaches from
+  /// its least value as far as the tolerance, and what is no further than that from zero counts as zero.
+  ///
+  /// Ranks, and the order in which pixels are removed, both follow from these, so that what is tied in exact arithmetic is so
+  /// in every measure.
+  var ties: [[Int]] {
+    let values = values.map { abs($0) <= tolerance ? 0 : $0 }
+    let order = values.indices.sorted { values[$0] < values[$1] }
+    var groups: [[Int]] = []
+    var least = -Double.infinity
+    for pixel in order {
+      if values[pixel] - least > tolerance {
+        least = values[pixel]
+        groups.append([])
+      }
+      groups[groups.count - 1].append(pixel)
+    }
+    return groups.map { $0.count == 1 ? $0 : $0.sorted() }
+  }
+
+  /// Pixels in the order of their values, the largest first; equal ones in reading order.
+  var order: [Int] { ties.reversed().flatMap(\.self) }
+
+  /// How far each pixel's rank lies from the middle rank, and the sum of their squares; nil unless the map is defined. Ties
+  /// have their mean rank. Halves of whole numbers, so that sums of products are exact.
+  var ranks: (deviations: [Double], squares: Double)? {
+    guard state == .defined else { return nil }
+    var deviations = [Double](repeating: 0, count: values.count)
+    var (start, squares) = (0, 0.0)
+    for group in ties {
+      // The mean of the ranks from start + 1 to start + n, less (count + 1) / 2.
+      let deviation = Double(2 * start + group.count - values.count) / 2
+      for pixel in group { deviations[pixel] = deviation }
+      squares += deviation * deviation * Double(group.count)
+      start += group.count
+    }
+    return squares > 0 ? (deviations, squares) : nil
+  }
+
+  /// Class sensitivity ("There and Back Again", section 4.2), of the maps for two classes: Spearman's rank correlation. Lower
+  /// is better; at 1 the map does not depend on the class. It also compares a map with that of a network made random (Adebayo
+  /// et al. 2018). Undefined unless both maps are defined.
+  public func rankCorrelation(with other: ImageMap) -> Score.Value {
+    precondition(
+      values.count == other.values.count, "rankCorrelation: \(values.count) pixels against \(other.values.count)")
+    for map in [self, other] {
+      if map.state == .notFinite { return .undefined(MapState.notFinite.rawValue) }
+    }
+    guard let own = ranks, let others = other.ranks else { return .undefined(MapState.constant.rawValue) }
+    let products = zip(own.deviations, others.deviations).reduce(0) { $0 + $1.0 * $1.1 }
+    return .defined(products / (own.squares * others.squares).squareRoot())
+  }
+
+  /// The mean rank correlation over all pairs of maps that are defined. Of n vectors of length 1 it is (|Σ r|² − n) / (n² − n),
+  /// so that no pair is looked at.
+  public static func meanRankCorrelation(_ maps: [ImageMap]) -> Score.Value {
+    var sum: [Double] = []
+    var count = 0.0
+    for ranks in maps.lazy.compactMap(\.ranks) {
+      let length = ranks.squares.squareRoot()
+      if sum.isEmpty { sum = [Double](repeating: 0, count: ranks.deviations.count) }
+      for pixel in sum.indices { sum[pixel] += ranks.deviations[pixel] / length }
+      count += 1
+    }
+    guard count > 1 else {
+      let isFinite = maps.allSatisfy { $0.state != .notFinite }
+      return .undefined((isFinite ? MapState.constant : .notFinite).rawValue)
+    }
+    return .defined((sum.reduce(0) { $0 + $1 * $1 } - count) / (count * (count - 1)))
+  }
+}
