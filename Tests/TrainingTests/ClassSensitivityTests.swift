@@ -49,6 +49,29 @@ import Testing
     try check(network, expected, images)
   }
 
+  @Test(
+    "maps that are constant in exact arithmetic spread by less than a tenth of what counts as rounding",
+    arguments: [("resnet18", "layer4"), ("resnet50", "layer4"), ("densenet121", "relu"), ("mobilenet_v2", "features.18")])
+  func rounding(_ name: String, _ layer: String) throws {
+    let architecture = try #require(Architecture(name))
+    for type in ScalarType.allCases {
+      var network = architecture.network(classes: 10, seed: nil)
+      fill(&network)
+      network = network.converted(to: type)
+      network = network.with(parameters: network.parameters.map { $0.tracked() })
+      let image = formulaImage(phase: 0, size: 96).converted(to: type)
+      let start = Inference(network, image, capturing: [layer])
+      let moved = InnerUpdate(rate: 0.01).applied(to: network, image, start.output, towards: [3])
+      for inference in [start, Inference(moved, image, capturing: [layer])] {
+        // Before global average pooling and a linear layer the gradient is the same everywhere.
+        let values = inference.maps(.gradient, of: [3], at: [layer])[0].doubles
+        let (low, high) = (values.min() ?? 0, values.max() ?? 0)
+        #expect(values.count >= 9 && high > 0)
+        #expect((high - low) / high < type.mapTolerance / 10, "\(name) \(type): \((high - low) / high)")
+      }
+    }
+  }
+
   private func check(_ network: Network, _ expected: Expected, _ images: [Tensor]) throws {
     let methods: [Saliency.Method] = [.normGrad, .gradient, .linearApproximation, .gradCAM]
     let evaluation = Evaluation(methods: methods, layers: expected.layers, virtualRate: expected.rate)

@@ -84,7 +84,7 @@ import Testing
       ]
     ).finish()
     #expect(answer.code == 0, "\(answer.errors)")
-    #expect(answer.output.contains("a.png") && answer.output.contains("constant maps"))
+    #expect(answer.output.contains("a.png") && answer.output.contains("without a map"))
     let raw = try Safetensors.read(folder.file("maps.safetensors"))
     // Two weights, methods and classes at two layers and combined; and the logits.
     #expect(raw.entries.count == 2 * 2 * 2 * 3 + 1)
