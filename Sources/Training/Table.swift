@@ -31,8 +31,11 @@ public struct Table: CustomStringConvertible {
   }
 }
 
-/// A number with a fixed count of decimals.
-func decimal(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+/// A number with a fixed count of decimals; a large one by its order of magnitude, and what is infinite or no number in words.
+func decimal(_ value: Double, _ digits: Int) -> String {
+  guard value.isFinite else { return "not finite" }
+  return String(format: abs(value) < 1e9 ? "%.\(digits)f" : "%.3g", value)
+}
 
 /// A share of one in percent, with one decimal.
-func percent(_ share: Double) -> String { decimal(share * 100, 1) + "%" }
+func percent(_ share: Double) -> String { share.isFinite ? decimal(share * 100, 1) + "%" : "not finite" }

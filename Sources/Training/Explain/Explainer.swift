@@ -36,7 +36,7 @@ public struct Explainer: Sendable {
   public struct Line: Sendable {
     /// The image's file.
     public let file: String
-    /// The most and the least likely class with their probabilities.
+    /// The most and the least likely class with their probabilities; none where the logits are not finite.
     public let top, bottom: (name: String, probability: Double)
     /// Maps that are constant, and maps that are not finite, by method and layer.
     public let constant, notFinite: [String]
@@ -98,6 +98,7 @@ public struct Explainer: Sendable {
     let logits = result.logits.doubles
     func class_(_ isBetter: (Double, Double) -> Bool) -> (String, Double) {
       let best = logits.indices.reduce(0) { isBetter(logits[$1], logits[$0]) ? $1 : $0 }
+      guard probabilities.allSatisfy(\.isFinite) else { return ("none", .nan) }
       return (model.className(best), probabilities[best])
     }
     func maps(_ state: MapState) -> [String] {
