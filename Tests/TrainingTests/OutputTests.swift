@@ -40,8 +40,19 @@ import Testing
     let picture = grey.overlaid(with: Tensor(values, shape: [1, 4, 4]))
     func brightness(_ x: Int, _ y: Int) -> Int { (0..<3).reduce(0) { $0 + Int(picture.pixels[(y * 8 + x) * 3 + $1]) } }
     #expect(brightness(2, 2) > brightness(7, 7))
-    let flat = grey.overlaid(with: .zeros([1, 4, 4]))
-    #expect(Set(stride(from: 0, to: flat.pixels.count, by: 3).map { Array(flat.pixels[$0..<($0 + 3)]) }).count == 1)
+  }
+
+  @Test("a map that is constant or not finite has no colours, and the picture says which it is")
+  func undefinedOverlays() {
+    let grey = Picture.filled(width: 128, height: 128, 100)
+    let constant = grey.overlaid(with: .ones([1, 4, 4]))
+    let notFinite = grey.overlaid(with: Tensor([Float](repeating: .nan, count: 16), shape: [1, 4, 4]))
+    for picture in [constant, notFinite] {
+      let pixels = stride(from: 0, to: picture.pixels.count, by: 3).map { Array(picture.pixels[$0..<($0 + 3)]) }
+      #expect(pixels.allSatisfy { Set($0).count == 1 })
+      #expect(Set(pixels).count == 2, "the ground and the letters")
+    }
+    #expect(constant != notFinite)
   }
 
   @Test("durations are said in words")
