@@ -1,21 +1,27 @@
 import Foundation
+import Tensors
 
 /// Makes the batches of training steps on threads of its own, a few ahead of the step that asks.
 public final class Prefetcher: Sendable {
   private let shelf: Shelf
+  private let source: BatchSource
+  /// Threads that there are; the system may refuse to make any.
+  private let threads: Int
 
   /// - Parameters:
   ///   - steps: the steps whose batches are wanted, in order.
   ///   - threads: threads that read and augment; the batches do not depend on how many.
   ///   - ahead: batches that may wait.
-  public init(_ source: BatchSource, steps: Range<Int>, threads: Int = 1, ahead: Int = 4) {
+  ///   - start: starts a thread, and says whether there is one.
+  public init(
+    _ source: BatchSource, steps: Range<Int>, threads: Int = 1, ahead: Int = 4,
+    start: (@escaping @Sendable () -> Void) -> Bool = Crew.startThread
+  ) {
     let shelf = Shelf(steps, ahead: ahead)
-    self.shelf = shelf
+    (self.shelf, self.source) = (shelf, source)
     // The threads know the shelf only, so that a loader that nobody wants any more can go, and end them.
-    for _ in 0..<max(1, threads) {
-      Thread.detachNewThread {
-        while let step = shelf.claim() { shelf.put(step, Result { try source.batch(step: step) }) }
-      }
+    self.threads = (0..<max(1, threads)).count { _ in
+      start { while let step = shelf.claim() { shelf.put(step, Result { try source.batch(step: step) }) } }
     }
   }
 
@@ -24,7 +30,10 @@ public final class Prefetcher: Sendable {
   /// The next step's batch, or nil after the last.
   ///
   /// - Throws: what reading it threw, naming the file.
-  public func next() throws -> Batch? { try shelf.take()?.get() }
+  public func next() throws -> Batch? {
+    if threads == 0, let step = shelf.claim() { shelf.put(step, Result { try source.batch(step: step) }) }
+    return try shelf.take()?.get()
+  }
 }
 
 /// Batches between those who make them and the one who takes them.

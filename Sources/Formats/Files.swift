@@ -5,7 +5,8 @@ public enum Files {
   /// The file's bytes.
   public static func read(_ path: String) throws(FileError) -> Data {
     try requireFile(path)
-    do { return try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped) } catch {
+    // Not mapped: if a mapped file is cut short by someone else, whoever looks at what is gone is ended by a signal.
+    do { return try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
       throw FileError(.malformed, path, "cannot be read: \(reason(error))")
     }
   }
@@ -30,9 +31,11 @@ public enum Files {
   }
 
   /// Writes a file beside its place and renames it into place, so that whoever looks sees the old one or the new one, whole.
+  /// Only files that metasal wrote are replaced; see ``Ownership``.
   ///
   /// - Parameter body: writes to the path that it is given.
   public static func replace(_ path: String, _ body: (_ temporary: String) throws -> Void) throws {
+    try Ownership.requireReplaceable(path)
     let temporary = path + ".\(getpid()).part"
     do {
       try body(temporary)

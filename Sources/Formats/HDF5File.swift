@@ -74,7 +74,7 @@ public enum HDF5File {
     func unwritable(_ what: String) -> FileError { FileError(.unwritable, path, "\(what) cannot be written") }
     try create(path) { file in
       try withLibrary {
-        for (name, text) in contents.attributes.sorted(by: { $0.key < $1.key }) {
+        for (name, text) in contents.attributes.sorted(by: { $0.key < $1.key }) where name != Ownership.key {
           guard writeAttribute(file, name, text) else { throw unwritable("attribute '\(name)'") }
         }
         var groups: Set<String> = []
@@ -95,7 +95,10 @@ public enum HDF5File {
     try Files.replace(path) { temporary in
       let file = try withLibrary { create(temporary) }
       guard file >= 0 else { throw unwritable() }
-      do { try body(file) } catch {
+      do {
+        guard try withLibrary({ writeAttribute(file, Ownership.key, Ownership.name) }) else { throw unwritable() }
+        try body(file)
+      } catch {
         _ = try? withLibrary { H5Fclose(file) }
         throw error
       }

@@ -99,15 +99,22 @@ public struct Picture: Sendable, Equatable {
   ///
   /// - Throws: a ``FileError`` if it cannot be written; what was there before is then left as it was.
   public func writePNG(to path: String) throws {
-    try Files.replace(path) { temporary in
-      var image = png_image()
-      image.version = UInt32(PNG_IMAGE_VERSION)
-      (image.width, image.height, image.format) = (UInt32(width), UInt32(height), UInt32(PNG_FORMAT_RGB))
-      defer { png_image_free(&image) }
-      guard png_image_write_to_file(&image, temporary, 0, pixels, Int32(width * 3), nil) != 0 else {
-        let message = withUnsafeBytes(of: image.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        throw FileError(.unwritable, path, "the picture cannot be written: \(message)")
-      }
+    var image = png_image()
+    image.version = UInt32(PNG_IMAGE_VERSION)
+    (image.width, image.height, image.format) = (UInt32(width), UInt32(height), UInt32(PNG_FORMAT_RGB))
+    defer { png_image_free(&image) }
+    // What cannot be compressed grows by less than a hundredth.
+    var count = (pixels.count + height) / 100 * 101 + 4096
+    var data = Data(count: count)
+    let isEncoded = data.withUnsafeMutableBytes {
+      png_image_write_to_memory(&image, $0.baseAddress, &count, 0, pixels, Int32(width * 3), nil) != 0
     }
+    guard isEncoded else {
+      let message = withUnsafeBytes(of: image.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      throw FileError(.unwritable, path, "the picture cannot be written: \(message)")
+    }
+    data.removeLast(data.count - count)
+    data.insert(contentsOf: PictureMark.chunk, at: PictureMark.offset)
+    try Files.write(data, to: path)
   }
 }

@@ -23,7 +23,7 @@ extension PyTorchFile {
           free(bytes)
           throw unwritable(name)
         }
-        let index = zip_file_add(archive, "archive/" + name, source, UInt32(ZIP_FL_ENC_UTF_8))
+        let index = zip_file_add(archive, "\(Ownership.name)/" + name, source, UInt32(ZIP_FL_ENC_UTF_8))
         guard index >= 0 else {
           zip_source_free(source)
           throw unwritable(name)

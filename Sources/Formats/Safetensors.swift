@@ -18,18 +18,30 @@ public enum Safetensors {
     try Files.write(try encode(tensors, precision?.element), to: path)
   }
 
-  static func decode(_ data: Data, _ path: String) throws -> NamedTensors {
+  /// What a file says of itself besides its tensors; nothing if it makes no sense.
+  static func metadata(_ data: Data) -> [String: String] {
+    (try? header(data, ""))?.entries["__metadata__"] as? [String: String] ?? [:]
+  }
+
+  /// The header, and how long it is.
+  private static func header(_ data: Data, _ path: String) throws -> (entries: [String: Any], length: Int) {
     func malformed(_ message: String) -> FileError { FileError(.malformed, path, "safetensors: " + message) }
     guard data.count >= 8 else { throw malformed("\(data.count) bytes, where a header of at least 8 is expected") }
     let length = data.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
     guard length <= UInt64(min(largestHeader, data.count - 8)) else {
       throw malformed("a header of \(length) bytes is announced in a file of \(data.count)")
     }
-    let body = data.dropFirst(8 + Int(length))
     let json = data.dropFirst(8).prefix(Int(length))
-    guard let header = (try? JSONSerialization.jsonObject(with: Data(json))) as? [String: Any] else {
+    guard let entries = (try? JSONSerialization.jsonObject(with: Data(json))) as? [String: Any] else {
       throw malformed("the header is not a JSON object")
     }
+    return (entries, Int(length))
+  }
+
+  static func decode(_ data: Data, _ path: String) throws -> NamedTensors {
+    func malformed(_ message: String) -> FileError { FileError(.malformed, path, "safetensors: " + message) }
+    let (header, length) = try header(data, path)
+    let body = data.dropFirst(8 + length)
     var found: [(name: String, element: ElementType, shape: [Int], start: Int, end: Int)] = []
     for (name, entry) in header where name != "__metadata__" {
       guard let entry = entry as? [String: Any], let type = entry["dtype"] as? String,
@@ -62,7 +74,7 @@ public enum Safetensors {
       (
         tensor.name,
         tensor.element.tensor(
-          data, at: 8 + Int(length) + tensor.start, shape: tensor.shape,
+          data, at: 8 + length + tensor.start, shape: tensor.shape,
           positions: StridedPositions(contiguous: tensor.shape))
       )
     }
@@ -71,7 +83,7 @@ public enum Safetensors {
 
   static func encode(_ tensors: NamedTensors, _ wanted: ElementType? = nil) throws -> Data {
     var header: [String: Any] = [:]
-    if !tensors.metadata.isEmpty { header["__metadata__"] = tensors.metadata }
+    header["__metadata__"] = tensors.metadata.merging([Ownership.key: Ownership.name]) { $1 }
     // Larger elements first, so that every tensor is aligned; otherwise in order.
     let entries =
       tensors.entries.filter { $0.value.scalarType == .float64 }

@@ -25,7 +25,7 @@ public enum WeightFile {
     }
   }
 
-  private static let hdf5Magic = Data([0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a])
+  static let hdf5Magic = Data([0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a])
   /// Our checkpoints keep weights here, beside the optimizer's state and the like.
   public static let weightGroup = "model/"
 

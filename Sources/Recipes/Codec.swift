@@ -116,7 +116,12 @@ extension Codec<String> {
     let codec = text("a path") { path, place in
       place.line == nil ? path : Entry.resolved(path, against: place.source)
     }
-    return Codec(read: codec.read, write: { codec.write(absolute($0)) })
+    return Codec(
+      read: { entry, key, report in
+        let path = codec.read(entry, key, report)
+        if let path { report.inputs.append(path) }
+        return path
+      }, write: { codec.write(absolute($0)) })
   }
 
   /// A text that isn't empty, in quotes or not.

@@ -42,4 +42,19 @@ extension Recipe {
     }
     return flat(Keys.write(self), "")
   }
+
+  /// Values that differ from an earlier recipe's, by their dotted keys; nil where one has no such key.
+  public func changes(since earlier: Recipe) -> [(key: String, old: String?, new: String?)] {
+    let (old, new) = (earlier.flattened, flattened)
+    func value(_ key: String, _ values: [(key: String, value: String)]) -> String? {
+      values.first { $0.key == key }?.value
+    }
+    let keys = new.map(\.key) + old.map(\.key).filter { value($0, new) == nil }
+    return keys.map { ($0, value($0, old), value($0, new)) }.filter { $0.1 != $0.2 }
+  }
+
+  /// Keys on which no number depends that a run leaves.
+  public static let keysWithoutEffect: Set = [
+    "data.workers", "data.cache", "run.checkpoint_every", "run.output", "run.workers",
+  ]
 }

@@ -24,10 +24,11 @@ final class Keys {
     (self.mode, self.path, self.report) = (mode, path, report)
   }
 
-  /// Problems found so far, and where keys stand.
+  /// Problems found so far, where keys stand, and paths of inputs.
   final class Report {
     var problems: [RecipeError.Problem] = []
     var places: [String: Place] = [:]
+    var inputs: [String] = []
   }
 
   /// Names a key that is read by others than the section, as what an unknown one may have been meant to be.

@@ -23,6 +23,8 @@ public struct Recipe: Sendable, Section {
   public var run = Run()
   /// Where keys stand, by their dotted path.
   var places: [String: Place] = [:]
+  /// Files that it was read from, and files and folders that it names.
+  public private(set) var inputs: [String] = []
 
   init() {}
 
@@ -69,6 +71,7 @@ public struct Recipe: Sendable, Section {
     var recipe = Keys.read(Recipe.self, entry, "", report)
     guard report.problems.isEmpty else { throw RecipeError(inOrder: report.problems) }
     recipe.places = report.places
+    recipe.inputs = Set(report.places.values.filter { $0.line != nil }.map(\.source)).sorted() + report.inputs
     return recipe
   }
 

@@ -11,8 +11,9 @@ extension Recipe {
     public var architecture = Architecture.resnet20
     /// Weights to start from; nil for a random initialization.
     public var weights: String?
-    /// How the task loss normalizes.
-    public var batchNorm = BatchNormMode.frozen
+    /// How the task loss normalizes; nil for what ``weights`` allow: running statistics come with them, and random ones have
+    /// none that fit.
+    public var batchNorm: BatchNormMode?
     /// Classes of the network; nil for as many as the data have.
     public var classes: Int?
 
@@ -36,7 +37,14 @@ extension Recipe {
       case (.named, _): keys.refuse("layers", "layers are of 'architecture: sequential' alone")
       }
       keys("weights", &weights, .optional(.inputPath))
-      keys("batch_norm", &batchNorm, .choice())
+      let needsBatch = weights == nil && architecture.hasBatchNorms
+      var mode = batchNorm ?? (needsBatch ? .train : .frozen)
+      keys("batch_norm", &mode, .choice())
+      batchNorm = mode
+      if needsBatch && mode == .frozen {
+        keys.refuse(
+          "batch_norm", "frozen statistics come with weights, and there are none: name 'weights', or say 'train'")
+      }
       keys("classes", &classes, .optional(.integer(atLeast: 2)))
     }
   }

@@ -42,6 +42,7 @@ public struct Checkpoint: Sendable {
       "classes": String(network.classes),
       "recipe": recipe,
     ]
+    contents.attributes["optimizer"] = optimizer.rule
     try HDF5File.write(contents, to: path)
   }
 
@@ -75,6 +76,7 @@ public struct Checkpoint: Sendable {
     best = contents.tensor("run/best")?.doubles.first
     recipe = contents.attributes["recipe"] ?? ""
     optimizer = Optimizer.State()
+    optimizer.rule = contents.attributes["optimizer"]
     optimizer.updates = try count("run/optimizer_updates")
     let parameters = network.state.filter(\.kind.isParameter)
     let memory = contents.dataSets.filter { $0.path.hasPrefix("optimizer/") }.map(\.path)

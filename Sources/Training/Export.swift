@@ -15,7 +15,8 @@ public enum Export {
     checkpoint: String, as format: WeightFile.Format, precision: StoredPrecision? = nil, side: Int? = nil,
     to path: String
   ) throws -> Int {
-    try write(try Checkpoint(contentsOf: checkpoint).network, as: format, precision: precision, side: side, to: path)
+    try Ownership.requireReplaceable([path], inputs: [checkpoint])
+    return try write(try Checkpoint(contentsOf: checkpoint).network, as: format, precision: precision, side: side, to: path)
   }
 
   /// The same of a network.
@@ -54,6 +55,7 @@ public enum Export {
     _ files: [String], architecture: Architecture?, as format: WeightFile.Format, precision: StoredPrecision?,
     side: Int?, to path: String
   ) throws -> Int {
+    try Ownership.requireReplaceable([path], inputs: files)
     let weights = try average(files)
     guard let architecture else {
       try WeightFile.write(weights, as: format, precision: precision, to: path)

@@ -1,33 +1,46 @@
-@preconcurrency import Dispatch
 import Foundation
 import Synchronization
 
-/// Notices SIGINT and SIGTERM, so that a run can finish its step and save before it ends. A second signal ends the program
-/// at once, as if nobody listened.
+/// Notices SIGINT, SIGTERM and SIGHUP, so that a run can finish its step and save before it ends. A second signal ends the program
+/// at once, as if nobody listened. A terminal or a reader of the output that goes away does not end it: what is written to it is
+/// lost.
 public final class Interruption: Sendable {
-  private let requested = Atomic(false)
-  private let sources: [any DispatchSourceSignal]
+  // A handler may touch nothing but this; see signal-safety(7).
+  private static let requested = Atomic(false)
+  private let before: [(number: Int32, action: sigaction)]
 
   /// Listens from now on, until the value is released.
   public init() {
-    let signals = [SIGINT, SIGTERM]
-    for number in signals { signal(number, SIG_IGN) }
-    sources = signals.map { DispatchSource.makeSignalSource(signal: $0, queue: .global()) }
-    for (number, source) in zip(signals, sources) {
-      source.setEventHandler { [weak self] in
-        self?.requested.store(true, ordering: .relaxed)
-        signal(number, SIG_DFL)
-      }
-      source.resume()
+    Self.requested.store(false, ordering: .relaxed)
+    var listening = sigaction()
+    listening.__sigaction_handler.sa_handler = { _ in Interruption.requested.store(true, ordering: .relaxed) }
+    // Reads and writes that it falls into go on; after the first signal the next one is as it was.
+    listening.sa_flags = SA_RESTART | Int32(bitPattern: UInt32(SA_RESETHAND))
+    var ignoring = sigaction()
+    ignoring.__sigaction_handler.sa_handler = SIG_IGN
+    before = [SIGINT, SIGTERM, SIGHUP, SIGPIPE].map { number in
+      var old = sigaction()
+      if number == SIGPIPE { sigaction(number, &ignoring, &old) } else { sigaction(number, &listening, &old) }
+      return (number, old)
+    }
+    // What nohup has turned off stays so.
+    for (number, action) in before where number == SIGHUP && Self.isIgnoring(action) {
+      var action = action
+      sigaction(number, &action, nil)
     }
   }
 
+  private static func isIgnoring(_ action: sigaction) -> Bool {
+    unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+  }
+
   deinit {
-    for source in sources { source.cancel() }
-    signal(SIGINT, SIG_DFL)
-    signal(SIGTERM, SIG_DFL)
+    for (number, action) in before {
+      var action = action
+      sigaction(number, &action, nil)
+    }
   }
 
   /// Whether a signal has come.
-  public var isRequested: Bool { requested.load(ordering: .relaxed) }
+  public var isRequested: Bool { Self.requested.load(ordering: .relaxed) }
 }

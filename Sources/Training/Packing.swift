@@ -14,6 +14,7 @@ public enum Packing {
   public static func write(
     _ recipe: Recipe, _ split: Split, to path: String
   ) throws -> (count: Int, skipped: [FileError]) {
+    try Ownership.requireReplaceable([path], inputs: recipe.inputs)
     let dataset = try (split == .train ? recipe.data.train : recipe.data.validation).dataset()
     let progress = Progress("packing", total: dataset.count)
     var skipped: [FileError] = []

@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import Tensors
 
@@ -60,6 +61,7 @@ extension Profile.Report {
     struct Trace: Encodable {
       let traceEvents: [Event]
       var displayTimeUnit = "ms"
+      var software = Ownership.name
     }
     let all = events.map { event in
       Event(

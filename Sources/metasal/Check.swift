@@ -1,4 +1,5 @@
 import ArgumentParser
+import Formats
 import Training
 
 struct Check: ParsableCommand {
@@ -12,7 +13,9 @@ struct Check: ParsableCommand {
   var picture: String?
 
   func run() throws {
-    let setup = try Setup(try recipe.load())
+    let recipe = try recipe.load()
+    try Ownership.requireReplaceable([picture].compactMap(\.self), inputs: recipe.inputs)
+    let setup = try Setup(recipe)
     print(setup.summary)
     if let picture {
       try setup.drawFirstBatch(to: picture)

@@ -29,7 +29,10 @@ struct Evaluate: ParsableCommand {
   var layerWeights = false
 
   func run() throws {
-    let setup = try Setup(try recipe.load(), weights: weights)
+    let recipe = try recipe.load()
+    try Ownership.requireReplaceable(
+      [json, csv].compactMap(\.self), inputs: recipe.inputs + [weights].compactMap(\.self))
+    let setup = try Setup(recipe, weights: weights)
     for note in setup.notes { print(note + "\n") }
     var evaluation = setup.evaluation
     evaluation.goal = nil  // which only a run has use for

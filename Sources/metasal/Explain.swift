@@ -1,5 +1,6 @@
 import ArgumentParser
 import Datasets
+import Formats
 import Learning
 import Networks
 import Saliency
@@ -36,6 +37,7 @@ struct Explain: ParsableCommand {
     let model = try network.load()
     let explanation = try maps.explanation(model)
     let files = try ImageFiles.find(images)
+    try Ownership.requireReplaceable([raw].compactMap(\.self), inputs: network.inputs + files)
     let lines = try Explainer(model, explanation)(files, folder: pictures ? output : nil, raw: raw)
     print(lines.report)
     if pictures { print("\nSheets and overlays are in \(output).") }
@@ -91,6 +93,11 @@ struct NetworkOptions: ParsableArguments {
       throw ValidationError(
         "--mean and --deviation are three numbers each, as in 0.5,0.5,0.5; deviations are positive.")
     }
+  }
+
+  /// Files that it is read from.
+  var inputs: [String] {
+    [run.map { RunFolder($0).last }, checkpoint, weights, classNames].compactMap(\.self)
   }
 
   func load() throws -> Model {

@@ -20,28 +20,33 @@ import Training
     do {
       var command = try parseAsRoot()
       try command.run()
-    } catch let error as RecipeError {
-      fail("\(error)", error.isMissingFile ? 66 : 65)
-    } catch let error as FileError {
-      let code: Int32 =
-        switch error.kind {
-        case .missing: 66
-        case .malformed: 65
-        case .unwritable: 73
-        }
-      fail("\(error)", code)
-    } catch let error as ExplanationError {
-      fail("\(error)", 65)
-    } catch let error as RunEnd {
-      if case .interrupted = error { fail("\(error)", 130) }
-      fail("\(error)", 2)
     } catch {
-      exit(withError: error)
+      guard let code = code(of: error) else { exit(withError: error) }
+      fail("\(error)", code)
+    }
+  }
+
+  /// The exit code of an error of our own; nil for others, which the command line's library explains.
+  private static func code(of error: any Error) -> Int32? {
+    switch error {
+    case let error as RecipeError: return error.isMissingFile ? 66 : 65
+    case let error as FileError:
+      switch error.kind {
+      case .missing: return 66
+      case .malformed: return 65
+      case .unwritable: return 73
+      }
+    case is ExplanationError: return 65
+    case RunEnd.interrupted: return 130
+    case RunEnd.failed(_, _, let cause): return code(of: cause) ?? 1
+    case is RunEnd: return 2
+    default: return nil
     }
   }
 
   private static func fail(_ message: String, _ code: Int32) -> Never {
-    FileHandle.standardError.write(Data("metasal: \(message)\n".utf8))
+    // A terminal that has gone takes nothing any more.
+    try? FileHandle.standardError.write(contentsOf: Data("metasal: \(message)\n".utf8))
     Foundation.exit(code)
   }
 }

@@ -30,7 +30,6 @@ struct Train: ParsableCommand {
     let recipe = try recipe.load()
     let folder = RunFolder(output ?? recipe.run.output)
     let setup = try Setup(recipe)
-    if overwrite { try folder.clear() }
     let interruption = Interruption()
     let trainer = Trainer(setup, folder: folder, isInterrupted: { interruption.isRequested }) { text in
       print(text)
@@ -38,8 +37,10 @@ struct Train: ParsableCommand {
     }
     if profile { Profile.start() }
     // An interrupted run has its profile too.
-    let outcome = Result { try trainer.run(isResumed: resume) }
-    if let report = Profile.stop() {
+    let outcome = Result { try trainer.run(resume ? .resume : overwrite ? .overwrite : .new) }
+    var hasRun = true
+    if case .failure(let error) = outcome { hasRun = error is RunEnd }
+    if let report = Profile.stop(), hasRun {
       print("\n\(report.text)\n\nEvent by event, for Perfetto or chrome://tracing: \(folder.trace)")
       try folder.write(report)
     }

@@ -66,10 +66,14 @@ import Testing
     let path = folder.file("m.jsonl")
     let log = try MetricsLog(path, resumingAt: nil)
     for step in 1...4 { try log.add("step", step: step, ["loss": 0.5, "bad": Double.nan]) }
-    try MetricsLog(path, resumingAt: 2).add("step", step: 3, ["loss": 1.5])
+    let resumed = try MetricsLog(path, resumingAt: 2)
+    #expect(resumed.holds("step") && !resumed.holds("evaluation"))
+    try resumed.add("step", step: 2, ["loss": 0.5])  // is there
+    try resumed.add("step", step: 3, ["loss": 1.5])
     let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map(String.init)
     #expect(
       lines == [
+        #"{"event":"run","software":"metasal","step":0}"#,
         #"{"event":"step","loss":0.5,"step":1}"#, #"{"event":"step","loss":0.5,"step":2}"#,
         #"{"event":"step","loss":1.5,"step":3}"#,
       ])

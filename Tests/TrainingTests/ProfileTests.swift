@@ -53,10 +53,10 @@ import Testing
   func files() throws {
     let folder = ScratchFolder()
     let run = RunFolder(folder.file("run"))
-    try run.create()
+    _ = try run.prepare(.new, inputs: [])
     try run.write(try report())
     #expect(FileManager.default.fileExists(atPath: run.profile) && FileManager.default.fileExists(atPath: run.trace))
-    try run.clear()
+    _ = try run.prepare(.overwrite, inputs: [])
     #expect(!FileManager.default.fileExists(atPath: run.profile) && !FileManager.default.fileExists(atPath: run.trace))
   }
 }

@@ -37,7 +37,7 @@ import Testing
     let run = RunFolder(folder.file(name))
     let steps = Counter()
     let trainer = Trainer(setup, folder: run, isInterrupted: { steps.next() >= stopAfter }) { _ in }
-    try trainer.run(isResumed: resumes)
+    try trainer.run(resumes ? .resume : .new)
     return run
   }
 

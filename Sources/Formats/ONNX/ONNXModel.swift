@@ -66,10 +66,18 @@ public struct ONNXModel: Sendable {
   /// Writes the model; see `Files.write`.
   public func write(to path: String) throws { try Files.write(encoded, to: path) }
 
-  private var encoded: Data {
+  /// How every model begins that is written here.
+  static var head: Data { begun.data }
+
+  private static var begun: ProtobufWriter {
     var model = ProtobufWriter()
     model.integer(1, 8)
-    model.text(2, "metasal")
+    model.text(2, Ownership.name)
+    return model
+  }
+
+  private var encoded: Data {
+    var model = Self.begun
     model.message(7) { graph in
       for node in nodes { graph.message(1) { node.encode(into: &$0) } }
       graph.text(2, "network")

@@ -22,6 +22,9 @@ public struct Adam: Sendable, Equatable {
     (self.weightDecay, self.isDecayDecoupled) = (weightDecay, isDecayDecoupled)
   }
 
+  /// What is remembered.
+  static let moments = ["first_moment", "second_moment"]
+
   func update(_ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout Optimizer.State) -> [Tensor] {
     var (parameters, gradients) = (parameters, gradients)
     if weightDecay != 0 {
@@ -37,8 +40,8 @@ public struct Adam: Sendable, Equatable {
       state.slots[name] = moment
       return moment
     }
-    let first = moment("first_moment", beta1, gradients)
-    let second = moment("second_moment", beta2, gradients.map(\.squared))
+    let first = moment(Self.moments[0], beta1, gradients)
+    let second = moment(Self.moments[1], beta2, gradients.map(\.squared))
     let step = rate / (1 - pow(beta1, Double(state.updates)))
     let correction = (1 - pow(beta2, Double(state.updates))).squareRoot()
     return parameters.indices.map { i in

@@ -8,12 +8,35 @@ public enum Optimizer: Sendable, Equatable {
 
   /// What the rule remembers between updates.
   public struct State: Sendable {
+    /// The ``Optimizer/name`` of the rule that made the updates; nil before the first.
+    public var rule: String?
     /// Updates made.
     public var updates = 0
     /// One tensor per parameter for each thing remembered, by its name.
     public var slots: [String: [Tensor]] = [:]
     /// Nothing remembered yet.
     public init() {}
+  }
+
+  /// The rule's name, by which its memory is told from others'. Adam and AdamW remember the same.
+  public var name: String {
+    switch self {
+    case .sgd: "sgd"
+    case .adam: "adam"
+    }
+  }
+
+  /// A memory as the rule goes on with it: of its own updates, and of nothing that it does not remember itself, such as a
+  /// velocity from before the momentum was set to 0; nil if it is another rule's. Counts and moments mean something else there.
+  public func adopting(_ state: State) -> State? {
+    guard state.updates > 0 else { return State() }
+    guard state.rule == name else { return nil }
+    var state = state
+    switch self {
+    case .sgd(let rule): state.slots = rule.momentum == 0 ? [:] : state.slots.filter { $0.key == SGD.velocity }
+    case .adam: guard Adam.moments.allSatisfy(state.slots.keys.contains) else { return nil }
+    }
+    return state
   }
 
   /// The parameters after one update.
@@ -25,6 +48,7 @@ public enum Optimizer: Sendable, Equatable {
     _ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout State
   ) -> [Tensor] {
     precondition(parameters.count == gradients.count, "Optimizer: \(gradients.count) gradients")
+    state.rule = name
     state.updates += 1
     switch self {
     case .sgd(let rule): return rule.update(parameters, gradients, rate: rate, state: &state)

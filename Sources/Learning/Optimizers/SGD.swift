@@ -12,12 +12,15 @@ public struct SGD: Sendable, Equatable {
     (self.momentum, self.weightDecay, self.isNesterov) = (momentum, weightDecay, isNesterov)
   }
 
+  /// What is remembered where there is momentum.
+  static let velocity = "velocity"
+
   func update(_ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout Optimizer.State) -> [Tensor] {
     let slopes =
       weightDecay == 0 ? gradients : zip(parameters, gradients).map { $1 + $0 * weightDecay }
     guard momentum != 0 else { return zip(parameters, slopes).map { $0 - $1 * rate } }
-    let velocity = state.slots["velocity"].map { zip($0, slopes).map { $0 * momentum + $1 } } ?? slopes
-    state.slots["velocity"] = velocity
+    let velocity = state.slots[Self.velocity].map { zip($0, slopes).map { $0 * momentum + $1 } } ?? slopes
+    state.slots[Self.velocity] = velocity
     let moves = isNesterov ? zip(slopes, velocity).map { $0 + $1 * momentum } : velocity
     return zip(parameters, moves).map { $0 - $1 * rate }
   }

@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 import Synchronization
 
@@ -27,7 +26,7 @@ public enum Parallel {
     // `body` runs under the mutex only, one call at a time, before this function returns.
     nonisolated(unsafe) let body = body
     let pending = Mutex((results: [Int: Swift.Result<Result, any Error>](), due: 0, error: (any Error)?.none))
-    DispatchQueue.concurrentPerform(iterations: threads) { _ in
+    Crew.shared.together(threads) {
       withKernelThreads(workers / threads) {
         while !failed.load(ordering: .relaxed) {
           let index = next.add(1, ordering: .relaxed).oldValue
@@ -75,7 +74,7 @@ public enum Parallel {
     let next = Atomic(0)
     // Every part has returned before this function does.
     nonisolated(unsafe) let body = body
-    DispatchQueue.concurrentPerform(iterations: threads) { _ in
+    Crew.shared.together(threads) {
       while true {
         let part = next.add(1, ordering: .relaxed).oldValue
         guard part < parts else { return }

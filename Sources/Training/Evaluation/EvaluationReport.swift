@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import Learning
 import Saliency
@@ -139,12 +140,13 @@ extension Evaluation {
   /// The evaluation as a JSON object. What is infinite or not a number is null.
   public func json(_ result: Result) throws -> Data {
     try JSONSerialization.data(
-      withJSONObject: event(result), options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+      withJSONObject: event(result).merging([Ownership.key: Ownership.name]) { $1 },
+      options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
   }
 
   /// The evaluation as CSV, a row for each measure and setting.
   public func csv(_ result: Result) -> String {
-    var lines = ["measure,method,layer,weights,mean,deviation,low,high,images,undefined,reasons"]
+    var lines = [Ownership.tableHead + "mean,deviation,low,high,images,undefined,reasons"]
     for measure in measures {
       for setting in settings {
         guard let score = result.scores[measure]?[setting] else { continue }

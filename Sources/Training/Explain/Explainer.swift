@@ -57,12 +57,15 @@ public struct Explainer: Sendable {
   ///   - raw: a safetensors or HDF5 file for maps and logits; nil for none.
   public func callAsFunction(_ files: [String], folder: String?, raw: String?) throws -> [Line] {
     let names = Self.names(files)
-    if let folder { try Files.makeFolder(folder) }
+    let drawing = ExplanationPictures(explanation: explanation, model: model, inputs: Set(paths: files))
+    if let folder {
+      try drawing.requireRoom(for: names, in: folder)
+      try Files.makeFolder(folder)
+    }
     var kept = RawMaps(explanation, model)
     var lines: [Line] = []
     var failure: (any Error)?
     let progress = Progress("explaining", total: files.count)
-    let drawing = ExplanationPictures(explanation: explanation, model: model)
     try Parallel.forEachInOrder(
       files.count, workers: workers,
       { index in

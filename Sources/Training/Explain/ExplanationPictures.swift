@@ -7,9 +7,23 @@ import Tensors
 struct ExplanationPictures {
   let explanation: Explanation
   let model: Model
+  /// The images' files, which no picture may replace.
+  let inputs: Set<FileIdentity>
 
   /// Side of the pictures in a sheet, about, in pixels.
   private static let side = 160
+
+  /// - Throws: a ``FileError`` if a sheet of one of these names would replace an image, or what metasal did not write.
+  func requireRoom(for names: [String], in folder: String) throws {
+    for name in names { _ = try place([name], folder) }
+  }
+
+  /// Where a picture goes that is named by these parts.
+  private func place(_ parts: [String], _ folder: String) throws -> String {
+    let path = "\(folder)/\(parts.joined(separator: "-").asFileName).png"
+    try Ownership.requireReplaceable(path, inputs: inputs)
+    return path
+  }
 
   /// Writes `<name>.png`, the sheet, and `<name>-<class>-<method>-<layer>.png` for each map, into a folder.
   func write(_ result: Explanation.Result, of picture: Picture, named name: String, into folder: String) throws {
@@ -21,9 +35,9 @@ struct ExplanationPictures {
         [name, title(setting.target, result)] + updateTitle(setting.update) + [
           "\(setting.method)", setting.layer,
         ]
-      try overlay.writePNG(to: "\(folder)/\(parts.joined(separator: "-").asFileName).png")
+      try overlay.writePNG(to: place(parts, folder))
     }
-    try sheet(result, picture).writePNG(to: "\(folder)/\(name.asFileName).png")
+    try sheet(result, picture).writePNG(to: place([name], folder))
   }
 
   /// A row for each method (and virtual update), a column for each class and layer; the image in front.

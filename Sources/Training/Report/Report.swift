@@ -11,6 +11,7 @@ public enum Report {
   /// - Throws: a ``FileError`` if one is no run, or the page cannot be written.
   public static func write(_ folders: [String], to path: String) throws {
     let runs = try folders.map(RunRecord.init)
+    try Ownership.requireReplaceable([path], inputs: folders.flatMap { RunFolder($0).allFiles })
     try Files.write(Data(try page(runs).utf8), to: path)
   }
 
@@ -18,10 +19,7 @@ public enum Report {
     let title = runs.count == 1 ? runs[0].name : "\(runs.count) runs"
     let sections =
       [summary(runs), curves(runs)] + runs.map(tables) + [differences(runs), try gallery(runs)] + runs.map(recipe)
-    return """
-      <!doctype html>
-      <html lang=en>
-      <head>
+    return Ownership.pageHead + """
       <meta charset=utf-8>
       <meta name=viewport content="width=device-width, initial-scale=1">
       <meta name=color-scheme content="light dark">

@@ -28,9 +28,7 @@ struct RunRecord {
     }
     name = URL(fileURLWithPath: path).standardized.lastPathComponent
     recipe = try Recipe.load(folder.recipe)
-    let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.pictures)) ?? []
-    pictures = files.filter { $0.hasSuffix(".png") }
-      .sorted { $0.compare($1, options: .numeric) == .orderedAscending }.map { folder.pictures + "/" + $0 }
+    pictures = folder.pictureFiles
     guard FileManager.default.fileExists(atPath: folder.metrics) else { return }
     for line in try Files.read(folder.metrics).split(separator: 0x0a) {
       guard let event = try? JSONSerialization.jsonObject(with: line) as? [String: Any],

@@ -1,0 +1,65 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Runs that are ended from outside, at any moment.
+@Suite("Runs that are ended") struct KillTests {
+  private static let recipe = Program.recipe.replacingOccurrences(of: "steps: 3", with: "steps: 9")
+
+  /// How many runs are ended: METASAL_KILLS, for long runs by hand.
+  private static let count = ProcessInfo.processInfo.environment["METASAL_KILLS"].flatMap { Int($0) } ?? 8
+
+  @Test("whenever a run is ended, by whatever signal, resuming it ends in the same bytes as a run that never stopped")
+  func resume() throws {
+    let whole = Program()
+    try whole.folder.write("r.yaml", Self.recipe)
+    let began = ContinuousClock.now
+    #expect(try whole.run("train", "r.yaml").code == 0)
+    let duration = Double((ContinuousClock.now - began) / .microseconds(1))
+    let expected = try whole.contents()
+
+    var codes: [Int32: Int] = [:]
+    for number in 0..<Self.count {
+      let program = Program()
+      try program.folder.write("r.yaml", Self.recipe)
+      // The moments are spread over the run's time; what must hold, holds at any. Most runs are killed, some twice.
+      let signals = [SIGKILL, SIGTERM, SIGKILL, SIGHUP, SIGKILL, SIGINT]
+      for (round, signal) in [signals[number % 6], signals[number / 6 % 6]].prefix(1 + number % 2).enumerated() {
+        let running = try program.start(["train", "r.yaml"] + (round == 0 ? [] : ["--resume"]))
+        usleep(UInt32(duration * (Double(number) + 0.5) / Double(Self.count)))
+        kill(running.number, signal)
+        let answer = try running.finish()
+        codes[answer.code, default: 0] += 1
+        // It may have come to its end, or not yet to where it listens.
+        #expect([0, 130, -signal].contains(answer.code), "\(answer.errors)")
+      }
+      let answer = try program.run("train", "r.yaml", "--resume")
+      #expect(answer.code == 0, "\(answer.errors)")
+      let contents = try program.contents()
+      #expect(contents.keys.sorted() == expected.keys.sorted())
+      for (name, data) in expected { #expect(contents[name] == data, "\(name), ended for the \(number)th time") }
+    }
+    print("ended runs by exit code: \(codes)")
+  }
+
+  @Test("a run does not begin in the folder of one that is under way, which goes on undisturbed")
+  func twoRuns() throws {
+    let program = Program()
+    try program.folder.write("r.yaml", Program.recipe.replacingOccurrences(of: "steps: 3", with: "steps: 100000"))
+    let running = try program.start(["train", "r.yaml"])
+    let metrics = program.folder.file("run/metrics.jsonl")
+    func lines() -> Int { FileManager.default.contents(atPath: metrics)?.count { $0 == 0x0a } ?? 0 }
+    for _ in 0..<1200 where lines() < 4 { usleep(50_000) }
+    for mode in [[], ["--overwrite"], ["--resume"]] {
+      let answer = try program.start(["train", "r.yaml"] + mode).finish()
+      #expect(answer.code == 73)
+      #expect(answer.errors.contains("process \(running.number) is training in this folder"), "\(answer.errors)")
+    }
+    kill(running.number, SIGTERM)
+    #expect(try running.finish().code == 130)
+    #expect(!FileManager.default.fileExists(atPath: program.folder.file("run/.metasal-lock")))
+    // A lock that a killed run left is none.
+    try program.folder.write("run/.metasal-lock", "\(running.number)\n")
+    #expect(try program.run("train", "r.yaml", "--resume", "--set", "run.steps=1").code == 0)
+  }
+}
