@@ -102,7 +102,7 @@ extension Architecture {
   /// Whether it has batch norms.
   public var hasBatchNorms: Bool {
     switch self {
-    case .plain, .vgg11, .vgg13, .vgg16, .vgg19, .alexnet, .squeezenet1_0, .squeezenet1_1, .convnext_tiny: false
+    case .vgg11, .vgg13, .vgg16, .vgg19, .alexnet, .squeezenet1_0, .squeezenet1_1, .convnext_tiny: false
     case .sequential(let layers): layers.contains { $0.kind == .batchNorm }
     default: true
     }

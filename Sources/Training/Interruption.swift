@@ -23,6 +23,11 @@ public final class Interruption: Sendable {
       if number == SIGPIPE { sigaction(number, &ignoring, &old) } else { sigaction(number, &listening, &old) }
       return (number, old)
     }
+    // Whoever started us may have kept signals back in that thread, which is inherited.
+    var listened = sigset_t()
+    sigemptyset(&listened)
+    for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&listened, number) }
+    pthread_sigmask(SIG_UNBLOCK, &listened, nil)
     // What nohup has turned off stays so.
     for (number, action) in before where number == SIGHUP && Self.isIgnoring(action) {
       var action = action

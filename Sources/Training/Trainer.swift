@@ -250,7 +250,7 @@ public struct Trainer {
   }
 
   /// The loss and all objectives.
-  private func summary(_ values: [String: Any]) -> String {
+  func summary(_ values: [String: Any]) -> String {
     (["loss"] + objectiveNames).compactMap { name in
       (values[name] as? Double).map { "\(name) \(decimal($0, 3))" }
     }.joined(separator: "  ")

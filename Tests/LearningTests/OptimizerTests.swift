@@ -56,4 +56,25 @@ import Testing
     #expect(clipped([Tensor([3.0])], toNorm: 10).gradients[0].doubles == [3])
     #expect(clipped([Tensor([3.0])], toNorm: nil).gradients[0].doubles == [3])
   }
+
+  @Test("a memory is taken over by the rule that it is of, Adam's by AdamW too, and by no other")
+  func adoption() throws {
+    let rules: [Optimizer] = [
+      .sgd(SGD()), .sgd(SGD(momentum: 0.9)), .adam(Adam()), .adam(Adam(isDecayDecoupled: true)),
+    ]
+    for (old, before) in rules.enumerated() {
+      var state = Optimizer.State()
+      for _ in 0..<3 { _ = before.update([Tensor([1.0])], [Tensor([0.5])], rate: 0.1, state: &state) }
+      for (new, after) in rules.enumerated() {
+        let adopted = after.adopting(state)
+        #expect((adopted != nil) == (old / 2 == new / 2))
+        if let adopted { #expect(adopted.updates == 3) }
+        // Without momentum nothing is remembered; with it, no older velocity than that of the update before.
+        if old < 2, let adopted { #expect(adopted.slots.isEmpty == (old == 0 || new == 0)) }
+      }
+      state.slots.removeValue(forKey: "second_moment")
+      if old >= 2 { #expect(before.adopting(state) == nil) }
+    }
+    for rule in rules { #expect(rule.adopting(.init())?.updates == 0) }
+  }
 }

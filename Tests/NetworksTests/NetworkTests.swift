@@ -5,6 +5,12 @@ import Testing
 @testable import Tensors
 
 @Suite("Networks") struct NetworkTests {
+  @Test("architectures know whether they have batch norms", arguments: Architecture.allCases)
+  func batchNorms(_ architecture: Architecture) {
+    let hasStatistics = architecture.network(classes: 2, seed: nil).state.contains { $0.kind == .statistic }
+    #expect(architecture.hasBatchNorms == hasStatistics)
+  }
+
   @Test(
     "parameters of the CIFAR ResNets are as many as in the paper",
     arguments: [

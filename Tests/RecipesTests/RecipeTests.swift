@@ -216,4 +216,31 @@ import Testing
     let error = #expect(throws: RecipeError.self) { try Recipe.load(path, overrides: flags) }
     #expect("\(error.map { "\($0)" } ?? "")".contains(message))
   }
+
+  @Test("batch norms are frozen by default where weights bring statistics, and train on random weights")
+  func batchNorm() throws {
+    let folder = ScratchFolder()
+    func mode(_ overrides: String...) throws -> Recipe.Model.BatchNormMode? {
+      try Recipe.load(try folder.write("r.yaml", Sample.text), overrides: overrides).model.batchNorm
+    }
+    #expect(try mode() == .frozen)
+    #expect(try mode("model.batch_norm=train") == .train)
+    #expect(try mode("model.weights=~") == .train)
+    #expect(try mode("model.weights=~", "model.batch_norm=train") == .train)
+    // Without batch norms there is nothing to choose.
+    #expect(try mode("model.weights=~", "model.architecture=vgg16", "model.batch_norm=frozen") == .frozen)
+    #expect(try mode("model.weights=~", "model.architecture=vgg11") == .frozen)
+    for architecture in ["resnet20", "plain", "vgg11_bn", "densenet121"] {
+      #expect(
+        try Sample.problems(
+          Sample.text, ["model.weights=~", "model.batch_norm=frozen", "model.architecture=\(architecture)"]) == [
+            "--set model.batch_norm=frozen: model.batch_norm: frozen statistics come with weights, and there are none: "
+              + "name 'weights', or say 'train'"
+          ])
+    }
+    let normalized = "model={architecture: sequential, layers: [conv 4, batch_norm, global_average_pool, linear]"
+    #expect(try mode(normalized + "}") == .train)
+    #expect(try mode(normalized.replacingOccurrences(of: "batch_norm, ", with: "") + "}") == .frozen)
+    #expect(try Sample.problems(Sample.text, [normalized + ", batch_norm: frozen}"]).count == 1)
+  }
 }

@@ -165,4 +165,145 @@ import Testing
       #expect(error?.description.contains(message) == true, "\(String(describing: error))")
     }
   }
+
+  @Test(
+    "a run resumed with another optimizer begins with nothing remembered, as a new one would on the same weights",
+    arguments: [
+      ("{name: sgd, rate: 0.01, momentum: 0.9}", "{name: adam, rate: 0.003}"), ("{name: sgd, rate: 0.01}", "{name: adamw, rate: 0.003}"),
+      ("{name: adam, rate: 0.003}", "{name: sgd, rate: 0.01, momentum: 0.9}"),
+    ])
+  func otherOptimizer(_ old: String, _ new: String) throws {
+    let (before, after) = (try setup(["optimizer=\(old)"]), try setup(["optimizer=\(new)"]))
+    for (optimizer, other) in [(after, true), (before, false)] {
+      let name = "resumed-\(other)"
+      #expect(throws: RunEnd.self) { try run(before, name, stopAfter: 5) }
+      var said = ""
+      let folder = RunFolder(folder.file(name))
+      let stopped = try Checkpoint(contentsOf: folder.last)
+      try Trainer(optimizer, folder: folder) { said += $0 }.run(.resume)
+      #expect(said.contains("another one, and begins with nothing remembered") == other)
+      let state = try Checkpoint(contentsOf: folder.last).optimizer
+      #expect(state.updates == (other ? 4 : 9) && stopped.optimizer.updates == 5)
+      #expect(state.rule == optimizer.recipe.optimizer.optimizer.name)
+    }
+  }
+
+  @Test("a run resumed with other values says so in its recipe, its checkpoint, its log and its report")
+  func otherValues() throws {
+    #expect(throws: RunEnd.self) { try self.run(try setup(), "run", stopAfter: 5) }
+    let changed = try setup(["optimizer.rate=0.002", "run.workers=2", "outer.1.weight=0.25", "run.steps=8"])
+    let run = try self.run(changed, "run", resumes: true)
+    #expect(try Recipe.load(run.recipe).yaml == changed.recipe.yaml)
+    #expect(try Checkpoint(contentsOf: run.last).recipe == changed.recipe.yaml)
+    let log = try String(contentsOfFile: run.metrics, encoding: .utf8)
+    #expect(
+      log.split(separator: "\n").filter { $0.contains(#""event":"recipe""#) } == [
+        #"{"changes":{"optimizer.rate":["0.003","0.002"],"outer.1.weight":["0.5","0.25"],"run.steps":["9","8"]},"event":"recipe","step":5}"#
+      ])
+    let page = try Report.page([RunRecord(run.path)])
+    #expect(page.contains("rate: 0.002") && page.contains("after step 5") && page.contains("0.003 → 0.002"))
+  }
+
+  @Test("a best score by another outer loss is not compared with, but measured anew")
+  func otherObjectives() throws {
+    #expect(throws: RunEnd.self) { try self.run(try setup(), "run", stopAfter: 5) }
+    let best = try Checkpoint(contentsOf: RunFolder(folder.file("run")).best)
+    let changed = try setup(["outer.0.weight=100", "outer.1.weight=0"])
+    let score = changed.score(try changed.evaluate(best.network, title: ""))
+    let run = try self.run(changed, "run", resumes: true)
+    let after = try Checkpoint(contentsOf: run.last)
+    #expect(try #require(after.best) <= score)
+    #expect(try Checkpoint(contentsOf: run.best).network.parameters.count == best.network.parameters.count)
+  }
+
+  /// Makes folders of images to train on and to measure, and returns what a recipe says of them.
+  private func writeImages() throws -> [String] {
+    for (part, count) in [("train", 10), ("validation", 3)] {
+      for name in ["ant", "bee"] {
+        try Files.makeFolder(folder.file("\(part)/\(name)"))
+        for i in 0..<count {
+          try Picture(width: 16, height: 16, pixels: (0..<768).map { UInt8(truncatingIfNeeded: $0 * (i + 1)) }).writePNG(
+            to: folder.file("\(part)/\(name)/\(i).png"))
+        }
+      }
+    }
+    return
+      ["train", "validation"].map { "data.\($0)={ folder: \(folder.file($0)) }" } + [
+        "evaluation.every=3", "run.checkpoint_every=0",
+      ]
+  }
+
+  @Test("a run that an error stops saves the steps before, and goes on from there to the same bytes when the cause is mended")
+  func failure() throws {
+    let overrides = try writeImages()
+    let setup = try setup(overrides)
+    let whole = try run(setup, "whole")
+    // Images of the fourth batch, which are read for the first time then; and one that the evaluation reads.
+    let late = try #require(try setup.train.batch(step: 3).indices.first)
+    let image = folder.file("train/\(["ant", "bee"][late / 10])/\(late % 10).png")
+    let good = try Data(contentsOf: URL(fileURLWithPath: image))
+    try good.prefix(good.count / 2).write(to: URL(fileURLWithPath: image))
+    let error = #expect(throws: RunEnd.self) { try run(try self.setup(overrides), "stopped") }
+    guard case .failed(let step, let checkpoint?, let cause) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(step == 3 && (cause as? FileError)?.file == image)
+    #expect(try Checkpoint(contentsOf: checkpoint).step == 3)
+    try good.write(to: URL(fileURLWithPath: image))
+    let resumed = try run(try self.setup(overrides), "stopped", resumes: true)
+    #expect(try contents(resumed.last) == contents(whole.last))
+    #expect(try contents(resumed.best) == contents(whole.best))
+    #expect(try Files.read(resumed.metrics) == Files.read(whole.metrics))
+  }
+
+  @Test("an error while the network is measured saves it, and what was to be measured is measured when the run goes on")
+  func failureInMeasuring() throws {
+    let setup = try setup(try writeImages())
+    let whole = try run(setup, "whole")
+    let image = folder.file("validation/bee/1.png")
+    let good = try Data(contentsOf: URL(fileURLWithPath: image))
+    // It breaks after the network was measured for the first time.
+    let trainer = Trainer(
+      setup, folder: RunFolder(folder.file("stopped")),
+      isInterrupted: {
+        try? good.prefix(good.count / 2).write(to: URL(fileURLWithPath: image))
+        return false
+      }) { _ in }
+    let error = #expect(throws: RunEnd.self) { try trainer.run() }
+    guard case .failed(3, .some, _) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    try good.write(to: URL(fileURLWithPath: image))
+    let resumed = try run(setup, "stopped", resumes: true)
+    #expect(try contents(resumed.last) == contents(whole.last))
+    #expect(try contents(resumed.best) == contents(whole.best))
+    #expect(try Files.read(resumed.metrics) == Files.read(whole.metrics))
+  }
+
+  @Test("a run that was ended before its first checkpoint begins anew")
+  func beforeCheckpoint() throws {
+    let setup = try setup()
+    let whole = try run(setup, "whole")
+    for kept in [[], ["recipe.yaml"], ["recipe.yaml", "metrics.jsonl"], ["recipe.yaml", "metrics.jsonl", "checkpoints/best.h5"]] {
+      let stopped = RunFolder(folder.file("stopped-\(kept.count)"))
+      try Files.makeFolder(stopped.path + "/checkpoints")
+      for name in kept { try FileManager.default.copyItem(atPath: whole.path + "/" + name, toPath: stopped.path + "/" + name) }
+      let resumed = try run(setup, "stopped-\(kept.count)", resumes: true)
+      #expect(try contents(resumed.last) == contents(whole.last))
+      #expect(try contents(resumed.best) == contents(whole.best))
+      #expect(try Files.read(resumed.metrics) == Files.read(whole.metrics))
+    }
+  }
+
+  @Test("a run's line of progress has all of its objectives, numbered where there are several of a kind")
+  func progress() throws {
+    let setup = try setup([
+      "outer=[{ objective: cross_entropy }, { objective: class_sensitivity }, { objective: class_sensitivity, against: second }]"
+    ])
+    let trainer = Trainer(setup, folder: RunFolder(folder.file("run"))) { _ in }
+    let line = trainer.summary(["loss": 1.0, "cross_entropy": 2.0, "class_sensitivity_1": 3.0, "class_sensitivity_2": 4.0])
+    #expect(line == "loss 1.000  cross_entropy 2.000  class_sensitivity_1 3.000  class_sensitivity_2 4.000")
+  }
 }

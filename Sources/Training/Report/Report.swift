@@ -176,7 +176,9 @@ public enum Report {
   }
 
   private static func recipe(_ run: RunRecord) -> String {
-    "<section><details><summary>Recipe of \(run.name.escaped), with every value</summary>"
+    let changes = run.changes.map { "<li>after step \($0.step): \($0.values.joined(separator: "; ").escaped)</li>" }
+    let note = changes.isEmpty ? "" : "<p>Changed when the run went on:</p><ul>\(changes.joined())</ul>"
+    return "<section><details><summary>Recipe of \(run.name.escaped), with every value</summary>" + note
       + "<div class=scroll><pre>\(run.recipe.yaml.escaped)</pre></div></details></section>"
   }
 

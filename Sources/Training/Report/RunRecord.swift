@@ -11,6 +11,8 @@ struct RunRecord {
   private(set) var steps: [(step: Int, values: [String: Double])] = []
   /// Evaluations in order, each the object that `metrics.jsonl` holds.
   private(set) var evaluations: [(step: Int, values: [String: Any])] = []
+  /// What was changed in the recipe when the run went on after a step, as `key: old → new`.
+  private(set) var changes: [(step: Int, values: [String])] = []
   /// Lines of `metrics.jsonl` that hold no event, such as one half-written when the run was killed.
   private(set) var damagedLines = 0
   /// PNG files of its pictures, in order.
@@ -41,6 +43,10 @@ struct RunRecord {
         steps.append((step, event.compactMapValues { ($0 as? NSNumber)?.doubleValue }))
       } else if kind == "evaluation" {
         evaluations.append((step, event))
+      } else if kind == "recipe", let values = event["changes"] as? [String: [Any]] {
+        changes.append((step, values.sorted { $0.key < $1.key }.map { key, values in
+          "\(key): " + values.map { $0 as? String ?? "–" }.joined(separator: " → ")
+        }))
       }
     }
   }

@@ -1,0 +1,68 @@
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Tensors
+
+@Suite("Threads that help") struct CrewTests {
+  /// The sum of what all threads claim together of 0..<10,000, and how many loops ran.
+  private func sum(_ crew: Crew, _ threads: Int) -> (sum: Int, loops: Int) {
+    let next = Atomic(0)
+    let sum = Atomic(0)
+    let loops = Atomic(0)
+    crew.together(threads) {
+      loops.add(1, ordering: .relaxed)
+      while true {
+        let item = next.add(1, ordering: .relaxed).oldValue
+        guard item < 10_000 else { return }
+        sum.add(item, ordering: .relaxed)
+      }
+    }
+    return (sum.load(ordering: .relaxed), loops.load(ordering: .relaxed))
+  }
+
+  @Test("all work is done, once, by however many there are", arguments: [1, 2, 7, 40])
+  func work(_ threads: Int) {
+    let crew = Crew(limit: 3)
+    for _ in 0..<50 {
+      let (sum, loops) = sum(crew, threads)
+      #expect(sum == 49_995_000 && (1...threads).contains(loops))
+    }
+  }
+
+  @Test("where no thread can be made, or only some, the work is done all the same", arguments: [0, 1, 2])
+  func refusals(_ granted: Int) {
+    let asked = Atomic(0)
+    let crew = Crew(limit: 8) { body in
+      asked.add(1, ordering: .relaxed).newValue <= granted && Crew.startThread(body)
+    }
+    for _ in 0..<20 {
+      let (sum, loops) = sum(crew, 6)
+      #expect(sum == 49_995_000 && loops <= granted + 1)
+    }
+    #expect(asked.load(ordering: .relaxed) > granted)
+  }
+
+  @Test("work within work, of many threads at once, comes to its end")
+  func nested() throws {
+    for workers in [1, 2, 5, 16] {
+      let results = try Parallel.map(40, workers: workers) { item in
+        let parts = Atomic(0)
+        Parallel.split(100, threads: 4) { parts.add($0.count, ordering: .relaxed) }
+        let inner = try Parallel.map(5, workers: 3) { $0 * item }
+        return parts.load(ordering: .relaxed) + inner.reduce(0, +)
+      }
+      #expect(results == (0..<40).map { 100 + 10 * $0 })
+    }
+  }
+
+  @Test("an error of an item ends the work, and is the first one's in order")
+  func failure() {
+    struct Failure: Error, Equatable { let item: Int }
+    for _ in 0..<20 {
+      #expect(throws: Failure(item: 3)) {
+        try Parallel.map(100, workers: 4) { item in if item % 7 == 3 { throw Failure(item: item) } }
+      }
+    }
+  }
+}
