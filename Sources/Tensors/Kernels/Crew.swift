@@ -78,6 +78,7 @@ public final class Crew: @unchecked Sendable {
   @inline(never) private func leave(_ job: Unmanaged<Job>) {
     job._withUnsafeGuaranteedRef { job in
       job.active -= 1
+      job.wanted = 0  // whoever ends found nothing left to claim
       if job.active == 0 { lock.signalEnd() }
     }
   }
