@@ -92,6 +92,11 @@ static void NAME(binaryRows)(metasal_binary f, const void *x, const void *y, voi
 }
 #undef EACH_FUNCTION
 
+INLINE REAL NAME(reciprocalOrZero)(REAL x) {
+  const REAL r = 1 / x;
+  return __builtin_isinf(r) ? 0 : r;
+}
+
 // Simple enough for the compiler to make vectors of.
 static void NAME(unary)(metasal_unary f, double parameter, const void *a, void *out, long count) {
   const REAL *x = a, p = (REAL)parameter;
@@ -102,7 +107,7 @@ static void NAME(unary)(metasal_unary f, double parameter, const void *a, void *
     case metasal_shift: LOOP(x[i] + p);
     case metasal_rectify: LOOP(x[i] < 0 ? 0 : x[i]);
     case metasal_sign: LOOP((REAL)((x[i] > 0) - (x[i] < 0)));
-    case metasal_reciprocal_or_zero: LOOP(x[i] == 0 ? 0 : 1 / x[i]);
+    case metasal_reciprocal_or_zero: LOOP(NAME(reciprocalOrZero)(x[i]));
     case metasal_square_root: LOOP(__builtin_elementwise_sqrt(x[i]));
   }
 #undef LOOP

@@ -103,13 +103,13 @@ extension Extract {
 
   /// Of each channel's slope times that channel's window.
   private static func channelProduct(_ g: Tensor, _ x: Windows, _ aggregate: Aggregate) -> Tensor {
-    func squares(_ values: Tensor) -> Tensor { x.sums(values.squared) }
+    func norms(_ values: Tensor) -> Tensor { x.sums(values.squared).squareRoot }
     let (up, down) = (g.rectified, (-g).rectified)
     let (above, below) = (x.values.rectified, (-x.values).rectified)
     switch aggregate {
-    case .norm: return (g.squared * squares(x.values)).sum([3]).squareRoot
+    case .norm: return (g * norms(x.values)).norm([3])
     case .sum: return (g * x.sums(x.values)).sum([3])
-    case .filteredNorm: return (up.squared * squares(above) + down.squared * squares(below)).sum([3]).squareRoot
+    case .filteredNorm: return Tensor.concatenated([up * norms(above), down * norms(below)], axis: 3).norm([3])
     case .positive: return (up * x.sums(above) + down * x.sums(below)).sum([3])
     case .max, .maxMagnitude:
       let products = Tensor.concatenated([g * x.maxima(x.values), -(g * x.maxima(-x.values))], axis: 3)

@@ -92,10 +92,22 @@ extension Method.ChannelWeights {
     case .mean: return (g.mean([1, 2], keepingAxes: true) * x).sum([3]).rectified
     case .local: return (g.rectified * x).sum([3]).rectified
     case .higherOrder:
-      let squared = g.squared
-      let total = (x * squared * g).sum([1, 2], keepingAxes: true)
-      let share = squared * (squared * 2 + total).reciprocalOrZero
+      // Equation 19, g² / (2 g² + g³ Σ x), of which the squares cancel. Where g is 0 so is the weight.
+      let share = (g * x.sum([1, 2], keepingAxes: true) + 2).reciprocalPastZero
       return ((share * g.rectified).sum([1, 2], keepingAxes: true) * x).sum([3]).rectified
     }
+  }
+}
+
+extension Tensor {
+  /// `1 / x`, but less than 0.1 from 0, where it has its pole, the straight line 100 x between its two arms.
+  ///
+  /// Grad-CAM++ divides by 2 + g Σ x, which is at least 2 where it counts, at positive g, unless a channel's activations
+  /// add up to less than 0, as only those that are not rectified can. There the formula has a pole for which the paper has
+  /// no meaning. On the line value and derivative stay bounded, and the value at the pole itself is 0.
+  fileprivate var reciprocalPastZero: Tensor {
+    let width = 0.1
+    let isNear = (width - detached().magnitude).rectified.sign
+    return (self * (1 - isNear)).reciprocalOrZero + self * isNear * (1 / (width * width))
   }
 }

@@ -49,7 +49,9 @@ public indirect enum Method: Sendable, Hashable {
   public enum ChannelWeights: Sendable, Hashable {
     /// Selvaraju et al. 2017, Grad-CAM: the gradient's mean over locations.
     case mean
-    /// Chattopadhay et al. 2018, Grad-CAM++: positive gradients, weighted by how much a location has to do with the class.
+    /// Chattopadhay et al. 2018, Grad-CAM++: the sum over locations of positive gradients, each times g² / (2 g² + g³ Σ x) of
+    /// equation 19, where the cube is the location's and x is summed over all locations. Where a denominator comes near 0, which
+    /// takes activations that are negative, the quotient is bounded: see ``map(_:_:)``.
     case higherOrder
     /// Jiang et al. 2021, Layer-CAM: the positive gradient at each location.
     case local

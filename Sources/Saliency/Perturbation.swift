@@ -55,7 +55,7 @@ extension Inference {
       let mask = Tensor(grid, shape: [1, cells, cells, 1]).converted(to: images.scalarType)
         .resized(height: (cells + 1) * cell.0, width: (cells + 1) * cell.1)
         .sliced(axis: 1, from: y, length: height).sliced(axis: 2, from: x, length: width)
-      let probability = network(images * mask).logits.softmax().picked(classes)
+      let probability = (network(images * mask).logits.crossEntropy(to: classes) * -1).exp
       let term = probability.reshaped([-1, 1, 1]) * mask.reshaped([1, height, width])
       sum = sum.map { $0 + term } ?? term
     }

@@ -3,7 +3,7 @@
 ///
 /// All but ``derivative`` are meant for the networks' own operations: from logits to activations, with batch norm in its
 /// running form. What they do is made of recorded operations, so that maps made with them can be differentiated.
-public enum BackwardRule: Sendable, Hashable {
+public enum BackwardRule: Sendable, Hashable, CaseIterable {
   /// The derivative, everywhere.
   case derivative
   /// A rectification passes on what is positive of the cotangent, whatever its own input was (Zeiler and Fergus 2014).

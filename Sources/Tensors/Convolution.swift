@@ -34,6 +34,8 @@ struct ConvolutionForm: Sendable {
 
   let geometry: ConvolutionGeometry
   let image, kernel, response: [Int]
+  /// Whether it is summed term by term, so that a sum of zeros is zero, which Winograd's transforms leave to rounding.
+  var isPlain = false
 
   var hasKernelPerImage: Bool { kernel.count == 5 }
 
@@ -45,6 +47,13 @@ struct ConvolutionForm: Sendable {
     ConvolutionForm(
       geometry: geometry, image: [1] + image.dropFirst(), kernel: kernel.suffix(4), response: [1] + response.dropFirst()
     )
+  }
+
+  /// The same, summed term by term.
+  private var plain: ConvolutionForm {
+    var form = self
+    form.isPlain = true
+    return form
   }
 
   /// What tells the form of one image, with a slot open, from others. Compared at every convolution, so that it is small.
@@ -94,14 +103,16 @@ struct ConvolutionForm: Sendable {
       }
     return Tensor.operation(
       name, operands, keep: .operands, arithmetic: 2 * products,
-      value: Kernels.convolve(self, open: open, operands[0], operands[1], onto: sum)
+      value: Kernels.convolve(self, open: open, operands[0], operands[1], onto: sum, plainly: isPlain)
     ) { g, saved in
       if open == .response && saved.rule == .excitation {
+        // A response of nothing hands nothing down, and one of rounding would hand down much.
+        let plain = plain
         return [
           saved.ifNeeded(0) {
             Tensor.excitation(
-              g, from: saved[0], through: saved[1], response: { contract(open: .response, [$0, $1]) },
-              adjoint: { contract(open: .image, [$0, $1]) })
+              g, from: saved[0], through: saved[1], response: { plain.contract(open: .response, [$0, $1]) },
+              adjoint: { plain.contract(open: .image, [$0, $1]) })
           }, nil,
         ]
       }

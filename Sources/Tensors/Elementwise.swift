@@ -134,7 +134,7 @@ extension Tensor {
   }
 
   /// A number minus each element.
-  static func - (term: Double, x: Tensor) -> Tensor { x * -1 + term }
+  public static func - (term: Double, x: Tensor) -> Tensor { x * -1 + term }
 
   /// Each element minus a number.
   public static func - (x: Tensor, term: Double) -> Tensor { x + (-term) }
@@ -155,8 +155,9 @@ extension Tensor {
 
   /// The logistic function, 1 / (1 + exp −x).
   public var logistic: Tensor {
-    Tensor.operation("logistic", [self], keep: .output, value: Kernels.logistic(self)) { g, saved in
-      [g * (saved.output * (1 - saved.output))]
+    Tensor.operation("logistic", [self], keep: .both, value: Kernels.logistic(self)) { g, saved in
+      // One minus the value, without taking a difference of which nothing may be left.
+      [g * (saved.output * (-saved[0]).logistic)]
     }
   }
 
@@ -174,12 +175,13 @@ extension Tensor {
     }
   }
 
-  /// `1 / x`, and 0 (with derivatives 0) where x is 0: what makes norms safe at the origin.
+  /// `1 / x`, and 0 (with derivatives 0) where x is 0, or so near that the quotient is no number of the type: what makes norms
+  /// safe at the origin.
   public var reciprocalOrZero: Tensor {
     return Tensor.operation("reciprocalOrZero", [self], keep: .output, value: Kernels.map(.reciprocalOrZero, self)) {
       g, saved in
-      let r = saved.output
-      return [-(g * (r * r))]
+      // One factor at a time: what comes between is no smaller and no larger than g and the derivative.
+      [-(g * saved.output * saved.output)]
     }
   }
 

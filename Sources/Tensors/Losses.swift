@@ -8,36 +8,71 @@ extension Tensor {
     return Tensor(values, shape: [images.count, classes]).converted(to: type)
   }
 
-  /// log Σ exp over the last axis: [..., K] to [...].
+  /// log Σ exp over the last axis: [..., K] to [...]. It keeps its digits near 0, where one element is 0 and all others lie far
+  /// below.
   public func logSumExp() -> Tensor {
-    // The largest element is taken out so that nothing overflows; as a constant, since it cancels.
-    let top = detached().maximum()
-    return (self - top.reshaped(top.shape + [1])).exp.sum([rank - 1]).log + top
+    let (places, x) = (Kernels.argmaxRows(self), detached())
+    let top = x.gather(places, shape: Array(shape.dropLast()))
+    // What the others add to the largest one's 1.
+    let largest = Tensor.ones(top.shape, scalarType).scatter(places, shape: shape)
+    let others = ((x - top.reshaped(top.shape + [1])).exp - largest).sum([rank - 1])
+    return Tensor.operation("logSumExp", [self], keep: .operands, value: Kernels.logOnePlus(others) + top) { g, saved in
+      [saved[0].softmax() * g.reshaped(g.shape + [1])]
+    }
   }
 
   /// Softmax over the last axis.
   public func softmax() -> Tensor {
-    let top = detached().maximum()
-    let powers = (self - top.reshaped(top.shape + [1])).exp
-    return powers / powers.sum([rank - 1], keepingAxes: true)
+    let (last, places) = (rank - 1, Kernels.argmaxRows(self))
+    @Sendable func atTop(_ x: Tensor) -> Tensor { x.gather(places, shape: x.shape.dropLast() + [1]) }
+    let powers = (detached() - atTop(detached())).exp
+    return Tensor.operation(
+      "softmax", [self], keep: .output, value: powers / powers.sum([last], keepingAxes: true)
+    ) { g, saved in
+      // p ⊙ (g − Σ p g), which does not see what all of g have in common. With 0 at the largest share no small difference of large
+      // terms is taken where that share is nearly 1.
+      let (shares, rest) = (saved.output, g - atTop(g))
+      return [shares * (rest - (shares * rest).sum([last], keepingAxes: true))]
+    }
   }
 
   /// Softmax cross-entropy of logits [N, K] to the classes `labels`, for each row: [N].
-  public func crossEntropy(to labels: [Int]) -> Tensor { logSumExp() - picked(labels) }
+  ///
+  /// It is log(1 + Σ exp(z − z_label)) over the others, so that it and its derivatives keep their digits where they are small,
+  /// as those of a class that is predicted with confidence.
+  public func crossEntropy(to labels: [Int]) -> Tensor { lead(over: labels).softPlusOfAll }
 
   /// Softmax cross-entropy of logits [N, K] to shares [N, K] of the classes, for each row: [N].
   public func crossEntropy(toShares shares: Tensor) -> Tensor {
-    logSumExp() * shares.sum([1]) - (self * shares).sum([1])
+    let largest = shares.argmax()
+    let lead = lead(over: largest)
+    return lead.softPlusOfAll * shares.sum([1]) - (lead * shares.others(than: largest)).sum([1])
+  }
+
+  /// For each row of [N, K] how far the others lie above the element in the row's column: [N, K − 1].
+  private func lead(over columns: [Int]) -> Tensor { others(than: columns) - picked(columns).reshaped([-1, 1]) }
+
+  /// For each row of [N, K] all elements but the one in the row's column: [N, K − 1].
+  private func others(than columns: [Int]) -> Tensor {
+    let width = shape[1]
+    let places = columns.enumerated().flatMap { row, column in
+      (0..<width).lazy.filter { $0 != column }.map { Int32(row * width + $0) }
+    }
+    return gather(places, shape: [columns.count, width - 1])
+  }
+
+  /// log(1 + Σ exp) over the last axis: [..., K] to [...].
+  private var softPlusOfAll: Tensor {
+    Tensor.concatenated([self, .zeros(shape.dropLast() + [1], scalarType)], axis: rank - 1).logSumExp()
   }
 
   /// log(1 + exp x), whose derivative is the logistic function.
-  public var softPlus: Tensor {
-    let pair = reshaped(shape + [1])
-    return Tensor.concatenated([pair, .zeros(pair.shape, scalarType)], axis: rank).logSumExp()
-  }
+  public var softPlus: Tensor { reshaped(shape + [1]).softPlusOfAll }
 
   /// Binary cross-entropy of logits [N, K] to shares [N, K], each class by itself: the mean over classes for each row, [N].
   public func binaryCrossEntropy(toShares shares: Tensor) -> Tensor {
-    (softPlus - self * shares).mean([1])
+    // log(1 + exp x) is x⁺ + log(1 + exp −|x|), of which x⁺ may cancel x · share, and the rest is what counts then.
+    let isPositive = rectified.sign
+    return (self * (isPositive - shares) + (self * (1 - isPositive * 2)).softPlus).mean([1])
   }
 }

@@ -19,7 +19,8 @@ extension Tensor {
     }
     precondition(fits(vectors), "normalized: vectors \(vectors) for the channels of \(shape)")
     precondition(residual?.shape ?? shape == shape, "normalized: a residual \(residual?.shape ?? []) for \(shape)")
-    let statistics = Statistics(center: mean.detached(), rate: rate.detached())
+    let (mean, rate, adds) = (mean.detached(), rate.detached(), residual != nil)
+    let statistics = Statistics(center: mean, rate: rate)
     return Tensor.operation(
       "normalize", [self, weight, bias] + (residual.map { [$0] } ?? []), keep: rectified ? .both : .operands,
       value: Kernels.standardize(
@@ -28,9 +29,8 @@ extension Tensor {
     ) { g, saved in
       let g = rectified ? saved.throughRectification(g) : g
       if saved.rule == .excitation {
-        let own = saved[0].detached().normalized(
-          mean: mean.detached(), rate: statistics.rate, weight: saved[1].detached(), bias: saved[2].detached())
-        let signals = residual == nil ? [g] : Tensor.excitation(g, between: own, saved[3])
+        func own() -> Tensor { saved[0].normalized(mean: mean, rate: rate, weight: saved[1], bias: saved[2]) }
+        let signals = adds ? Tensor.excitation(g, between: own(), saved[3]) : [g]
         // Where the scale is negative, what follows sees the layer before with its weights' signs turned round.
         let parts: [Tensor?] = [signals[0] * saved[1].sign.overChannels(of: signals[0]), nil, nil]
         return parts + signals.dropFirst().map { $0 as Tensor? }
@@ -39,7 +39,7 @@ extension Tensor {
         saved.ifNeeded(0) { g.standardizedProduct(saved[1], statistics.centred, onto: $0) },
         saved.ifNeeded(1) { saved[0].standardizedSum(g, statistics, to: vectors) },
         saved.ifNeeded(2) { g.summedOverLocations(to: vectors) },
-      ] + (residual == nil ? [] : [g])
+      ] + (adds ? [g] : [])
     }
   }
 

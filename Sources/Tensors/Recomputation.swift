@@ -9,10 +9,10 @@ extension Tensor {
     _ operands: [Tensor], _ function: @escaping @Sendable ([Tensor]) -> Tensor
   ) -> Tensor {
     guard operands.contains(where: \.isTracked) else { return function(operands) }
-    let value = function(operands.map { $0.detached() })
+    let (value, indices) = (function(operands.map { $0.detached() }), operands.indices)
     return operation("recompute", operands, keep: .operands, value: value) { g, saved in
-      let (operands, rule) = (operands.indices.map { saved[$0] }, saved.rule)
-      let wanted = operands.indices.filter { saved.sums[$0] != nil }
+      let (operands, rule) = (indices.map { saved[$0] }, saved.rule)
+      let wanted = indices.filter { saved.sums[$0] != nil }
       // The derivatives one after the other, as a function has one result.
       let joined = recomputed(operands + [g]) { inputs in
         let isRecorded = inputs.contains(where: \.isTracked)

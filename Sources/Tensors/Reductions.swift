@@ -48,9 +48,10 @@ extension Tensor {
   public func norm(_ axes: [Int], keepingAxes: Bool = false) -> Tensor {
     let kept = shape.indices.map { axes.contains($0) ? 1 : shape[$0] }
     let norm = Tensor.operation(
-      "norm", [self], keep: .both, value: Kernels.map(.squareRoot, Kernels.sum(self, times: self, to: kept))
+      "norm", [self], keep: .both, value: Kernels.norm(self, to: kept)
     ) { g, saved in
-      [saved[0] * (g * saved.output.reciprocalOrZero)]
+      // The direction first: one over the norm, times g, may leave the type's range where the derivative does not.
+      [saved[0] * saved.output.reciprocalOrZero * g]
     }
     return keepingAxes ? norm : norm.reshaped(shape.indices.filter { !axes.contains($0) }.map { shape[$0] })
   }

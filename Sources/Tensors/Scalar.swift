@@ -13,6 +13,8 @@ public protocol Scalar: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
   static var type: ScalarType { get }
   static func exp(_ x: Self) -> Self
   static func log(_ x: Self) -> Self
+  /// log(1 + x).
+  static func log1p(_ x: Self) -> Self
   /// The error function.
   static func erf(_ x: Self) -> Self
 }
@@ -21,6 +23,7 @@ extension Float: Scalar {
   public static var type: ScalarType { .float32 }
   public static func exp(_ x: Float) -> Float { Foundation.exp(x) }
   public static func log(_ x: Float) -> Float { Foundation.log(x) }
+  public static func log1p(_ x: Float) -> Float { Foundation.log1p(x) }
   public static func erf(_ x: Float) -> Float { Foundation.erf(x) }
 }
 
@@ -28,5 +31,6 @@ extension Double: Scalar {
   public static var type: ScalarType { .float64 }
   public static func exp(_ x: Double) -> Double { Foundation.exp(x) }
   public static func log(_ x: Double) -> Double { Foundation.log(x) }
+  public static func log1p(_ x: Double) -> Double { Foundation.log1p(x) }
   public static func erf(_ x: Double) -> Double { Foundation.erf(x) }
 }

@@ -1,5 +1,6 @@
-import Testing
+import Foundation
 import TestSupport
+import Testing
 
 @testable import Tensors
 
@@ -21,7 +22,7 @@ import TestSupport
   }
 
   @Test("every operation that any third derivative is made of has a case of its own")
-  func coverage() {
+  func coverage() throws {
     var own: Set<String> = []
     var all: Set<String> = []
     for operation in OperationCase.all {
@@ -35,6 +36,58 @@ import TestSupport
       }
     }
     #expect(all.subtracting(own).isEmpty)
+    #expect(try Self.operationsInSources().subtracting(own) == [])
+  }
+
+  /// The names that the sources give to operations.
+  private static func operationsInSources() throws -> Set<String> {
+    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../Sources/Tensors").standardizedFileURL
+    let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+    let names = try files.filter { $0.pathExtension == "swift" }.flatMap { file in
+      try String(contentsOf: file, encoding: .utf8).matches(of: /(\w+\.)?operation\(\s*"(\w+)"/)
+        .filter { $0.1 != "Profile." }.map { String($0.2) }
+    }
+    #expect(names.count > 20)
+    return Set(names)
+  }
+
+  /// Where the rule makes no difference there is nothing to check, and no list of operations has to say where it does.
+  @Test(
+    "what any rule makes of any operation agrees with central differences in every operand and the cotangent, to second order",
+    arguments: OperationCase.all)
+  func rules(_ operation: OperationCase) {
+    var random = RandomSource(seed: 5, purpose: operation.name)
+    let response = operation.function(operation.inputs)
+    let cotangent = Tensor.uniform(response.shape, from: -1, to: 1, .float64, using: &random)
+    for rule in BackwardRule.allCases where rule != .derivative {
+      let inputs = operation.inputs + [cotangent]
+      let pullback = operation.pullback(rule)
+      guard pullback(inputs).doubles != operation.pullback(.derivative)(inputs).doubles else { continue }
+      var check = DerivativeCheck()
+      check.order = 2
+      check.steps = [1e-5, 1e-6, 1e-7]
+      #expect(check.failure(of: pullback, at: inputs) == nil, "\(rule)")
+    }
+  }
+
+  @Test("every rule changes the operations that it is there for, and the table has them in every form")
+  func ruledOperations() {
+    func changed(by rule: BackwardRule) -> Set<String> {
+      Set(
+        OperationCase.all.filter { operation in
+          let inputs = operation.inputs + [operation.function(operation.inputs).detached() - 0.1]
+          return operation.pullback(rule)(inputs).doubles != operation.pullback(.derivative)(inputs).doubles
+        }.map(\.name))
+    }
+    let (guided, excitation) = (changed(by: .guided), changed(by: .excitation))
+    for form in ["", " each image by its own"] {
+      for what in [", rectify", ", add, rectify"] { #expect(guided.contains("normalize\(form)\(what)"), "\(form)\(what)") }
+      for what in ["", ", add", ", rectify", ", add, rectify"] {
+        #expect(excitation.contains("normalize\(form)\(what)"), "\(form)\(what)")
+      }
+    }
+    #expect(guided == changed(by: .deconvolution))
   }
 
   @Test("square roots and norms have derivative 0 at the origin, to every order")

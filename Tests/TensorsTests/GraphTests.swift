@@ -12,6 +12,57 @@ import Testing
     #expect(abs(slope.doubles[0] - 2.718268) < 1e-4)
   }
 
+  /// Operations from a tensor to one of its shape, which are all there is to a chain of them.
+  static let links: [(name: String, link: @Sendable (Tensor) -> Tensor)] = {
+    let vector = Tensor([1.0, 0.5])
+    let kernel = Tensor([1.0, 0, 0, 1], shape: [1, 1, 2, 2])
+    let constant = Tensor([0.5, 1], shape: [1, 1, 1, 2])
+    @Sendable func normalized(_ x: Tensor, _ residual: Tensor?, _ isRectified: Bool) -> Tensor {
+      x.normalized(
+        mean: vector, rate: vector, weight: vector, bias: vector, residual: residual, rectified: isRectified)
+    }
+    return [
+      ("normalize", { normalized($0, nil, false) }), ("normalize, rectify", { normalized($0, nil, true) }),
+      ("normalize, add", { normalized($0, $0, false) }), ("normalize, add, rectify", { normalized($0, $0, true) }),
+      ("residual of a normalization", { normalized(constant, $0, false) }),
+      ("residual of a rectified normalization", { normalized(constant, $0, true) }),
+      ("bias, rectify", { $0.biased(by: vector, rectified: true) }), ("join", { $0.joined(with: constant) }),
+      ("residual of a join", { constant.joined(with: $0) }), ("convolve", { $0.convolved(with: kernel) }),
+      ("recompute", { .recomputed([$0, constant]) { normalized($0[0], $0[1], true) } }),
+      ("limit", { $0.limited(to: 6) }), ("gate", { $0.gated(by: $0) }), ("add a multiple", { $0.adding($0, times: 0.1) }),
+    ]
+  }()
+
+  @Test("chains of 50,000 fused operations are released without overflowing the stack", arguments: links.map(\.name))
+  func fusedChain(_ name: String) throws {
+    let link = try #require(Self.links.first { $0.name == name }?.link)
+    let x = Tensor([0.5, 0.25], shape: [1, 1, 1, 2]).tracked()
+    var y = x
+    for _ in 0..<50_000 { y = link(y) }
+    #expect(y.isTracked)
+  }
+
+  /// What a pullback captured would be released by recursion, however the graph itself is.
+  @Test(
+    "no pullback holds a part of the graph, nor does one of its derivative under any rule", arguments: OperationCase.all
+  )
+  func captures(_ operation: OperationCase) {
+    struct Reference { weak var node: Node? }
+    func graph() -> [(pullback: Pullback, node: Reference)] {
+      let inputs = operation.inputs.map { $0.tracked() }
+      let slopes = BackwardRule.allCases.flatMap {
+        gradients(of: operation.function(inputs), withRespectTo: inputs, rule: $0, keepingGraph: true)
+      }
+      let all = ([operation.function(inputs)] + slopes).map { $0.reshaped([-1]) }
+      return Graphs.nodes(behind: .concatenated(all, axis: 0)).map { ($0.pullback, Reference(node: $0)) }
+    }
+    let nodes = graph()
+    #expect(nodes.count > 2)
+    withExtendedLifetime(nodes.map(\.pullback)) {
+      #expect(nodes.compactMap(\.node.node).map { "\($0.operation)" } == [])
+    }
+  }
+
   @Test("nothing is recorded for tensors that are not tracked, nor for derivatives that are not kept")
   func recording() {
     let x = Tensor([1.0, 2])

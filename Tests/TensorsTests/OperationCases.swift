@@ -19,6 +19,17 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     }
   }
 
+  /// What takes the place of the derivatives with respect to the inputs under a rule, one after the other, as a function of the
+  /// inputs and a cotangent.
+  func pullback(_ rule: BackwardRule) -> DerivativeCheck.Function {
+    { [function] all in
+      let inputs = all.dropLast().map { $0.isTracked ? $0 : $0.tracked() }
+      let slopes = gradients(
+        of: function(inputs), withRespectTo: inputs, weighting: all[all.count - 1], rule: rule, keepingGraph: true)
+      return .concatenated(slopes.map { $0.reshaped([-1]) }, axis: 0)
+    }
+  }
+
   /// Every operation, over strides, paddings, odd sizes and remainders.
   static let all: [OperationCase] = elementwise + reductions + normalizations + movement + products + images + losses
 
@@ -60,38 +71,35 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
 
   /// Batch norm with constant statistics, alone and with what follows it; 13 channels are a vector and a remainder.
   static let normalizations =
-    [(false, false), (true, false), (false, true), (true, true)].map { adds, rectifies in
-      let shapes = [[2, 3, 2, 13], [13], [13]] + (adds ? [[2, 3, 2, 13]] : [])
-      return OperationCase("normalize\(adds ? ", add" : "")\(rectifies ? ", rectify" : "")", shapes) { inputs in
-        inputs[0].normalized(
-          mean: vector, rate: vector.squared, weight: inputs[1], bias: inputs[2], residual: adds ? inputs[3] : nil,
-          rectified: rectifies)
+    [[13], [2, 13]].flatMap { vectors in
+      [(false, false), (true, false), (false, true), (true, true)].map { adds, rectifies in
+        let shapes = [[2, 3, 2, 13], vectors, vectors] + (adds ? [[2, 3, 2, 13]] : [])
+        let form = vectors.count > 1 ? " each image by its own" : ""
+        return OperationCase(
+          "normalize\(form)\(adds ? ", add" : "")\(rectifies ? ", rectify" : "")", shapes
+        ) {
+          $0[0].normalized(
+            mean: vector(of: $0[0]), rate: vector(of: $0[0]).squared, weight: $0[1], bias: $0[2],
+            residual: adds ? $0[3] : nil, rectified: rectifies)
+        }
       }
     }
-    + [false, true].map { rectifies in
-      OperationCase(
-        "normalize each image by its own\(rectifies ? ", add, rectify" : "")",
-        [[2, 3, 2, 13], [2, 13], [2, 13], [2, 3, 2, 13]]
-      ) {
-        $0[0].normalized(
-          mean: vector, rate: vector.squared, weight: $0[1], bias: $0[2], residual: rectifies ? $0[3] : nil,
-          rectified: rectifies)
+    + [false, true].flatMap { isCentred in
+      @Sendable func statistics(_ x: Tensor) -> Tensor.Statistics {
+        .init(center: isCentred ? vector(of: x) : nil, rate: vector(of: x).squared)
       }
-    }
-    + [nil, vector].flatMap { center in
-      let statistics = Tensor.Statistics(center: center, rate: vector.squared)
       return [
-        OperationCase("standardized product \(center != nil)", [[2, 3, 2, 13], [13]]) {
-          $0[0].standardizedProduct($0[1], statistics)
+        OperationCase("standardized product \(isCentred)", [[2, 3, 2, 13], [13]]) {
+          $0[0].standardizedProduct($0[1], statistics($0[0]))
         },
-        OperationCase("standardized sum \(center != nil)", [[2, 3, 2, 13], [2, 3, 2, 13]]) {
-          $0[0].standardizedSum($0[1], statistics, to: [13])
+        OperationCase("standardized sum \(isCentred)", [[2, 3, 2, 13], [2, 3, 2, 13]]) {
+          $0[0].standardizedSum($0[1], statistics($0[0]), to: [13])
         },
-        OperationCase("standardized product for each image \(center != nil)", [[2, 3, 2, 13], [2, 13]]) {
-          $0[0].standardizedProduct($0[1], statistics)
+        OperationCase("standardized product for each image \(isCentred)", [[2, 3, 2, 13], [2, 13]]) {
+          $0[0].standardizedProduct($0[1], statistics($0[0]))
         },
-        OperationCase("standardized sum of each image \(center != nil)", [[2, 3, 2, 13], [2, 3, 2, 13]]) {
-          $0[0].standardizedSum($0[1], statistics, to: [2, 13])
+        OperationCase("standardized sum of each image \(isCentred)", [[2, 3, 2, 13], [2, 3, 2, 13]]) {
+          $0[0].standardizedSum($0[1], statistics($0[0]), to: [2, 13])
         },
       ]
     }
@@ -101,7 +109,10 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
       }
     }
 
-  private static let vector = Tensor((0..<13).map { 0.5 + 0.05 * Double($0) })
+  /// A constant for each channel of an image, of its type.
+  private static func vector(of image: Tensor) -> Tensor {
+    Tensor((0..<image.shape[image.rank - 1]).map { 0.5 + 0.05 * Double($0) }).converted(to: image.scalarType)
+  }
 
   static let movement = [
     OperationCase("reshape", [[6, 4]]) { $0[0].reshaped([2, 3, -1]) },
@@ -179,6 +190,20 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     ]
 
   static let losses = [
+    OperationCase("recompute a residual block", [[2, 4, 3, 3], [3, 3, 3, 3], [3], [3]]) {
+      .recomputed($0) {
+        $0[0].convolved(with: $0[1], .init(padding: .init(1))).normalized(
+          mean: vector(of: $0[0]), rate: vector(of: $0[0]), weight: $0[2], bias: $0[3], residual: $0[0], rectified: true)
+      }
+    },
+    OperationCase("recompute blocks within a block, for each image", [[2, 3, 3, 2], [2, 1, 1, 2, 2], [2, 2], [2, 2]]) {
+      .recomputed($0) { inputs in
+        .recomputed(inputs) { $0[0].convolved(with: $0[1]).biased(by: $0[2], rectified: true).joined(with: $0[0]) }
+          .normalized(
+            mean: vector(of: inputs[0]), rate: vector(of: inputs[0]), weight: inputs[2], bias: inputs[3],
+            residual: inputs[0])
+      }
+    },
     OperationCase("recompute", [[1, 4, 3, 2], [3, 3, 2, 3], [3]]) {
       .recomputed($0) { ($0[0].convolved(with: $0[1], .init(padding: .init(1))) * $0[2]).squared.sum([3]) }
     },

@@ -9,16 +9,18 @@ import Testing
 
 /// One recording at a time: these run one after the other.
 @Suite("Profiles", .serialized) struct ProfileTests {
-  private func report() throws -> Profile.Report {
+  private func report(
+    _ inner: InnerUpdate = InnerUpdate(rate: 0.01), normalization: Pass.Normalization = .running
+  ) throws -> Profile.Report {
     var random = RandomSource(seed: 0, purpose: "profile")
     let network = Architecture.plain.network(classes: 3)
     let images = Tensor.normal([2, 16, 16, 3], using: &random)
     let step = MetaStep(
-      inner: InnerUpdate(rate: 0.01), method: .normGrad, layers: ["features.5"],
+      inner: inner, method: .normGrad, layers: ["features.5"],
       objectives: [
-        WeightedObjective(.crossEntropy, weight: 1),
-        WeightedObjective(.classSensitivity(ClassSensitivity(at: [.virtual])), weight: 1),
-      ])
+        WeightedObjective(.crossEntropy, weight: 1), WeightedObjective(.binaryCrossEntropy, weight: 1),
+        WeightedObjective(.classSensitivity(ClassSensitivity()), weight: 1),
+      ], normalization: normalization)
     Profile.start()
     _ = try step(network, images, labels: [0, 1], workers: 2, random: &random)
     return try #require(Profile.stop())
@@ -34,6 +36,17 @@ import Testing
     }
     #expect(report.text.contains("GFLOP/s"))
     #expect(Profile.stop() == nil)
+  }
+
+  @Test(
+    "everything that a meta step does belongs to a phase, later inner steps and what goes back through them too",
+    arguments: InnerUpdate.Scope.allCases, InnerUpdate.Order.allCases)
+  func completeness(_ scope: InnerUpdate.Scope, _ order: InnerUpdate.Order) throws {
+    for normalization in [Pass.Normalization.running, .batch] {
+      let inner = InnerUpdate(rate: 0.01, steps: 3, scope: scope, order: order)
+      let others = try report(inner, normalization: normalization).totals.filter { $0.phase == .other }
+      #expect(others.isEmpty, "\(others.map(\.name)) in no phase")
+    }
   }
 
   @Test("a trace is JSON whose events lie within the recording")

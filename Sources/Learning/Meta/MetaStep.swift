@@ -166,14 +166,16 @@ extension MetaStep.Contribution {
   /// Adds what other images gave, one after the other, or other objectives on the same images, for a network with these
   /// parameters.
   fileprivate mutating func add(_ other: Self, _ parameters: [Tensor]) {
-    for (index, (gradient, parameter)) in zip(other.gradients, parameters).enumerated() {
-      if index < gradients.count {
-        gradients[index].accumulate(gradient)
-      } else if gradient.count == parameter.count {
-        gradients.append(gradient.reshaped(parameter.shape))
-      } else {
-        gradients.append(.zeros(parameter.shape, parameter.scalarType))
-        gradients[index].accumulate(gradient)
+    Profile.phase(.outer) {
+      for (index, (gradient, parameter)) in zip(other.gradients, parameters).enumerated() {
+        if index < gradients.count {
+          gradients[index].accumulate(gradient)
+        } else if gradient.count == parameter.count {
+          gradients.append(gradient.reshaped(parameter.shape))
+        } else {
+          gradients.append(.zeros(parameter.shape, parameter.scalarType))
+          gradients[index].accumulate(gradient)
+        }
       }
     }
     values.add(other.values)

@@ -43,12 +43,12 @@ struct Part: Sendable {
     let included = zip(included, step.objectives).map { $0 && $1.weight != 0 }
     let network = network.with(
       parameters: network.parameters.map { (sharing == nil ? $0.repeated(range.count) : $0).tracked() })
-    let images = batch.images.sliced(axis: 0, from: range.lowerBound, length: range.count)
     let isTaskOn = zip(included, step.objectives).contains { $0 && $1.objective.isTask }
     let areMapsOn = zip(included, step.objectives).contains { $0 && !$1.objective.isTask }
     let normalizesByBatch = step.normalization == .batch
     // One forward pass serves the task loss, the plain maps and the first inner step, unless they normalize differently.
     let (plain, task): (Inference?, Network.Output?) = Profile.phase(.forward) {
+      let images = batch.images.sliced(axis: 0, from: range.lowerBound, length: range.count)
       let plain =
         areMapsOn || !normalizesByBatch
         ? Inference(network, images, capturing: areMapsOn ? step.layers : []) : nil
@@ -61,7 +61,9 @@ struct Part: Sendable {
         logits: plain.output.logits, labels: Array(batch.labels[range]), draws: Array(batch.draws[range]))
     }
     (self.step, self.included, self.network, self.plain, self.task) = (step, included, network, plain, task)
-    targets = batch.targets.sliced(axis: 0, from: range.lowerBound, length: range.count)
+    targets = Profile.phase(.forward) {
+      batch.targets.sliced(axis: 0, from: range.lowerBound, length: range.count)
+    }
     (self.sharing, self.range, count) = (sharing, range, batch.labels.count)
   }
 
@@ -126,8 +128,11 @@ struct Part: Sendable {
       switch term.1.objective {
       case .crossEntropy:
         // As a distribution, so that an image of several classes counts no more than another.
-        return task?.logits.crossEntropy(toShares: targets / targets.sum([1], keepingAxes: true))
-      case .binaryCrossEntropy: return task?.logits.binaryCrossEntropy(toShares: targets)
+        return Profile.phase(.forward) {
+          task?.logits.crossEntropy(toShares: targets / targets.sum([1], keepingAxes: true))
+        }
+      case .binaryCrossEntropy:
+        return Profile.phase(.forward) { task?.logits.binaryCrossEntropy(toShares: targets) }
       case .classSensitivity(let sensitivity):
         guard sensitivity.at.contains(.plain), let plain else { return nil }
         return similarity(index, plain, plain)
@@ -203,7 +208,8 @@ extension Part.Descent {
   /// The derivative of the weighted displacements with respect to the weights the step starts at.
   func pulledBack(_ cotangents: [Tensor]) -> [Tensor] {
     let moves = weighted(by: cotangents)
-    return gradients(
-      of: moves.map(\.0), withRespectTo: parameters, weighting: moves.map(\.1), releasingGraph: true)
+    return Profile.phase(.outer) {
+      gradients(of: moves.map(\.0), withRespectTo: parameters, weighting: moves.map(\.1), releasingGraph: true)
+    }
   }
 }

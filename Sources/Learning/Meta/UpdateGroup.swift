@@ -51,16 +51,17 @@ struct UpdateGroup {
     /// The weights that each update comes to from those it begins at. They take the place of the displacements, in the same
     /// storage, since a network's parameters may be larger than all else.
     mutating func reach(from starts: [[Tensor]]) -> [[Tensor]] {
-      let weights = starts.enumerated().map { update, start in
-        start.enumerated().map { index, parameter in
-          var moved: Tensor?
-          swap(&moved, &sums[update][index])
-          moved?.accumulate(parameter.detached())
-          return moved ?? parameter.detached()
+      defer { sums = [] }
+      return Profile.phase(.inner) {
+        starts.enumerated().map { update, start in
+          start.enumerated().map { index, parameter in
+            var moved: Tensor?
+            swap(&moved, &sums[update][index])
+            moved?.accumulate(parameter.detached())
+            return moved ?? parameter.detached()
+          }
         }
       }
-      sums = []
-      return weights
     }
   }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 
 /// How parameters move on a gradient: a rule, as a value. Its memory is a value of its own, so that it can be saved and
@@ -60,7 +61,7 @@ public enum Optimizer: Sendable, Equatable {
 /// The gradients scaled so that their common L2 norm is at most `limit`, and the norm before: as PyTorch's
 /// `clip_grad_norm_` does, with 1e-6 added to the norm.
 public func clipped(_ gradients: [Tensor], toNorm limit: Double?) -> (gradients: [Tensor], norm: Double) {
-  let norm = gradients.reduce(0.0) { $0 + $1.squared.sum().item }.squareRoot()
+  let norm = gradients.reduce(0.0) { hypot($0, $1.detached().reshaped([-1]).norm([0]).item) }
   guard let limit, norm.isFinite, limit / (norm + 1e-6) < 1 else { return (gradients, norm) }
   return (gradients.map { $0 * (limit / (norm + 1e-6)) }, norm)
 }

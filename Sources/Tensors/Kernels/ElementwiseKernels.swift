@@ -57,6 +57,10 @@ extension Kernels {
   static func exp(_ x: Tensor) -> Tensor { x.scalarType == .float32 ? map(x, Float.exp) : map(x, Double.exp) }
   static func log(_ x: Tensor) -> Tensor { x.scalarType == .float32 ? map(x, Float.log) : map(x, Double.log) }
 
+  static func logOnePlus(_ x: Tensor) -> Tensor {
+    x.scalarType == .float32 ? map(x, Float.log1p) : map(x, Double.log1p)
+  }
+
   static func erf(_ x: Tensor) -> Tensor { x.scalarType == .float32 ? map(x, Float.erf) : map(x, Double.erf) }
   static func logistic(_ x: Tensor) -> Tensor {
     x.scalarType == .float32 ? map(x) { 1 / (1 + Float.exp(-$0)) } : map(x) { 1 / (1 + Double.exp(-$0)) }

@@ -33,6 +33,13 @@ extension Kernels {
     }
   }
 
+  /// The square root of Σ x² over the axes on which `shape` is narrower than x. Squares of float32 numbers are summed in float64,
+  /// whose range none of them leaves.
+  static func norm(_ x: Tensor, to shape: [Int]) -> Tensor {
+    let wide = x.converted(to: .float64)
+    return map(.squareRoot, sum(wide, times: wide, to: shape)).converted(to: x.scalarType)
+  }
+
   /// Σ (x − center) · y over all axes but the last, to [C], or over all but the first and the last, to [N, C].
   static func sumOfStandardized(_ x: Tensor, center: Tensor?, times y: Tensor, to shape: [Int]) -> Tensor {
     let (loops, size) = (loops(x.scalarType), x.scalarType.size)

@@ -1,0 +1,57 @@
+import TestSupport
+import Testing
+
+@testable import Tensors
+
+/// Whether float32 keeps its digits whatever the size of the numbers is.
+@Suite("Scales") struct ScaleTests {
+  /// Powers of ten by which operands are multiplied.
+  static let exponents = [-12, -9, -6, -3, 0, 3, 6, 9, 12]
+
+  @Test(
+    "values, derivatives and their derivatives err no more in float32 at any scale of any operand", arguments: OperationCase.all)
+  func operations(_ operation: OperationCase) {
+    // The operand that is scaled; nil for all of them.
+    for operand in [Int?.none] + operation.inputs.indices.map({ $0 }) {
+      let usual = errors(operation, operand, scale: 1)
+      for exponent in Self.exponents {
+        let scale = Self.power(exponent)
+        for (result, (error, limit)) in zip(errors(operation, operand, scale: scale), usual).enumerated() {
+          guard let error, let limit else { continue }
+          #expect(error <= 10 * limit + 1e-5, "operand \(operand ?? -1), scale 1e\(exponent), result \(result)")
+        }
+      }
+    }
+  }
+
+  private static func power(_ exponent: Int) -> Double {
+    (0..<abs(exponent)).reduce(1.0) { power, _ in exponent < 0 ? power / 10 : power * 10 }
+  }
+
+  /// Relative errors of float32 against float64: of the value, of its derivatives, and of theirs; nil where float32 has no such
+  /// numbers.
+  private func errors(_ operation: OperationCase, _ operand: Int?, scale: Double) -> [Double?] {
+    let inputs = operation.inputs.enumerated().map { index, input in
+      (operand ?? index == index ? input * scale : input).converted(to: .float32)
+    }
+    let (single, double) = (results(operation, inputs), results(operation, inputs.map { $0.converted(to: .float64) }))
+    return zip(single, double).map { single, double in
+      let largest = double.magnitude.reshaped([-1]).maximum().item
+      guard largest > 1e-30 && largest < 1e36 else { return nil }
+      return relativeError(single.converted(to: .float64), double)
+    }
+  }
+
+  private func results(_ operation: OperationCase, _ inputs: [Tensor]) -> [Tensor] {
+    var random = RandomSource(seed: 11, purpose: operation.name)
+    func some(like x: Tensor) -> Tensor {
+      .uniform(x.shape, from: 0.5, to: 1.5, .float64, using: &random).converted(to: x.scalarType)
+    }
+    let variables = inputs.map { $0.tracked() }
+    let value = operation.function(variables)
+    let slopes = gradients(of: value, withRespectTo: variables, weighting: some(like: value), keepingGraph: true)
+    let curvatures = gradients(of: slopes, withRespectTo: variables, weighting: slopes.map { some(like: $0) })
+    // The logistic function's second derivative has a root at 0, beside which no function keeps its relative error.
+    return [value] + slopes + (operation.name == "logistic" ? [] : curvatures)
+  }
+}
