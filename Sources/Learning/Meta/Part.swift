@@ -73,7 +73,7 @@ struct Part: Sendable {
   /// The network's running statistics after the pass, if the task losses normalized by the batch.
   var statistics: Network? {
     guard step.normalization == .batch, let task else { return nil }
-    return network.updatingStatistics(from: task).recomputing(false)
+    return Profile.phase(.forward) { network.updatingStatistics(from: task).recomputing(false) }
   }
 
   /// The images' part of an inner step of each of the virtual updates.
