@@ -59,7 +59,7 @@ let package = Package(
   ]
     + library("Tensors", ["CKernels"], doors: ["COpenBLAS"])
     + library("Networks", ["Tensors"], fixtures: true)
-    + library("Saliency", ["Tensors", "Networks"])
+    + library("Saliency", ["Tensors", "Networks"], fixtures: true)
     + library("Learning", ["Tensors", "Networks", "Saliency"], fixtures: true)
     + library(
       "Formats", ["Tensors"], doors: ["CPNG", "CTurboJPEG", "CHDF5", "CHDF5Reader", "CZip", "CZlib", "CXML"],

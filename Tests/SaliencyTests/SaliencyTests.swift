@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 import TestSupport
 import Testing
@@ -31,6 +32,62 @@ import Testing
     let value = similarity(zero, map)
     #expect(value.doubles == [0, 0])
     #expect(gradients(of: value, withRespectTo: [zero])[0].isFinite)
+  }
+
+  @Test(
+    "a map that is constant up to rounding has Pearson's correlation 0 with derivative 0", arguments: ScalarType.allCases)
+  func constant(_ type: ScalarType) {
+    let varied = Self.pair().x.norm([3]).converted(to: type)
+    for value in [0.1, 1 / 3.0, 7e-7, 1.1e9] {
+      for noise in [0.0, 3 * (type == .float32 ? 1.2e-7 : 2.2e-16)] {
+        let rounding = Tensor((0..<24).map { value * (1 + noise * sin(Double($0))) }, shape: [2, 3, 4]).converted(to: type)
+        for other in [varied, rounding] {
+          let (a, b) = (rounding.tracked(), other.tracked())
+          for result in [Similarity.pearson(a, b), Similarity.pearson(b, a)] {
+            #expect(result.doubles == [0, 0])
+            #expect(gradients(of: result, withRespectTo: [a, b]).allSatisfy { $0.magnitude.sum().item == 0 })
+          }
+        }
+      }
+    }
+    #expect(Similarity.pearson(varied * .nan, varied).doubles.allSatisfy { $0.isNaN })
+  }
+
+  @Test(
+    "similarities and their derivatives keep their digits at every scale of either map", arguments: Similarity.allCases)
+  func scales(_ similarity: Similarity) {
+    let (a, b) = (Self.pair().x.norm([3]), Self.pair().g.norm([3]))
+    func results(_ scale: (Double, Double), _ type: ScalarType) -> [Tensor] {
+      let maps = [(a * scale.0).converted(to: type).tracked(), (b * scale.1).converted(to: type).tracked()]
+      let value = similarity(maps[0], maps[1])
+      let slopes = gradients(of: value, withRespectTo: maps)
+      return ([value.detached()] + slopes).map { $0.converted(to: .float64) }
+    }
+    let powers = [1e-20, 1e-12, 1e-6, 1, 1e6, 1e12, 1e20]
+    for scale in powers.flatMap({ first in powers.map { (first, $0) } }) {
+      for (single, double) in zip(results(scale, .float32), results(scale, .float64)) {
+        #expect(relativeError(single, double) < 1e-5, "\(scale)")
+      }
+    }
+  }
+
+  @Test(
+    "every extract and aggregate keeps its digits, and its derivatives theirs, at every scale of slopes and activations",
+    arguments: ["bias", "scaling", "conv1x1", "conv3x3", "depthwise3x3"], Aggregate.allCases)
+  func extractScales(_ name: String, _ aggregate: Aggregate) throws {
+    let (extract, pair) = (try #require(Extract(name: name)), Self.pair())
+    func results(_ scale: (Double, Double), _ type: ScalarType) -> [Tensor] {
+      let x = (pair.x * scale.0).converted(to: .float32).converted(to: type).tracked()
+      let g = (pair.g * scale.1).converted(to: .float32).converted(to: type).tracked()
+      let map = extract.map(x, g, aggregate)
+      return ([map.detached()] + gradients(of: map, withRespectTo: [x, g])).map { $0.converted(to: .float64) }
+    }
+    let powers = [1e-12, 1e-6, 1, 1e6, 1e12]
+    for scale in powers.flatMap({ first in powers.map { (first, $0) } }) {
+      for (single, double) in zip(results(scale, .float32), results(scale, .float64)) {
+        #expect(relativeError(single, double) < 1e-5, "\(scale)")
+      }
+    }
   }
 
   @Test("Pearson's correlation does not see shifts and scales; the cosine sees shifts")

@@ -1,0 +1,137 @@
+import Foundation
+import Networks
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Saliency
+
+/// Every method at three layers of a residual network against values of another implementation, from the methods' formulas, in
+/// float64: Fixtures/make_methods.py, which says where weights and images come from and what four numbers stand for a map.
+@Suite("Methods' values") struct MethodValueTests {
+  private static let references: [String: [String: [Double]]] = {
+    let data = try? Data(contentsOf: URL(fileURLWithPath: fixture("methods.json")))
+    return (data.flatMap { try? JSONDecoder().decode([String: [String: [Double]]].self, from: $0) }) ?? [:]
+  }()
+
+  @Test("there is a value for every named method, extract, aggregate and backward rule")
+  func completeness() {
+    let methods = Self.references.keys.compactMap { Method($0) }
+    #expect(methods.count == Self.references.count && methods.count >= 60)
+    func words(_ name: String) -> [Substring] { name.split { $0 == "/" || $0 == ":" } }
+    let known = Set(Self.references.keys.flatMap(words))
+    for (name, _) in Method.named { #expect(known.contains(Substring(name)), "\(name)") }
+    for aggregate in Aggregate.allCases {
+      for extract in ["bias", "scaling", "conv1x1", "conv3x3", "depthwise3x3", "own_conv"] {
+        #expect(Self.references["\(extract)/\(aggregate.rawValue)"]?.count == 3, "\(extract)/\(aggregate)")
+      }
+    }
+  }
+
+  @Test(
+    "maps and their derivatives with respect to the parameters agree at every layer", arguments: [false, true],
+    references.keys.sorted())
+  func values(_ recomputes: Bool, _ name: String) throws {
+    let method = try #require(Method(name))
+    let references = try #require(Self.references[name])
+    let network = try Self.network.with(parameters: Self.network.parameters.map { $0.tracked() }).recomputing(recomputes)
+    let layers = references.keys.sorted()
+    let inference = Inference(network, Self.images, capturing: layers)
+    let maps = inference.maps(method, of: [3, 7], at: layers, keepingGraph: true)
+    for (layer, map) in zip(layers, maps) {
+      let expected = try #require(references[layer])
+      let flat = map.reshaped([-1])
+      let value = (flat * Tensor((0..<flat.count).map { cos(0.7 * Double($0) + 0.3) })).sum()
+      let slopes = gradients(of: value, withRespectTo: network.parameters, keepingGraph: false)
+      let norm = slopes.reduce(0) { $0 + $1.squared.sum().item }.squareRoot()
+      let along = zip(slopes, Self.directions).reduce(0) { $0 + ($1.0 * $1.1).sum().item }
+      let found = [value.item, flat.norm([0]).item, norm, along]
+      // A number may be small beside the norm of what it is a sum over.
+      let sizes = [expected[1], expected[1], expected[2], expected[2]]
+      for (what, (found, (expected, size))) in zip(found, zip(expected, sizes)).enumerated() {
+        #expect(abs(found - expected) < 1e-9 * size, "\(layer), number \(what): \(found) for \(expected)")
+      }
+    }
+  }
+
+  /// A ResNet-20 with weights by the fixture's formula.
+  private static var network: Network {
+    get throws {
+      let empty = Architecture.resnet20.network(classes: 10, seed: nil).converted(to: .float64)
+      return try empty.loading(
+        empty.stateDictionary.enumerated().map { j, entry in
+          let shape = entry.value.shape
+          let scale = 2 / Double(shape.dropFirst().reduce(1, *)).squareRoot()
+          let values = (0..<entry.value.count).map { k -> Double in
+            let s = sin(12.9898 * Double(k + 1) + 78.233 * Double(j + 1))
+            if shape.count >= 2 { return s * scale }
+            if entry.name.hasSuffix("running_var") { return 1 + 0.1 * s }
+            return entry.name.hasSuffix(".weight") ? 0.3 + 0.5 * s : 0.1 * s
+          }
+          return (entry.name, Tensor(values, shape: shape))
+        })
+    }
+  }
+
+  /// A direction for every parameter, by the fixture's formula; kernels in this project's layout.
+  private static let directions: [Tensor] = {
+    let network = Architecture.resnet20.network(classes: 10, seed: nil)
+    return zip(network.state, network.stateDictionary).enumerated().compactMap { j, entry in
+      guard entry.0.kind.isParameter else { return nil }
+      let values = (0..<entry.1.value.count).map { cos(3.7 * Double($0 + 1) + 1.3 * Double(j + 1)) }
+      let direction = Tensor(values, shape: entry.1.value.shape)
+      return entry.0.kind == .kernel ? direction.permuted([2, 3, 1, 0]) : direction
+    }
+  }()
+
+  private static let images: Tensor = {
+    let side = 12
+    let values = (0..<(2 * side * side * 3)).map { index -> Double in
+      let (c, j, i, n) = (index % 3, index / 3 % side, index / 3 / side % side, index / 3 / side / side)
+      return sin(0.7 * Double(i) + 0.9 * Double(j) + Double(c + n)) + 0.5 * cos(0.35 * Double(i * j))
+    }
+    return Tensor(values, shape: [2, side, side, 3])
+  }()
+}
+
+/// Where Grad-CAM++ divides by zero.
+@Suite("Grad-CAM++") struct HigherOrderTests {
+  /// A 1×2 image of one channel with these activations, and slopes.
+  private func map(_ x: [Double], _ g: [Double]) -> (map: [Double], slopes: [[Double]]) {
+    let (x, g) = (Tensor(x, shape: [1, 1, 2, 1]).tracked(), Tensor(g, shape: [1, 1, 2, 1]).tracked())
+    let map = Method.ChannelWeights.higherOrder.map(x, g)
+    return (map.doubles, gradients(of: map, withRespectTo: [x, g]).map(\.doubles))
+  }
+
+  @Test("the weight is a location's g³ times the sum of the activations, at every scale of the slopes")
+  func formula() {
+    for scale in [1e-150, 1e-12, 1, 1e12, 1e150] {
+      let (x, g) = ([1.0, 3], [0.5 * scale, -2 * scale])
+      let weight = g[0] / (2 + g[0] * 4)
+      #expect(zip(map(x, g).map, x).allSatisfy { abs($0 - weight * $1) <= 1e-14 * weight * $1 }, "\(scale)")
+    }
+  }
+
+  @Test("slopes that are zero or negative weigh nothing, and have derivatives that are finite")
+  func nothing() {
+    let (map, slopes) = map([1, 3], [0, -2])
+    #expect(map == [0, 0])
+    #expect(slopes.joined().allSatisfy { $0.isFinite })
+  }
+
+  @Test("where activations add up to less than zero, value and derivative stay bounded through the denominator's zero")
+  func pole() {
+    // The activations' sum is −1, so that the denominator is 2 − g.
+    func at(_ g: Double) -> (map: [Double], slopes: [[Double]]) { map([3, -4], [g, 0]) }
+    #expect(at(2).map == [0, 0])
+    for step in -400...400 {
+      let g = 2 + Double(step) / 1000
+      let below = 2 - g
+      let share = abs(below) < 0.1 ? 100 * below : 1 / below
+      let expected = [max(0, share * g * 3), max(0, share * g * -4)]
+      let found = at(g)
+      #expect(zip(found.map, expected).allSatisfy { abs($0 - $1) < 1e-9 }, "\(g)")
+      #expect(found.slopes.joined().allSatisfy { abs($0) < 2000 }, "\(g)")
+    }
+  }
+}
