@@ -14,6 +14,11 @@ public enum Ownership {
   /// The beginning of an HTML page.
   public static let pageHead = "<!doctype html>\n<html lang=en>\n<head>\n<meta name=generator content=\(name)>\n"
 
+  /// The attribute's bytes, which HDF5 has near the file's beginning unless there are many: its name; its type, a text of eight bytes;
+  /// no axes; its value. Reading it with the library takes a process, which the system may refuse.
+  private static let attribute =
+    Data("\(key)\0".utf8) + [0x13, 0x10, 0, 0, UInt8(name.utf8.count + 1), 0, 0, 0] + [2, 0, 0, 0] + Data("\(name)\0".utf8)
+
   private static let comment = "# Written by \(name), which replaces it unless somebody has changed it: "
 
   /// A text with a comment in front that says who wrote it, and holds its checksum: a changed one is its reader's own.
@@ -29,7 +34,9 @@ public enum Ownership {
     guard let head = try? handle.read(upToCount: 1 << 10) else { return false }
     func all() -> Data { head + ((try? handle.readToEnd()) ?? Data()) }
     if head.starts(with: PictureMark.signature) { return head.dropFirst(PictureMark.offset).starts(with: PictureMark.chunk) }
-    if head.starts(with: WeightFile.hdf5Magic) { return (try? HDF5Reader(path).attributes())?[key] == name }
+    if head.starts(with: WeightFile.hdf5Magic) {
+      return head.range(of: attribute) != nil || (try? HDF5Reader(path).attributes())?[key] == name
+    }
     if head.starts(with: PyTorchFile.zipMagic) { return head.dropFirst(30).starts(with: Data("\(name)/".utf8)) }
     if head.starts(with: Data("{".utf8)) { return isMarked(json: all()) }
     if head.dropFirst(8).starts(with: Data("{".utf8)) { return Safetensors.metadata(all())[key] == name }

@@ -14,6 +14,10 @@ import Testing
     for (name, format) in [("w.safetensors", WeightFile.Format.safetensors), ("w.h5", .hdf5), ("w.pth", .pytorch)] {
       try WeightFile.write(weights, as: format, to: folder.file(name))
     }
+    // So many attributes are kept elsewhere in the file.
+    var many = HDF5Contents()
+    for i in 0..<20 { many.attributes["attribute \(i)"] = String(repeating: "x", count: 200) }
+    try HDF5File.write(many, to: folder.file("many.h5"))
     try ONNXModel().write(to: folder.file("w.onnx"))
     try HDF5Writer.write(to: folder.file("rows.h5")) { try $0.append(numbers: [1], to: "n") }
     try Picture(width: 1, height: 1, pixels: [1, 2, 3]).writePNG(to: folder.file("p.png"))
@@ -29,7 +33,7 @@ import Testing
   func own() throws {
     try writeAll()
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
-    #expect(names.count == 13)
+    #expect(names.count == 14)
     for name in names { #expect(Ownership.isOwn(folder.file(name)), "\(name)") }
     try writeAll()
     for name in names { try Ownership.remove(folder.file(name)) }
