@@ -3,31 +3,63 @@ import Tensors
 
 /// The element types that files hold, little-endian. Halves become float32, integers float64, which holds them exactly up
 /// to 2⁵³.
-enum ElementType: String, Sendable {
+enum ElementType: String, Sendable, CaseIterable {
   case float64 = "F64"
   case float32 = "F32"
   case float16 = "F16"
   case bfloat16 = "BF16"
+  case float8e4m3 = "F8_E4M3"
+  case float8e5m2 = "F8_E5M2"
   case int64 = "I64"
   case int32 = "I32"
   case int16 = "I16"
   case int8 = "I8"
+  case uint64 = "U64"
+  case uint32 = "U32"
+  case uint16 = "U16"
   case uint8 = "U8"
   case bool = "BOOL"
 
   /// Bytes per element.
   var size: Int {
     switch self {
-    case .float64, .int64: 8
-    case .float32, .int32: 4
-    case .float16, .bfloat16, .int16: 2
-    case .int8, .uint8, .bool: 1
+    case .float64, .int64, .uint64: 8
+    case .float32, .int32, .uint32: 4
+    case .float16, .bfloat16, .int16, .uint16: 2
+    case .float8e4m3, .float8e5m2, .int8, .uint8, .bool: 1
     }
+  }
+
+  /// What people call it.
+  var name: String {
+    switch self {
+    case .float64: "float64"
+    case .float32: "float32"
+    case .float16: "float16"
+    case .bfloat16: "bfloat16"
+    case .float8e4m3: "float8_e4m3fn"
+    case .float8e5m2: "float8_e5m2"
+    case .int64: "int64"
+    case .int32: "int32"
+    case .int16: "int16"
+    case .int8: "int8"
+    case .uint64: "uint64"
+    case .uint32: "uint32"
+    case .uint16: "uint16"
+    case .uint8: "uint8"
+    case .bool: "bool"
+    }
+  }
+
+  /// The type that PyTorch calls so, as `torch.float32`; nil for what is not read.
+  init?(torch name: String) {
+    guard let type = Self.allCases.first(where: { "torch." + $0.name == name }) else { return nil }
+    self = type
   }
 
   var scalarType: ScalarType {
     switch self {
-    case .float32, .float16, .bfloat16: .float32
+    case .float32, .float16, .bfloat16, .float8e4m3, .float8e5m2: .float32
     default: .float64
     }
   }
@@ -49,10 +81,16 @@ enum ElementType: String, Sendable {
       case .float32: return fill { Float(bitPattern: UInt32(littleEndian: read(UInt32.self, $0))) }
       case .float16: return fill { Self.half(UInt16(littleEndian: read(UInt16.self, $0))) }
       case .bfloat16: return fill { Float(bitPattern: UInt32(UInt16(littleEndian: read(UInt16.self, $0))) << 16) }
+      case .float8e4m3: return fill { Self.float8e4m3(read(UInt8.self, $0)) }
+      // The upper half of a half.
+      case .float8e5m2: return fill { Self.half(UInt16(read(UInt8.self, $0)) << 8) }
       case .int64: return fill { Double(Int64(littleEndian: read(Int64.self, $0))) }
       case .int32: return fill { Double(Int32(littleEndian: read(Int32.self, $0))) }
       case .int16: return fill { Double(Int16(littleEndian: read(Int16.self, $0))) }
       case .int8: return fill { Double(read(Int8.self, $0)) }
+      case .uint64: return fill { Double(UInt64(littleEndian: read(UInt64.self, $0))) }
+      case .uint32: return fill { Double(UInt32(littleEndian: read(UInt32.self, $0))) }
+      case .uint16: return fill { Double(UInt16(littleEndian: read(UInt16.self, $0))) }
       case .uint8: return fill { Double(read(UInt8.self, $0)) }
       case .bool: return fill { read(UInt8.self, $0) == 0 ? 0.0 : 1.0 }
       }
@@ -105,6 +143,17 @@ enum ElementType: String, Sendable {
     case 31: return fraction == 0 ? sign * .infinity : .nan
     default: return sign * (1 + fraction * 0x1p-10) * Float(sign: .plus, exponent: exponent - 15, significand: 1)
     }
+  }
+}
+
+extension ElementType {
+  /// Four bits of exponent and three of fraction, without infinities (arxiv.org/abs/2209.05433).
+  fileprivate static func float8e4m3(_ bits: UInt8) -> Float {
+    let sign: Float = bits & 0x80 == 0 ? 1 : -1
+    let (exponent, fraction) = (Int(bits >> 3) & 0xf, Float(bits & 7))
+    if bits & 0x7f == 0x7f { return .nan }
+    if exponent == 0 { return sign * fraction * 0x1p-9 }
+    return sign * (1 + fraction / 8) * Float(sign: .plus, exponent: exponent - 7, significand: 1)
   }
 }
 

@@ -33,15 +33,4 @@ public struct NamedTensors: Sendable {
       }
     }
   }
-
-  /// Without what PyTorch adds around a network's own names: a `module.` in front of all of them, and the counters
-  /// `num_batches_tracked`, which nothing here needs.
-  var withPlainNames: NamedTensors {
-    var kept = entries.filter { !$0.name.hasSuffix("num_batches_tracked") }
-    let prefix = "module."
-    if !kept.isEmpty && kept.allSatisfy({ $0.name.hasPrefix(prefix) }) {
-      kept = kept.map { (String($0.name.dropFirst(prefix.count)), $0.value) }
-    }
-    return NamedTensors(kept, metadata: metadata)
-  }
 }

@@ -1,73 +1,27 @@
 import Foundation
 
-/// An interpreter of the pickle opcodes that tensors need. It makes values and calls nothing: a class outside the list below
-/// is an error that names it.
+/// An interpreter of all pickle opcodes, of protocols 0 to 5 (docs.python.org/3/library/pickletools). It makes values and
+/// calls nothing: what tensors are made of is made here, and every other class or function becomes a placeholder, a
+/// ``PickleObject`` that remembers its name.
 struct Pickle {
-  /// Stands for names the tensors need, and the element type where it is a storage's.
-  static let storages: [String: ElementType] = [
-    "FloatStorage": .float32, "DoubleStorage": .float64, "HalfStorage": .float16, "BFloat16Storage": .bfloat16,
-    "LongStorage": .int64, "IntStorage": .int32, "ShortStorage": .int16, "CharStorage": .int8, "ByteStorage": .uint8,
-    "BoolStorage": .bool,
-  ]
-  static let known: Set<String> = [
-    "collections.OrderedDict", "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2",
-    "torch._utils._rebuild_parameter", "torch.Size",
-    "torch.serialization._get_layout", "torch.device",
-  ]
-
-  private let data: Data
-  private let file: String
-  private let entry: String
-  private var position: Int
+  private var input: PickleInput
   private var stack: [PickleValue] = []
   private var marks: [Int] = []
   private var memo: [Int: PickleValue] = [:]
-  private var result = Pickled()
+  var result = Pickled()
   private var copied = 0
-
-  private init(_ data: Data, at position: Int, file: String, entry: String) {
-    (self.data, self.position, self.file, self.entry) = (data, position, file, entry)
-  }
 
   /// The value pickled at `position`, which moves behind it.
   static func load(_ data: Data, at position: inout Int, file: String, entry: String) throws -> Pickled {
-    var machine = Pickle(data, at: position, file: file, entry: entry)
-    defer { position = machine.position }
+    var machine = Pickle(input: PickleInput(data, at: position, file: file, entry: entry))
+    defer { position = machine.input.position }
     machine.result.value = try machine.run()
     return machine.result
   }
 
-  private func malformed(_ message: String) -> FileError {
-    FileError(.malformed, file, "\(entry) at byte \(position): \(message)")
-  }
+  private init(input: PickleInput) { self.input = input }
 
-  // MARK: Reading
-
-  private mutating func bytes(_ count: Int) throws -> Data {
-    guard count >= 0, count <= data.count - position else {
-      throw malformed("the pickle ends where \(count) more bytes are expected")
-    }
-    defer { position += count }
-    return data.subdata(in: (data.startIndex + position)..<(data.startIndex + position + count))
-  }
-
-  private mutating func unsigned(_ count: Int) throws -> Int {
-    let value = try bytes(count).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-    guard let value = Int(exactly: value) else { throw malformed("a length of \(value)") }
-    return value
-  }
-
-  private mutating func line() throws -> String {
-    guard let end = data[(data.startIndex + position)...].firstIndex(of: 0x0a), end - data.startIndex - position < 1000
-    else {
-      throw malformed("a line without an end")
-    }
-    let line = try bytes(end - data.startIndex - position)
-    position += 1
-    return String(decoding: line, as: UTF8.self)
-  }
-
-  private mutating func text(_ count: Int) throws -> String { String(decoding: try bytes(count), as: UTF8.self) }
+  func malformed(_ message: String) -> FileError { input.malformed(message) }
 
   // MARK: The stack
 
@@ -87,9 +41,14 @@ struct Pickle {
     return Array(stack[mark...])
   }
 
-  private mutating func container(_ items: [PickleValue]) -> Int {
+  mutating func container(_ items: [PickleValue]) -> Int {
     result.containers.append(items)
     return result.containers.count - 1
+  }
+
+  mutating func object(_ type: String, _ arguments: [PickleValue], items: [PickleValue] = []) -> PickleValue {
+    result.objects.append(PickleObject(type: type, arguments: arguments, items: items))
+    return .object(result.objects.count - 1)
   }
 
   private func recalled(_ key: Int) throws -> PickleValue {
@@ -101,92 +60,143 @@ struct Pickle {
 
   private mutating func run() throws -> PickleValue {
     while true {
-      let opcode = try bytes(1)
-      switch opcode[opcode.startIndex] {
-      case UInt8(ascii: "."): return try pop()
-      case 0x80: _ = try bytes(1)  // PROTO
-      case 0x95: _ = try bytes(8)  // FRAME
-      case UInt8(ascii: "("): marks.append(stack.count)
-      case UInt8(ascii: "0"): _ = try pop()
-      case UInt8(ascii: "1"): _ = try popToMark()
-      case UInt8(ascii: "N"): stack.append(.none)
-      case 0x88: stack.append(.bool(true))
-      case 0x89: stack.append(.bool(false))
-      case UInt8(ascii: "K"): stack.append(.int(try unsigned(1)))
-      case UInt8(ascii: "M"): stack.append(.int(try unsigned(2)))
-      case UInt8(ascii: "J"): stack.append(.int(Int(Int32(truncatingIfNeeded: try unsigned(4)))))
-      case 0x8a: stack.append(.int(try long(try unsigned(1))))
-      case UInt8(ascii: "G"):
-        let bits = try bytes(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        stack.append(.float(Double(bitPattern: bits)))
-      case UInt8(ascii: "X"): stack.append(.string(try text(try unsigned(4))))
-      case 0x8c: stack.append(.string(try text(try unsigned(1))))
-      case UInt8(ascii: "U"): stack.append(.string(try text(try unsigned(1))))
-      case UInt8(ascii: "T"): stack.append(.string(try text(try unsigned(4))))
-      case UInt8(ascii: "B"): stack.append(.bytes(try bytes(try unsigned(4))))
-      case UInt8(ascii: "C"): stack.append(.bytes(try bytes(try unsigned(1))))
-      case UInt8(ascii: ")"): stack.append(.tuple(container([])))
-      case UInt8(ascii: "t"): stack.append(.tuple(container(try popToMark())))
-      case 0x85: stack.append(.tuple(container([try pop()])))
-      case 0x86:
-        let second = try pop()
-        stack.append(.tuple(container([try pop(), second])))
-      case 0x87:
-        let (third, second) = (try pop(), try pop())
-        stack.append(.tuple(container([try pop(), second, third])))
-      case UInt8(ascii: "]"): stack.append(.list(container([])))
-      case UInt8(ascii: "l"): stack.append(.list(container(try popToMark())))
-      case UInt8(ascii: "}"): stack.append(.dictionary(container([])))
-      case UInt8(ascii: "d"): stack.append(.dictionary(container(try pairs(try popToMark()))))
-      case UInt8(ascii: "a"):
-        let item = try pop()
-        try append([item])
-      case UInt8(ascii: "e"):
-        let items = try popToMark()
-        try append(items)
-      case UInt8(ascii: "s"):
-        let value = try pop()
-        let key = try pop()
-        try insert([key, value])
-      case UInt8(ascii: "u"):
-        let items = try popToMark()
-        try insert(items)
-      case UInt8(ascii: "q"): memo[try unsigned(1)] = try top()
-      case UInt8(ascii: "r"): memo[try unsigned(4)] = try top()
-      case 0x94: memo[memo.count] = try top()
-      case UInt8(ascii: "h"): stack.append(try recalled(try unsigned(1)))
-      case UInt8(ascii: "j"): stack.append(try recalled(try unsigned(4)))
-      case UInt8(ascii: "c"):
-        let module = try line()
-        stack.append(.global(try global(module, try line())))
-      case 0x93:
-        guard let name = try pop().string, let module = try pop().string else {
-          throw malformed("a class without a name")
-        }
-        stack.append(.global(try global(module, name)))
-      case UInt8(ascii: "Q"):
-        let id = try pop()
-        stack.append(try persistent(id))
-      case UInt8(ascii: "R"):
-        let arguments = try pop()
-        let function = try pop()
-        stack.append(try reduced(function, arguments))
-      case UInt8(ascii: "b"):  // BUILD sets attributes (an OrderedDict's `_metadata`), which tensors do not need.
-        _ = try pop()
-        guard case .dictionary = try top() else { throw malformed("attributes for something other than a dictionary") }
-      case let other: throw malformed("the opcode \(String(other, radix: 16)) is none that tensors need")
+      let opcode = try input.byte()
+      if opcode == UInt8(ascii: ".") { return try pop() }
+      if let plain = try plainValue(opcode) {
+        stack.append(plain)
+      } else if let made = try madeValue(opcode) {
+        stack.append(made)
+      } else {
+        try perform(opcode)
       }
     }
   }
 
-  private mutating func long(_ count: Int) throws -> Int {
-    let digits = try bytes(count)
-    guard count <= 8 else {
-      return 0  // PyTorch's magic number is longer; the reader compares bytes instead of the value.
+  /// A value that stands in the file as it is; nil if the opcode says something else.
+  private mutating func plainValue(_ opcode: UInt8) throws -> PickleValue? {
+    switch opcode {
+    case UInt8(ascii: "N"): return PickleValue.none
+    case 0x88: return .bool(true)
+    case 0x89: return .bool(false)
+    case UInt8(ascii: "K"): return .int(try input.unsigned(1))
+    case UInt8(ascii: "M"): return .int(try input.unsigned(2))
+    case UInt8(ascii: "J"): return .int(Int(Int32(truncatingIfNeeded: try input.unsigned(4))))
+    case UInt8(ascii: "I"), UInt8(ascii: "L"): return try input.decimal()
+    case 0x8a: return try input.long(try input.unsigned(1))
+    case 0x8b: return try input.long(try input.unsigned(4))
+    case UInt8(ascii: "F"):
+      let line = try input.line()
+      guard let value = Double(line) else { throw malformed("'\(line.prefix(40))' is no number") }
+      return .float(value)
+    case UInt8(ascii: "G"):
+      let bits = try input.bytes(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+      return .float(Double(bitPattern: bits))
+    case UInt8(ascii: "S"): return .string(try input.quoted())
+    case UInt8(ascii: "V"): return .string(try input.line())
+    case UInt8(ascii: "X"), UInt8(ascii: "T"): return .string(try input.text(try input.unsigned(4)))
+    case 0x8c, UInt8(ascii: "U"): return .string(try input.text(try input.unsigned(1)))
+    case 0x8d: return .string(try input.text(try input.unsigned(8)))
+    case UInt8(ascii: "C"): return .bytes(try input.bytes(try input.unsigned(1)))
+    case UInt8(ascii: "B"): return .bytes(try input.bytes(try input.unsigned(4)))
+    case 0x8e, 0x96: return .bytes(try input.bytes(try input.unsigned(8)))
+    case UInt8(ascii: "c"):
+      let module = try input.line()
+      return .global(module + "." + (try input.line()))
+    // What the program that wrote the file had a number for.
+    case 0x82: return .global("copyreg.extension_\(try input.unsigned(1))")
+    case 0x83: return .global("copyreg.extension_\(try input.unsigned(2))")
+    case 0x84: return .global("copyreg.extension_\(try input.unsigned(4))")
+    default: return nil
     }
-    var value = digits.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-    if let last = digits.last, last & 0x80 != 0, count < 8 { value |= ~UInt64(0) << UInt64(8 * count) }
-    return Int(truncatingIfNeeded: value)
+  }
+
+  /// A value that is made of others on the stack, or recalled; nil if the opcode says something else.
+  private mutating func madeValue(_ opcode: UInt8) throws -> PickleValue? {
+    switch opcode {
+    case UInt8(ascii: ")"): return .tuple(container([]))
+    case UInt8(ascii: "t"): return .tuple(container(try popToMark()))
+    case 0x85: return .tuple(container([try pop()]))
+    case 0x86:
+      let second = try pop()
+      return .tuple(container([try pop(), second]))
+    case 0x87:
+      let (third, second) = (try pop(), try pop())
+      return .tuple(container([try pop(), second, third]))
+    case UInt8(ascii: "]"): return .list(container([]))
+    case UInt8(ascii: "l"): return .list(container(try popToMark()))
+    case UInt8(ascii: "}"): return .dictionary(container([]))
+    case UInt8(ascii: "d"): return .dictionary(container(try pairs(try popToMark())))
+    case 0x8f: return object("builtins.set", [])
+    case 0x91: return object("builtins.frozenset", [], items: try popToMark())
+    case UInt8(ascii: "2"): return try top()
+    case UInt8(ascii: "h"): return try recalled(try input.unsigned(1))
+    case UInt8(ascii: "j"): return try recalled(try input.unsigned(4))
+    case UInt8(ascii: "g"):
+      guard let key = try input.decimal().int else { throw malformed("a recalled value without a number") }
+      return try recalled(key)
+    case 0x93:
+      guard let name = try pop().string, let module = try pop().string else {
+        throw malformed("a class without a name")
+      }
+      return .global(module + "." + name)
+    case UInt8(ascii: "Q"): return persistent(try pop())
+    case UInt8(ascii: "P"):
+      throw malformed("protocol 0, in which PyTorch cannot read its own tensors; write the file with a later one")
+    case UInt8(ascii: "R"), 0x81:
+      let arguments = try pop()
+      return try called(try pop(), arguments)
+    case 0x92:
+      // Arguments by name come last.
+      let (names, arguments) = (try pop(), try pop())
+      return object(name(try pop()), (result.items(arguments) ?? []) + [names])
+    case UInt8(ascii: "o"):
+      let parts = try popToMark()
+      guard let type = parts.first else { throw malformed("an object without a class") }
+      return try called(type, .tuple(container(Array(parts.dropFirst()))))
+    case UInt8(ascii: "i"):
+      let module = try input.line()
+      let type = PickleValue.global(module + "." + (try input.line()))
+      return try called(type, .tuple(container(try popToMark())))
+    default: return nil
+    }
+  }
+
+  /// What changes a value on the stack, or the machine.
+  private mutating func perform(_ opcode: UInt8) throws {
+    switch opcode {
+    case 0x80: _ = try input.byte()  // PROTO
+    case 0x95: _ = try input.bytes(8)  // FRAME
+    case UInt8(ascii: "("): marks.append(stack.count)
+    case UInt8(ascii: "0"):
+      // Python takes the mark away where nothing is above it.
+      if marks.last == stack.count { marks.removeLast() } else { _ = try pop() }
+    case UInt8(ascii: "1"): _ = try popToMark()
+    case UInt8(ascii: "a"):
+      let item = try pop()
+      try append([item])
+    case UInt8(ascii: "e"), 0x90:
+      let items = try popToMark()
+      try append(items)
+    case UInt8(ascii: "s"):
+      let value = try pop()
+      let key = try pop()
+      try insert([key, value])
+    case UInt8(ascii: "u"):
+      let items = try popToMark()
+      try insert(items)
+    case UInt8(ascii: "q"): memo[try input.unsigned(1)] = try top()
+    case UInt8(ascii: "r"): memo[try input.unsigned(4)] = try top()
+    case UInt8(ascii: "p"):
+      guard let key = try input.decimal().int else { throw malformed("a memoized value without a number") }
+      memo[key] = try top()
+    case 0x94: memo[memo.count] = try top()
+    case UInt8(ascii: "b"):
+      // Sets attributes. A dictionary's (`_metadata`) and a tensor's are not needed.
+      let state = try pop()
+      if case .object(let index) = try top() { result.objects[index].state = state }
+    case 0x97, 0x98: throw malformed("bytes that stand outside of the pickle, which no file has")
+    case let other: throw malformed("the opcode \(String(other, radix: 16)), which does not exist")
+    }
   }
 
   private func pairs(_ items: [PickleValue]) throws -> [PickleValue] {
@@ -196,74 +206,26 @@ struct Pickle {
 
   // Methods below look at the stack as it is when they are called, so their arguments are popped before.
   private mutating func append(_ items: [PickleValue]) throws {
-    guard case .list(let list) = try top() else { throw malformed("items for something other than a list") }
-    result.containers[list] += items
+    switch try top() {
+    case .list(let list): result.containers[list] += items
+    case .object(let index): result.objects[index].items += items
+    default: throw malformed("items for something other than a list")
+    }
   }
 
   private mutating func insert(_ items: [PickleValue]) throws {
-    guard case .dictionary(let dictionary) = try top() else {
-      throw malformed("keys for something other than a dictionary")
-    }
-    result.containers[dictionary] += try pairs(items)
-  }
-
-  private func global(_ module: String, _ name: String) throws -> String {
-    let full = module + "." + name
-    let isStorage = module == "torch" && Self.storages[name] != nil
-    guard isStorage || Self.known.contains(full) else {
-      throw malformed("the class or function '\(full)' is none that tensors need, and nothing else is loaded")
-    }
-    return full
-  }
-
-  /// ('storage', class, key, location, count) and, in the stream, a view of another storage, which PyTorch has not
-  /// written for long.
-  private mutating func persistent(_ id: PickleValue) throws -> PickleValue {
-    guard case .tuple(let index) = id else { throw malformed("a persistent object that is no tensor storage") }
-    let parts = result.containers[index]
-    guard parts.count >= 5, parts[0].string == "storage", case .global(let name) = parts[1],
-      let type = Self.storages[String(name.dropFirst("torch.".count))], let key = parts[2].string
-    else { throw malformed("a persistent object that is no tensor storage") }
-    if parts.count > 5, case .tuple = parts[5] {
-      throw malformed("storage '\(key)' is a view of another one, which is not read")
-    }
-    result.storages[key] = type
-    return .storage(type: type, key: key)
-  }
-
-  /// What calling the function would make, made here.
-  private mutating func reduced(_ function: PickleValue, _ argument: PickleValue) throws -> PickleValue {
-    guard case .global(let name) = function, case .tuple(let index) = argument else {
-      throw malformed("a call of something that is no function")
-    }
-    let arguments = result.containers[index]
-    switch name {
-    case "collections.OrderedDict": return .dictionary(container(try dictionary(arguments.first)))
-    case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2":
-      guard arguments.count >= 4, case .storage(let type, let key) = arguments[0], let offset = arguments[1].int,
-        let shape = result.axes(arguments[2]), let strides = result.axes(arguments[3])
-      else { throw malformed("a tensor without storage, offset, size and strides") }
-      return .tensor(PickleTensor(type: type, storage: key, offset: offset, shape: shape, strides: strides))
-    case "torch._utils._rebuild_parameter":
-      guard let first = arguments.first, case .tensor = first else { throw malformed("a parameter without a tensor") }
-      return first
-    case "torch.Size", "torch.device", "torch.serialization._get_layout": return argument
-    default: throw malformed("'\(name)' is called, which tensors do not need")
+    let items = try pairs(items)
+    switch try top() {
+    case .dictionary(let dictionary): result.containers[dictionary] += items
+    case .object(let index): result.objects[index].entries += items
+    default: throw malformed("keys for something other than a dictionary")
     }
   }
 
-  /// The keys and values of a dictionary that is made of a list of pairs, as Python 2 wrote them.
-  private mutating func dictionary(_ source: PickleValue?) throws -> [PickleValue] {
-    guard case .list(let list)? = source else { return [] }
-    let items = result.containers[list]
-    // A list that is recalled time and again makes much of little; written out, a pair takes more than a byte.
-    copied += items.count
-    guard copied <= data.count else { throw malformed("OrderedDicts of more pairs than the file holds") }
-    return try items.flatMap { item in
-      guard let pair = result.items(item), pair.count == 2 else {
-        throw malformed("an OrderedDict made of something other than pairs")
-      }
-      return pair
-    }
+  /// Counts what is copied out of a container: one that is recalled time and again makes much of little, and written out an
+  /// item takes more than a byte.
+  mutating func count(copied items: Int) throws {
+    copied += items
+    guard copied <= input.count else { throw malformed("dictionaries made of more pairs than the file holds") }
   }
 }

@@ -6,28 +6,39 @@ import Tensors
 ///
 /// Reading one never executes anything; see ``Pickle``.
 public enum PyTorchFile {
-  /// The state dict in a file: the file's own dictionary, or the one it holds as `state_dict`, `model_state_dict` or `model`.
-  /// Numbers and texts beside the tensors become metadata.
-  public static func read(_ path: String) throws -> NamedTensors {
+  /// The weights in a file that holds one network's; see ``StoredWeights/onlyDictionary()``.
+  public static func read(_ path: String) throws -> NamedTensors { try open(path).onlyDictionary() }
+
+  /// All tensors in the file's dictionaries, and in modules that were saved whole. Numbers and texts at the top become metadata.
+  static func open(_ path: String) throws -> StoredWeights {
     let data = try Files.read(path)
-    return try (data.starts(with: zipMagic) ? readZip(path) : readStream(data, path)).withPlainNames
+    return try data.starts(with: zipMagic) ? openZip(path, data.count) : openStream(data, path)
   }
 
   static let zipMagic = Data([0x50, 0x4b, 0x03, 0x04])
-  /// The pickled magic number 0x1950a86a20f9469cfc6c with which a stream begins.
-  static let streamMagic = Data([
-    0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e,
-  ])
+
+  /// The number 0x1950a86a20f9469cfc6c with which a stream begins, pickled; before it stand protocol and frame.
+  private static let streamMagic = Data([0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e])
+  private static let oldestStreamMagic = Data("L119547037146038801333356L\n.".utf8)
+
+  /// Where in a stream the second pickle begins; nil if it is no stream.
+  static func startOfStream(_ data: Data) -> Int? {
+    let head = data.prefix(64)
+    if head.starts(with: oldestStreamMagic) { return oldestStreamMagic.count }
+    guard head.first == 0x80, let magic = head.range(of: streamMagic),
+      [2, 11].contains(magic.lowerBound - head.startIndex)
+    else { return nil }
+    return magic.upperBound - head.startIndex
+  }
 
   // MARK: The older stream
 
   /// Magic number, protocol version, system information, the object, the storages' keys, and then each storage: its
   /// element count in eight bytes and its elements.
-  private static func readStream(_ data: Data, _ path: String) throws -> NamedTensors {
-    guard data.starts(with: streamMagic) else {
+  private static func openStream(_ data: Data, _ path: String) throws -> StoredWeights {
+    guard var position = startOfStream(data) else {
       throw FileError(.malformed, path, "not a PyTorch file: neither a zip archive nor a stream of pickles")
     }
-    var position = streamMagic.count
     func load(_ entry: String) throws -> Pickled {
       try Pickle.load(data, at: &position, file: path, entry: entry)
     }
@@ -40,10 +51,13 @@ public enum PyTorchFile {
     guard let keys = list.items(list.value) else {
       throw FileError(.malformed, path, "the storages' keys are not a list")
     }
-    var storages: [String: (data: Data, start: Int, count: Int)] = [:]
+    var storages: [String: Data] = [:]
     for key in keys {
-      guard let key = key.string, let type = object.storages[key] else {
+      guard let key = key.string, let storage = object.storages[key] else {
         throw FileError(.malformed, path, "a storage that no tensor uses")
+      }
+      guard let size = storage.elementSize else {
+        throw FileError(.malformed, path, "storage \(key) is a \(storage.type), whose elements are of unknown size")
       }
       guard data.count - position >= 8 else {
         throw FileError(.malformed, path, "storage \(key) is cut off at byte \(position)")
@@ -52,141 +66,122 @@ public enum PyTorchFile {
         UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: position, as: UInt64.self))
       }
       position += 8
-      guard count <= UInt64((data.count - position) / type.size) else {
+      guard count <= UInt64((data.count - position) / size) else {
         throw FileError(
           .malformed, path, "storage \(key) announces \(count) elements at byte \(position) and is cut off")
       }
-      storages[key] = (data, position, Int(count))
-      position += Int(count) * type.size
+      storages[key] = data.dropFirst(position).prefix(Int(count) * size)
+      position += Int(count) * size
     }
-    return try tensors(object, path) { storages[$0] }
+    return try weights(object, path) { storages[$0] }
   }
 
   // MARK: The zip archive
 
-  private static func readZip(_ path: String) throws -> NamedTensors {
-    var status: Int32 = 0
-    guard let archive = zip_open(path, Int32(ZIP_RDONLY), &status) else {
-      throw FileError(.malformed, path, "a broken zip archive (libzip error \(status))")
-    }
-    defer { zip_discard(archive) }
-    let fileSize = try Files.read(path).count
-    // PyTorch stores entries as they are. Someone may have compressed them since, but none compresses well.
-    var budget = fileSize * 4
-    var names: [String] = []
-    for index in 0..<max(0, zip_get_num_entries(archive, 0)) {
-      if let name = zip_get_name(archive, UInt64(index), 0) { names.append(String(cString: name)) }
-    }
-    guard let main = names.first(where: { $0 == "data.pkl" || $0.hasSuffix("/data.pkl") }) else {
+  private static func openZip(_ path: String, _ fileSize: Int) throws -> StoredWeights {
+    let archive = try ZipArchive(path, fileSize: fileSize)
+    guard let main = archive.names.first(where: { $0 == "data.pkl" || $0.hasSuffix("/data.pkl") }) else {
       throw FileError(.malformed, path, "a zip archive without data.pkl, so none that PyTorch wrote")
     }
     let prefix = main.dropLast("data.pkl".count)
-
-    func entry(_ name: String) throws -> Data {
-      var statistics = zip_stat_t()
-      guard zip_stat(archive, name, 0, &statistics) == 0 else {
-        throw FileError(.malformed, path, "the archive has no entry '\(name)'")
-      }
-      guard let size = Int(exactly: statistics.size), size <= budget else {
-        throw FileError(.malformed, path, "entry '\(name)' claims \(statistics.size) bytes in a file of \(fileSize)")
-      }
-      budget -= size
-      guard let file = zip_fopen(archive, name, 0) else {
-        throw FileError(.malformed, path, "entry '\(name)' cannot be opened")
-      }
-      defer { zip_fclose(file) }
-      var bytes = [UInt8](repeating: 0, count: size)
-      guard zip_fread(file, &bytes, UInt64(size)) == zip_int64_t(size) else {
-        throw FileError(.malformed, path, "entry '\(name)' is cut off or damaged")
-      }
-      return Data(bytes)
-    }
-
-    if names.contains(prefix + "byteorder"),
-      String(decoding: try entry(prefix + "byteorder"), as: UTF8.self) != "little"
+    if archive.names.contains(prefix + "byteorder"),
+      String(decoding: try archive.entry(prefix + "byteorder"), as: UTF8.self) != "little"
     {
       throw FileError(.malformed, path, "big-endian tensors, where little-endian ones are expected")
     }
     var position = 0
-    let object = try Pickle.load(try entry(main), at: &position, file: path, entry: main)
-    var storages: [String: Data] = [:]
-    return try tensors(object, path) { key in
-      let data = try storages[key] ?? entry("\(prefix)data/\(key)")
-      storages[key] = data
-      return (data, 0, Int.max)
-    }
+    let object = try Pickle.load(try archive.entry(main), at: &position, file: path, entry: main)
+    return try weights(object, path) { try archive.entry("\(prefix)data/\($0)") }
   }
 
-  // MARK: Values to tensors
+  /// The tensors of a pickle; their elements are in storages.
+  private static func weights(
+    _ object: Pickled, _ path: String, _ storage: @escaping (String) throws -> Data?
+  ) throws -> StoredWeights {
+    let found = try PickledWeights(object, file: path)
+    let elements = PickledElements(path, object, storage)
+    let tensors = found.tensors.map { place, name, content in
+      let full = place.isEmpty ? name : place + "." + name
+      let (shape, type, isReadable) = elements.description(of: content)
+      return StoredTensor(place: place, name: name, shape: shape, type: type, isReadable: isReadable) {
+        try elements.tensor(content, named: full)
+      }
+    }
+    return try StoredWeights(path, tensors, metadata: found.metadata, placeholders: found.placeholders)
+  }
+}
 
+/// Makes tensors of what pickles say of them, each once.
+private final class PickledElements {
   /// Storages may be shared, by tied weights for one. More views than this times a storage's elements are a trap.
   private static let largestSharing = 4
 
-  private static func tensors(
-    _ object: Pickled, _ path: String, _ storage: (String) throws -> (data: Data, start: Int, count: Int)?
-  ) throws -> NamedTensors {
-    let (found, metadata) = flattened(object)
-    guard !found.isEmpty else {
-      throw FileError(.malformed, path, "no tensors in a dictionary at the top, in state_dict or in model")
-    }
-    var result = NamedTensors(metadata: metadata)
-    var known: [PickleTensor: Tensor] = [:]
-    var taken: [String: Int] = [:]
-    for (name, tensor) in found {
-      if let same = known[tensor] {
-        result[name] = same
-        continue
-      }
-      func malformed(_ message: String) -> FileError { FileError(.malformed, path, "tensor '\(name)': \(message)") }
-      guard let (data, start, limit) = try storage(tensor.storage) else {
-        throw malformed("its storage '\(tensor.storage)' is not in the file")
-      }
-      let available = min(limit, (data.count - start) / tensor.type.size)
-      let positions = StridedPositions(shape: tensor.shape, strides: tensor.strides)
-      guard let end = positions.end, let count = StridedPositions.count(tensor.shape), tensor.offset >= 0,
-        tensor.offset <= available, end <= available - tensor.offset
-      else {
-        throw malformed(
-          "shape \(tensor.shape) with strides \(tensor.strides) at \(tensor.offset) leaves a storage of \(available)")
-      }
-      // A stride of 0 can make a huge tensor out of a few bytes; none that PyTorch trains looks so.
-      guard count <= max(available, 1) else { throw malformed("\(count) elements out of a storage of \(available)") }
-      taken[tensor.storage, default: 0] += count
-      guard taken[tensor.storage, default: 0] <= largestSharing * max(available, 1) else {
-        throw malformed("one of too many different views of the storage '\(tensor.storage)'")
-      }
-      let value = tensor.type.tensor(
-        data, at: start + tensor.offset * tensor.type.size, shape: tensor.shape, positions: positions)
-      (result[name], known[tensor]) = (value, value)
-    }
-    return result
+  private let path: String
+  private let pickled: Pickled
+  private let storage: (String) throws -> Data?
+  private var storages: [String: Data] = [:]
+  private var views: [PickleTensor: Tensor] = [:]
+  private var arrays: [Int: Tensor] = [:]
+  private var taken: [String: Int] = [:]
+
+  init(_ path: String, _ pickled: Pickled, _ storage: @escaping (String) throws -> Data?) {
+    (self.path, self.pickled, self.storage) = (path, pickled, storage)
   }
 
-  /// The tensors of the state dict with their names, and what stands beside them at the top.
-  private static func flattened(_ object: Pickled) -> (tensors: [(String, PickleTensor)], metadata: [String: String]) {
-    func tensors(_ entries: [(key: PickleValue, value: PickleValue)]) -> [(String, PickleTensor)] {
-      entries.compactMap { key, value in
-        if let name = key.string, case .tensor(let tensor) = value { (name, tensor) } else { nil }
-      }
+  func description(of content: PickledWeights.Content) -> (shape: [Int]?, type: String, isReadable: Bool) {
+    switch content {
+    case .view(let tensor):
+      return (tensor.shape, tensor.element?.name ?? tensor.type, tensor.element != nil && !tensor.isAltered)
+    case .object(let index):
+      let object = pickled.objects[index]
+      guard let array = PickledArray(object, pickled) else { return (nil, object.type, false) }
+      return (array.shape, array.element?.name ?? array.type, array.element != nil)
     }
-    guard let top = object.entries(object.value) else { return ([], [:]) }
-    var metadata: [String: String] = [:]
-    for (key, value) in top {
-      guard let key = key.string else { continue }
-      switch value {
-      case .int(let value): metadata[key] = String(value)
-      case .float(let value): metadata[key] = String(value)
-      case .string(let value): metadata[key] = value
-      case .bool(let value): metadata[key] = String(value)
-      default: break
+  }
+
+  func tensor(_ content: PickledWeights.Content, named name: String) throws -> Tensor {
+    func malformed(_ message: String) -> FileError { FileError(.malformed, path, "tensor '\(name)': \(message)") }
+    switch content {
+    case .view(let view):
+      if let known = views[view] { return known }
+      let value = try tensor(view, malformed)
+      views[view] = value
+      return value
+    case .object(let index):
+      if let known = arrays[index] { return known }
+      let object = pickled.objects[index]
+      guard PickledArray.isOne(object.type) else { throw malformed("made by \(object.type), which is not read") }
+      guard let array = PickledArray(object, pickled), let value = array.tensor else {
+        throw malformed("an array that is not read: of \(PickledArray(object, pickled)?.type ?? "an unknown type")")
       }
+      arrays[index] = value
+      return value
     }
-    for key in ["state_dict", "model_state_dict", "model"] {
-      guard let nested = top.first(where: { $0.key.string == key }), let entries = object.entries(nested.value) else {
-        continue
-      }
-      return (tensors(entries), metadata)
+  }
+
+  private func tensor(_ tensor: PickleTensor, _ malformed: (String) -> FileError) throws -> Tensor {
+    guard let element = tensor.element else { throw malformed("elements of \(tensor.type), which are not read") }
+    guard !tensor.isAltered else {
+      throw malformed("elements that stand for their negatives or conjugates, which are not read")
     }
-    return (tensors(top), metadata)
+    guard let data = try storages[tensor.storage] ?? storage(tensor.storage) else {
+      throw malformed("its storage '\(tensor.storage)' is not in the file")
+    }
+    storages[tensor.storage] = data
+    let available = data.count / element.size
+    let positions = StridedPositions(shape: tensor.shape, strides: tensor.strides)
+    guard let end = positions.end, let count = StridedPositions.count(tensor.shape), tensor.offset >= 0,
+      tensor.offset <= available, end <= available - tensor.offset
+    else {
+      throw malformed(
+        "shape \(tensor.shape) with strides \(tensor.strides) at \(tensor.offset) leaves a storage of \(available)")
+    }
+    // A stride of 0 can make a huge tensor out of a few bytes; none that PyTorch trains looks so.
+    guard count <= max(available, 1) else { throw malformed("\(count) elements out of a storage of \(available)") }
+    taken[tensor.storage, default: 0] += count
+    guard taken[tensor.storage, default: 0] <= Self.largestSharing * max(available, 1) else {
+      throw malformed("one of too many different views of the storage '\(tensor.storage)'")
+    }
+    return element.tensor(data, at: tensor.offset * element.size, shape: tensor.shape, positions: positions)
   }
 }

@@ -11,6 +11,17 @@ public enum Safetensors {
   /// - Throws: a ``FileError`` if the file is missing or its header does not fit it.
   public static func read(_ path: String) throws -> NamedTensors { try decode(try Files.read(path), path) }
 
+  static func decode(_ data: Data, _ path: String) throws -> NamedTensors {
+    let (tensors, metadata) = try tensors(data, path)
+    return try NamedTensors(tensors.map { ($0.name, try $0.read()) }, metadata: metadata)
+  }
+
+  /// The tensors in a file, of which one of a type that is not known is only an error if it is wanted.
+  static func open(_ path: String) throws -> StoredWeights {
+    let (tensors, metadata) = try tensors(try Files.read(path), path)
+    return try StoredWeights(path, tensors, metadata: metadata)
+  }
+
   /// Float tensors are written as they are, kernels included: the caller has put them into PyTorch's layout.
   ///
   /// - Parameter precision: what all numbers are stored as; nil for what they are.
@@ -38,25 +49,25 @@ public enum Safetensors {
     return (entries, Int(length))
   }
 
-  static func decode(_ data: Data, _ path: String) throws -> NamedTensors {
+  private static func tensors(
+    _ data: Data, _ path: String
+  ) throws -> (tensors: [StoredTensor], metadata: [String: String]) {
     func malformed(_ message: String) -> FileError { FileError(.malformed, path, "safetensors: " + message) }
     let (header, length) = try header(data, path)
     let body = data.dropFirst(8 + length)
-    var found: [(name: String, element: ElementType, shape: [Int], start: Int, end: Int)] = []
+    var found: [(name: String, type: String, shape: [Int], start: Int, end: Int)] = []
     for (name, entry) in header where name != "__metadata__" {
       guard let entry = entry as? [String: Any], let type = entry["dtype"] as? String,
         let shape = entry["shape"] as? [Int], let offsets = entry["data_offsets"] as? [Int], offsets.count == 2
       else { throw malformed("'\(name)' lacks a dtype, shape or data_offsets") }
-      guard let element = ElementType(rawValue: type) else {
-        throw malformed("'\(name)' has the unknown dtype \(type)")
-      }
       guard shape.count <= StridedPositions.largestRank else { throw malformed("'\(name)' has \(shape.count) axes") }
       guard let count = StridedPositions.count(shape), offsets[0] >= 0, offsets[0] <= offsets[1],
-        offsets[1] <= body.count, count <= body.count, offsets[1] - offsets[0] == count * element.size
+        offsets[1] <= body.count, count <= 8 * body.count,
+        ElementType(rawValue: type).map({ offsets[1] - offsets[0] == count * $0.size }) ?? true
       else {
         throw malformed("'\(name)' of \(type) \(shape) does not fit its bytes \(offsets) of \(body.count)")
       }
-      found.append((name, element, shape, offsets[0], offsets[1]))
+      found.append((name, type, shape, offsets[0], offsets[1]))
     }
     // The order of the bytes is the order in which they were written, which JSON objects do not keep.
     found.sort { ($0.start, $0.end, $0.name) < ($1.start, $1.end, $1.name) }
@@ -71,14 +82,19 @@ public enum Safetensors {
     guard end == body.count else { throw malformed("the tensors end at byte \(end) of \(body.count)") }
     let metadata = header["__metadata__"] as? [String: String] ?? [:]
     let tensors = found.map { tensor in
-      (
-        tensor.name,
-        tensor.element.tensor(
+      let element = ElementType(rawValue: tensor.type)
+      return StoredTensor(
+        name: tensor.name, shape: tensor.shape, type: element?.name ?? tensor.type, isReadable: element != nil
+      ) {
+        guard let element else {
+          throw malformed("'\(tensor.name)' has the dtype \(tensor.type), which is not read")
+        }
+        return element.tensor(
           data, at: 8 + length + tensor.start, shape: tensor.shape,
           positions: StridedPositions(contiguous: tensor.shape))
-      )
+      }
     }
-    return NamedTensors(tensors, metadata: metadata)
+    return (tensors, metadata)
   }
 
   static func encode(_ tensors: NamedTensors, _ wanted: ElementType? = nil) throws -> Data {

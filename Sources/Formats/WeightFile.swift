@@ -33,31 +33,59 @@ public enum WeightFile {
   ///
   /// - Throws: a ``FileError`` if it is none of them.
   public static func kind(of path: String) throws -> Kind {
+    let path = file(of: path)
     let data = try Files.read(path)
     if data.starts(with: PyTorchFile.zipMagic) { return .pyTorchZip }
-    if data.starts(with: PyTorchFile.streamMagic) { return .pyTorchStream }
+    if PyTorchFile.startOfStream(data) != nil { return .pyTorchStream }
     if data.starts(with: hdf5Magic) { return .hdf5 }
     if data.count > 8, data[data.startIndex + 8] == UInt8(ascii: "{") { return .safetensors }
     // ONNX has no magic number, but begins with the fields of its version and of its producer.
     if data.starts(with: [0x08]), data.count > 2, data[data.startIndex + 2] == 0x12 || path.hasSuffix(".onnx") {
       return .onnx
     }
+    if data.dropFirst(257).starts(with: Data("ustar".utf8)) {
+      throw FileError(.malformed, path, "a tar archive, as PyTorch wrote before 0.1.10; save it again with a later one")
+    }
     throw FileError(
       .malformed, path, "no weights that can be read; expected safetensors, a PyTorch .pth/.pt/.th file, HDF5, or ONNX")
   }
 
-  /// The tensors in PyTorch's names, shapes and layout; a `module.` before all names and batch counters are left out.
-  public static func read(_ path: String) throws -> NamedTensors {
-    switch try kind(of: path) {
-    case .safetensors: return try Safetensors.read(path).withPlainNames
-    case .pyTorchZip, .pyTorchStream: return try PyTorchFile.read(path)
-    case .onnx: return try ONNXModel.readWeights(path).withPlainNames
-    case .hdf5:
-      let contents = try HDF5File.read(path)
-      let weights = contents.tensors(below: weightGroup)
-      return (weights.entries.isEmpty ? contents.tensors(below: "") : weights).withPlainNames
-    }
+  /// What a file holds; `checkpoint.pth::model.ema` is what stands below `model.ema` in `checkpoint.pth`.
+  ///
+  /// - Throws: a ``FileError`` if there is nothing, or it cannot be read.
+  public static func open(_ path: String) throws -> StoredWeights {
+    let (file, entry) = parts(of: path)
+    let weights =
+      switch try kind(of: file) {
+      case .safetensors: try Safetensors.open(file)
+      case .pyTorchZip, .pyTorchStream: try PyTorchFile.open(file)
+      case .onnx: try ONNXModel.openWeights(file)
+      case .hdf5: try openHDF5(file, entry)
+      }
+    return try entry.map { try weights.below($0) } ?? weights
   }
+
+  /// Of a checkpoint of ours, the network's weights unless something else is asked for.
+  private static func openHDF5(_ file: String, _ entry: String?) throws -> StoredWeights {
+    let contents = try HDF5File.read(file)
+    let weights = entry == nil ? contents.tensors(below: weightGroup) : NamedTensors()
+    return try StoredWeights(file, weights.entries.isEmpty ? contents.tensors(below: "") : weights)
+  }
+
+  /// The file of a path that may name an entry of it, too.
+  public static func file(of path: String) -> String { parts(of: path).file }
+
+  /// A file, and the entry of it that is meant.
+  private static func parts(of path: String) -> (file: String, entry: String?) {
+    guard !FileManager.default.fileExists(atPath: path), let colons = path.range(of: "::", options: .backwards),
+      colons.upperBound < path.endIndex
+    else { return (path, nil) }
+    return (String(path[..<colons.lowerBound]), String(path[colons.upperBound...]))
+  }
+
+  /// The tensors of a file that holds one network's, in PyTorch's shapes and layout, without what stands around all names;
+  /// see ``StoredWeights/onlyDictionary()``.
+  public static func read(_ path: String) throws -> NamedTensors { try open(path).onlyDictionary() }
 
   /// Writes tensors that are in PyTorch's names, shapes and layout, for metasal and others to read.
   ///

@@ -3,40 +3,36 @@ import Tensors
 /// The networks that metasal can make, by the names that recipes use. Those from `resnet18` on are torchvision's, for
 /// ImageNet, with torchvision's names.
 public enum Architecture: Sendable, Hashable {
-  case resnet20, resnet32, resnet44, resnet56
-  case plain
-  case resnet18, resnet34, resnet50, resnet101, resnet152, resnext50_32x4d, wide_resnet50_2
-  case vgg11, vgg13, vgg16, vgg19, vgg11_bn, vgg13_bn, vgg16_bn, vgg19_bn
-  case alexnet
-  case squeezenet1_0, squeezenet1_1
-  case mobilenet_v2
-  case densenet121
-  case convnext_tiny
-  case efficientnet_b0
+  /// One that is known by its name.
+  case named(Name)
   /// Layers as a recipe describes them, which fit each other.
   case sequential([LayerDescription])
+
+  /// The names, in the order of tables; each is written as it is called here, so that none can be missing.
+  public enum Name: String, Sendable, CaseIterable {
+    case resnet20, resnet32, resnet44, resnet56
+    case plain
+    case resnet18, resnet34, resnet50, resnet101, resnet152, resnext50_32x4d, wide_resnet50_2
+    case vgg11, vgg13, vgg16, vgg19, vgg11_bn, vgg13_bn, vgg16_bn, vgg19_bn
+    case alexnet
+    case squeezenet1_0, squeezenet1_1
+    case mobilenet_v2
+    case densenet121
+    case convnext_tiny
+    case efficientnet_b0
+  }
 }
 
 extension Architecture: CaseIterable, CustomStringConvertible {
-  private static let names: KeyValuePairs<String, Architecture> = [
-    "resnet20": .resnet20, "resnet32": .resnet32, "resnet44": .resnet44, "resnet56": .resnet56, "plain": .plain,
-    "resnet18": .resnet18, "resnet34": .resnet34, "resnet50": .resnet50, "resnet101": .resnet101,
-    "resnet152": .resnet152, "resnext50_32x4d": .resnext50_32x4d, "wide_resnet50_2": .wide_resnet50_2, "vgg11": .vgg11,
-    "vgg13": .vgg13, "vgg16": .vgg16, "vgg19": .vgg19, "vgg11_bn": .vgg11_bn, "vgg13_bn": .vgg13_bn,
-    "vgg16_bn": .vgg16_bn, "vgg19_bn": .vgg19_bn, "alexnet": .alexnet, "squeezenet1_0": .squeezenet1_0,
-    "squeezenet1_1": .squeezenet1_1, "mobilenet_v2": .mobilenet_v2, "densenet121": .densenet121,
-    "convnext_tiny": .convnext_tiny, "efficientnet_b0": .efficientnet_b0,
-  ]
-
   /// Those that have names.
-  public static let allCases = names.map(\.value)
+  public static let allCases = Name.allCases.map(Architecture.named)
 
   private static let prefix = "sequential: "
 
   /// The architecture of that name, or the one that a ``name`` describes.
   public init?(_ name: String) {
-    if let named = Self.names.first(where: { $0.key == name }) {
-      self = named.value
+    if let name = Name(rawValue: name) {
+      self = .named(name)
     } else if name.hasPrefix(Self.prefix) {
       let texts = name.dropFirst(Self.prefix.count).split(separator: ";")
       guard let layers = try? texts.map({ try LayerDescription(String($0)) }),
@@ -50,10 +46,10 @@ extension Architecture: CaseIterable, CustomStringConvertible {
 
   /// Its name; of described layers the description.
   public var name: String {
-    if case .sequential(let layers) = self {
-      return Self.prefix + layers.map(\.description).joined(separator: "; ")
+    switch self {
+    case .named(let name): name.rawValue
+    case .sequential(let layers): Self.prefix + layers.map(\.description).joined(separator: "; ")
     }
-    return Self.names.first { $0.value == self }?.key ?? ""
   }
 
   /// Its name.
@@ -79,23 +75,16 @@ extension Architecture {
   /// The side in pixels of the smallest images of which something is left after all halvings.
   public var smallestSide: Int {
     switch self {
-    case .vgg11, .vgg13, .vgg16, .vgg19, .vgg11_bn, .vgg13_bn, .vgg16_bn, .vgg19_bn: 32
-    case .alexnet: 63
-    case .squeezenet1_0: 21
-    case .squeezenet1_1: 17
-    case .densenet121: 29
-    case .convnext_tiny: 32
     case .sequential(let layers): layers.smallestSide ?? 1
-    default: 1
+    case .named(let name): name.smallestSide
     }
   }
 
   /// The side in pixels of the images that it is usual for.
   public var usualSide: Int {
     switch self {
-    case .resnet20, .resnet32, .resnet44, .resnet56, .plain: 32
     case .sequential: max(32, smallestSide)
-    default: 224
+    case .named(let name): name.usualSide
     }
   }
 
@@ -126,8 +115,8 @@ extension Architecture {
         preconditionFailure("Architecture: layers that do not fit each other, \(error)")
       }
     }
-    let root: any Module =
-      switch self {
+    func root(_ name: Name) -> any Module {
+      switch name {
       case .resnet20: cifar(3)
       case .resnet32: cifar(5)
       case .resnet44: cifar(7)
@@ -154,9 +143,50 @@ extension Architecture {
       case .mobilenet_v2: Sequential.mobileNetV2(classes: classes, using: &random)
       case .densenet121: Sequential.denseNet([6, 12, 24, 16], classes: classes, using: &random)
       case .convnext_tiny: Sequential.convNeXt([3, 3, 9, 3], [96, 192, 384, 768], classes: classes, using: &random)
-      case .sequential(let layers): described(layers)
       case .efficientnet_b0: Sequential.efficientNetB0(classes: classes, using: &random)
       }
-    return Network(architecture: self, classes: classes, root: root)
+    }
+    let made: any Module =
+      switch self {
+      case .named(let name): root(name)
+      case .sequential(let layers): described(layers)
+      }
+    return Network(architecture: self, classes: classes, root: made)
   }
+}
+
+extension Architecture.Name {
+  fileprivate var smallestSide: Int {
+    switch self {
+    case .vgg11, .vgg13, .vgg16, .vgg19, .vgg11_bn, .vgg13_bn, .vgg16_bn, .vgg19_bn: 32
+    case .alexnet: 63
+    case .squeezenet1_0: 21
+    case .squeezenet1_1: 17
+    case .densenet121: 29
+    case .convnext_tiny: 32
+    default: 1
+    }
+  }
+
+  fileprivate var usualSide: Int {
+    switch self {
+    case .resnet20, .resnet32, .resnet44, .resnet56, .plain: 32
+    default: 224
+    }
+  }
+}
+
+extension Architecture {
+  /// Short for those that have names.
+  public static let
+    resnet20 = named(.resnet20), resnet32 = named(.resnet32), resnet44 = named(.resnet44), resnet56 = named(.resnet56),
+    plain = named(.plain),
+    resnet18 = named(.resnet18), resnet34 = named(.resnet34), resnet50 = named(.resnet50),
+    resnet101 = named(.resnet101), resnet152 = named(.resnet152),
+    resnext50_32x4d = named(.resnext50_32x4d), wide_resnet50_2 = named(.wide_resnet50_2),
+    vgg11 = named(.vgg11), vgg13 = named(.vgg13), vgg16 = named(.vgg16), vgg19 = named(.vgg19),
+    vgg11_bn = named(.vgg11_bn), vgg13_bn = named(.vgg13_bn), vgg16_bn = named(.vgg16_bn), vgg19_bn = named(.vgg19_bn),
+    alexnet = named(.alexnet), squeezenet1_0 = named(.squeezenet1_0), squeezenet1_1 = named(.squeezenet1_1),
+    mobilenet_v2 = named(.mobilenet_v2), densenet121 = named(.densenet121),
+    convnext_tiny = named(.convnext_tiny), efficientnet_b0 = named(.efficientnet_b0)
 }

@@ -109,9 +109,8 @@ extension Network {
   /// Whether all activations between its layers are rectified.
   public var isRectified: Bool {
     switch architecture {
-    case .convnext_tiny, .efficientnet_b0: false
+    case .named(let name): ![.convnext_tiny, .efficientnet_b0].contains(name)
     case .sequential(let layers): !layers.contains { [.silu, .gelu].contains($0.kind) }
-    default: true
     }
   }
 

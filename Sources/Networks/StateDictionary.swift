@@ -30,6 +30,14 @@ extension Network {
     state.map { ($0.name, $0.kind == .kernel ? $0.value.detached().permuted([3, 2, 0, 1]) : $0.value.detached()) }
   }
 
+  /// The names and PyTorch's shapes of parameters and statistics, in its order.
+  public var stateShapes: [(name: String, shape: [Int])] {
+    state.map { entry in
+      let shape = entry.value.shape
+      return (entry.name, entry.kind == .kernel ? [3, 2, 0, 1].map { shape[$0] } : shape)
+    }
+  }
+
   /// The layer that makes the logits: its name, which those of the last parameters begin with.
   public var head: String { String(state.last?.name.split(separator: ".").dropLast().joined(separator: ".") ?? "") }
 
@@ -52,8 +60,9 @@ extension Network {
 
   /// The name that torchvision's networks have for a tensor of its published files: densenets were trained when a dense layer's
   /// `norm1` was `norm.1`, and torchvision renames as it loads, too.
-  private static func ownName(_ name: String) -> String {
-    name.replacing(#/(denselayer[0-9]+\.(?:norm|conv))\.([12]\.)/#) { "\($0.output.1)\($0.output.2)" }
+  public static func ownName(_ name: String) -> String {
+    guard name.contains("denselayer") else { return name }
+    return name.replacing(#/(denselayer[0-9]+\.(?:norm|conv))\.([12]\.)/#) { "\($0.output.1)\($0.output.2)" }
   }
 
   /// The same network with the weights of a PyTorch state dict.

@@ -48,30 +48,38 @@ public enum Export {
 
   /// Writes weights of any file in another format, or the mean of several files' weights.
   ///
-  /// - Parameter architecture: makes a network of the weights, which ONNX needs.
-  /// - Returns: how many tensors there are.
+  /// - Parameter architecture: whose weights they are; ONNX needs it. Without, a file has to hold one network's.
+  /// - Returns: how many tensors there are, and what was chosen among those of the files.
   /// - Throws: a ``FileError`` if a file cannot be read, or names or shapes differ between files.
   public static func convert(
     _ files: [String], architecture: Architecture?, as format: WeightFile.Format, precision: StoredPrecision?,
     side: Int?, to path: String
-  ) throws -> Int {
-    try Ownership.requireReplaceable([path], inputs: files)
-    let weights = try average(files)
+  ) throws -> (count: Int, notes: [String]) {
+    try Ownership.requireReplaceable([path], inputs: files.map { WeightFile.file(of: $0) })
+    var notes: [String] = []
+    let weights = try average(files) { file in
+      guard let architecture else { return try WeightFile.read(file) }
+      let choice = try WeightChoice(from: file, for: architecture)
+      notes += [choice.note].compactMap(\.self)
+      return NamedTensors(choice.weights, metadata: choice.metadata)
+    }
     guard let architecture else {
       try WeightFile.write(weights, as: format, precision: precision, to: path)
-      return weights.entries.count
+      return (weights.entries.count, notes)
     }
     let network = try ModelSource.network(architecture, weights.entries, of: files[0])
-    return try write(network, as: format, precision: precision, side: side, to: path)
+    return (try write(network, as: format, precision: precision, side: side, to: path), notes)
   }
 
   /// The mean of several files' tensors, worked out in double precision; one file's as they are.
-  static func average(_ files: [String]) throws -> NamedTensors {
-    var mean = try WeightFile.read(files[0])
+  static func average(
+    _ files: [String], reading read: (String) throws -> NamedTensors = WeightFile.read
+  ) throws -> NamedTensors {
+    var mean = try read(files[0])
     guard files.count > 1 else { return mean }
     var sums = mean.entries.map { $0.value.converted(to: .float64) }
     for file in files.dropFirst() {
-      let other = try WeightFile.read(file)
+      let other = try read(file)
       guard Set(other.names) == Set(mean.names) else {
         let names = Set(other.names).symmetricDifference(mean.names).sorted()
         throw FileError(

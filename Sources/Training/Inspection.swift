@@ -2,26 +2,59 @@ import Formats
 
 /// What a weight file holds, for people.
 public enum Inspection {
-  /// The file's kind, metadata, and a table of its tensors.
+  /// The file's kind, metadata, a table of its tensors for each dictionary of them that could be a network's, and what was not
+  /// loaded.
   ///
   /// - Throws: a ``FileError`` if it cannot be read.
   public static func describe(_ path: String) throws -> String {
     let kind = try WeightFile.kind(of: path)
-    let weights = try WeightFile.read(path)
-    var table = Table(["name", "shape", "type", "elements"], leftAligned: 2)
-    for (name, value) in weights.entries {
-      let shape = value.shape.map(String.init).joined(separator: " × ")
-      table.add([name, shape.isEmpty ? "scalar" : shape, value.scalarType.rawValue, String(value.count)])
-    }
-    let total = weights.entries.reduce(0) { $0 + $1.value.count }
+    let weights = try WeightFile.open(path)
+    let dictionaries = weights.dictionaries.map { (place: $0.place, tensors: WeightNames.plain($0.tensors)) }
+      .filter { !$0.tensors.isEmpty }
+    guard !dictionaries.isEmpty else { throw FileError(.malformed, path, "no tensors in it but counters") }
+    let all = dictionaries.flatMap(\.tensors)
+    // What is damaged is no list of tensors; sizes are what they say only where there are elements.
+    for (_, tensor) in all where tensor.isReadable { _ = try tensor.read() }
     let facts = weights.metadata.sorted { $0.key < $1.key }.map { key, value in
       value.contains("\n")
         ? "\(key):\n" + value.split(separator: "\n").map { "  \($0)" }.joined(separator: "\n") : "\(key): \(value)"
     }
+    var parts = [([summary(path + ": " + kind.rawValue + ",", all)] + facts).joined(separator: "\n")]
+    for (place, tensors) in dictionaries {
+      let isWhole = dictionaries.count == 1 && place.isEmpty
+      let title = isWhole ? "" : summary(place.isEmpty ? "the file's own:" : "\(place):", tensors) + "\n"
+      parts.append(title + table(tensors))
+    }
+    if !weights.placeholders.isEmpty { parts.append(list(weights.placeholders)) }
+    return parts.joined(separator: "\n\n")
+  }
+
+  /// With the elements of those that can be read; the sizes of others are as unsure as anything in a file.
+  private static func summary(_ title: String, _ tensors: [(name: String, tensor: StoredTensor)]) -> String {
+    let total = tensors.filter(\.tensor.isReadable).reduce(0) { $0 + ($1.tensor.shape?.reduce(1, *) ?? 0) }
+    return "\(title) \(tensors.count) tensors, \(total) elements"
+  }
+
+  private static func table(_ tensors: [(name: String, tensor: StoredTensor)]) -> String {
+    var table = Table(["name", "shape", "type", "elements"], leftAligned: 2)
+    for (name, tensor) in tensors {
+      let sizes = tensor.shape.map { $0.isEmpty ? "scalar" : $0.map(String.init).joined(separator: " × ") } ?? "?"
+      let count = tensor.isReadable ? String(tensor.shape?.reduce(1, *) ?? 0) : "not read"
+      table.add([name, sizes, tensor.type, count])
+    }
+    return table.description
+  }
+
+  /// So many placeholders are listed.
+  private static let mostPlaceholders = 40
+
+  private static func list(_ placeholders: [(place: String, type: String)]) -> String {
+    let lines = placeholders.prefix(mostPlaceholders).map {
+      "  \($0.place.isEmpty ? "the whole" : $0.place): \($0.type)"
+    }
+    let more = placeholders.count - lines.count
     return
-      (["\(path): \(kind.rawValue), \(weights.entries.count) tensors, \(total) elements"] + facts + [
-        "", table.description,
-      ])
+      (["Not loaded, since only tensors and plain values are:"] + lines + (more > 0 ? ["  … and \(more) more"] : []))
       .joined(separator: "\n")
   }
 }

@@ -169,14 +169,19 @@ private struct GraphWriter {
     if height % side == 0 && width % side == 0 {
       return average(layer, inputs, height / side, width / side, to: output)
     }
-    func matrix(_ size: Int) -> Tensor {
-      let table = ResamplingTable.adaptiveAverage(from: size, to: side)
+    let rows = node("MatMul", layer, [means(from: height, to: side, isTransposed: false), inputs[0]])
+    node("MatMul", layer, [rows, means(from: width, to: side, isTransposed: true)], to: output)
+  }
+
+  /// The matrix of means over an axis, which all layers share that make one size of another.
+  private mutating func means(from size: Int, to side: Int, isTransposed: Bool) -> String {
+    let name = "means_\(isTransposed ? "over_columns" : "over_rows")_from_\(size)_to_\(side)"
+    if model.weights[name] == nil {
       let identity = (0..<(size * size)).map { $0 / size == $0 % size ? Float(1) : 0 }
-      return Tensor(identity, shape: [size, size]).resampled(axis: 0, table)
+      let table = ResamplingTable.adaptiveAverage(from: size, to: side)
+      let matrix = Tensor(identity, shape: [size, size]).resampled(axis: 0, table)
+      model.weights[name] = isTransposed ? matrix.permuted([1, 0]) : matrix
     }
-    model.weights["means_over_rows"] = matrix(height)
-    model.weights["means_over_columns"] = matrix(width).permuted([1, 0])
-    let rows = node("MatMul", layer, ["means_over_rows", inputs[0]])
-    node("MatMul", layer, [rows, "means_over_columns"], to: output)
+    return name
   }
 }

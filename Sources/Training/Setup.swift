@@ -81,15 +81,16 @@ public struct Setup: Sendable {
     let architecture = recipe.model.architecture
     func drawn() -> Network { architecture.network(classes: classes, seed: UInt64(recipe.run.seed)) }
     guard let weights else { return (drawn(), []) }
-    let entries = try WeightFile.read(weights).entries
+    let choice = try WeightChoice(from: weights, for: architecture)
+    let notes = [choice.note].compactMap(\.self)
     do {
-      return (try architecture.network(classes: classes, seed: nil).loading(entries), [])
+      return (try architecture.network(classes: classes, seed: nil).loading(choice.weights), notes)
     } catch let mismatch as StateMismatch {
-      guard let (network, found) = drawn().loadingTrunk(entries) else {
+      guard let (network, found) = drawn().loadingTrunk(choice.weights) else {
         throw FileError(.malformed, weights, "\(mismatch)")
       }
       let note = "The weights are for \(found) classes: a new head, \(network.head), is drawn for \(classes)."
-      return (network, [note])
+      return (network, notes + [note])
     }
   }
 

@@ -35,6 +35,7 @@ struct Explain: ParsableCommand {
 
   func run() throws {
     let model = try network.load()
+    if let note = model.note { print(note) }
     let explanation = try maps.explanation(model)
     let files = try ImageFiles.find(images)
     try Ownership.requireReplaceable([raw].compactMap(\.self), inputs: network.inputs + files)

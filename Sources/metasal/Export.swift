@@ -25,7 +25,9 @@ struct Convert: ParsableCommand {
     abstract: "Write the weights of any file in another format, or the mean of several files' weights.")
 
   @Argument(
-    help: "PyTorch, safetensors, HDF5 or ONNX files, metasal's checkpoints among them; of several the mean is written.",
+    help: ArgumentHelp(
+      "PyTorch, safetensors, HDF5 or ONNX files, metasal's checkpoints among them; of several the mean is written.",
+      discussion: "FILE::ENTRY is what stands below an entry of a file, as in checkpoint.pth::state_dict_ema."),
     completion: .file())
   var files: [String]
 
@@ -41,9 +43,10 @@ struct Convert: ParsableCommand {
   }
 
   func run() throws {
-    let count = try Training.Export.convert(
+    let (count, notes) = try Training.Export.convert(
       files, architecture: model, as: try target.resolved(), precision: target.precision, side: target.size,
       to: target.output)
+    for note in notes { print(note) }
     print("\(target.output): \(count) tensors\(files.count > 1 ? ", means of \(files.count) files" : "")")
   }
 }

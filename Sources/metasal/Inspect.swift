@@ -5,7 +5,9 @@ struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "List the names and shapes of a weight file's tensors, and what else it says of itself.")
 
-  @Argument(help: "A checkpoint, safetensors, PyTorch or HDF5 file.", completion: .file())
+  @Argument(
+    help: "A checkpoint, safetensors, PyTorch, HDF5 or ONNX file; FILE::ENTRY is what stands below an entry of it.",
+    completion: .file())
   var file: String
 
   func run() throws { print(try Inspection.describe(file)) }

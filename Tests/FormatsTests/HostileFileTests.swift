@@ -63,6 +63,51 @@ import Testing
     #expect(message(pickle.file()).contains("more pairs than the file holds"))
   }
 
+  @Test("long names that are used again and again cannot fill the memory, and short ones lead to every tensor once")
+  func names() throws {
+    // Dictionaries, each in the next under one long name.
+    var long = PickleStream()
+    long.add(String(repeating: "k", count: 1_000_000))
+    long.add(UInt8(ascii: "q"), 0, UInt8(ascii: "}"))
+    for _ in 0..<90 { long.add(UInt8(ascii: "}"), UInt8(ascii: "h"), 0) }
+    long.add(UInt8(ascii: "}"))
+    for _ in 0..<90 { long.add(UInt8(ascii: "s")) }
+    #expect(message(long.file()).contains("names of more than"))
+    // Dictionaries that hold the next one twice: as many ways to the last as there are atoms.
+    var twice = PickleStream()
+    twice.add(UInt8(ascii: "}"))
+    twice.add("t")
+    twice.add(tensorOf: 1, at: 0, shape: [1, 1], strides: [1, 1])
+    twice.add(UInt8(ascii: "s"), UInt8(ascii: "q"), 0)
+    for _ in 0..<90 {
+      twice.add(UInt8(ascii: "}"))
+      for name in ["a", "b"] {
+        twice.add(name)
+        twice.add(UInt8(ascii: "h"), 0, UInt8(ascii: "s"))
+      }
+      twice.add(UInt8(ascii: "q"), 0)
+    }
+    #expect(try read(twice.file(storage: 1)).names == ["t"])
+  }
+
+  @Test("calls within calls, and calls of what calls gave, are placeholders, however many")
+  func calls() {
+    var calls = PickleStream()
+    calls.add(global: "builtins", "getattr")
+    for _ in 0..<200_000 { calls.add(UInt8(ascii: ")"), UInt8(ascii: "R")) }
+    #expect(message(calls.file()).contains("what a call gave"))
+    var types = PickleStream()
+    types.add(UInt8(ascii: ")"))
+    for _ in 0..<100_000 {
+      types.add(UInt8(ascii: "q"), 0)
+      types.add(global: "torch._tensor", "_rebuild_from_type_v2")
+      types.add(UInt8(ascii: "N"), UInt8(ascii: "h"), 0, 0x87)
+    }
+    types.add(global: "torch._tensor", "_rebuild_from_type_v2")
+    types.add(UInt8(ascii: "h"), 0, UInt8(ascii: "R"))
+    #expect(message(types.file()).contains("no tensors"))
+  }
+
   private struct View {
     let offset: Int
     let shape, strides: [Int]

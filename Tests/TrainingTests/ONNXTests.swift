@@ -138,6 +138,27 @@ private struct GraphRunner {
     #expect(relativeError(logits, network(images).logits) < 1e-4)
   }
 
+  @Test(
+    "adaptive pools of sizes that do not divide, one after the other, and to larger sizes, give the network's logits",
+    arguments: [
+      (["adaptive_average_pool 7", "relu", "adaptive_average_pool 5", "flatten"], 16),
+      (["adaptive_average_pool 5", "relu", "adaptive_average_pool 3", "adaptive_average_pool 2", "flatten"], 16),
+      (["adaptive_average_pool 9", "adaptive_average_pool 4", "adaptive_average_pool 9", "flatten"], 6),
+      (["adaptive_average_pool 24", "adaptive_average_pool 5", "flatten"], 16),
+    ])
+  func adaptivePools(_ pools: [String], _ side: Int) throws {
+    let layers = ["conv 4 size 3", "relu"] + pools + ["linear"]
+    let architecture = try Architecture(layers: layers.map { try LayerDescription($0) })
+    let network = architecture.network(classes: 3, seed: 4)
+    var random = RandomSource(seed: 5, purpose: "test")
+    for (height, width) in [(side, side), (side + 1, side + 3)] {
+      let images = Tensor.normal([2, height, width, 3], using: &random)
+      var runner = GraphRunner(model: ONNXModel(network, height: height, width: width))
+      let logits = try runner.run(images.permuted([0, 3, 1, 2]))
+      #expect(relativeError(logits, network(images).logits) < 1e-5)
+    }
+  }
+
   @Test("a graph's weights make the network again, bit for bit, and so do folded ones up to rounding")
   func back() throws {
     let folder = ScratchFolder()

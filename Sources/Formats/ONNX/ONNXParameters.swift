@@ -9,45 +9,146 @@ import Tensors
 ///
 /// The newer one calls the bias that a folded batch norm leaves `conv1.weight_bias`, transposed weights `val_4`, and equal
 /// tensors all by one name; beside each operation stand the modules that it is in.
+///
+/// Programs that work on graphs turn tensors into `Constant` operations, and put casts, transpositions or quantization between a
+/// tensor and what it is for.
 struct ONNXParameters {
-  /// The parameters, in the order in which they were found.
-  private(set) var named = NamedTensors()
-  private var tensors: [String: Tensor] = [:]
+  private let path: String
+  /// All tensors that operations may take, by the graph's names, in order.
+  private var tensors: [String: StoredTensor] = [:]
+  private var order: [String] = []
+  /// Parameters by their own names, in the order in which they were found. Some were found to be none since.
+  private var parameters: [String: StoredTensor] = [:]
+  private var found: [String] = []
+  private var refuted: Set<String> = []
+  /// The tensor of which another was made.
+  private var origins: [String: String] = [:]
 
-  /// Adds a tensor of the graph.
-  mutating func add(_ name: String, _ value: Tensor) {
-    tensors[name] = value
-    if Self.isParameter(name) { named[name] = value }
+  init(_ path: String) { self.path = path }
+
+  /// The parameters. Where no tensor's name looks like PyTorch's, all tensors of floating-point numbers by the graph's names.
+  var named: [StoredTensor] {
+    let own = found.filter { !refuted.contains($0) }.compactMap { renamed(parameters[$0], $0) }
+    if own.contains(where: { Self.isParameter($0.name) }) { return own }
+    return order.filter { origins[$0] == nil && !refuted.contains($0) }.compactMap { renamed(tensors[$0], $0) }
+      .filter { $0.shape?.isEmpty == false }
   }
 
-  private static func isParameter(_ name: String) -> Bool { name.contains(".") && !name.contains("::") }
+  private func renamed(_ tensor: StoredTensor?, _ name: String) -> StoredTensor? {
+    tensor.map { $0.at("", name) }
+  }
 
-  /// Takes the names that an operation, as the file has it, gives to tensors.
-  mutating func take(_ node: Data) throws { give(try Operation(node)) }
+  /// Adds a tensor of the graph.
+  mutating func add(_ tensor: StoredTensor) { add(tensor.name, tensor) }
 
-  private mutating func give(_ node: Operation) {
+  private mutating func add(_ name: String, _ value: StoredTensor) {
+    if tensors.updateValue(value, forKey: name) == nil { order.append(name) }
+    if Self.isParameter(name) { set(name, value) }
+  }
+
+  private mutating func set(_ name: String, _ value: StoredTensor) {
+    if parameters.updateValue(value, forKey: name) == nil { found.append(name) }
+  }
+
+  private static func isParameter(_ name: String) -> Bool {
+    name.contains(".") && !name.contains("::") && !name.hasPrefix("/")
+  }
+
+  /// Whether a name ends as those of PyTorch's own layers do.
+  private static func isUsual(_ name: String) -> Bool {
+    [".weight", ".bias", ".running_mean", ".running_var"].contains { name.hasSuffix($0) }
+  }
+
+  /// Takes the tensors that an operation, as the file has it, makes, and the names that it gives to others.
+  mutating func take(_ node: Data, _ elsewhere: inout ExternalElements) throws {
+    let node = try ONNXOperation(node)
     switch node.kind {
-    case "Identity":
-      guard let input = node.inputs.first, let output = node.outputs.first, let value = tensors[input] else { return }
-      add(output, value)
+    case "Constant":
+      if let output = node.outputs.first, let value = try node.constant(path, &elsewhere) { add(output, value) }
+    case "Identity": derive(node) { $0 }
+    case "Cast":
+      guard let type = try node.integers("to").first.flatMap(ONNXElement.type) else { return }
+      derive(node) { $0.rounded(to: type) }
+    case "Transpose":
+      let axes = try node.integers("perm")
+      derive(node, shape: { shape in axes.count == shape.count ? axes.map { shape[$0] } : shape.reversed() }) {
+        $0.permuted(axes.isEmpty ? Array((0..<$0.rank).reversed()) : axes)
+      }
+    case "DequantizeLinear": quantized(node, 0, scales: [1, 2])
+    case "ConvInteger", "MatMulInteger", "MatMulNBits": quantized(node, 1, scales: [2, 3])
+    case "QLinearConv", "QLinearMatMul", "QGemm": quantized(node, 3, scales: [1, 2, 4, 5, 6, 7])
+    default: try nameInputs(of: node)
+    }
+  }
+
+  // MARK: Tensors made of others
+
+  private mutating func derive(
+    _ node: ONNXOperation, shape: ([Int]) -> [Int] = { $0 }, _ change: @escaping (Tensor) throws -> Tensor
+  ) {
+    guard let input = node.inputs.first, let output = node.outputs.first, let value = tensors[input] else { return }
+    // Axes that do not fit leave the tensor unknown.
+    if node.kind == "Transpose", let own = value.shape, let axes = try? node.integers("perm"), !axes.isEmpty,
+      axes.sorted() != Array(own.indices)
+    {
+      return
+    }
+    let made = StoredTensor(
+      name: output, shape: value.shape.map(shape), type: value.type, isReadable: value.isReadable
+    ) { try change(try value.read()) }
+    let origin = origins[input] ?? input
+    // The same under another name is a parameter too; of what was changed, and what it was changed to, the one whose name says so.
+    let isNamed = node.kind == "Identity" || Self.isUsual(output) || !Self.isParameter(origin)
+    if Self.isParameter(output) && isNamed { set(output, made) }
+    if Self.isUsual(output) && !Self.isUsual(origin) { refuted.insert(origin) }
+    if tensors.updateValue(made, forKey: output) == nil { order.append(output) }
+    origins[output] = origin
+  }
+
+  /// A tensor of whole numbers that stand for others: neither they nor their scales are parameters.
+  private mutating func quantized(_ node: ONNXOperation, _ index: Int, scales: [Int]) {
+    guard node.inputs.count > index, let value = tensors[node.inputs[index]] else { return }
+    let input = node.inputs[index]
+    let name = input.hasSuffix("_quantized") ? String(input.dropLast("_quantized".count)) : input
+    let reason = "is quantized (\(node.kind)), which is not read; convert the model to floating-point numbers first"
+    let made = ONNXTensor.unreadable(name, value.shape, path, reason)
+    for other in [input] + scales.filter(node.inputs.indices.contains).map({ node.inputs[$0] }) where other != name {
+      refuted.insert(other)
+    }
+    let isOutput = node.kind == "DequantizeLinear" && node.outputs.first.map(Self.isUsual) ?? false
+    if let output = node.outputs.first, node.kind == "DequantizeLinear" {
+      tensors[output] = made
+      origins[output] = name
+      if isOutput { set(output, made) }
+    }
+    if isOutput { refuted.insert(name) } else { set(name, made) }
+  }
+
+  // MARK: Names
+
+  private mutating func nameInputs(of node: ONNXOperation) throws {
+    guard node.inputs.count > 1 else { return }
+    let weight = node.inputs[1]
+    let origin = origins[weight] ?? weight
+    switch node.kind {
     case "Conv", "Gemm":
-      guard node.inputs.count > 1 else { return }
-      let weight = node.inputs[1]
-      if Self.isParameter(weight), weight.hasSuffix(".weight") {
+      if Self.isParameter(origin), origin.hasSuffix(".weight") {
         guard node.inputs.count > 2 else { return }
-        if node.inputs[2] == weight + "_bias" { named[node.inputs[2]] = nil }
-        name(node.inputs[2], weight.dropLast("weight".count) + "bias")
-      } else if node.kind == "Conv", let module = node.module {
-        for (input, part) in zip(node.inputs.dropFirst(), ["weight", "bias"]) { name(input, module + "." + part) }
+        if node.inputs[2] == origin + "_bias" { refuted.insert(node.inputs[2]) }
+        name(node.inputs[2], origin.dropLast("weight".count) + "bias")
+      } else if let module = node.module {
+        let isTransposed = try node.kind == "Gemm" && node.integers("transB") != [1]
+        name(weight, module + ".weight", isTransposed: isTransposed)
+        if node.inputs.count > 2 { name(node.inputs[2], module + ".bias") }
+      } else {
+        for input in node.inputs.dropFirst() { name(input, input) }
       }
     case "MatMul":
-      guard node.inputs.count > 1, !Self.isParameter(node.inputs[1]), let module = node.module,
-        let value = tensors[node.inputs[1]], value.rank == 2
-      else { return }
-      named[module + ".weight"] = value.permuted([1, 0])
+      guard !Self.isParameter(origin), let module = node.module, tensors[weight]?.shape?.count == 2 else { return }
+      name(weight, module + ".weight", isTransposed: true)
     case "Add":
-      guard node.isLinear, node.inputs.count > 1, let module = node.module else { return }
-      name(node.inputs[1], module + ".bias")
+      guard node.isLinear, let module = node.module else { return }
+      name(weight, module + ".bias")
     case "BatchNormalization", "LayerNormalization":
       guard !node.modules.isEmpty, let module = node.module else { return }
       for (input, part) in zip(node.inputs.dropFirst(), ["weight", "bias", "running_mean", "running_var"]) {
@@ -58,52 +159,26 @@ struct ONNXParameters {
   }
 
   /// Gives a tensor that name, unless another has it.
-  private mutating func name(_ tensor: String, _ name: String) {
-    guard named[name] == nil, let value = tensors[tensor] else { return }
-    named[name] = value
-  }
-
-  /// An operation, as far as it tells names.
-  private struct Operation {
-    var kind = ""
-    var inputs: [String] = []
-    var outputs: [String] = []
-    private var name = ""
-    /// What it is in, from the outermost module, which has no name, to PyTorch's own name for the operation.
-    private(set) var modules: [String] = []
-
-    init(_ node: Data) throws {
-      for case (let field, .bytes(let bytes)) in try ProtobufReader.fields(node) {
-        let text = String(decoding: bytes, as: UTF8.self)
-        switch field {
-        case 1: inputs.append(text)
-        case 2: outputs.append(text)
-        case 3: name = text
-        case 4: kind = text
-        case 9:
-          let entry = try ProtobufReader.pair(bytes)
-          guard entry.key == "pkg.torch.onnx.name_scopes" else { continue }
-          // A list as Python writes it: what stands between quotes, and between those the commas.
-          modules = entry.value.split(separator: "'", omittingEmptySubsequences: false).enumerated()
-            .filter { $0.offset % 2 == 1 }.map { String($0.element) }
-        default: break
-        }
-      }
+  private mutating func name(_ tensor: String, _ name: String, isTransposed: Bool = false) {
+    guard parameters[name] == nil, let value = tensors[tensor] else { return }
+    guard isTransposed, value.shape?.count == 2 else { return set(name, value) }
+    let shape = value.shape.map { Array($0.reversed()) }
+    let made = StoredTensor(name: name, shape: shape, type: value.type, isReadable: value.isReadable) {
+      try value.read().permuted([1, 0])
     }
+    set(name, made)
+  }
+}
 
-    /// Whether it is part of a linear layer.
-    var isLinear: Bool { modules.last?.hasPrefix("linear") ?? false }
-
-    /// The module that it belongs to.
-    var module: String? {
-      if let module = modules.dropLast().last { return module.isEmpty ? nil : module }
-      // A part that begins with the one before it (`layer1`, `layer1.0`) says the same and more.
-      var parts: [Substring] = []
-      for part in name.split(separator: "/").dropLast() {
-        if let last = parts.last, part.hasPrefix(last + ".") { parts.removeLast() }
-        parts.append(part)
-      }
-      return parts.isEmpty ? nil : parts.joined(separator: ".")
+extension Tensor {
+  /// The elements as another type has them.
+  fileprivate func rounded(to type: ElementType) -> Tensor {
+    switch type {
+    case .float32, .float64: return converted(to: type.scalarType)
+    case .float16, .bfloat16:
+      let positions = StridedPositions(contiguous: shape)
+      return type.tensor(type.data(self), at: 0, shape: shape, positions: positions)
+    default: return self
     }
   }
 }

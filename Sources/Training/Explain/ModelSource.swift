@@ -15,6 +15,8 @@ public struct Model: Sendable {
   public let normalization: Normalization
   /// Names of its classes, in order; empty if they are not known.
   public let classNames: [String]
+  /// What was chosen among a file's weights; nil if there was nothing to choose.
+  public let note: String?
 
   /// The name of a class, or its number where it has none.
   public func className(_ index: Int) -> String {
@@ -45,12 +47,15 @@ public enum ModelSource: Sendable {
     framing: Framing? = nil, normalization: Normalization? = nil, classNames: String? = nil
   ) throws -> Model {
     var (network, recipe): (Network, Recipe?)
+    var note: String?
     switch self {
     case .run(let folder):
       (network, recipe) = try Self.read(RunFolder(folder).last)
     case .checkpoint(let path): (network, recipe) = try Self.read(path)
     case .weights(let architecture, let path):
-      (network, recipe) = (try Self.network(architecture, WeightFile.read(path).entries, of: path), nil)
+      let choice = try WeightChoice(from: path, for: architecture)
+      note = choice.note
+      (network, recipe) = (try Self.network(architecture, choice.weights, of: path), nil)
     }
     // The data may be elsewhere by now; their names are a comfort, not a need.
     let known = try? recipe?.data.validation.dataset().classNames
@@ -58,7 +63,7 @@ public enum ModelSource: Sendable {
     return Model(
       network: network, framing: framing ?? recipe?.data.framing ?? Framing(),
       normalization: normalization ?? recipe?.data.normalization ?? Recipe.Data.standardNormalization,
-      classNames: names)
+      classNames: names, note: note)
   }
 
   private static func read(_ path: String) throws -> (Network, Recipe?) {
