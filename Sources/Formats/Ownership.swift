@@ -134,8 +134,8 @@ public struct FileIdentity: Hashable, Sendable {
 }
 
 extension Set<FileIdentity> {
-  /// The files at these paths, as far as there are any.
-  public init(paths: some Sequence<String>) { self.init(paths.compactMap { FileIdentity($0) }) }
+  /// The files at these paths, as far as there are any; of one that names an entry of a weight file, that file.
+  public init(paths: some Sequence<String>) { self.init(paths.compactMap { FileIdentity(WeightFile.file(of: $0)) }) }
 }
 
 /// The mark of a PNG: a chunk with a text, right behind the header.

@@ -19,7 +19,10 @@ public enum WeightNames {
 
   /// Whether what stands at this place is an optimizer's memory, which has the shapes of weights and may have their names.
   public static func isOptimizer(_ place: String) -> Bool {
-    place.split(separator: ".").contains { $0.lowercased().hasPrefix("optim") }
+    place.split(separator: ".").contains { part in
+      let part = part.lowercased()
+      return part == "optim" || part.hasPrefix("optim_") || part.hasPrefix("optimizer")
+    }
   }
 
   /// Tensors under names without what stands around all of them, whatever network they are of; counters are left out.

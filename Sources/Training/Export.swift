@@ -55,7 +55,7 @@ public enum Export {
     _ files: [String], architecture: Architecture?, as format: WeightFile.Format, precision: StoredPrecision?,
     side: Int?, to path: String
   ) throws -> (count: Int, notes: [String]) {
-    try Ownership.requireReplaceable([path], inputs: files.map { WeightFile.file(of: $0) })
+    try Ownership.requireReplaceable([path], inputs: files)
     var notes: [String] = []
     let weights = try average(files) { file in
       guard let architecture else { return try WeightFile.read(file) }

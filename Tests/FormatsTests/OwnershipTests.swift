@@ -98,6 +98,7 @@ import Testing
     link(input, folder.file("hard.h5"))
     for path in [input, folder.file("./w.h5"), folder.file("symbolic.h5"), folder.file("hard.h5")] {
       #expect(throws: FileError.self) { try Ownership.requireReplaceable([path], inputs: [input]) }
+      #expect(throws: FileError.self) { try Ownership.requireReplaceable([path], inputs: [input + "::model.ema"]) }
     }
     try Ownership.requireReplaceable([folder.file("rows.h5"), folder.file("new")], inputs: [input, folder.file("none")])
     #expect(throws: FileError.self) {

@@ -106,7 +106,7 @@ import Testing
     #expect(missing?.kind == .missing)
     // A file's own name may have colons.
     let odd = folder.file("a::b")
-    try FileManager.default.copyItem(atPath: write("same net"), toPath: odd)
+    try FileManager.default.copyItem(atPath: write("same network"), toPath: odd)
     try expect(try WeightFile.read(odd).entries, "expected", "colons")
   }
 

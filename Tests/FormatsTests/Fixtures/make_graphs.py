@@ -17,14 +17,14 @@ weights = {
 weights = {k: v.astype(np.float32) for k, v in weights.items()}
 
 
-def graph(nodes=(), initializers=None, sparse=(), names=None):
+def graph(nodes=(), initializers=None, sparse=(), names=None, modules=True):
     """`nodes` make what is not among the initializers."""
     name = lambda k: (names or {}).get(k, k)
     initializers = weights if initializers is None else initializers
     body = [
-        h.make_node("Conv", ["x", name("features.0.weight"), name("features.0.bias")], ["a"], "/features/features.0/Conv"),
+        h.make_node("Conv", ["x", name("features.0.weight"), name("features.0.bias")], ["a"], "/features/features.0/Conv" if modules else ""),
         h.make_node("GlobalAveragePool", ["a"], ["b"]), h.make_node("Flatten", ["b"], ["c"]),
-        h.make_node("Gemm", ["c", name("fc.weight"), name("fc.bias")], ["y"], "/fc/Gemm", transB=1),
+        h.make_node("Gemm", ["c", name("fc.weight"), name("fc.bias")], ["y"], "/fc/Gemm" if modules else "", transB=1),
     ]
     inputs = [h.make_tensor_value_info("x", T.FLOAT, [1, 3, 4, 4])]
     outputs = [h.make_tensor_value_info("y", T.FLOAT, [1, 2])]
@@ -98,7 +98,7 @@ files = {
     "error outside": graph(initializers=rest, sparse=[h.make_sparse_tensor(nh.from_array(np.float32([1]), "fc.weight"), nh.from_array(np.int64([9]), "i"), [2, 2])]),
     "error huge": graph(initializers=rest, sparse=[h.make_sparse_tensor(nh.from_array(np.float32([1]), "fc.weight"), nh.from_array(np.int64([0]), "i"), [1 << 20, 1 << 20])]),
     "error uint4": graph(initializers=rest | {"fc.weight": h.make_tensor("fc.weight", T.UINT4, [2, 2], [1, 2, 3, 4])}),
-    "nameless": graph(initializers={f"w{i}": v for i, v in enumerate(weights.values())}, names={k: f"w{i}" for i, k in enumerate(weights)}),
+    "nameless": graph(initializers={f"w{i}": v for i, v in enumerate(weights.values())}, names={k: f"w{i}" for i, k in enumerate(weights)}, modules=False),
 }
 tensors = {name: np.frombuffer(model.SerializeToString(), np.uint8) for name, model in files.items()}
 save_file(tensors | {"expected." + k: v for k, v in weights.items()}, "graphs.safetensors")
