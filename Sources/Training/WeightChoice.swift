@@ -55,6 +55,8 @@ private struct Candidate {
   var strangers: [(name: String, tensor: StoredTensor)] = []
   /// What stands beside them.
   var leftOut: [String] = []
+  /// Tensors that are the network's and stand elsewhere.
+  var elsewhere: [String] = []
   /// How many tensors have the network's shapes too.
   var fitting = 0
 
@@ -83,6 +85,7 @@ private struct Candidate {
   func note(_ file: String) -> String? {
     var parts: [String] = []
     if !prefix.isEmpty { parts.append("The weights in \(file) are those below '\(title)'.") }
+    if !elsewhere.isEmpty { parts.append("The head is \(elsewhere.joined(separator: ", ")).") }
     if !leftOut.isEmpty {
       let names = leftOut.prefix(5).joined(separator: ", ") + (leftOut.count > 5 ? ", … (\(leftOut.count))" : "")
       parts.append("Left out: \(names).")
@@ -194,7 +197,25 @@ private struct Search {
       }
       guard beginnings.popLast() != nil else { break }
     }
+    takeHead(from: stored, places, for: &candidate)
     return candidate
+  }
+
+  /// A head that stands elsewhere in the same dictionaries, as `head.fc.weight` beside `backbone.conv1.weight`, if it is all that
+  /// a candidate lacks and only one tensor can be meant.
+  private func takeHead(from stored: StoredWeights, _ places: Set<String>, for candidate: inout Candidate) {
+    let missing = shapes.keys.filter { candidate.tensors[$0] == nil }.sorted()
+    guard !missing.isEmpty, missing.allSatisfy({ $0.hasPrefix(head) }) else { return }
+    var found: [String: [StoredTensor]] = [:]
+    for tensor in stored.tensors where places.contains(tensor.place) {
+      for (_, name) in names(of: tensor) where candidate.tensors[name] == nil { found[name, default: []].append(tensor) }
+    }
+    guard missing.allSatisfy({ name in found[name]?.count == 1 && fits(found[name]?[0].shape, name) }) else { return }
+    for name in missing {
+      guard let tensor = found[name]?.first else { continue }
+      add(tensor, name, to: &candidate)
+      candidate.elsewhere.append(tensor.path)
+    }
   }
 
   /// Whether a tensor is no part of a network: a number, or a list of them that stands outside of the network's parts and is

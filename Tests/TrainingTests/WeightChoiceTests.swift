@@ -121,6 +121,26 @@ import Testing
     #expect(try note("same zip of uint16") == "Left out: mask.")
   }
 
+  @Test("a head that stands elsewhere is taken, and said, where only one can be meant")
+  func headElsewhere() throws {
+    let parts = Self.files.entries.filter { $0.name.hasPrefix("expected.") }.map { entry in
+      let name = String(entry.name.dropFirst("expected.".count))
+      return (name: (name.hasPrefix("4.") ? "head." : "backbone.") + name, value: entry.value)
+    }
+    func choice(_ others: [(name: String, value: Tensor)]) throws -> WeightChoice {
+      let path = folder.file("parts.safetensors")
+      try WeightFile.write(NamedTensors(parts + others), as: .safetensors, to: path)
+      return try WeightChoice(from: path, for: Self.architecture())
+    }
+    let one = try choice([])
+    try expect(one.weights, "expected", "head")
+    #expect(one.note?.contains("The head is head.4.bias, head.4.weight.") == true, "\(one.note ?? "")")
+    // Of two neither is taken, so that the network says what is missing.
+    let missing = try choice([(name: "auxiliary.4.weight", value: Tensor.zeros([3, 2]))]).weights
+    #expect(!missing.contains { $0.name.hasPrefix("4.") })
+    #expect(throws: StateMismatch.self) { try Self.architecture().network(classes: 3, seed: nil).loading(missing) }
+  }
+
   @Test("classes that are not known are shown by name")
   func placeholders() throws {
     let text = try Inspection.describe(write("same things"))
