@@ -31,7 +31,7 @@ public enum Ownership {
     if identity.size == 0 { return true }
     guard let handle = FileHandle(forReadingAtPath: path) else { return false }
     defer { try? handle.close() }
-    guard let head = try? handle.read(upToCount: 1 << 10) else { return false }
+    guard let head = try? handle.read(upToCount: 1 << 16) else { return false }
     func all() -> Data { head + ((try? handle.readToEnd()) ?? Data()) }
     if head.starts(with: PictureMark.signature) { return head.dropFirst(PictureMark.offset).starts(with: PictureMark.chunk) }
     if head.starts(with: WeightFile.hdf5Magic) {
