@@ -41,6 +41,8 @@ public struct BatchSource: Sendable {
   public let mixing: [Mixing]
   /// Images in a training batch.
   public let size: Int
+  /// What the images' numbers are.
+  public let precision: ScalarType
   /// What order and augmentation are drawn from.
   public let seed: UInt64
   /// Whether a broken image is an error, or counted and passed over.
@@ -62,13 +64,14 @@ public struct BatchSource: Sendable {
   public init(
     _ dataset: any Dataset, size: Int, normalization: Normalization, framing: Framing = Framing(),
     augmentation: [Augmentation] = [], mixing: [Mixing] = [], seed: UInt64 = 0, smallestSide: Int = 1,
-    brokenImages: BrokenImages = .stop, cacheLimit: Int? = nil, shard: Shard = .whole
+    brokenImages: BrokenImages = .stop, cacheLimit: Int? = nil, precision: ScalarType = .float32,
+    shard: Shard = .whole
   ) {
     precondition(shard.count <= size, "BatchSource: \(shard.count) parts of \(size) images")
     (self.shard, cache) = (shard, cacheLimit.map { SampleCache(limit: $0) })
     (self.dataset, self.size, self.normalization, self.framing) = (dataset, size, normalization, framing)
     (self.augmentation, self.mixing, self.seed, self.smallestSide) = (augmentation, mixing, seed, smallestSide)
-    self.brokenImages = brokenImages
+    (self.brokenImages, self.precision) = (brokenImages, precision)
   }
 
   /// Batches in an epoch; what is left over is not used in it.
@@ -112,11 +115,16 @@ public struct BatchSource: Sendable {
     return try cache?.sample(index, form, read) ?? read()
   }
 
-  /// The first image that can be read; where broken ones are passed over, some of them may come before it.
-  public func first() throws -> Batch {
+  /// The first image that can be read, framed; where broken ones are passed over, some of them may come before it. No batch is
+  /// made of it, whose numbers take more memory than its pixels.
+  public func first() throws -> Sample {
     var index = 0
     while true {
-      do { return try batch([index]) } catch let error as FileError {
+      do {
+        let sample = try read(index, .framedWithObjects)
+        try requireSize(of: sample)
+        return sample
+      } catch let error as FileError {
         index += 1
         if brokenImages == .stop || index == dataset.count { throw error }
       }
@@ -138,14 +146,17 @@ public struct BatchSource: Sendable {
     return samples
   }
 
+  private func requireSize(of sample: Sample) throws {
+    guard min(sample.picture.width, sample.picture.height) < smallestSide else { return }
+    throw FileError(
+      .malformed, sample.source,
+      "\(sample.picture.width)×\(sample.picture.height) pixels, but the network needs at least "
+        + "\(smallestSide)×\(smallestSide)")
+  }
+
   private func collate(_ samples: [(index: Int, sample: Sample)]) throws -> Batch {
     let (indices, samples) = (samples.map(\.index), samples.map(\.sample))
-    for sample in samples where min(sample.picture.width, sample.picture.height) < smallestSide {
-      throw FileError(
-        .malformed, sample.source,
-        "\(sample.picture.width)×\(sample.picture.height) pixels, but the network needs at least "
-          + "\(smallestSide)×\(smallestSide)")
-    }
+    for sample in samples { try requireSize(of: sample) }
     for sample in samples.dropFirst() {
       let (own, first) = (sample.picture, samples[0].picture)
       guard own.width == first.width && own.height == first.height else {
@@ -157,7 +168,7 @@ public struct BatchSource: Sendable {
     }
     let pictures = samples.map(\.picture)
     return Batch(
-      images: normalization(pictures), labels: samples.map(\.label),
+      images: normalization(pictures, precision), labels: samples.map(\.label),
       targets: samples.map { $0.labels.map { Target($0) } }, objects: samples.map(\.objects), pictures: pictures,
       indices: indices)
   }

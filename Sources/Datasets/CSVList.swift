@@ -135,7 +135,9 @@ public struct ClassList: Sendable {
       }
     }
     for word in shared where !names.contains(word) { indices[word] = nil }
-    for (index, name) in names.enumerated() { indices[name] = index }
+    // Nor does a name that two have, as ImageNet's two cranes.
+    let counts = Dictionary(names.map { ($0, 1) }, uniquingKeysWith: +)
+    for (index, name) in names.enumerated() { indices[name] = counts[name] == 1 ? index : nil }
     self.indices = indices
   }
 

@@ -11,16 +11,23 @@ public struct Normalization: Sendable, Equatable {
     (self.mean, self.deviation) = (mean, deviation)
   }
 
-  /// Pictures of one size as [N, H, W, 3], float32.
-  public func callAsFunction(_ pictures: [Picture]) -> Tensor {
+  /// What means and deviations may be: beyond this pixels, which are from 0 to 1, would leave nothing to see, or overflow.
+  public static let (means, deviations) = (-10.0...10, 1e-4...1e3)
+
+  /// Pictures of one size as [N, H, W, 3].
+  public func callAsFunction(_ pictures: [Picture], _ type: ScalarType = .float32) -> Tensor {
+    type == .float32 ? tensor(pictures, type) { Float($0) } : tensor(pictures, type) { $0 }
+  }
+
+  private func tensor<Element>(_ pictures: [Picture], _ type: ScalarType, _ element: (Double) -> Element) -> Tensor {
     // Every byte value's result per channel; worked out in double precision and rounded once.
-    let tables: [[Float]] = (0..<3).map { channel in
-      (0..<256).map { Float((Double($0) / 255 - mean[channel]) / deviation[channel]) }
+    let tables: [[Element]] = (0..<3).map { channel in
+      (0..<256).map { element((Double($0) / 255 - mean[channel]) / deviation[channel]) }
     }
     let (red, green, blue) = (tables[0], tables[1], tables[2])
     let shape = [pictures.count, pictures[0].height, pictures[0].width, 3]
-    return Tensor.filling(shape, .float32) { bytes in
-      let elements = bytes.bindMemory(to: Float.self)
+    return Tensor.filling(shape, type) { bytes in
+      let elements = bytes.bindMemory(to: Element.self)
       var next = 0
       for picture in pictures {
         picture.pixels.withUnsafeBufferPointer { pixels in

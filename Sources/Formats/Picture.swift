@@ -1,6 +1,7 @@
 import CPNG
 import CTurboJPEG
 import Foundation
+import Tensors
 
 /// An image of eight-bit red, green and blue, row by row.
 public struct Picture: Sendable, Equatable {
@@ -30,6 +31,16 @@ public struct Picture: Sendable, Equatable {
     }
   }
 
+  /// Whether there is memory for a picture of that size. Only of a large one it is asked: that takes time.
+  private static func requireMemory(_ width: Int, _ height: Int, channels: Int, _ path: String) throws {
+    let bytes = width * height * channels
+    guard bytes > 1 << 26, let available = Memory.available, bytes > available else { return }
+    throw FileError(
+      .malformed, path,
+      "\(width)×\(height) pixels take \(Memory.words(Double(bytes))) of memory, where \(Memory.words(Double(available))) are available"
+    )
+  }
+
   private static func png(_ data: Data, _ path: String) throws -> Picture {
     try data.withUnsafeBytes { bytes in
       guard let reader = metasal_png_open(bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count) else {
@@ -49,6 +60,7 @@ public struct Picture: Sendable, Equatable {
       guard width > 0, height > 0, width * height <= min(pixelLimit, bytes.count * 8400) else {
         throw FileError(.malformed, path, "a PNG of \(bytes.count) bytes that claims \(width)×\(height) pixels")
       }
+      try requireMemory(width, height, channels: 3, path)
       // Memory that is not written to is not taken, so that what is cut off takes no more than it holds.
       let pixels = try [UInt8](unsafeUninitializedCapacity: width * height * 3) { pixels, count in
         guard metasal_png_finish(reader, pixels.baseAddress) != 0 else { throw malformed() }
@@ -77,6 +89,7 @@ public struct Picture: Sendable, Equatable {
       }
       let isCMYK = colours == TJCS_CMYK.rawValue || colours == TJCS_YCCK.rawValue
       let channels = isCMYK ? 4 : 3
+      try requireMemory(Int(width), Int(height), channels: channels, path)
       var pixels = [UInt8](repeating: 0, count: Int(width) * Int(height) * channels)
       // A warning (a file cut off, a damaged block) counts as failure here: half an image is no training example. The
       // limit is for small files that describe a large image in scan after scan, each of which takes its time.

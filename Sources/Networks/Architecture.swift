@@ -60,7 +60,7 @@ extension Architecture: CaseIterable, CustomStringConvertible {
   /// - Throws: what is wrong, if they do not fit each other.
   public init(layers: [LayerDescription]) throws(LayerDescription.Malformed) {
     var none: RandomSource?
-    _ = try Sequential.described(layers, classes: Self.defaultClasses, using: &none)
+    _ = try Sequential.described(layers, classes: 1, using: &none, isMade: false)
     guard layers.smallestSide != nil else {
       throw .init(description: "no image is large enough for all of these layers", layer: nil)
     }
@@ -69,6 +69,9 @@ extension Architecture: CaseIterable, CustomStringConvertible {
 }
 
 extension Architecture {
+  /// Classes that a network may have; the largest data sets have tens of thousands.
+  public static let mostClasses = 100_000
+
   /// Classes unless told otherwise.
   public static let defaultClasses = 10
 

@@ -96,19 +96,35 @@ public struct LayerDescription: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension Sequential {
+  /// What a description may ask for. A graph of derivatives of derivatives goes ten times as deep as its network.
+  private static let (mostLayers, mostParameters) = (1000, Double(1 << 30))
+
   /// Layers as a recipe describes them, named by their places as in PyTorch's `nn.Sequential`, each with PyTorch's default
   /// initialization, but convolutions and their like with He's.
   ///
+  /// - Parameter isMade: whether to make the layers, not only to see whether they fit: they may be larger than memory.
   /// - Throws: what is wrong with the first layer that does not fit those before it.
   static func described(
-    _ layers: [LayerDescription], classes: Int, using random: inout RandomSource?
+    _ layers: [LayerDescription], classes: Int, using random: inout RandomSource?, isMade: Bool = true
   ) throws(LayerDescription.Malformed) -> Sequential {
     var modules: [any Module] = []
+    let counts = layers.parameterCounts(classes: classes)
+    var parameters = 0.0
     // The channels, and, once there are no more locations, how many features.
     var (channels, isFlat, side) = (3, false, Int?.none)
+    guard layers.count <= mostLayers else {
+      throw .init(
+        description: "\(layers.count) layers, of which \(mostLayers) are the most: as deep as a derivative can go back",
+        layer: nil)
+    }
     for (index, layer) in layers.enumerated() {
       func malformed(_ message: String) -> LayerDescription.Malformed {
         .init(description: "'\(layer)': \(message)", layer: index)
+      }
+      func add(_ module: () -> any Module) { if isMade { modules.append(module()) } }
+      parameters += counts[index]
+      guard isMade || parameters <= mostParameters else {
+        throw malformed("with it there are more than \(Int(mostParameters)) parameters, which take 4 GiB")
       }
       if isFlat, ![.linear, .relu, .relu6, .silu, .gelu].contains(layer.kind) {
         throw malformed("there are no locations left")
@@ -122,32 +138,33 @@ extension Sequential {
         guard let window = layer.window, 2 * window.padding <= 2 * window.size else {
           throw malformed("too much padding")
         }
-        modules.append(
+        add {
           Convolution(
             channels, outputs, size: window.size, stride: window.stride, padding: window.padding, groups: groups,
-            bias: layer.hasBias, using: &random))
+            bias: layer.hasBias, using: &random)
+        }
         (channels, side) = (outputs, nil)
       case .maxPool:
         guard let window = layer.window, 2 * window.padding <= window.size else {
           throw malformed("the padding is more than half of the window")
         }
-        modules.append(FixedLayer.maxPool(window: window.size, stride: window.stride, padding: window.padding))
+        add { FixedLayer.maxPool(window: window.size, stride: window.stride, padding: window.padding) }
         side = nil
       case .averagePool:
-        modules.append(FixedLayer.averagePool(window: layer.number ?? 2))
+        add { FixedLayer.averagePool(window: layer.number ?? 2) }
         side = nil
       case .adaptiveAveragePool:
         side = layer.number
-        modules.append(FixedLayer.adaptiveAveragePool(layer.number ?? 1))
+        add { FixedLayer.adaptiveAveragePool(layer.number ?? 1) }
       case .globalAveragePool:
-        modules.append(FixedLayer.globalAveragePool)
+        add { FixedLayer.globalAveragePool }
         isFlat = true
       case .flatten:
         guard let known = side else {
           throw malformed(
             "an adaptive_average_pool has to come right before it, so that the number of features is known")
         }
-        modules.append(FixedLayer.flatten)
+        add { FixedLayer.flatten }
         (channels, isFlat) = (channels * known * known, true)
       case .linear:
         guard isFlat else { throw malformed("flatten or global_average_pool has to come before it") }
@@ -158,13 +175,13 @@ extension Sequential {
               ? "the last layer has as many features as there are classes, and no number"
               : "it needs a number of features")
         }
-        modules.append(Linear(channels, layer.number ?? classes, using: &random))
+        add { Linear(channels, layer.number ?? classes, using: &random) }
         channels = layer.number ?? classes
-      case .batchNorm: modules.append(BatchNorm(channels))
-      case .relu: modules.append(Rectifier())
-      case .relu6: modules.append(FixedLayer.rectifier6)
-      case .silu: modules.append(FixedLayer.siLU)
-      case .gelu: modules.append(FixedLayer.geLU)
+      case .batchNorm: add { BatchNorm(channels) }
+      case .relu: add { Rectifier() }
+      case .relu6: add { FixedLayer.rectifier6 }
+      case .silu: add { FixedLayer.siLU }
+      case .gelu: add { FixedLayer.geLU }
       }
     }
     guard layers.last?.kind == .linear else {
@@ -189,5 +206,50 @@ extension [LayerDescription] {
       }
       return true
     }
+  }
+}
+
+extension [LayerDescription] {
+  /// Each layer's parameters. Doubles, as below, since a product of such numbers may be more than an integer holds.
+  func parameterCounts(classes: Int) -> [Double] {
+    var (channels, side) = (3.0, 1.0)
+    return map { layer in
+      let inputs = channels
+      switch layer.kind {
+      case .conv:
+        channels = Double(layer.number ?? 1)
+        let size = Double(layer.size ?? 3)
+        return size * size * inputs / Double(layer.groups ?? 1) * channels + (layer.hasBias ? channels : 0)
+      case .linear:
+        channels = Double(layer.number ?? classes)
+        return (inputs + 1) * channels
+      case .batchNorm: return 2 * channels
+      case .adaptiveAveragePool: side = Double(layer.number ?? 1)
+      case .flatten: channels *= side * side
+      default: break
+      }
+      return 0
+    }
+  }
+
+  /// Elements of all activations of one image of this size, together.
+  func activationCount(height: Int, width: Int) -> Double {
+    var (size, channels, sum) = ([Double(height), Double(width)], 3.0, 0.0)
+    for layer in self {
+      switch layer.kind {
+      case .adaptiveAveragePool: size = [Double](repeating: Double(layer.number ?? 1), count: 2)
+      case .globalAveragePool: size = [1, 1]
+      case .flatten: (size, channels) = ([1, 1], channels * size[0] * size[1])
+      case .conv, .linear: channels = Double(layer.number ?? 1)
+      default: break
+      }
+      if let window = layer.window {
+        size = size.map { side in
+          ((side + Double(2 * window.padding - window.size)) / Double(window.stride)).rounded(.down) + 1
+        }
+      }
+      sum += size[0] * size[1] * channels
+    }
+    return sum
   }
 }

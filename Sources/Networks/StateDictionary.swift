@@ -114,3 +114,8 @@ extension Network {
     return result
   }
 }
+
+extension [(name: String, value: Tensor)] {
+  /// What a network of these weights is worked with without loss: float64 if any of them is.
+  public var scalarType: ScalarType { contains { $0.value.scalarType == .float64 } ? .float64 : .float32 }
+}

@@ -78,15 +78,21 @@ extension Codec {
 }
 
 extension Codec<Int> {
-  static func integer(atLeast least: Int, atMost most: Int = .max) -> Codec {
-    let range = most == .max ? "of at least \(least)" : "from \(least) to \(most)"
-    return scalar(
-      "a whole number \(range)", { Int($0).flatMap { (least...most).contains($0) ? $0 : nil } }, { String($0) })
+  /// - Parameter reason: why no other is taken, where that is not plain; it goes into the message.
+  static func integer(_ range: ClosedRange<Int>, _ reason: String? = nil) -> Codec {
+    scalar(
+      "a whole number from \(range.lowerBound) to \(range.upperBound)\(because(reason))",
+      { Int($0).flatMap { range.contains($0) ? $0 : nil } }, { String($0) })
   }
+
+  /// Steps, images and such: with more a run would not end, and counts beyond this do not fit a checkpoint.
+  static func count(from least: Int) -> Codec { integer(least...1_000_000_000) }
 }
 
+private func because(_ reason: String?) -> String { reason.map { " (\($0))" } ?? "" }
+
 extension Codec<Double> {
-  static func number(_ expected: String = "a number", _ isValid: @escaping (Double) -> Bool = { _ in true }) -> Codec {
+  private static func number(_ expected: String, _ isValid: @escaping (Double) -> Bool) -> Codec {
     scalar(
       expected,
       // Swift's own reading knows hexadecimal numbers too, which nobody means.
@@ -97,11 +103,24 @@ extension Codec<Double> {
         return value
       }, { "\($0)" })
   }
-  static var positive: Codec { number("a positive number") { $0 > 0 } }
-  static var nonNegative: Codec { number("a number of at least 0") { $0 >= 0 } }
-  static var share: Codec { number("a number from 0 to 1") { (0...1).contains($0) } }
+
+  /// - Parameter reason: why no other is taken, where that is not plain; it goes into the message.
+  static func number(_ range: ClosedRange<Double>, _ reason: String? = nil) -> Codec {
+    number("a number from \(plain(range.lowerBound)) to \(plain(range.upperBound))\(because(reason))") {
+      range.contains($0)
+    }
+  }
+
+  /// The length of steps. Beyond these single precision sees no change, or nothing else.
+  static var rate: Codec { number(1e-12...1e6) }
+  static var share: Codec { number(0...1) }
   /// In [0, 1), as decay rates are.
   static var decay: Codec { number("a number from 0 to below 1") { (0..<1).contains($0) } }
+
+  /// Whole numbers without a fraction, as people write them.
+  private static func plain(_ value: Double) -> String {
+    Int(exactly: value).map { String($0) } ?? "\(value)"
+  }
 }
 
 extension Codec<Bool> {

@@ -84,6 +84,18 @@ final class Keys {
   }
 }
 
+extension Keys {
+  /// Refuses what stands in a list twice, under whatever names: it would be measured, and counted, twice.
+  func requireDistinct<Item: Hashable & CustomStringConvertible>(_ key: String, _ items: [Item]) {
+    var seen = Set<Item>()
+    for item in items {
+      let (isNew, other) = seen.insert(item)
+      guard !isNew else { continue }
+      refuse(key, "'\(item)' \("\(item)" == "\(other)" ? "stands there twice" : "is '\(other)', which stands there too")")
+    }
+  }
+}
+
 extension [String: Place] {
   /// The place of a dotted key, or of the closest one above it that is stated.
   func nearest(_ key: String) -> Place? {

@@ -29,9 +29,9 @@ extension Recipe {
 
     mutating func visit(_ keys: Keys) {
       keys("name", &name, .choice(), isRequired: true)
-      keys("rate", &rate, .positive, isRequired: true)
+      keys("rate", &rate, .rate, isRequired: true)
       weightDecay = weightDecay ?? defaultWeightDecay
-      keys("weight_decay", &weightDecay, .optional(.nonNegative))
+      keys("weight_decay", &weightDecay, .optional(.number(0...1000)))
       switch name {
       case .sgd:
         keys("momentum", &momentum, .decay)
@@ -39,11 +39,11 @@ extension Recipe {
         if isNesterov && momentum == 0 { keys.refuse("nesterov", "needs a momentum above 0") }
       case .adam, .adamw:
         keys("betas", &betas, .list(.decay, atLeast: 2))
-        keys("epsilon", &epsilon, .positive)
+        keys("epsilon", &epsilon, .number(1e-30...1, "what is less is 0 in single precision"))
         if betas.count != 2 { keys.refuse("betas", "expected two numbers, found \(betas.count)") }
       }
       keys("schedule", &schedule, .schedule)
-      keys("clip_norm", &clipNorm, .optional(.positive))
+      keys("clip_norm", &clipNorm, .optional(.number(1e-12...1e12)))
     }
 
     private var defaultWeightDecay: Double { name == .adamw ? 0.01 : 0 }

@@ -5,10 +5,10 @@ import Datasets
 
 extension RandomResizedCrop: Section {
   mutating func visit(_ keys: Keys) {
-    keys("size", &size, .integer(atLeast: 1, atMost: 8192))
-    keys("scale", &scale, .list(.positive))
-    keys("ratio", &ratio, .list(.positive))
-    keys.requireRange("scale", scale, atMost: 1)
+    keys("size", &size, .integer(1...8192))
+    keys("scale", &scale, .list(.areaShare))
+    keys("ratio", &ratio, .list(.aspect))
+    keys.requireRange("scale", scale)
     keys.requireRange("ratio", ratio)
   }
 }
@@ -16,34 +16,41 @@ extension RandomResizedCrop: Section {
 extension RandomErasing: Section {
   mutating func visit(_ keys: Keys) {
     keys("probability", &probability, .share)
-    keys("scale", &scale, .list(.positive))
-    keys("ratio", &ratio, .list(.positive))
-    keys.requireRange("scale", scale, atMost: 1)
+    keys("scale", &scale, .list(.areaShare))
+    keys("ratio", &ratio, .list(.aspect))
+    keys.requireRange("scale", scale)
     keys.requireRange("ratio", ratio)
   }
 }
 
 extension ColorJitter: Section {
   mutating func visit(_ keys: Keys) {
-    keys("brightness", &brightness, .nonNegative)
-    keys("contrast", &contrast, .nonNegative)
-    keys("saturation", &saturation, .nonNegative)
-    keys("hue", &hue, .number("a number from 0 to 0.5") { (0...0.5).contains($0) })
+    let strength = Codec<Double>.number(0...100, "beyond, all pixels are black or white")
+    keys("brightness", &brightness, strength)
+    keys("contrast", &contrast, strength)
+    keys("saturation", &saturation, strength)
+    keys("hue", &hue, .number(0...0.5, "half of the colour circle either way"))
   }
 }
 
 extension RandAugment: Section {
   mutating func visit(_ keys: Keys) {
-    keys("operations", &operations, .integer(atLeast: 1, atMost: 14))
-    keys("magnitude", &magnitude, .integer(atLeast: 0, atMost: 30))
+    keys("operations", &operations, .integer(1...14))
+    keys("magnitude", &magnitude, .integer(0...30))
   }
 }
 
+extension Codec<Double> {
+  /// Of a picture's area: less than a millionth is no pixel of most.
+  fileprivate static var areaShare: Codec { number(1e-6...1, "a share of the picture's area") }
+  /// Beyond this a window is a line.
+  fileprivate static var aspect: Codec { number(0.001...1000, "width over height") }
+}
+
 extension Keys {
-  fileprivate func requireRange(_ key: String, _ range: [Double], atMost most: Double = .infinity) {
-    guard range.count == 2, range[0] <= range[1], range[1] <= most else {
-      return refuse(
-        key, "expected two numbers, the least and the greatest\(most < .infinity ? ", at most \(most)" : "")")
+  fileprivate func requireRange(_ key: String, _ range: [Double]) {
+    guard range.count == 2, range[0] <= range[1] else {
+      return refuse(key, "expected two numbers, the least and the greatest")
     }
   }
 }
@@ -109,7 +116,7 @@ extension Codec<Augmentation> {
   static var augmentation: Codec {
     forms([
       .word("horizontal_flip", .horizontalFlip), .word("vertical_flip", .verticalFlip),
-      .with("padded_crop", .integer(atLeast: 1, atMost: 1024), alone: 4, { .paddedCrop($0) }) {
+      .with("padded_crop", .integer(1...1024), alone: 4, { .paddedCrop($0) }) {
         if case .paddedCrop(let margin) = $0 { margin } else { nil }
       },
       .with("random_resized_crop", .section(), alone: RandomResizedCrop(), { .randomResizedCrop($0) }) {
@@ -130,7 +137,7 @@ extension Codec<Augmentation> {
 
 extension Codec<Mixing> {
   static var mixing: Codec {
-    let alpha = Codec<Double>.number("a number above 0, at most 4") { $0 > 0 && $0 <= 4 }
+    let alpha = Codec<Double>.number(0.001...4, "of Beta(α, α), from which shares are drawn")
     return forms([
       .with("mixup", alpha, alone: 0.2, { .mixup($0) }) { if case .mixup(let alpha) = $0 { alpha } else { nil } },
       .with("cutmix", alpha, alone: 1, { .cutmix($0) }) { if case .cutmix(let alpha) = $0 { alpha } else { nil } },

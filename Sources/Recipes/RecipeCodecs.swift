@@ -25,8 +25,8 @@ extension InnerUpdate: Section {
   init() { self.init(rate: 0.01) }
 
   mutating func visit(_ keys: Keys) {
-    keys("rate", &rate, .positive, isRequired: true)
-    keys("steps", &steps, .integer(atLeast: 1, atMost: 100))
+    keys("rate", &rate, .rate, isRequired: true)
+    keys("steps", &steps, .integer(1...100))
     keys("loss", &loss, .choice())
     keys("direction", &direction, .choice())
     keys("scope", &scope, .choice())
@@ -46,13 +46,14 @@ extension Codec<Method> {
   static var method: Codec {
     Codec(
       read: { entry, key, report in
-        if case .scalar(let text, _) = entry.content, let method = Method(text) { return method }
-        var found = entry.found
+        var message = "expected one of \(Method.grammar); found \(entry.found)"
         if case .scalar(let text, _) = entry.content {
-          let hint = nearest(to: text, among: Method.named.map(\.name)).map { "; did you mean '\($0)'?" } ?? ""
-          found = "'\(text)'\(hint)"
+          do { return try Method(named: text) } catch let error as Method.Malformed {
+            let hint = nearest(to: text, among: Method.named.map(\.name)).map { "; did you mean '\($0)'?" } ?? ""
+            message = error.description + hint
+          } catch {}
         }
-        report.problems.append(.init(entry.place, key, "expected one of \(Method.grammar); found \(found)"))
+        report.problems.append(.init(entry.place, key, message))
         return nil
       }, write: { written(.scalar($0.description, isText: false)) })
   }
@@ -84,7 +85,7 @@ private struct ObjectiveSection: Section {
 
   mutating func visit(_ keys: Keys) {
     keys("objective", &name, .choice(), isRequired: true)
-    keys("weight", &weight, .number())
+    keys("weight", &weight, .number(-1e6...1e6))
     guard name == .classSensitivity else { return }
     keys("at", &sensitivity.at, .list(.choice(), atLeast: 1))
     keys("explain", &sensitivity.explain, .choice())
@@ -132,8 +133,9 @@ private struct NormalizationSection: Section {
   var deviation: [Double] = []
 
   mutating func visit(_ keys: Keys) {
-    keys("mean", &mean, .list(.number()), isRequired: true)
-    keys("deviation", &deviation, .list(.positive), isRequired: true)
+    keys("mean", &mean, .list(.number(Normalization.means, "pixels are from 0 to 1")), isRequired: true)
+    keys(
+      "deviation", &deviation, .list(.number(Normalization.deviations, "pixels are from 0 to 1")), isRequired: true)
     if mean.count != 3 { keys.refuse("mean", "expected three numbers, one for each colour") }
     if deviation.count != 3 { keys.refuse("deviation", "expected three positive numbers, one for each colour") }
   }

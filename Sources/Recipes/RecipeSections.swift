@@ -45,7 +45,7 @@ extension Recipe {
         keys.refuse(
           "batch_norm", "frozen statistics come with weights, and there are none: name 'weights', or say 'train'")
       }
-      keys("classes", &classes, .optional(.integer(atLeast: 2)))
+      keys("classes", &classes, .optional(.integer(2...Architecture.mostClasses)))
     }
   }
 
@@ -95,14 +95,15 @@ extension Recipe {
       keys("train", &train, .source, isRequired: true)
       keys("validation", &validation, .source, isRequired: true)
       keys("normalization", &normalization, .normalization)
-      keys("resize", &framing.resize, .optional(.integer(atLeast: 1, atMost: 8192)))
-      keys("crop", &framing.crop, .optional(.integer(atLeast: 1, atMost: 8192)))
+      keys("resize", &framing.resize, .optional(.integer(1...8192)))
+      keys("crop", &framing.crop, .optional(.integer(1...8192)))
       keys("augmentation", &augmentation, .list(.augmentation))
       keys("mixing", &mixing, .list(.mixing))
-      keys("batch", &batch, .integer(atLeast: 1))
-      keys("workers", &workers, .integer(atLeast: 1, atMost: 256))
-      keys("cache", &cache, .optional(.integer(atLeast: 1, atMost: 1 << 24)))
+      keys("batch", &batch, .integer(1...65_536))
+      keys("workers", &workers, .integer(1...256))
+      keys("cache", &cache, .optional(.integer(1...(1 << 24), "mebibytes")))
       keys("broken_images", &brokenImages, .choice())
+      if !mixing.isEmpty && batch < 2 { keys.refuse("mixing", "there is nothing to mix in a batch of one image") }
       if let resize = framing.resize, let crop = framing.crop, crop > resize {
         keys.refuse("crop", "a window of \(crop) in pictures whose shorter side is \(resize)")
       }
@@ -121,6 +122,7 @@ extension Recipe {
     mutating func visit(_ keys: Keys) {
       keys("method", &method, .method, isRequired: true)
       keys("layers", &layers, .list(.word, atLeast: 1), isRequired: true)
+      keys.requireDistinct("layers", layers)
     }
   }
 
@@ -152,17 +154,20 @@ extension Recipe {
     init() {}
 
     mutating func visit(_ keys: Keys) {
-      keys("images", &images, .integer(atLeast: 1))
-      keys("every", &every, .integer(atLeast: 0))
+      keys("images", &images, .count(from: 1))
+      keys("every", &every, .count(from: 0))
       keys("measures", &measures, .list(.choice()))
-      keys("pointing_tolerance", &tolerance, .integer(atLeast: 0, atMost: 1000))
-      keys("deletion_steps", &deletionSteps, .integer(atLeast: 1, atMost: 1000))
-      keys("grid_side", &gridSide, .integer(atLeast: 2, atMost: 8))
+      keys("pointing_tolerance", &tolerance, .integer(0...1000))
+      keys("deletion_steps", &deletionSteps, .integer(1...1000))
+      keys("grid_side", &gridSide, .integer(2...8))
       keys("methods", &methods, .list(.method, atLeast: 1))
       keys("layers", &layers, .list(.word))
-      keys("virtual_rate", &virtualRate, .optional(.positive))
+      keys("virtual_rate", &virtualRate, .optional(.rate))
       keys("precision", &precision, .choice())
-      keys("pictures", &pictures, .integer(atLeast: 0))
+      keys("pictures", &pictures, .integer(0...1000, "each is a file"))
+      keys.requireDistinct("measures", measures.map(\.rawValue))
+      keys.requireDistinct("methods", methods)
+      keys.requireDistinct("layers", layers)
     }
   }
 
@@ -180,16 +185,22 @@ extension Recipe {
     public var workers: Int?
     /// Whether a step works activations out again rather than keep them: less memory for more time.
     public var recompute = false
+    /// What the network, the batches and the optimizer's memory are held and worked out in.
+    public var precision = ScalarType.float32
+    /// Whether the first gradient of one image is worked out in float64 too, to say so if float32 is far off.
+    public var comparesPrecision = true
 
     init() {}
 
     mutating func visit(_ keys: Keys) {
-      keys("steps", &steps, .integer(atLeast: 0), isRequired: true)
-      keys("seed", &seed, .integer(atLeast: 0))
-      keys("checkpoint_every", &checkpointEvery, .integer(atLeast: 0))
+      keys("steps", &steps, .count(from: 0), isRequired: true)
+      keys("seed", &seed, .integer(0...(.max)))
+      keys("checkpoint_every", &checkpointEvery, .count(from: 0))
       keys("output", &output, .word, isRequired: true)
-      keys("workers", &workers, .optional(.integer(atLeast: 1, atMost: 1024), none: "all"))
+      keys("workers", &workers, .optional(.integer(1...1024), none: "all"))
       keys("recompute", &recompute, .boolean)
+      keys("precision", &precision, .choice())
+      keys("compare_precision", &comparesPrecision, .boolean)
     }
   }
 }

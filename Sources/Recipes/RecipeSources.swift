@@ -61,11 +61,11 @@ extension Recipe {
     init() {}
 
     mutating func visit(_ keys: Keys) {
-      keys("count", &count, .integer(atLeast: 1))
-      keys("size", &size, .integer(atLeast: 16, atMost: 1024))
-      keys("classes", &classes, .integer(atLeast: 2, atMost: Scenes.shapes.count))
-      keys("objects", &objects, .integer(atLeast: 2, atMost: 4))
-      keys("seed", &seed, .integer(atLeast: 0))
+      keys("count", &count, .integer(1...10_000_000, "the order of an epoch is kept in memory"))
+      keys("size", &size, .integer(16...1024))
+      keys("classes", &classes, .integer(2...Scenes.shapes.count))
+      keys("objects", &objects, .integer(2...4))
+      keys("seed", &seed, .integer(0...(.max)))
       if objects > classes { keys.refuse("objects", "\(objects) objects of different classes need as many classes") }
     }
   }

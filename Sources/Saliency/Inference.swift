@@ -39,7 +39,7 @@ public struct Inference: Sendable {
       return new
     }
     return methods.map { method in
-      switch method {
+      switch method.kind {
       case .pair(let pair):
         return zip(layers, slope(pair.rule)).map { layer, g in
           let convolution = output.convolutions[layer]

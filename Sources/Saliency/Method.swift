@@ -9,28 +9,42 @@ import Tensors
 /// - and around any of these: `smooth/normgrad`, `competitive/grad_cam`. Numbers stand behind a colon: `smooth:50/gradient`.
 ///
 /// All of them can be differentiated, so that each can stand in an objective.
-public indirect enum Method: Sendable, Hashable {
-  /// One backward pass, then a pair of the framework.
-  case pair(Pair)
-  /// Class activation mapping from gradients: activations weighted channel by channel, summed, positive part.
-  case classActivation(ChannelWeights)
-  /// Zhang et al. 2016: the signal that excites the class, summed over channels.
-  case excitation
-  /// Zhang et al. 2016, contrastive: the signal of the class minus that of "not the class", whose last weights have their
-  /// signs turned round; positive part of the sum over channels.
-  case contrastiveExcitation
-  /// Sundararajan et al. 2017: gradients along the straight path from the activation for an image of zeros (the mean
-  /// colour), times the difference, summed over channels. The midpoint rule with so many steps.
-  case integratedGradients(steps: Int)
-  /// Petsiuk et al. 2018: the mean of random masks, weighted by the class's probability on the masked image. Of the image,
-  /// so at `input` only.
-  case rise(masks: Int)
-  /// Smilkov et al. 2017: the mean of another method's maps over noisy copies of the image, with a deviation of 0.15 of
-  /// each image's range.
-  case smooth(Method, samples: Int)
-  /// After Gupta and Arora 2019: what of a map is larger there than the same method's map for every one of the likeliest
-  /// other classes, so many of them; 0 elsewhere.
-  case competitive(Method, rivals: Int)
+///
+/// Some have several names: `normgrad` is `conv1x1/norm`. A method remembers the one it was asked for by, which tables, files
+/// and recipes then call it; methods are equal whatever they are called.
+public struct Method: Sendable {
+  /// How the map is made.
+  public let kind: Kind
+  /// The name it was asked for by; nil for the usual one.
+  var spelling: String?
+
+  /// A method under its usual name.
+  public init(_ kind: Kind) { self.kind = kind }
+
+  /// The ways there are.
+  public indirect enum Kind: Sendable, Hashable {
+    /// One backward pass, then a pair of the framework.
+    case pair(Pair)
+    /// Class activation mapping from gradients: activations weighted channel by channel, summed, positive part.
+    case classActivation(ChannelWeights)
+    /// Zhang et al. 2016: the signal that excites the class, summed over channels.
+    case excitation
+    /// Zhang et al. 2016, contrastive: the signal of the class minus that of "not the class", whose last weights have their
+    /// signs turned round; positive part of the sum over channels.
+    case contrastiveExcitation
+    /// Sundararajan et al. 2017: gradients along the straight path from the activation for an image of zeros (the mean
+    /// colour), times the difference, summed over channels. The midpoint rule with so many steps.
+    case integratedGradients(steps: Int)
+    /// Petsiuk et al. 2018: the mean of random masks, weighted by the class's probability on the masked image. Of the image,
+    /// so at `input` only.
+    case rise(masks: Int)
+    /// Smilkov et al. 2017: the mean of another method's maps over noisy copies of the image, with a deviation of 0.15 of
+    /// each image's range.
+    case smooth(Method, samples: Int)
+    /// After Gupta and Arora 2019: what of a map is larger there than the same method's map for every one of the likeliest
+    /// other classes, so many of them; 0 elsewhere.
+    case competitive(Method, rivals: Int)
+  }
 
   /// How one backward pass becomes a map.
   public struct Pair: Sendable, Hashable {
@@ -58,10 +72,29 @@ public indirect enum Method: Sendable, Hashable {
   }
 }
 
+extension Method: Hashable {
+  public static func == (a: Method, b: Method) -> Bool { a.kind == b.kind }
+  public func hash(into hasher: inout Hasher) { hasher.combine(kind) }
+}
+
+// Each kind as a method.
+extension Method {
+  public static func pair(_ pair: Pair) -> Method { Method(.pair(pair)) }
+  public static func classActivation(_ weights: ChannelWeights) -> Method { Method(.classActivation(weights)) }
+  public static let excitation = Method(.excitation)
+  public static let contrastiveExcitation = Method(.contrastiveExcitation)
+  public static func integratedGradients(steps: Int) -> Method { Method(.integratedGradients(steps: steps)) }
+  public static func rise(masks: Int) -> Method { Method(.rise(masks: masks)) }
+  public static func smooth(_ method: Method, samples: Int) -> Method { Method(.smooth(method, samples: samples)) }
+  public static func competitive(_ method: Method, rivals: Int) -> Method {
+    Method(.competitive(method, rivals: rivals))
+  }
+}
+
 extension Method {
   /// Why the method has no map at a layer of a network; nil if it has.
   public func obstacle(at layer: String, of network: Network) -> String? {
-    switch self {
+    switch kind {
     case .rise where layer != "input":
       return "\(self) explains the image itself, so its only layer is 'input', not '\(layer)'"
     case .pair(let pair) where pair.extract == .ownConvolution && !network.convolutionNames.contains(layer):
@@ -70,6 +103,8 @@ extension Method {
     case .excitation where !network.isRectified, .contrastiveExcitation where !network.isRectified:
       return
         "\(self) supposes activations that are not negative, as rectification leaves them; \(network.architecture)'s are not"
+    case .competitive where network.classes < 2:
+      return "\(self) compares classes, and the network has only one class"
     case .smooth(let inner, _), .competitive(let inner, _): return inner.obstacle(at: layer, of: network)
     default: return nil
     }

@@ -1,49 +1,87 @@
 import Tensors
 
 extension Method: LosslessStringConvertible {
+  /// What is wrong with a method's name.
+  public struct Malformed: Error, CustomStringConvertible {
+    public let description: String
+  }
+
   /// The method of that name; nil if there is none.
   public init?(_ name: String) {
-    if let known = Self.named.first(where: { $0.name == name }) {
-      self = known.method
-      return
-    }
+    do { try self.init(named: name) } catch { return nil }
+  }
+
+  /// The method of that name.
+  ///
+  /// - Throws: what is wrong, for people: no such method, or a number out of its range.
+  public init(named name: String) throws(Malformed) {
+    var method = try Self.parsed(name, wrappings: 0)
+    if method.usualName != name { method.spelling = name }
+    self = method
+  }
+
+  private static func parsed(_ name: String, wrappings: Int) throws(Malformed) -> Method {
+    if let known = named.first(where: { $0.name == name }) { return known.method }
     let parts = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-    let (word, number) = Self.numbered(parts[0])
+    let colon = parts[0].firstIndex(of: ":")
+    let word = String(parts[0][..<(colon ?? parts[0].endIndex)])
     let rest = parts.dropFirst().joined(separator: "/")
+    func number(_ what: String, upTo most: Int, usually usual: Int? = nil) throws(Malformed) -> Int {
+      guard let colon else {
+        if let usual { return usual }
+        throw unknown(name)
+      }
+      guard let number = Int(parts[0][parts[0].index(after: colon)...]), (1...most).contains(number) else {
+        throw Malformed(description: "'\(name)': the number of \(what) is from 1 to \(most)")
+      }
+      return number
+    }
+    func inner() throws(Malformed) -> Method {
+      guard wrappings < mostWrappings else {
+        throw Malformed(description: "'\(name.prefix(60))': smooth/ and competitive/ nest \(mostWrappings) deep at most")
+      }
+      return try parsed(rest, wrappings: wrappings + 1)
+    }
     switch word {
-    case "integrated_gradients":
-      guard let number, rest.isEmpty else { return nil }
-      self = .integratedGradients(steps: number)
-    case "rise":
-      guard let number, rest.isEmpty else { return nil }
-      self = .rise(masks: number)
-    case "smooth", "competitive":
-      guard let inner = Method(rest), parts[0] == word || number != nil else { return nil }
-      self = word == "smooth" ? .smooth(inner, samples: number ?? 25) : .competitive(inner, rivals: number ?? 9)
+    case "integrated_gradients" where rest.isEmpty:
+      return .integratedGradients(steps: try number("steps", upTo: mostSteps))
+    case "rise" where rest.isEmpty: return .rise(masks: try number("masks", upTo: mostMasks))
+    case "smooth": return .smooth(try inner(), samples: try number("samples", upTo: mostSteps, usually: usualSamples))
+    case "competitive":
+      return .competitive(try inner(), rivals: try number("rivals", upTo: mostRivals, usually: usualRivals))
     default:
-      guard let pair = Pair(parts) else { return nil }
-      self = .pair(pair)
+      guard let pair = Pair(parts) else { throw unknown(name) }
+      return .pair(pair)
     }
   }
 
-  public var description: String {
+  /// Each smoothing or competition repeats what is inside it some times, so that the times multiply.
+  private static let mostWrappings = 3
+  /// A pass through the network each, and with the graph kept in training: more would not end.
+  private static let (mostSteps, mostMasks) = (10_000, 100_000)
+  /// As many as there may be classes.
+  private static let mostRivals = 100_000
+  private static let (usualSamples, usualRivals) = (25, 9)
+
+  private static func unknown(_ name: String) -> Malformed {
+    Malformed(description: "expected one of \(grammar); found '\(name.prefix(200))'")
+  }
+
+  /// The name it was asked for by, or else the usual one.
+  public var description: String { spelling ?? usualName }
+
+  private var usualName: String {
     if let known = Self.named.first(where: { $0.method == self }) { return known.name }
-    switch self {
+    switch kind {
     case .pair(let pair): return pair.name
     case .integratedGradients(let steps): return "integrated_gradients:\(steps)"
     case .rise(let masks): return "rise:\(masks)"
-    case .smooth(let method, let samples): return (samples == 25 ? "smooth/" : "smooth:\(samples)/") + "\(method)"
+    case .smooth(let method, let samples):
+      return (samples == Self.usualSamples ? "smooth/" : "smooth:\(samples)/") + "\(method)"
     case .competitive(let method, let rivals):
-      return (rivals == 9 ? "competitive/" : "competitive:\(rivals)/") + "\(method)"
+      return (rivals == Self.usualRivals ? "competitive/" : "competitive:\(rivals)/") + "\(method)"
     case .classActivation, .excitation, .contrastiveExcitation: return "unnamed"
     }
-  }
-
-  /// `smooth:50` as a word and a positive number.
-  private static func numbered(_ part: String) -> (word: String, number: Int?) {
-    guard let colon = part.firstIndex(of: ":") else { return (part, nil) }
-    let number = Int(part[part.index(after: colon)...]).flatMap { $0 > 0 && $0 <= 1_000_000 ? $0 : nil }
-    return (String(part[..<colon]), number)
   }
 
   /// What can be said of names, for messages.

@@ -56,11 +56,11 @@ public struct Checkpoint: Sendable {
       throw malformed("no checkpoint of metasal (version \(Self.version))")
     }
     guard let name = contents.attributes["architecture"], let architecture = Architecture(name),
-      let classes = contents.attributes["classes"].flatMap({ Int($0) }), (1...100_000).contains(classes)
+      let classes = contents.attributes["classes"].flatMap({ Int($0) }), (1...Architecture.mostClasses).contains(classes)
     else { throw malformed("an unknown architecture '\(contents.attributes["architecture"] ?? "")'") }
     do {
-      network = try architecture.network(classes: classes, seed: nil).loading(
-        contents.tensors(below: WeightFile.weightGroup).entries)
+      let weights = contents.tensors(below: WeightFile.weightGroup).entries
+      network = try architecture.network(classes: classes, seed: nil).converted(to: weights.scalarType).loading(weights)
     } catch let mismatch as StateMismatch { throw malformed("\(mismatch)") }
     func integer(_ name: String) throws -> Int64 {
       guard let value = contents.integers(name)?.first else { throw malformed("no data set '\(name)'") }
@@ -92,6 +92,20 @@ public struct Checkpoint: Sendable {
         return value
       }
     }
+  }
+
+  /// The same in a precision: of a run whose recipe says another one by now.
+  func converted(to type: ScalarType) -> Checkpoint {
+    guard type != network.scalarType else { return self }
+    var copy = self
+    copy.network = network.converted(to: type)
+    copy.optimizer.slots = optimizer.slots.mapValues { $0.map { $0.converted(to: type) } }
+    return copy
+  }
+
+  /// What draws the classes that maps are held against, at a run's beginning.
+  static func opponents(_ recipe: Recipe) -> RandomSource {
+    RandomSource(seed: UInt64(recipe.run.seed), purpose: "opponents")
   }
 
   init(

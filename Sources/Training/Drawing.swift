@@ -114,7 +114,13 @@ extension Picture {
     guard let first = rows.first?.pictures.first else { return filled(width: 1, height: 1, 255) }
     let (gap, dot) = (8, 2)
     let letterWidth = (Lettering.width + 1) * dot
-    let labelWidth = (rows.flatMap(\.label).map(\.count).max() ?? 0) * letterWidth + gap
+    // What does not fit loses its middle: names differ at their ends.
+    func fitted(_ text: String, _ most: Int) -> String {
+      let half = max(1, (most - 1) / 2)
+      return text.count <= most ? text : text.prefix(half) + "-" + text.suffix(half)
+    }
+    let labels = rows.map { $0.label.map { fitted($0, 60) } }
+    let labelWidth = (labels.flatMap(\.self).map(\.count).max() ?? 0) * letterWidth + gap
     let titles = columns.map { $0.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) }
     let lines = titles.map(\.count).max() ?? 1
     let header = (lines * (Lettering.height + 2) - 2) * dot + 2 * gap
@@ -124,15 +130,12 @@ extension Picture {
       255)
     for (column, title) in titles.enumerated() {
       for (line, text) in title.enumerated() {
-        // What does not fit loses its middle: names differ at their ends.
-        let half = max(1, (fitting - 1) / 2)
-        let shown = text.count <= fitting ? text : text.prefix(half) + "-" + text.suffix(half)
         sheet.letter(
-          String(shown), x: gap + labelWidth + column * (first.width + gap),
+          fitted(text, fitting), x: gap + labelWidth + column * (first.width + gap),
           y: gap + line * (Lettering.height + 2) * dot)
       }
     }
-    for (row, (label, pictures)) in rows.enumerated() {
+    for (row, (label, pictures)) in zip(labels, rows.map(\.pictures)).enumerated() {
       let y = header + row * (first.height + gap)
       for (line, text) in label.enumerated() { sheet.letter(text, x: gap, y: y + line * (Lettering.height + 2) * dot) }
       for (column, picture) in pictures.enumerated() {

@@ -8,7 +8,7 @@ public enum Export {
   /// Writes a checkpoint's parameters and running statistics with PyTorch's names and shapes, or, as ONNX, its network.
   ///
   /// - Parameters:
-  ///   - precision: what numbers are stored as; nil for float32.
+  ///   - precision: what numbers are stored as; nil for what they are.
   ///   - side: of the images, for ONNX and networks that depend on it; nil for what the architecture is usual for.
   /// - Returns: how many tensors there are.
   public static func write(
@@ -38,6 +38,14 @@ public enum Export {
       throw FileError(
         .unwritable, path,
         "images of \(side)×\(side) are too small for \(network.architecture), which needs \(network.architecture.smallestSide)"
+      )
+    }
+    // A pass with images of that size shows what the graph is.
+    let wanted = network.activationCount(height: side, width: side) * Double(network.scalarType.size)
+    if wanted > 1e8, let available = Memory.available, wanted > Double(available) {
+      throw FileError(
+        .unwritable, path,
+        "images of \(side)×\(side) take about \(Memory.words(wanted)) of memory, where \(Memory.words(Double(available))) are available"
       )
     }
     var model = ONNXModel(network, height: side, width: side)

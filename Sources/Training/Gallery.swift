@@ -30,7 +30,8 @@ struct Gallery {
       }
       let label = batch.labels[0]
       let opposed = opponent(of: label, before(batch.images).logits)
-      let name = "\(number)-\(className(label))-not-\(className(opposed))".replacing("/", with: "-")
+      let words = [label, opposed].map { className($0).asFileName(bytes: 100) }
+      let name = "\(number)-\(words[0])-not-\(words[1])"
       let path = "\(folder)/\(name).png"
       try sheet(batch, classes: [label, opposed], networks: [("before", before), ("after", after)]).writePNG(to: path)
       return path

@@ -24,10 +24,14 @@ public struct Setup: Sendable {
   public let workers: Int
   /// What was done that the recipe does not say in so many words.
   public let notes: [String]
+  /// How much memory that takes.
+  public let memory: MemoryEstimate
 
-  /// - Parameter weights: replaces the recipe's weights.
-  /// - Throws: a ``RecipeError`` or ``FileError`` about what does not exist or does not fit.
-  public init(_ recipe: Recipe, weights: String? = nil) throws {
+  /// - Parameters:
+  ///   - weights: replaces the recipe's weights.
+  ///   - trains: whether the recipe will be trained, or measured only, which takes less.
+  /// - Throws: a ``RecipeError`` or ``FileError`` about what does not exist or does not fit, into memory neither.
+  public init(_ recipe: Recipe, weights: String? = nil, trains: Bool = true) throws {
     self.recipe = recipe
     workers = recipe.run.workers ?? Parallel.processors
     let (train, validation) = (try recipe.data.train.dataset(), try recipe.data.validation.dataset())
@@ -49,12 +53,15 @@ public struct Setup: Sendable {
     self.train = BatchSource(
       train, size: recipe.data.batch, normalization: recipe.data.normalization, framing: recipe.data.framing,
       augmentation: recipe.data.augmentation, mixing: recipe.data.mixing, seed: UInt64(recipe.run.seed),
-      smallestSide: smallestSide, brokenImages: recipe.data.brokenImages, cacheLimit: cacheLimit)
+      smallestSide: smallestSide, brokenImages: recipe.data.brokenImages, cacheLimit: cacheLimit,
+      precision: recipe.run.precision)
     self.validation = BatchSource(
       validation, size: recipe.data.batch, normalization: recipe.data.normalization, framing: recipe.data.framing,
-      smallestSide: smallestSide, brokenImages: recipe.data.brokenImages, cacheLimit: cacheLimit)
-    _ = try self.train.first()
-    let sample = try self.validation.first().pictures[0]
+      smallestSide: smallestSide, brokenImages: recipe.data.brokenImages, cacheLimit: cacheLimit,
+      precision: recipe.run.precision)
+    let sizes = MemoryEstimate.Sizes(recipe, self.train, self.validation, try self.train.first(), try self.validation.first())
+    let available = Memory.available
+    try MemoryEstimate.requireParameters(recipe, classes: classes, available: available)
     (network, notes) = try Self.network(recipe, classes: classes, weights: weights ?? recipe.model.weights)
     step = MetaStep(
       inner: recipe.inner, method: recipe.saliency.method, layers: recipe.saliency.layers, objectives: recipe.outer,
@@ -71,55 +78,30 @@ public struct Setup: Sendable {
       precision: recipe.evaluation.precision,
       tolerance: recipe.evaluation.tolerance, steps: recipe.evaluation.deletionSteps,
       gridSide: recipe.evaluation.gridSide, goal: step)
-
-    try Self.check(network, recipe, height: sample.height, width: sample.width)
+    memory = MemoryEstimate(recipe, network, step, evaluation, sizes, workers: workers)
+    try memory.require(of: recipe, trains: trains, available: available)
+    try Self.check(recipe, network, evaluation, sizes, dataClasses: train.classNames.count, trains: trains)
   }
 
   private static func network(
     _ recipe: Recipe, classes: Int, weights: String?
   ) throws -> (network: Network, notes: [String]) {
-    let architecture = recipe.model.architecture
-    func drawn() -> Network { architecture.network(classes: classes, seed: UInt64(recipe.run.seed)) }
+    let (architecture, precision) = (recipe.model.architecture, recipe.run.precision)
+    func drawn() -> Network {
+      architecture.network(classes: classes, seed: UInt64(recipe.run.seed)).converted(to: precision)
+    }
     guard let weights else { return (drawn(), []) }
     let choice = try WeightChoice(from: weights, for: architecture)
     let notes = [choice.note].compactMap(\.self)
     do {
-      return (try architecture.network(classes: classes, seed: nil).loading(choice.weights), notes)
+      let network = architecture.network(classes: classes, seed: nil).converted(to: precision)
+      return (try network.loading(choice.weights), notes)
     } catch let mismatch as StateMismatch {
       guard let (network, found) = drawn().loadingTrunk(choice.weights) else {
         throw FileError(.malformed, weights, "\(mismatch)")
       }
       let note = "The weights are for \(found) classes: a new head, \(network.head), is drawn for \(classes)."
       return (network, notes + [note])
-    }
-  }
-
-  /// Layers and patterns that name nothing are errors, and so are layers at which a method has no map.
-  private static func check(_ network: Network, _ recipe: Recipe, height: Int, width: Int) throws {
-    let names = network.layerNames(height: height, width: width)
-    for (key, layers) in [("saliency.layers", recipe.saliency.layers), ("evaluation.layers", recipe.evaluation.layers)]
-    {
-      for layer in layers where !names.contains(layer) {
-        let hint =
-          nearest(to: layer, among: names).map { "did you mean '\($0)'?" }
-          ?? "there are \(names.joined(separator: ", "))"
-        throw recipe.problem(key, "\(network.architecture) has no layer with locations named '\(layer)'; \(hint)")
-      }
-    }
-    for (key, methods, layers) in [
-      ("saliency.layers", [recipe.saliency.method], recipe.saliency.layers),
-      ("evaluation.layers", recipe.evaluation.methods, recipe.evaluation.layers),
-    ] {
-      for method in methods {
-        for layer in layers {
-          if let reason = method.obstacle(at: layer, of: network) { throw recipe.problem(key, reason) }
-        }
-      }
-    }
-    for pattern in recipe.inner?.parameters ?? [] {
-      guard network.parameterNames.contains(where: { $0.matches(pattern: pattern) }) else {
-        throw recipe.problem("inner.parameters", "'\(pattern)' fits no parameter of \(network.architecture)")
-      }
     }
   }
 
@@ -230,7 +212,12 @@ extension Setup {
       "\(validation.dataset.count) images, of which \(min(recipe.evaluation.images, validation.dataset.count)) are measured",
     ])
     table.add(["maps", "\(recipe.saliency.method) at \(recipe.saliency.layers.joined(separator: ", "))"])
-    table.add(["run", "\(recipe.run.steps) steps into \(recipe.run.output)"])
+    table.add(["run", "\(recipe.run.steps) steps in \(recipe.run.precision.rawValue) into \(recipe.run.output)"])
+    let available = Memory.available.map { "; \(Memory.words(Double($0))) are available" } ?? ""
+    table.add([
+      "memory",
+      "about \(Memory.words(memory.training)) in training, \(Memory.words(memory.evaluation)) in evaluation\(available)",
+    ])
     return (["The recipe is sound.", table.description] + notes).joined(separator: "\n")
   }
 

@@ -67,6 +67,9 @@ public struct Trainer {
     var state = try checkpoint.map { try updated($0, log) } ?? begin()
 
     if !setup.notes.isEmpty { say(setup.notes.joined(separator: "\n") + "\n") }
+    if checkpoint == nil, recipe.run.steps > 0, let note = try setup.comparePrecisions()?.note {
+      say(note.folded(to: 90) + "\n")
+    }
     let before = try setup.evaluate(setup.network, title: "measuring before")
     say("Before training:\n\n\(setup.evaluation.report([("before", before)]))\n")
     if checkpoint == nil {
@@ -97,13 +100,11 @@ public struct Trainer {
   }
 
   private func begin() -> Checkpoint {
-    Checkpoint(
-      network: setup.network, random: RandomSource(seed: UInt64(recipe.run.seed), purpose: "opponents"),
-      recipe: recipe.yaml)
+    Checkpoint(network: setup.network, random: Checkpoint.opponents(recipe), recipe: recipe.yaml)
   }
 
   private func resume() throws -> Checkpoint {
-    let state = try Checkpoint(contentsOf: folder.last)
+    let state = try Checkpoint(contentsOf: folder.last).converted(to: recipe.run.precision)
     guard state.network.architecture == setup.network.architecture, state.network.classes == setup.network.classes
     else {
       throw FileError(

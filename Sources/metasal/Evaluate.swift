@@ -32,7 +32,7 @@ struct Evaluate: ParsableCommand {
     let recipe = try recipe.load()
     try Ownership.requireReplaceable(
       [json, csv].compactMap(\.self), inputs: recipe.inputs + [weights].compactMap(\.self))
-    let setup = try Setup(recipe, weights: weights)
+    let setup = try Setup(recipe, weights: weights, trains: false)
     for note in setup.notes { print(note + "\n") }
     var evaluation = setup.evaluation
     evaluation.goal = nil  // which only a run has use for

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Datasets
 import Formats
+import Foundation
 import Learning
 import Networks
 import Saliency
@@ -69,11 +70,14 @@ struct NetworkOptions: ParsableArguments {
   @Option(help: "The side of the window out of the middle that the network sees; the recipe's, or the whole image.")
   var crop: Int?
 
-  @Option(help: "The mean of each colour, in [0, 1]; the recipe's, or ImageNet's where there is none.")
-  var mean: NumberList?
+  @Option(
+    parsing: .upToNextOption, help: "The mean of each colour, in [0, 1]; the recipe's, or ImageNet's where there is none.")
+  var mean: [String] = []
 
-  @Option(help: "The deviation of each colour; the recipe's, or ImageNet's where there is none.")
-  var deviation: NumberList?
+  @Option(
+    name: [.long, .customLong("std")], parsing: .upToNextOption,
+    help: "The deviation of each colour; the recipe's, or ImageNet's where there is none.")
+  var deviation: [String] = []
 
   func validate() throws {
     guard [run, checkpoint, model?.name].compactMap(\.self).count == 1 else {
@@ -85,15 +89,18 @@ struct NetworkOptions: ParsableArguments {
     guard [resize, crop].allSatisfy({ (1...8192).contains($0 ?? 1) }) else {
       throw ValidationError("--resize and --crop are from 1 to 8192 pixels.")
     }
-    guard (mean == nil) == (deviation == nil) else {
-      throw ValidationError("--mean and --deviation belong together.")
+    _ = try normalization()
+  }
+
+  private func normalization() throws -> Normalization? {
+    guard mean.isEmpty == deviation.isEmpty else { throw ValidationError("--mean and --deviation belong together.") }
+    guard !mean.isEmpty else { return nil }
+    let means = try Listed.numbers("--mean", mean, Normalization.means)
+    let deviations = try Listed.numbers("--deviation", deviation, Normalization.deviations)
+    guard means.count == 3, deviations.count == 3 else {
+      throw ValidationError("--mean and --deviation are three numbers each, as in 0.5,0.5,0.5.")
     }
-    guard (mean?.values.count ?? 3) == 3, deviation?.values.count ?? 3 == 3,
-      deviation?.values.allSatisfy({ $0 > 0 }) ?? true
-    else {
-      throw ValidationError(
-        "--mean and --deviation are three numbers each, as in 0.5,0.5,0.5; deviations are positive.")
-    }
+    return Normalization(mean: means, deviation: deviations)
   }
 
   /// Files that it is read from.
@@ -102,15 +109,12 @@ struct NetworkOptions: ParsableArguments {
   }
 
   func load() throws -> Model {
-    let normalization = mean.flatMap { mean in
-      deviation.map { Normalization(mean: mean.values, deviation: $0.values) }
-    }
     let sources =
       [run.map { ModelSource.run($0) }, checkpoint.map { .checkpoint($0) }]
       + [model.flatMap { model in weights.map { .weights(model, $0) } }]
     guard let source = sources.compactMap(\.self).first else { throw ValidationError("There is no network.") }
     let framing = resize == nil && crop == nil ? nil : Framing(resize: resize, crop: crop)
-    return try source.model(framing: framing, normalization: normalization, classNames: classNames)
+    return try source.model(framing: framing, normalization: try normalization(), classNames: classNames)
   }
 }
 
@@ -124,7 +128,7 @@ struct MapOptions: ParsableArguments {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp("How maps are made.", discussion: "Methods: \(Method.grammar)."))
-  var method = [Method.normGrad]
+  var method = [Method.normGrad.description]
 
   @Option(
     parsing: .upToNextOption, help: "Where maps are made; left out: the last layer of each of the last three stages.")
@@ -133,13 +137,15 @@ struct MapOptions: ParsableArguments {
   @Option(help: "One map more, of all layers: product, weighted_sum or weighted_product.")
   var combine: Combination.Rule?
 
-  @Option(help: "How layers count in --combine: uniform, linear (later ones more), or a number for each.")
-  var layerWeights: LayerWeights = .uniform
+  @Option(
+    parsing: .upToNextOption,
+    help: "How layers count in --combine: uniform, linear (later ones more), or a number for each.")
+  var layerWeights = ["uniform"]
 
   @Option(
     parsing: .upToNextOption,
     help: "Rates of a virtual update towards the class before its map is made; 0 stands for none.")
-  var virtualRate: [Double] = [0]
+  var virtualRate = ["0"]
 
   @Option(help: "Steps of the virtual update.")
   var virtualSteps = 1
@@ -154,89 +160,128 @@ struct MapOptions: ParsableArguments {
   @Option(help: "float32 or float64; left out: float64 where there are virtual updates, else float32.")
   var precision: ScalarType?
 
-  func validate() throws {
-    guard virtualRate.allSatisfy({ $0 >= 0 && $0.isFinite }) else {
-      throw ValidationError("--virtual-rate is not negative; see --virtual-direction.")
+  /// What the flags say, as far as it can be understood without a network.
+  private struct Meaning {
+    let methods: [Method]
+    let layers, parameters: [String]
+    let rates: [Double]
+    /// Nil for uniform ones and for linear ones.
+    let weights: [Double]?
+    let isLinear: Bool
+  }
+
+  func validate() throws { _ = try meaning() }
+
+  private func meaning() throws -> Meaning {
+    let methods = try Listed.texts("--method", method).map { name in
+      do { return try Method(named: name) } catch { throw ValidationError("--method: \(error)") }
+    }
+    let layers = try Listed.texts("--layer", layer)
+    let rates = try Listed.numbers("--virtual-rate", virtualRate, 0...1e6)
+    guard rates.allSatisfy({ $0 == 0 || $0 >= 1e-12 }) else {
+      throw ValidationError("--virtual-rate is 0, for no update, or from 1e-12 to 1e6; see --virtual-direction.")
     }
     guard (1...100).contains(virtualSteps) else { throw ValidationError("--virtual-steps is from 1 to 100.") }
-    if case .given(let numbers) = layerWeights {
-      guard numbers.values.count == layer.count else {
-        throw ValidationError("\(numbers.values.count) --layer-weights for \(layer.count) layers.")
+    try Listed.requireDistinct("--method", methods)
+    try Listed.requireDistinct("--layer", layers)
+    try Listed.requireDistinct("--virtual-rate", rates)
+    var weights: [Double]?
+    if !["uniform", "linear"].contains(layerWeights.joined()) {
+      let numbers = try Listed.numbers("--layer-weights", layerWeights, 0...1e9)
+      guard numbers.count == layers.count else {
+        throw ValidationError("\(numbers.count) --layer-weights for \(layers.count) layers.")
       }
-      guard numbers.values.allSatisfy({ $0 >= 0 }), numbers.values.contains(where: { $0 > 0 }) else {
-        throw ValidationError("--layer-weights are not negative, and not all 0.")
-      }
+      guard numbers.contains(where: { $0 > 0 }) else { throw ValidationError("--layer-weights are not all 0.") }
+      weights = numbers
     }
+    return Meaning(
+      methods: methods, layers: layers, parameters: try Listed.texts("--virtual-parameters", virtualParameters),
+      rates: rates, weights: weights, isLinear: layerWeights.joined() == "linear")
   }
 
   func explanation(_ model: Model) throws -> Explanation {
-    let targets = try classes.flatMap { text -> [Explanation.Target] in
-      switch text {
-      case "top": return [.top]
-      case "second": return [.second]
-      case "bottom": return [.bottom]
-      case "all": return (0..<model.network.classes).map { .index($0) }
-      default:
-        guard let index = model.classIndex(text) else {
-          let known =
-            model.classNames.isEmpty
-            ? "classes are numbers below \(model.network.classes); --class-names gives them names"
-            : "classes are \(model.classNames.prefix(12).joined(separator: ", "))\(model.classNames.count > 12 ? ", …" : "")"
-          throw ValidationError("There is no class '\(text)', or more than one; \(known).")
-        }
-        return [.index(index)]
-      }
+    let meaning = try meaning()
+    // A class's name may have a comma in it: what is one name as a whole is no list.
+    let targets = try classes.flatMap { text in
+      let items = text.contains(",") && model.classIndex(text) == nil ? try Listed.texts("--class", [text]) : [text]
+      return try items.flatMap { try Self.targets($0, model) }
     }
-    for pattern in virtualParameters
+    try Listed.requireDistinct("--class", targets) { $0.name ?? model.className($0.index ?? 0) }
+    for pattern in meaning.parameters
     where !model.network.parameterNames.contains(where: { $0.matches(pattern: pattern) }) {
       throw ValidationError("--virtual-parameters: '\(pattern)' fits no parameter of \(model.network.architecture).")
     }
     let side = max(64, model.network.architecture.smallestSide)
-    let layers = layer.isEmpty ? Array(model.network.stages(height: side, width: side).suffix(3)) : layer
+    let layers =
+      meaning.layers.isEmpty ? Array(model.network.stages(height: side, width: side).suffix(3)) : meaning.layers
     let weights =
-      switch layerWeights {
-      case .uniform: Combination.uniform(layers.count)
-      case .linear: Combination.linear(layers.count)
-      case .given(let numbers): numbers.values
-      }
-    let updates = virtualRate.map { rate in
+      meaning.weights ?? (meaning.isLinear ? Combination.linear(layers.count) : Combination.uniform(layers.count))
+    let updates = meaning.rates.map { rate in
       rate == 0
         ? nil
         : InnerUpdate(
           rate: rate, steps: virtualSteps, direction: virtualDirection,
-          parameters: virtualParameters.isEmpty ? nil : virtualParameters)
+          parameters: meaning.parameters.isEmpty ? nil : meaning.parameters)
     }
     return Explanation(
-      targets: targets, methods: method, layers: layers,
+      targets: targets, methods: meaning.methods, layers: layers,
       combination: combine.map { Combination($0, weights: weights) }, updates: updates, precision: precision)
   }
-}
 
-/// Numbers with commas between them.
-struct NumberList: ExpressibleByArgument {
-  let values: [Double]
-  init?(argument: String) {
-    let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
-    values = parts.compactMap { Double($0.trimmingCharacters(in: .whitespaces)) }.filter(\.isFinite)
-    guard values.count == parts.count else { return nil }
+  private static func targets(_ text: String, _ model: Model) throws -> [Explanation.Target] {
+    switch text {
+    case "top": return [.top]
+    case "second": return [.second]
+    case "bottom": return [.bottom]
+    case "all": return (0..<model.network.classes).map { .index($0) }
+    default:
+      guard let index = model.classIndex(text) else {
+        let known =
+          model.classNames.isEmpty
+          ? "classes are numbers below \(model.network.classes); --class-names gives them names"
+          : "classes are \(model.classNames.prefix(12).joined(separator: ", "))\(model.classNames.count > 12 ? ", …" : "")"
+        throw ValidationError("There is no class '\(text)', or more than one; \(known).")
+      }
+      return [.index(index)]
+    }
   }
 }
 
-/// How layers count when their maps are combined.
-enum LayerWeights: ExpressibleByArgument {
-  case uniform, linear
-  case given(NumberList)
-  init?(argument: String) {
-    switch argument {
-    case "uniform": self = .uniform
-    case "linear": self = .linear
-    default:
-      guard let numbers = NumberList(argument: argument) else { return nil }
-      self = .given(numbers)
+/// Lists on the command line: with blanks or commas between their items, whatever they are of.
+enum Listed {
+  /// The items of a flag's arguments.
+  static func texts(_ flag: String, _ arguments: [String]) throws -> [String] {
+    let items = arguments.flatMap { argument in
+      argument.split(separator: ",", omittingEmptySubsequences: false).map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+    guard !items.contains("") else {
+      throw ValidationError("\(flag): an item is empty in '\(arguments.joined(separator: " "))'.")
+    }
+    return items
+  }
+
+  /// The same as numbers in a range.
+  static func numbers(_ flag: String, _ arguments: [String], _ range: ClosedRange<Double>) throws -> [Double] {
+    try texts(flag, arguments).map { text in
+      guard let number = Double(text), range.contains(number) else {
+        throw ValidationError("\(flag) takes numbers from \(range.lowerBound) to \(range.upperBound), found '\(text)'.")
+      }
+      return number
     }
   }
 
-  var defaultValueDescription: String { "uniform" }
+  /// - Throws: if an item stands there twice: its files would have one name.
+  static func requireDistinct<Item: Hashable>(
+    _ flag: String, _ items: [Item], _ name: (Item) -> String = { "\($0)" }
+  ) throws {
+    var seen = Set<Item>()
+    for item in items {
+      let (isNew, other) = seen.insert(item)
+      guard !isNew else { continue }
+      let same = name(item) == name(other) ? "stands there twice" : "is '\(name(other))', which stands there too"
+      throw ValidationError("\(flag): '\(name(item))' \(same).")
+    }
+  }
 }
 
 extension Architecture: ExpressibleByArgument {
@@ -246,7 +291,3 @@ extension Architecture: ExpressibleByArgument {
 extension Combination.Rule: ExpressibleByArgument {}
 extension InnerUpdate.Direction: ExpressibleByArgument {}
 extension ScalarType: ExpressibleByArgument {}
-extension Method: ExpressibleByArgument {
-  public init?(argument: String) { self.init(argument) }
-  public var defaultValueDescription: String { description }
-}

@@ -28,11 +28,23 @@ import Testing
     for (found, expected) in zip(parameters[0].doubles, values) { #expect(abs(found - expected) < 1e-12) }
   }
 
-  @Test("the one-cycle schedule is PyTorch's")
-  func oneCycle() throws {
-    let schedule = Schedule(.oneCycle, warmup: 0.2)
-    for (step, expected) in try #require(try Self.expected()["one_cycle"]).enumerated() {
-      #expect(abs(schedule.rate(0.5, step: step, of: 20) - expected) < 1e-12)
+  private struct Rates: Decodable {
+    let name: String
+    let warmup: Double
+    let rates: [Double]
+  }
+
+  @Test("every schedule is PyTorch's, with warm-ups of no step, less than one, some and all")
+  func schedules() throws {
+    let data = try Data(contentsOf: URL(fileURLWithPath: fixture("schedules.json")))
+    let all = try JSONDecoder().decode([Rates].self, from: data)
+    #expect(all.count > 100)
+    for expected in all {
+      let schedule = Schedule(try #require(Schedule.Name(rawValue: expected.name)), warmup: expected.warmup)
+      for (step, rate) in expected.rates.enumerated() {
+        let found = schedule.rate(0.5, step: step, of: expected.rates.count)
+        #expect(abs(found - rate) < 1e-12, "\(expected.name), step \(step) of \(expected.rates.count), \(expected.warmup)")
+      }
     }
   }
 

@@ -73,9 +73,11 @@ public enum Mixing: Sendable, Equatable {
   /// A number from Beta(α, α), by Jöhnk's method (1964), which is quick for α up to a few.
   static func beta(_ alpha: Double, using random: inout RandomSource) -> Double {
     while true {
-      let x = pow(Double.random(in: 0..<1, using: &random), 1 / alpha)
-      let y = pow(Double.random(in: 0..<1, using: &random), 1 / alpha)
+      let (u, v) = (Double.random(in: 0..<1, using: &random), Double.random(in: 0..<1, using: &random))
+      let (x, y) = (pow(u, 1 / alpha), pow(v, 1 / alpha))
       if x + y > 0 && x + y <= 1 { return x / (x + y) }
+      // Where α is so small that both are nothing, their ratio is still there, in logarithms.
+      if x + y == 0, u > 0 || v > 0 { return 1 / (1 + exp((log(v) - log(u)) / alpha)) }
     }
   }
 }

@@ -77,7 +77,8 @@ public struct MetaStep: Sendable {
       switch needsUpdate ? inner?.scope : nil {
       case .image:
         let parts = partsApart(images.shape, workers: workers)
-        let limit = max(1, imagesAtOnce(parameters) / max(1, parts.first?.count ?? 1))
+        let size = parameters.reduce(0) { $0 + $1.count * $1.scalarType.size }
+        let limit = max(1, imagesAtOnce(parameterBytes: size) / max(1, parts.first?.count ?? 1))
         try Parallel.forEachInOrder(parts.count, workers: workers, atOnce: limit) {
           try UpdateGroup(self, apart, network, batch, apart: parts[$0]).contribution()
         } _: {
@@ -129,10 +130,10 @@ public struct MetaStep: Sendable {
   }
 
   /// Whether some of these objectives count.
-  private func isOn(_ included: [Bool]) -> Bool { zip(included, objectives).contains { $0 && $1.weight != 0 } }
+  func isOn(_ included: [Bool]) -> Bool { zip(included, objectives).contains { $0 && $1.weight != 0 } }
 
   /// Whether some objective that counts is taken at virtual weights.
-  private var needsUpdate: Bool {
+  var needsUpdate: Bool {
     objectives.contains { term in
       guard term.weight != 0, case .classSensitivity(let sensitivity) = term.objective else { return false }
       return sensitivity.at.contains(.virtual)
@@ -143,11 +144,11 @@ public struct MetaStep: Sendable {
   /// else, is then written once for all of them.
   private func parts(of count: Int) -> [Range<Int>] { evenParts(of: count, atMost: Self.imagesPerPart) }
 
-  private static let imagesPerPart = 4
+  static let imagesPerPart = 4
 
   /// Images that each have their own update go together while they are so small that one alone would leave a processor waiting for
   /// what surrounds the arithmetic, and as long as that leaves two parts for each worker.
-  private func partsApart(_ shape: [Int], workers: Int) -> [Range<Int>] {
+  func partsApart(_ shape: [Int], workers: Int) -> [Range<Int>] {
     let small = Self.pixelsTogether / max(1, shape[1] * shape[2])
     return evenParts(of: shape[0], atMost: max(1, min(small, shape[0] / (2 * max(1, workers)))))
   }
@@ -156,9 +157,8 @@ public struct MetaStep: Sendable {
 
   /// How many images with updates of their own may be under way at once. Each holds some copies of the network's parameters
   /// besides its activations, about eight times the parameters in all; a sixteenth of the machine's memory may go there.
-  private func imagesAtOnce(_ parameters: [Tensor]) -> Int {
-    let size = parameters.reduce(0) { $0 + $1.count * $1.scalarType.size }
-    return max(1, Int(clamping: ProcessInfo.processInfo.physicalMemory) / 16 / max(1, 8 * size))
+  func imagesAtOnce(parameterBytes size: Int) -> Int {
+    max(1, Int(clamping: ProcessInfo.processInfo.physicalMemory) / 16 / max(1, 8 * size))
   }
 }
 

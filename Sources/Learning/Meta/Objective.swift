@@ -70,7 +70,7 @@ public struct ClassSensitivity: Sendable, Equatable {
 }
 
 extension ClassSensitivity {
-  /// The classes whose maps are compared, for each image; the opposed one always differs from the explained one.
+  /// The classes whose maps are compared, for each image; the opposed one differs from the explained one, unless there is no other.
   ///
   /// - Parameter draws: a random number per image, for opponents taken at random.
   public func classes(logits: Tensor, labels: [Int], draws: [UInt64]) -> (explained: [Int], opposed: [Int]) {
@@ -83,7 +83,7 @@ extension ClassSensitivity {
       switch against {
       case .bottom: return others.min { score($0) < score($1) } ?? class_
       case .second: return others.max { score($0) < score($1) } ?? class_
-      case .random: return others[Int(draws[image] % UInt64(others.count))]
+      case .random: return others.isEmpty ? class_ : others[Int(draws[image] % UInt64(others.count))]
       }
     }
     return (explained, opposed)

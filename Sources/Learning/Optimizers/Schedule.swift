@@ -25,11 +25,13 @@ public struct Schedule: Sendable, Equatable {
   public func rate(_ peak: Double, step: Int, of total: Int) -> Double {
     if name == .oneCycle {
       let (start, end) = (peak / 25, peak / 25 / 1e4)
+      // Between steps where the warm-up is no whole number of them, and before the first where it is less than one: the first
+      // rate is then on its way down already.
       let top = warmup * Double(total) - 1
       let last = Double(total) - 1
       let step = Double(step)
       if step <= top { return Self.cosine(from: start, to: peak, top == 0 ? 1 : step / top) }
-      return Self.cosine(from: peak, to: end, last == max(top, 0) ? 1 : (step - max(top, 0)) / (last - max(top, 0)))
+      return Self.cosine(from: peak, to: end, (step - top) / (last - top))
     }
     let warm = Int((warmup * Double(total)).rounded())
     if step < warm { return peak * Double(step + 1) / Double(warm) }

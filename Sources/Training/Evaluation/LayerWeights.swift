@@ -44,7 +44,8 @@ struct LinearProbe {
     mean = features.mean([0])
     scale = ((features - mean).squared.mean([0]) + 1e-8).squareRoot.reciprocalOrZero
     let rows = (features - mean) * scale
-    var parameters = [Tensor.zeros([rows.shape[1], classes]), Tensor.zeros([classes])]
+    let type = rows.scalarType
+    var parameters = [Tensor.zeros([rows.shape[1], classes], type), Tensor.zeros([classes], type)]
     let optimizer = Optimizer.adam(Adam())
     var state = Optimizer.State()
     for _ in 0..<steps {

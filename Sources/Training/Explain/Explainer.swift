@@ -56,13 +56,21 @@ public struct Explainer: Sendable {
   ///   - folder: where pictures go; nil for none.
   ///   - raw: a safetensors or HDF5 file for maps and logits; nil for none.
   public func callAsFunction(_ files: [String], folder: String?, raw: String?) throws -> [Line] {
-    let names = Self.names(files)
-    let drawing = ExplanationPictures(explanation: explanation, model: model, inputs: Set(paths: files))
+    // Every image is there and every name is clear before the work begins.
+    for file in files {
+      // Such a name was mended when it was read, and finds its file no more.
+      guard !file.contains("\u{FFFD}") || FileManager.default.fileExists(atPath: file) else {
+        throw FileError(.malformed, file, "the file's name is not UTF-8; rename it")
+      }
+      try Files.requireFile(file)
+    }
+    let names = OutputNames(files, classes: model.allClassNames)
+    var kept = try RawMaps(explanation, model, names)
+    let drawing = ExplanationPictures(explanation: explanation, names: names, inputs: Set(paths: files))
     if let folder {
-      try drawing.requireRoom(for: names, in: folder)
+      try drawing.requireRoom(for: files.indices.map(names.sheet), in: folder)
       try Files.makeFolder(folder)
     }
-    var kept = RawMaps(explanation, model)
     var lines: [Line] = []
     var failure: (any Error)?
     let progress = Progress("explaining", total: files.count)
@@ -78,8 +86,9 @@ public struct Explainer: Sendable {
             .malformed, files[index],
             "\(picture.width)×\(picture.height) pixels, but \(network.architecture) needs at least \(side)×\(side)")
         }
+        try requireMemory(for: picture, files[index], among: files.count)
         let result = explanation(network, model.normalization([picture]))
-        if let folder { try drawing.write(result, of: picture, named: names[index], into: folder) }
+        if let folder { try drawing.write(result, of: picture, index, into: folder) }
         return Item(picture: picture, result: result)
       }
     ) { item in
@@ -113,11 +122,20 @@ public struct Explainer: Sendable {
       skipped: Set(result.skipped.flatMap(\.layers)).sorted())
   }
 
-  /// The files' names without extensions; a number in front where two are alike.
-  private static func names(_ files: [String]) -> [String] {
-    let stems = files.map { URL(fileURLWithPath: $0).deletingPathExtension().lastPathComponent }
-    let isUnique = Set(stems).count == stems.count
-    return stems.enumerated().map { isUnique ? $1 : "\($0)-\($1)" }
+  /// About what an image takes: a pass, its graph where virtual updates want one, and the copies that these make.
+  private func requireMemory(for picture: Picture, _ file: String, among count: Int) throws {
+    let scalar = Double(network.scalarType.size)
+    let isMoved = explanation.updates.contains { $0 != nil }
+    let activations = network.activationCount(height: picture.height, width: picture.width)
+    let parameters = network.parameters.reduce(0) { $0 + $1.count }
+    let images = Double(min(workers, count))
+    let wanted = images * scalar * (activations * (isMoved ? 2 : 1) + Double(parameters) * (isMoved ? 1.2 : 0))
+    // Small images always fit, and asking the system takes time.
+    guard wanted > 1e8, let available = Memory.available, wanted > Double(available) else { return }
+    throw FileError(
+      .malformed, file,
+      "\(picture.width)×\(picture.height) pixels take about \(Memory.words(wanted)) of memory, where "
+        + "\(Memory.words(Double(available))) are available; --resize makes images smaller")
   }
 }
 

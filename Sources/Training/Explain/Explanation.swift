@@ -52,6 +52,17 @@ public struct Explanation: Sendable {
     public var layer: String
   }
 
+  /// All maps of an image, in order.
+  public var settings: [Setting] {
+    updates.indices.flatMap { update in
+      methods.flatMap { method in
+        columns.flatMap { layer in
+          targets.map { Setting(update: update, target: $0, method: method, layer: layer) }
+        }
+      }
+    }
+  }
+
   /// The maps of one image.
   public struct Result: Sendable {
     /// [classes], of the network as it is.

@@ -6,45 +6,46 @@ import Tensors
 /// An image's maps as pictures: an overlay for each, and a sheet of all, methods by layers.
 struct ExplanationPictures {
   let explanation: Explanation
-  let model: Model
+  let names: OutputNames
   /// The images' files, which no picture may replace.
   let inputs: Set<FileIdentity>
 
   /// Side of the pictures in a sheet, about, in pixels.
   private static let side = 160
 
-  /// - Throws: a ``FileError`` if a sheet of one of these names would replace an image, or what metasal did not write.
-  func requireRoom(for names: [String], in folder: String) throws {
-    for name in names { _ = try place([name], folder) }
+  /// - Throws: a ``FileError`` if one of these pictures would replace an image, or what metasal did not write.
+  func requireRoom(for pictures: [String], in folder: String) throws {
+    for picture in pictures { _ = try place(picture, folder) }
   }
 
-  /// Where a picture goes that is named by these parts.
-  private func place(_ parts: [String], _ folder: String) throws -> String {
-    let path = "\(folder)/\(parts.joined(separator: "-").asFileName).png"
+  /// Where a picture of that name goes.
+  private func place(_ name: String, _ folder: String) throws -> String {
+    let path = "\(folder)/\(name)"
     try Ownership.requireReplaceable(path, inputs: inputs)
     return path
   }
 
-  /// Writes `<name>.png`, the sheet, and `<name>-<class>-<method>-<layer>.png` for each map, into a folder.
-  func write(_ result: Explanation.Result, of picture: Picture, named name: String, into folder: String) throws {
+  /// Writes an image's sheet, and an overlay of each map, into a folder.
+  ///
+  /// - Parameter image: its number among the files that ``names`` was made for.
+  func write(_ result: Explanation.Result, of picture: Picture, _ image: Int, into folder: String) throws {
     let shown = picture.reduced(to: 4 * Self.side).enlarged(max(1, Self.side / max(picture.width, picture.height)))
     for (setting, map) in result.maps {
       let plain = shown.overlaid(with: map.reshaped([1] + map.shape))
       let overlay = map.range.map { plain.withColorBar(from: $0.low, to: $0.high) } ?? plain
-      let parts =
-        [name, title(setting.target, result)] + updateTitle(setting.update) + [
-          "\(setting.method)", setting.layer,
-        ]
-      try overlay.writePNG(to: place(parts, folder))
+      let name = names.overlay(
+        image, names.title(setting.target, result.classes[setting.target]), update: updateTitle(setting.update).first,
+        setting)
+      try overlay.writePNG(to: place(name, folder))
     }
-    try sheet(result, picture).writePNG(to: place([name], folder))
+    try sheet(result, picture).writePNG(to: place(names.sheet(image), folder))
   }
 
   /// A row for each method (and virtual update), a column for each class and layer; the image in front.
   func sheet(_ result: Explanation.Result, _ picture: Picture) -> Picture {
     let shown = picture.reduced(to: Self.side).enlarged(max(1, Self.side / max(picture.width, picture.height)))
     let cells = explanation.targets.flatMap { target in explanation.columns.map { (target, $0) } }
-    let columns = ["image"] + cells.map { target, layer in "\(title(target, result))\n\(layer)" }
+    let columns = ["image"] + cells.map { target, layer in "\(names.title(target, result.classes[target]))\n\(layer)" }
     let rows = explanation.methods.flatMap { method in
       explanation.updates.indices.map { update in
         let maps = cells.compactMap { target, layer in
@@ -57,11 +58,6 @@ struct ExplanationPictures {
       }
     }
     return .sheet(columns: columns, rows: rows)
-  }
-
-  private func title(_ target: Explanation.Target, _ result: Explanation.Result) -> String {
-    let name = result.classes[target].map { model.className($0) } ?? ""
-    return target.name.map { "\($0) \(name)" } ?? name
   }
 
   private func updateTitle(_ index: Int) -> [String] {
@@ -80,9 +76,7 @@ extension Explanation.Target {
     case .index: nil
     }
   }
-}
 
-extension String {
-  /// Without what separates folders and words.
-  fileprivate var asFileName: String { replacing("/", with: ".").replacing(" ", with: "_") }
+  /// The number of a class that was named; nil for what each image decides.
+  public var index: Int? { if case .index(let index) = self { index } else { nil } }
 }

@@ -23,6 +23,9 @@ public struct Model: Sendable {
     classNames.indices.contains(index) ? classNames[index] : "\(index)"
   }
 
+  /// The names of all classes, in order; numbers where they are not known.
+  var allClassNames: [String] { (0..<network.classes).map(className) }
+
   /// The class of that name, word of a name, or number.
   public func classIndex(_ text: String) -> Int? {
     ClassList(classNames.isEmpty ? (0..<network.classes).map(String.init) : classNames).index(of: text)
@@ -81,9 +84,10 @@ public enum ModelSource: Sendable {
       throw FileError(
         .malformed, path, "no tensor '\(last ?? "")', from which the classes of \(architecture) are counted")
     }
-    do { return try architecture.network(classes: classes, seed: nil).loading(entries) } catch let mismatch
-      as StateMismatch
-    { throw FileError(.malformed, path, "\(mismatch)") }
+    let network = architecture.network(classes: classes, seed: nil).converted(to: entries.scalarType)
+    do { return try network.loading(entries) } catch let mismatch as StateMismatch {
+      throw FileError(.malformed, path, "\(mismatch)")
+    }
   }
 
   private static func names(_ path: String, count: Int) throws -> [String] {

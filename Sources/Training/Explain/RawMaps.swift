@@ -3,31 +3,44 @@ import Saliency
 import Tensors
 
 /// The maps of several images in one file: `map.<method>.<layer>.<class>` and `logits`, [H, W] and [classes] of one image,
-/// with the images in front of several. After virtual updates at several rates, names begin with `meta<rate>` instead.
+/// with the images in front of several. After virtual updates at several rates, names begin with `meta<rate>` instead. Methods are
+/// called as they were asked for, classes by names that no two share.
 struct RawMaps {
   private let explanation: Explanation
   private let model: Model
+  private let names: [Explanation.Setting: String]
   private var tensors: [(name: String, values: [Tensor])] = []
   private var files: [String] = []
 
-  init(_ explanation: Explanation, _ model: Model) { (self.explanation, self.model) = (explanation, model) }
+  /// - Throws: an ``ExplanationError`` if two maps would have one name.
+  init(_ explanation: Explanation, _ model: Model, _ outputs: OutputNames) throws {
+    (self.explanation, self.model) = (explanation, model)
+    var names: [Explanation.Setting: String] = [:]
+    var known: [String: String] = [:]
+    for setting in explanation.settings {
+      let update = explanation.updates[setting.update]
+      let prefix = explanation.updates.count == 1 ? "map" : update.map { "meta\($0.rate)" } ?? "map"
+      let class_: String =
+        if case .index(let index) = setting.target { outputs.class_(index) } else { setting.target.name ?? "" }
+      let name = "\(prefix).\(setting.method).\(setting.layer).\(class_)"
+      let how = "\(setting.method) at \(setting.layer) for '\(class_)'"
+      // HDF5 separates groups by what separates the words of methods.
+      if let other = known.updateValue(how, forKey: name.replacing("/", with: "_")) {
+        throw ExplanationError("the maps of \(other) and of \(how) would both be called \(name)")
+      }
+      names[setting] = name
+    }
+    self.names = names
+  }
 
   /// Adds an image's.
   ///
   /// - Throws: a ``FileError`` if its maps are not of the first image's size.
   mutating func add(_ result: Explanation.Result, _ file: String) throws {
     var next: [(name: String, value: Tensor)] = []
-    for (update, change) in explanation.updates.enumerated() {
-      let prefix = explanation.updates.count == 1 ? "map" : change.map { "meta\($0.rate)" } ?? "map"
-      for method in explanation.methods {
-        for layer in explanation.columns {
-          for target in explanation.targets {
-            let setting = Explanation.Setting(update: update, target: target, method: method, layer: layer)
-            guard let map = result.maps[setting], let class_ = result.classes[target] else { continue }
-            next.append(("\(prefix).\(method).\(layer).\(target.name ?? model.className(class_))", map))
-          }
-        }
-      }
+    for setting in explanation.settings {
+      guard let map = result.maps[setting], let name = names[setting] else { continue }
+      next.append((name, map))
     }
     next.append(("logits", result.logits))
     if tensors.isEmpty { tensors = next.map { ($0.name, []) } }

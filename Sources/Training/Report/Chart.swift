@@ -4,6 +4,8 @@ import Foundation
 struct Chart {
   struct Point {
     var x, y: Double
+    /// Whether it has a place: what is written by others may be any number, of which sums and differences may be none.
+    var isDrawable: Bool { (0...1e15).contains(x) && abs(y) < 1e100 }
   }
 
   struct Line {
@@ -25,7 +27,7 @@ struct Chart {
 
   /// The figure; empty if there is nothing to draw.
   var html: String {
-    let points = lines.flatMap(\.points).filter { $0.y.isFinite }
+    let points = lines.flatMap(\.points).filter(\.isDrawable)
     guard let low = points.map(\.y).min(), let high = points.map(\.y).max(), let last = points.map(\.x).max() else {
       return ""
     }
@@ -54,7 +56,7 @@ struct Chart {
       func path(_ points: [Point]) -> String {
         points.map { "\(n(x($0.x))),\(n(y($0.y)))" }.joined(separator: " ")
       }
-      let finite = line.points.filter { $0.y.isFinite }
+      let finite = line.points.filter(\.isDrawable)
       if line.isNoisy {
         svg += "<polyline class=\"raw c\(line.color)\" points=\"\(path(finite))\"></polyline>"
         svg += "<polyline class=\"c\(line.color)\" points=\"\(path(Self.smoothed(finite)))\"></polyline>"
@@ -90,7 +92,9 @@ struct Chart {
 
   /// Four to seven round numbers that reach from low to high.
   static func ticks(_ low: Double, _ high: Double) -> [Double] {
-    let span = high > low ? high - low : max(abs(high), 1)
+    // What differs by rounding alone has no scale of its own.
+    let isFlat = high - low <= 1e-9 * max(abs(high), abs(low)) + 1e-30
+    let span = isFlat ? max(abs(high), 1) : high - low
     let rough = span / 4
     let power = pow(10, floor(log10(rough)))
     let step = [1, 2, 2.5, 5, 10].map { $0 * power }.first { $0 >= rough } ?? rough

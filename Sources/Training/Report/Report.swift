@@ -51,7 +51,7 @@ public enum Report {
         "\(run.recipe.model.architecture)".escaped, state,
         value(before, "accuracy", percent), value(after, "accuracy", percent),
         value(before, "cross_entropy") { decimal($0, 3) }, value(after, "cross_entropy") { decimal($0, 3) },
-        value(after, "images") { String(Int($0)) },
+        value(after, "images") { decimal($0, 0) },
       ]
     }
     let heads = [

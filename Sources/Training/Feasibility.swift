@@ -1,0 +1,98 @@
+import Learning
+import Networks
+import Recipes
+import Saliency
+
+extension Setup {
+  /// What a recipe asks for and its network or data do not have: everything that would else show itself in the midst of a run.
+  static func check(
+    _ recipe: Recipe, _ network: Network, _ evaluation: Evaluation, _ sizes: MemoryEstimate.Sizes, dataClasses: Int,
+    trains: Bool
+  ) throws {
+    // Names do not depend on the size, and a small image is quick.
+    let side = max(64, network.architecture.smallestSide)
+    let names = network.layerNames(
+      height: min(side, sizes.validation.height), width: min(side, sizes.validation.width))
+    for (key, layers) in [("saliency.layers", recipe.saliency.layers), ("evaluation.layers", recipe.evaluation.layers)]
+    {
+      for layer in layers where !names.contains(layer) {
+        let hint =
+          nearest(to: layer, among: names).map { "did you mean '\($0)'?" }
+          ?? "there are \(names.joined(separator: ", "))"
+        throw recipe.problem(key, "\(network.architecture) has no layer with locations named '\(layer)'; \(hint)")
+      }
+    }
+    for layer in recipe.saliency.layers {
+      if let reason = recipe.saliency.method.obstacle(at: layer, of: network) {
+        throw recipe.problem("saliency.layers", reason)
+      }
+    }
+    // What objectives compare is measured too, at all layers and by all methods.
+    for method in evaluation.measures.isEmpty ? [] : evaluation.methods {
+      for layer in evaluation.layers {
+        guard let reason = method.obstacle(at: layer, of: network) else { continue }
+        let isStated = recipe.evaluation.methods.contains(method) && recipe.evaluation.layers.contains(layer)
+        throw recipe.problem(
+          "evaluation.layers",
+          reason + (isStated ? "" : " (what section 'saliency' says is measured beside what section 'evaluation' says)"))
+      }
+    }
+    for pattern in recipe.inner?.parameters ?? [] {
+      guard network.parameterNames.contains(where: { $0.matches(pattern: pattern) }) else {
+        throw recipe.problem("inner.parameters", "'\(pattern)' fits no parameter of \(network.architecture)")
+      }
+    }
+    try checkClasses(recipe, network, evaluation, dataClasses: dataClasses)
+    if trains { try checkTraining(recipe, network, sizes) }
+  }
+
+  /// Comparisons need as many classes as they compare.
+  private static func checkClasses(
+    _ recipe: Recipe, _ network: Network, _ evaluation: Evaluation, dataClasses: Int
+  ) throws {
+    if network.classes < 2 {
+      for (index, term) in recipe.outer.enumerated() where term.weight != 0 && !term.objective.isTask {
+        throw recipe.problem(
+          "outer.\(index)", "maps are held against those of another class, and the network has only one")
+      }
+      for measure in evaluation.measures where measure.comparesClasses {
+        throw recipe.problem(
+          "evaluation.measures",
+          "\(measure.rawValue) compares maps of two classes, and the network has only one; name others, or accuracy alone")
+      }
+    }
+    guard evaluation.measures.contains(.gridPointing) else { return }
+    let cells = evaluation.gridSide * evaluation.gridSide
+    guard dataClasses >= cells, recipe.evaluation.images >= cells else {
+      throw recipe.problem(
+        "evaluation.grid_side",
+        "a grid of \(evaluation.gridSide)×\(evaluation.gridSide) images of different classes needs \(cells) classes and images; "
+          + "there are \(dataClasses) classes, and \(recipe.evaluation.images) images are measured")
+    }
+  }
+
+  /// What the first steps would stumble over.
+  private static func checkTraining(_ recipe: Recipe, _ network: Network, _ sizes: MemoryEstimate.Sizes) throws {
+    let (height, width) = sizes.training
+    let least = network.architecture.smallestSide
+    guard min(height, width) >= least else {
+      throw recipe.problem(
+        "data.augmentation",
+        "training images of \(width)×\(height) pixels, but \(network.architecture) needs at least \(least)×\(least)")
+    }
+    guard recipe.model.batchNorm == .train, recipe.data.batch == 1 else { return }
+    for step in network.trace(height: height, width: width).steps {
+      guard case .batchNorm = step.operation, step.shape.dropLast().reduce(1, *) == 1 else { continue }
+      throw recipe.problem(
+        "data.batch",
+        "\(step.name) sees one location of one image, which has no variance; `batch_norm: train` needs more than one image")
+    }
+  }
+}
+
+extension Measure {
+  /// Whether it compares an image's maps for two classes.
+  fileprivate var comparesClasses: Bool {
+    [.classSensitivity, .topSecondSensitivity, .pairwiseSensitivity].contains(self)
+  }
+}

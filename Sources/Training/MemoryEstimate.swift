@@ -1,0 +1,129 @@
+import Datasets
+import Learning
+import Networks
+import Recipes
+import Saliency
+import Tensors
+
+/// About how much memory a recipe takes at its peak, known before anything large is made. Of the runs that the factors were fitted
+/// to (see `MetaStep.footprint`) it was off by up to a quarter, of evaluations by a third too much: enough to tell what fits from what
+/// does not, and no reason to fear what comes close.
+public struct MemoryEstimate: Sendable {
+  /// Bytes at the peak of training and of an evaluation, the network included.
+  public let training, evaluation: Double
+  /// Bytes of one image's step in float64.
+  private let double: Double
+  private let parts: [(what: String, bytes: Double, advice: String)]
+
+  /// What there is of a recipe when memory is thought of.
+  struct Sizes {
+    /// Of an image as the network sees it.
+    var training, validation: (height: Int, width: Int)
+    /// Images in the data set, and bytes of one as it is read.
+    var trainingSet, validationSet: (count: Int, bytes: Int)
+
+    /// As the first image of each set tells.
+    init(_ recipe: Recipe, _ train: BatchSource, _ validation: BatchSource, _ first: Sample, _ measured: Sample) {
+      func size(_ sample: Sample) -> (height: Int, width: Int) { (sample.picture.height, sample.picture.width) }
+      (training, self.validation) = (size(first), size(measured))
+      for case .randomResizedCrop(let crop) in recipe.data.augmentation { training = (crop.size, crop.size) }
+      trainingSet = (train.dataset.count, first.picture.pixels.count)
+      validationSet = (validation.dataset.count, measured.picture.pixels.count)
+    }
+  }
+
+  /// Of a run of this recipe, whose network and objectives are made already.
+  init(_ recipe: Recipe, _ network: Network, _ step: MetaStep, _ measured: Evaluation, _ sizes: Sizes, workers: Int) {
+    let scalar = Double(network.scalarType.size)
+    let count = Double(network.parameters.reduce(0) { $0 + $1.count })
+    let weights = count * scalar
+    func activations(_ size: (height: Int, width: Int)) -> Double {
+      network.activationCount(height: size.height, width: size.width)
+    }
+    // The network before and as it is, the optimizer's memory, and what an update makes of them.
+    let kept = Self.program + weights * (recipe.optimizer.name == .sgd ? 4 : 5)
+    let batch = recipe.data.batch
+    let (height, width) = sizes.training
+    let numbers = Double(height) * Double(width) * 3
+    // Batches that wait, those that are made, and the one at hand; with their pixels.
+    let batches = Double(batch) * numbers * (scalar + 1) * Double(5 + recipe.data.workers)
+    let cached = Self.cached(recipe, sizes)
+    let footprint = step.footprint(
+      of: [batch, height, width, 3], parameterBytes: Int(weights), workers: workers)
+    let steps = footprint.activations * activations(sizes.training) * scalar + footprint.parameters * weights
+
+    let exact = Double(measured.precision.size)
+    let grid = measured.measures.contains(.gridPointing) ? Double(measured.gridSide * measured.gridSide) : 1
+    let images = Double(min(workers, max(1, recipe.evaluation.images)))
+    let changed = measured.measures.contains { [.insertion, .deletion, .road, .infidelity].contains($0) }
+    let isMoved = measured.virtualRate != nil || recipe.inner != nil
+    let maps =
+      images
+      * (activations(sizes.validation)
+        * (exact * grid * (isMoved ? 2 : 1) + (changed ? 4 * scalar : 0)) + count * exact * (isMoved ? 1.2 : 0))
+      + count * exact * Double(1 + 2 * measured.measures.count { $0.isRandomization })
+    let framed = Double(sizes.validation.height) * Double(sizes.validation.width) * 3
+    let shown = Double(min(batch, recipe.evaluation.images)) * framed * (scalar + 1)
+    evaluation = Self.program + weights * 2 + maps + shown + cached
+    training = max(kept + batches + steps + cached, kept + batches + maps + shown + cached)
+    let one = step.footprint(of: [1, height, width, 3], parameterBytes: Int(count) * 8, workers: 1)
+    double = 8 * (one.activations * activations(sizes.training) + (one.parameters + 1) * count)
+    parts = [
+      ("the network and the optimizer's memory", kept, "take a smaller network"),
+      ("batches", batches + shown, "lower data.batch, data.resize, data.crop or data.workers"),
+      ("a step", steps, Self.advice(recipe, step)),
+      (
+        "the evaluation's maps", maps,
+        "lower run.workers, data.resize or data.crop, or say `evaluation: { precision: float32 }`"
+      ),
+      ("data.cache", cached, "lower data.cache"),
+    ]
+  }
+
+  /// The program itself, and buffers kept for the next use.
+  private static let program = 48.0 * 1_048_576
+
+  private static func cached(_ recipe: Recipe, _ sizes: Sizes) -> Double {
+    guard let cache = recipe.data.cache else { return 0 }
+    let limit = Double(cache) * 1_048_576
+    return [sizes.trainingSet, sizes.validationSet].reduce(0) { $0 + min(limit, Double($1.count) * Double($1.bytes)) }
+  }
+
+  private static func advice(_ recipe: Recipe, _ step: MetaStep) -> String {
+    let isShared = recipe.inner?.scope == .batch
+    return "lower run.workers, data.resize or data.crop\(isShared || step.normalization == .batch ? ", data.batch" : "")"
+      + (isShared && !step.recomputes ? ", or say `run: { recompute: true }`" : "")
+  }
+
+  /// - Parameter trains: whether the recipe is trained, or measured only.
+  /// - Throws: a ``RecipeError`` if that takes more than there is, with what to lower.
+  func require(of recipe: Recipe, trains: Bool, available: Int?) throws {
+    let wanted = trains ? training : evaluation
+    guard let available, wanted > Double(available) else { return }
+    let own = trains ? parts : parts.filter { $0.what != "a step" }
+    guard let largest = own.max(by: { $0.bytes < $1.bytes }) else { return }
+    throw recipe.problem(
+      "run",
+      "about \(Memory.words(wanted)) of memory are needed, most of it for \(largest.what) (\(Memory.words(largest.bytes))), "
+        + "where \(Memory.words(Double(available))) are available; \(largest.advice)")
+  }
+
+  /// Whether one image's step in float64 fits beside what there is.
+  func leavesDouble(available: Int?) -> Bool { available.map { training + double < Double($0) } ?? true }
+
+  /// - Throws: a ``RecipeError`` if the parameters alone are more than memory holds.
+  static func requireParameters(_ recipe: Recipe, classes: Int, available: Int?) throws {
+    // With a value and a gradient each; nothing is done with less.
+    let bytes = recipe.model.architecture.parameterCount(classes: classes) * 2 * Double(recipe.run.precision.size)
+    guard let available, bytes > Double(available) else { return }
+    throw recipe.problem(
+      "model",
+      "the parameters and their gradients take \(Memory.words(bytes)), where \(Memory.words(Double(available))) are available; "
+        + "take a smaller network\(classes > 1000 ? ", or fewer classes" : "")")
+  }
+}
+
+extension Measure {
+  /// Whether it makes networks of random weights.
+  fileprivate var isRandomization: Bool { self == .cascadingRandomization || self == .independentRandomization }
+}
