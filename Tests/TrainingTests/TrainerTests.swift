@@ -333,7 +333,7 @@ import Testing
   @Test("training in either precision goes the same way, as far as float32 can")
   func precisions() throws {
     let weights = try ["float32", "float64"].map { precision in
-      let run = try run(try setup(["run.precision=\(precision)", "run.steps=2"]), precision)
+      let run = try run(try setup(["run.precision=\(precision)", "run.steps=2", "optimizer={name: sgd, rate: 0.01}"]), precision)
       return Tensor(try Checkpoint(contentsOf: run.last).network.parameters.flatMap(\.doubles))
     }
     #expect(relativeError(weights[0], weights[1]) < 1e-3)
