@@ -40,7 +40,7 @@ let package = Package(
     door("COpenBLAS", pkgConfig: "openblas", debian: "libopenblas-dev"),
     .target(name: "CKernels"),
     door("CPNG", pkgConfig: "libpng", debian: "libpng-dev"),
-    door("CTurboJPEG", pkgConfig: "libturbojpeg", debian: "libturbojpeg0-dev"),
+    door("CJPEG", pkgConfig: "libjpeg", debian: "libjpeg-dev"),
     door("CHDF5", pkgConfig: "hdf5-serial", debian: "libhdf5-dev"),
     .target(name: "CHDF5Reader", dependencies: ["CHDF5"]),
     door("CXML", pkgConfig: "libxml-2.0", debian: "libxml2-dev"),
@@ -62,7 +62,7 @@ let package = Package(
     + library("Saliency", ["Tensors", "Networks"], fixtures: true)
     + library("Learning", ["Tensors", "Networks", "Saliency"], fixtures: true)
     + library(
-      "Formats", ["Tensors"], doors: ["CPNG", "CTurboJPEG", "CHDF5", "CHDF5Reader", "CZip", "CZlib", "CXML"],
+      "Formats", ["Tensors"], doors: ["CPNG", "CJPEG", "CHDF5", "CHDF5Reader", "CZip", "CZlib", "CXML"],
       fixtures: true)
     + library("Datasets", ["Tensors", "Formats"], fixtures: true)
     + library(

@@ -109,23 +109,66 @@ static void answer_names(hid_t file) {
   free(names.bytes);
 }
 
-// The text of a string attribute of either kind, of fixed or of variable length, to be freed; NULL if it is none.
-static char *text_of(hid_t attribute) {
-  hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
-  char *text = NULL;
-  if (H5Tget_class(type) == H5T_STRING && H5Sget_simple_extent_npoints(space) == 1) {
-    if (H5Tis_variable_str(type) > 0) {
-      char *found = NULL;
-      if (H5Aread(attribute, type, &found) >= 0 && found) text = strdup(found);
-      H5free_memory(found);
-    } else if ((text = calloc(1, H5Tget_size(type) + 1)) && H5Aread(attribute, type, text) < 0) {
-      free(text);
-      text = NULL;
+static herr_t read_texts(hid_t object, hid_t type, void *buffer) {
+  return H5Iget_type(object) == H5I_ATTR ? H5Aread(object, type, buffer)
+                                         : H5Dread(object, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer);
+}
+
+// Appends a text to lines, as one: breaks in it become blanks.
+static void append_line(list *lines, const char *text, size_t length) {
+  char *line = calloc(1, length + 1);
+  if (!line) end();
+  memcpy(line, text, length);
+  for (char *c = line; *c; c++)
+    if (*c == '\n' || *c == '\r') *c = ' ';
+  append(lines, line);
+  lines->bytes[lines->count - 1] = '\n';
+  free(line);
+}
+
+// Appends so many texts, a line for each, or a single text as it is. False if they cannot be read.
+static int append_texts(list *lines, hid_t object, hid_t type, hid_t space, size_t count) {
+  int is_variable = H5Tis_variable_str(type) > 0, is_read;
+  size_t size = is_variable ? sizeof(char *) : H5Tget_size(type);
+  if (count == 0 || size == 0 || count > METASAL_HDF5_LONGEST / size) return 0;
+  char *texts = calloc(count, size);
+  if (!texts) end();
+  is_read = read_texts(object, type, texts) >= 0;
+  for (size_t i = 0; is_read && i < count; i++) {
+    const char *text = is_variable ? ((char **)texts)[i] : texts + i * size;
+    size_t length = !text ? 0 : is_variable ? strlen(text) : strnlen(text, size);
+    if (count > 1 || !text) {
+      append_line(lines, text ? text : "", length);
+    } else {
+      char *whole = strndup(text, length);
+      if (!whole) end();
+      append(lines, whole);
+      lines->count--;
+      free(whole);
     }
   }
+  if (is_read && is_variable) H5Dvlen_reclaim(type, space, H5P_DEFAULT, texts);
+  free(texts);
+  return is_read;
+}
+
+// The texts of an attribute or a data set of texts of either kind, of fixed or of variable length, to be freed; NULL if it is
+// none, or cannot be read.
+static char *texts_of(hid_t object) {
+  int is_attribute = H5Iget_type(object) == H5I_ATTR;
+  hid_t type = is_attribute ? H5Aget_type(object) : H5Dget_type(object);
+  hid_t space = is_attribute ? H5Aget_space(object) : H5Dget_space(object);
+  hssize_t count = H5Sget_simple_extent_npoints(space);
+  list lines = {0};
+  int are_texts = H5Tget_class(type) == H5T_STRING && count > 0 && append_texts(&lines, object, type, space, count);
   H5Sclose(space);
   H5Tclose(type);
-  return text;
+  if (!are_texts) {
+    free(lines.bytes);
+    return NULL;
+  }
+  append(&lines, "");
+  return lines.bytes;
 }
 
 static void answer_attributes(hid_t file) {
@@ -143,7 +186,7 @@ static void answer_attributes(hid_t file) {
       break;
     }
     char name[longest_name] = {0};
-    char *text = H5Aget_name(attribute, sizeof name, name) >= 0 ? text_of(attribute) : NULL;
+    char *text = H5Aget_name(attribute, sizeof name, name) >= 0 ? texts_of(attribute) : NULL;
     if (text) {
       append(&texts, name);
       append(&texts, text);
@@ -218,6 +261,15 @@ static void answer_set(hid_t file, const metasal_hdf5_request *request) {
     answer(H5Lexists(file, name, H5P_DEFAULT) > 0 ? METASAL_HDF5_UNREADABLE : METASAL_HDF5_ABSENT, NULL, 0);
   }
   free(name);
+}
+
+static void answer_texts(hid_t file, const metasal_hdf5_request *request) {
+  char *name;
+  hid_t opened = receive_set(file, request, &name);
+  free(name);
+  char *texts = opened >= 0 ? texts_of(opened) : NULL;
+  answer(texts ? METASAL_HDF5_DONE : METASAL_HDF5_UNREADABLE, texts, texts ? strlen(texts) + 1 : 0);
+  free(texts);
 }
 
 static hid_t element_type(int32_t element, size_t *size) {
@@ -310,6 +362,7 @@ static void serve(const char *path, metasal_hdf5_limits limits) {
     case METASAL_HDF5_NAMES: answer_names(file); break;
     case METASAL_HDF5_ATTRIBUTES: answer_attributes(file); break;
     case METASAL_HDF5_DESCRIBE: answer_set(file, &request); break;
+    case METASAL_HDF5_TEXTS: answer_texts(file, &request); break;
     case METASAL_HDF5_READ: answer_rows(file, &request); break;
     default: end();
     }

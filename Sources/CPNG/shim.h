@@ -12,6 +12,10 @@ typedef struct {
   png_infop info;
   const unsigned char *bytes;
   size_t count, position;
+  /// Rows of all passes, and those that are done.
+  size_t rows, done;
+  /// Whether the sum of all pixels says that some are wrong.
+  int are_wrong;
   /// What was wrong.
   char message[128];
 } metasal_png_reader;
@@ -29,9 +33,18 @@ static inline void metasal_png_fail(png_structp png, png_const_charp message) {
   png_longjmp(png, 1);
 }
 
-static inline void metasal_png_ignore(png_structp png, png_const_charp message) {
-  (void)png;
-  (void)message;
+/// Takes warnings. All but one, from zlib, are about what pixels do not need.
+static inline void metasal_png_warn(png_structp png, png_const_charp message) {
+  if (!strstr(message, "incorrect data check")) return;
+  ((metasal_png_reader *)png_get_error_ptr(png))->are_wrong = 1;
+  png_error(png, "the sum of its pixels is wrong");
+}
+
+static inline void metasal_png_count(png_structp png, png_row_infop row, png_bytep bytes) {
+  (void)row;
+  (void)bytes;
+  metasal_png_reader *reader = (metasal_png_reader *)png_get_io_ptr(png);
+  reader->done++;
 }
 
 /// A reader of bytes that stay where they are until it is closed; null if there is no memory for it.
@@ -40,7 +53,7 @@ static inline metasal_png_reader *metasal_png_open(const unsigned char *bytes, s
   if (!reader) return NULL;
   reader->bytes = bytes;
   reader->count = count;
-  reader->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, reader, metasal_png_fail, metasal_png_ignore);
+  reader->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, reader, metasal_png_fail, metasal_png_warn);
   if (reader->png) reader->info = png_create_info_struct(reader->png);
   if (reader->info) return reader;
   png_destroy_read_struct(&reader->png, NULL, NULL);
@@ -58,6 +71,8 @@ static inline int metasal_png_begin(metasal_png_reader *reader, png_uint_32 *wid
   if (setjmp(png_jmpbuf(reader->png))) return 0;
   png_set_read_fn(reader->png, reader, metasal_png_take);
   png_set_benign_errors(reader->png, 1);
+  // Sums of chunks are the caller's to check: those that matter.
+  png_set_crc_action(reader->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
   // Texts, profiles and all else that pixels do not need is passed over.
   png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
   png_read_info(reader->png, reader->info);
@@ -66,18 +81,24 @@ static inline int metasal_png_begin(metasal_png_reader *reader, png_uint_32 *wid
   return 1;
 }
 
-/// Reads the pixels, of any kind, as eight bits of red, green and blue each; 0 if they are broken.
+/// Reads the pixels, of any kind, as eight bits of red, green and blue each; 0 if they are broken. What comes after the last
+/// of them may be missing or broken.
 static inline int metasal_png_finish(metasal_png_reader *reader, unsigned char *pixels) {
-  if (setjmp(png_jmpbuf(reader->png))) return 0;
+  if (setjmp(png_jmpbuf(reader->png))) return reader->rows > 0 && reader->done == reader->rows && !reader->are_wrong;
   png_set_expand(reader->png);
   png_set_scale_16(reader->png);
   png_set_strip_alpha(reader->png);
   png_set_gray_to_rgb(reader->png);
+  png_set_read_user_transform_fn(reader->png, metasal_png_count);
   int passes = png_set_interlace_handling(reader->png);
   png_read_update_info(reader->png, reader->info);
   size_t row = 3 * (size_t)png_get_image_width(reader->png, reader->info);
   if (png_get_rowbytes(reader->png, reader->info) != row) png_error(reader->png, "rows of another length");
   png_uint_32 height = png_get_image_height(reader->png, reader->info);
+  png_uint_32 width = png_get_image_width(reader->png, reader->info);
+  reader->rows = passes == 1 ? height : 0;
+  for (int pass = 0; passes > 1 && pass < passes; pass++)
+    if (PNG_PASS_COLS(width, pass) > 0) reader->rows += PNG_PASS_ROWS(height, pass);
   for (int pass = 0; pass < passes; pass++)
     for (png_uint_32 y = 0; y < height; y++) png_read_row(reader->png, pixels + y * row, NULL);
   return 1;

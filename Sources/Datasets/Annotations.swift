@@ -61,23 +61,15 @@ struct Annotations: Sendable {
 
   /// The rows of a table of whole numbers; nil if it is not there.
   private static func table(_ file: HDF5Reader, _ name: String, rows: Int?, columns: Int) throws -> [[Int]]? {
-    guard let found = try file.contents(of: name) else { return nil }
-    guard case .tensor(let table) = found, table.shape.count == 2, table.shape[0] == rows ?? table.shape[0],
-      table.shape[1] == columns
+    guard try file.has(name) else { return nil }
+    guard let (shape, values) = try file.wholeNumbers(of: name), shape.count == 2, shape[0] == rows ?? shape[0],
+      shape[1] == columns
     else {
       throw FileError(
         .malformed, file.path,
         "data set '\(name)': expected whole numbers of the shape [\(rows.map(String.init) ?? "objects"), \(columns)]")
     }
-    let values = table.doubles
-    return try (0..<table.shape[0]).map { row in
-      try values[row * columns..<(row + 1) * columns].map {
-        guard let value = Int(exactly: $0) else {
-          throw FileError(.malformed, file.path, "row \(row) of '\(name)': \($0) is no whole number")
-        }
-        return value
-      }
-    }
+    return (0..<shape[0]).map { Array(values[$0 * columns..<($0 + 1) * columns]) }
   }
 
   /// The objects in an image.

@@ -1,4 +1,5 @@
 import Formats
+import Synchronization
 import Tensors
 
 /// Images that go through a network together.
@@ -52,6 +53,7 @@ public struct BatchSource: Sendable {
   /// The part of each training batch that is made here.
   public let shard: Shard
   private let cache: SampleCache?
+  private let orders = EpochOrders()
 
   /// The least height and width in pixels that images must have.
   public let smallestSide: Int
@@ -79,8 +81,10 @@ public struct BatchSource: Sendable {
 
   /// The order of the data set in an epoch: a permutation.
   public func order(epoch: Int) -> [Int] {
-    var random = RandomSource(seed: seed, purpose: "order", epoch)
-    return Array(0..<dataset.count).shuffled(using: &random)
+    orders.order(epoch) {
+      var random = RandomSource(seed: seed, purpose: "order", epoch)
+      return Array(0..<dataset.count).shuffled(using: &random)
+    }
   }
 
   /// The batch of a training step, augmented. The data set holds at least one batch.
@@ -171,5 +175,22 @@ public struct BatchSource: Sendable {
       images: normalization(pictures, precision), labels: samples.map(\.label),
       targets: samples.map { $0.labels.map { Target($0) } }, objects: samples.map(\.objects), pictures: pictures,
       indices: indices)
+  }
+}
+
+/// The orders of the epochs that were asked for last, since every batch of an epoch asks for all of its order. Where an epoch
+/// ends, threads are in two of them.
+private final class EpochOrders: Sendable {
+  private let kept = Mutex<[Int: [Int]]>([:])
+
+  /// The order of an epoch, which `make` makes unless it is kept.
+  func order(_ epoch: Int, _ make: () -> [Int]) -> [Int] {
+    kept.withLock { kept in
+      if let order = kept[epoch] { return order }
+      let order = make()
+      kept = kept.filter { abs($0.key - epoch) == 1 }
+      kept[epoch] = order
+      return order
+    }
   }
 }

@@ -52,10 +52,9 @@ public struct CIFARBinary: Dataset {
     guard variant == .cifar100 else {
       return ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
     }
-    let folders = paths.map { ($0 as NSString).deletingLastPathComponent }
-    let lists = folders.map { ($0 as NSString).appendingPathComponent("fine_label_names.txt") }
+    let lists = paths.map { Paths.joined(Paths.folder(of: $0), "fine_label_names.txt") }
     guard let list = lists.first(where: FileManager.default.fileExists) else {
-      return (0..<variant.classes).map { "class \($0)" }
+      return (0..<variant.classes).map(String.init)
     }
     let names = try ClassList.read(list)
     guard names.count == variant.classes else {

@@ -8,6 +8,8 @@ public protocol Dataset: Sendable {
   /// - Parameter index: below ``count``.
   /// - Throws: a ``FileError`` that names the file if it is broken.
   func sample(at index: Int) throws -> Sample
+  /// What was left out, or taken otherwise than it stands there, so far.
+  var remarks: Remarks { get }
   /// The sample without its objects, for those who would not look at them: masks take time to make.
   func sampleWithoutObjects(at index: Int) throws -> Sample
 }
@@ -45,21 +47,24 @@ public struct Sample: Sendable {
       (self.label, self.columns, self.rows, self.mask) = (label, columns, rows, mask)
     }
 
-    /// An object in a box that is given by its left, upper, right and lower edge: every pixel that the box touches, at least
-    /// one of the picture's.
-    public init(label: Int, box: [Double], in picture: Picture, mask: [Bool]? = nil) {
-      func span(_ low: Double, _ high: Double, _ size: Int) -> Range<Int> {
-        let first = max(0, min(size - 1, Int(low)))
-        return first..<max(first + 1, min(size, Int(high.rounded(.up))))
+    /// An object in a box that is given by its left, upper, right and lower edge: every pixel of the picture that the box
+    /// touches. Nil if it touches none.
+    public init?(label: Int, box: [Double], in size: PixelSize, mask: [Bool]? = nil) {
+      func span(_ low: Double, _ high: Double, _ size: Int) -> Range<Int>? {
+        guard low < high, low < Double(size), high > 0 else { return nil }
+        return max(0, Int(low))..<min(size, Int(high.rounded(.up)))
       }
-      self.init(
-        label: label, columns: span(box[0], box[2], picture.width), rows: span(box[1], box[3], picture.height),
-        mask: mask)
+      guard let columns = span(box[0], box[2], size.width), let rows = span(box[1], box[3], size.height) else {
+        return nil
+      }
+      self.init(label: label, columns: columns, rows: rows, mask: mask)
     }
   }
 }
 
 extension Dataset {
+  public var remarks: Remarks { Remarks() }
+
   public func sampleWithoutObjects(at index: Int) throws -> Sample {
     var sample = try sample(at: index)
     sample.objects = []

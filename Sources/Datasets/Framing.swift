@@ -40,7 +40,7 @@ extension Sample {
   /// The picture resized, and what is in it with it.
   public func resized(width: Int, height: Int) -> Sample {
     guard width != picture.width || height != picture.height else { return self }
-    let before = (width: picture.width, height: picture.height)
+    let before = picture.size
     var result = self
     result.picture = picture.resized(width: width, height: height)
     func scaled(_ range: Range<Int>, _ old: Int, _ new: Int) -> Range<Int> {
@@ -51,13 +51,7 @@ extension Sample {
       var object = object
       object.columns = scaled(object.columns, before.width, width)
       object.rows = scaled(object.rows, before.height, height)
-      object.mask = object.mask.map { mask in
-        (0..<(width * height)).map { i in
-          mask[
-            (2 * (i / width) + 1) * before.height / (2 * height) * before.width
-              + (2 * (i % width) + 1) * before.width / (2 * width)]
-        }
-      }
+      object.mask = object.mask?.resized(from: before, to: result.picture.size)
       return object
     }
     return result

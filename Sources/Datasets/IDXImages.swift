@@ -23,7 +23,7 @@ public struct IDXImages: Dataset {
     }
     (path, self.pixels, self.labels) = (images, pixels, labels)
     (count, height, width, channels) = (sizes[0], sizes[1], sizes[2], sizes.count == 3 ? 1 : 3)
-    classNames = try classes.map(ClassList.read) ?? (0...Int(labels.max() ?? 0)).map(String.init)
+    classNames = try classes.map(ClassList.read) ?? ClassList.numbered(labels.map { Int($0) }) ?? []
     for (index, label) in labels.enumerated() where label >= classNames.count {
       throw FileError(.malformed, labelsPath, "label \(index) is \(label), where there are \(classNames.count) classes")
     }

@@ -7,25 +7,54 @@ enum Outline: Sendable {
   /// Lengths of runs of pixels outside and inside in turn, column by column, and the size of the picture.
   case runs([Int], height: Int, width: Int)
 
-  /// For each pixel, row by row, whether it is covered; by polygons it is if its centre is.
-  func mask(width: Int, height: Int, of path: String) throws -> [Bool] {
-    var mask = [Bool](repeating: false, count: width * height)
+  /// For each pixel of the picture, row by row, whether it is covered; by polygons it is if its centre is.
+  ///
+  /// - Parameters:
+  ///   - placement: of polygons. Runs state the size they were drawn on themselves.
+  ///   - path: of the image, for messages.
+  func mask(_ placement: Placement, _ file: PictureFile, _ path: String) throws -> [Bool] {
     switch self {
     case .polygons(let polygons):
-      for polygon in polygons { Self.fill(polygon, width, height, &mask) }
-    case .runs(let runs, let ownHeight, let ownWidth):
-      guard ownHeight == height, ownWidth == width else {
-        throw FileError(.malformed, path, "\(width)×\(height) pixels, but a mask for \(ownWidth)×\(ownHeight)")
+      Self.filled(polygons.map(placement.polygon), placement.size)
+    case .runs(let runs, let height, let width):
+      try Placement(drawnOn: PixelSize(width: width, height: height), file, path)
+        .mask(Self.pixels(runs, height: height, width: width))
+    }
+  }
+
+  /// The edges of all that is covered; nil where nothing is.
+  var bounds: [Double]? {
+    switch self {
+    case .polygons(let polygons):
+      let points = polygons.joined().enumerated()
+      let (xs, ys) = (points.filter { $0.offset % 2 == 0 }.map(\.element), points.filter { $0.offset % 2 == 1 }.map(\.element))
+      guard let left = xs.min(), let right = xs.max(), let top = ys.min(), let bottom = ys.max() else { return nil }
+      return [left, top, right, bottom]
+    case .runs(let runs, let height, let width):
+      let covered = Self.pixels(runs, height: height, width: width).enumerated().filter(\.element).map(\.offset)
+      let columns = covered.map { $0 % width }
+      guard let left = columns.min(), let right = columns.max(), let first = covered.first, let last = covered.last else {
+        return nil
       }
-      var (position, isInside) = (0, false)
-      for run in runs {
-        if isInside {
-          for pixel in position..<min(width * height, position + run) {
-            mask[pixel % height * width + pixel / height] = true
-          }
-        }
-        (position, isInside) = (min(width * height, position + run), !isInside)
-      }
+      return [left, first / width, right + 1, last / width + 1].map { Double($0) }
+    }
+  }
+
+  /// What polygons cover, row by row.
+  static func filled(_ polygons: [[Double]], _ size: PixelSize) -> [Bool] {
+    var mask = [Bool](repeating: false, count: size.width * size.height)
+    for polygon in polygons { fill(polygon, size.width, size.height, &mask) }
+    return mask
+  }
+
+  /// What runs cover, row by row.
+  static func pixels(_ runs: [Int], height: Int, width: Int) -> [Bool] {
+    var mask = [Bool](repeating: false, count: width * height)
+    var (position, isInside) = (0, false)
+    for run in runs {
+      let end = min(width * height, position + run)
+      if isInside { for pixel in position..<end { mask[pixel % height * width + pixel / height] = true } }
+      (position, isInside) = (end, !isInside)
     }
     return mask
   }

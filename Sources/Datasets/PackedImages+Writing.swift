@@ -22,7 +22,7 @@ extension PackedImages {
       }
       guard !writing.classes.isEmpty else { throw FileError(.unwritable, path, "there is no image to write") }
       try writing.finish()
-      try file.attach(classNames.joined(separator: "\n"), as: classNamesAttribute)
+      try file.attach(classNames.joined(separator: "\n"), as: classNamesName)
       written = writing.classes.count
     }
     return written

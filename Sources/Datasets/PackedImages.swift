@@ -1,12 +1,13 @@
+import Foundation
 import Formats
 
 /// Pictures of one size in one HDF5 file, as `metasal pack` writes them or h5py does: a data set of bytes [N, H, W, 3], one of N
-/// labels, the classes' names as a text attribute, and, where there is more to know, ``Annotations``.
+/// labels, the classes' names, and, where there is more to know, ``Annotations``.
 public struct PackedImages: Dataset {
   /// The names of the data sets, unless told otherwise.
   public static let defaultNames = (images: "images", labels: "labels")
-  /// The text attribute of the root group that holds the classes' names, a line for each.
-  static let classNamesAttribute = "class_names"
+  /// What holds the classes' names: a text attribute of the root group, or a data set of texts; a line or a text for each.
+  static let classNamesName = "class_names"
 
   public let classNames: [String]
   private let images: HDF5Rows
@@ -23,8 +24,12 @@ public struct PackedImages: Dataset {
   ) throws {
     func malformed(_ message: String) -> FileError { FileError(.malformed, path, message) }
     let file = try HDF5Reader(path)
-    guard case .integers(let labels)? = try file.contents(of: names.labels) else {
+    guard let (shape, labels) = try file.wholeNumbers(of: names.labels) else {
       throw malformed("no list of whole numbers named '\(names.labels)', where labels are expected")
+    }
+    // A column of numbers is a list of them, too.
+    guard shape.first == labels.count, !labels.isEmpty else {
+      throw malformed("data set '\(names.labels)': found the shape \(shape), expected a number for each image")
     }
     images = try HDF5Rows(file, names.images, axes: ["images", "rows", "columns", "3"])
     guard images.shape[3] == 3 else {
@@ -33,13 +38,24 @@ public struct PackedImages: Dataset {
     guard labels.count == images.shape[0] else {
       throw malformed("\(labels.count) labels in '\(names.labels)' for \(images.shape[0]) images in '\(names.images)'")
     }
-    let named = try file.attributes()[Self.classNamesAttribute]?.split(separator: "\n").map(String.init)
-    classNames = try classes.map(ClassList.read) ?? named ?? (0...max(0, labels.max() ?? 0)).map { "class \($0)" }
-    for (index, label) in labels.enumerated() where !classNames.indices.contains(Int(label)) {
+    guard let classNames = try classes.map(ClassList.read) ?? Self.classNames(file) ?? ClassList.numbered(labels) else {
+      throw malformed("'\(names.labels)' has numbers from \(labels.min() ?? 0) to \(labels.max() ?? 0), which are no classes'")
+    }
+    for (index, label) in labels.enumerated() where !classNames.indices.contains(label) {
       throw malformed("image \(index): label \(label), where there are \(classNames.count) classes")
     }
     annotations = try Annotations(file, images: images.shape, classes: classNames.count)
-    (self.path, self.labels) = (path, labels.map { Int($0) })
+    (self.path, self.labels, self.classNames) = (path, labels, classNames)
+  }
+
+  /// The classes' names that the file states; nil if it states none.
+  private static func classNames(_ file: HDF5Reader) throws -> [String]? {
+    let text = try file.attributes()[classNamesName] ?? file.text(of: classNamesName)
+    var names = text?.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map {
+      $0.trimmingCharacters(in: .whitespaces)
+    }
+    while names?.last?.isEmpty == true { names?.removeLast() }
+    return names?.isEmpty == true ? nil : names
   }
 
   public var count: Int { labels.count }

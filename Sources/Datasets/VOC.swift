@@ -1,3 +1,4 @@
+import Foundation
 import Formats
 
 extension ObjectImages {
@@ -8,7 +9,8 @@ extension ObjectImages {
     "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
   ]
 
-  /// A PASCAL VOC tree: `JPEGImages`, `Annotations`, and in `ImageSets/Main` a list of images for each split.
+  /// A PASCAL VOC tree: `JPEGImages`, `Annotations`, and in `ImageSets/Main` a list of images for each split. An image is the
+  /// file that its annotation names, or else the one of the annotation's own name, of any ending.
   ///
   /// - Parameters:
   ///   - folder: the year's folder, such as `VOCdevkit/VOC2007`.
@@ -20,52 +22,92 @@ extension ObjectImages {
     _ folder: String, split: String, samples: Samples = .classes, includesDifficult: Bool = true, classes: String? = nil
   ) throws -> Self {
     let list = "\(folder)/ImageSets/Main/\(split).txt"
-    let text = String(decoding: try Files.read(list), as: UTF8.self)
+    let lines = try Files.lines(list)
     let names = try classes.map(ClassList.read) ?? vocClasses
-    let labels = Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
-    let images = text.split(whereSeparator: \.isNewline).compactMap { $0.split(separator: " ").first.map(String.init) }
-    guard !images.isEmpty else { throw FileError(.malformed, list, "no images in this list") }
-    let entries = try images.map { image in
-      guard !image.contains("/") else { throw FileError(.malformed, list, "'\(image)' is no name of an image") }
-      let annotation = "\(folder)/Annotations/\(image).xml"
-      let objects = try VOCObject.read(annotation).filter { includesDifficult || !$0.isDifficult }
-      return Entry(
-        path: "\(folder)/JPEGImages/\(image).jpg",
-        objects: try objects.map { object in
-          guard let label = labels[object.name] else {
-            throw FileError(
-              .malformed, annotation, "line \(object.line): the class '\(object.name)' is none of the \(names.count)")
-          }
-          // Pixels are counted from 1, and the last one belongs to the object.
-          return Object(
-            label: label, box: [object.box[0] - 1, object.box[1] - 1, object.box[2], object.box[3]], outline: nil)
-        })
+    let (known, remarks) = (ClassList(names), Remarks())
+    guard !lines.isEmpty else { throw FileError(.malformed, list, "no images in this list") }
+    let entries = try lines.map { line in
+      guard !line.contains("/") else { throw FileError(.malformed, list, "'\(line)' is no name of an image") }
+      let annotation = try VOCAnnotation.find(line, in: folder)
+      var entry = Entry(path: annotation.image(in: folder), size: annotation.size)
+      for object in annotation.objects where includesDifficult || !object.isDifficult {
+        guard let label = known.index(of: object.name) else {
+          throw FileError(
+            .malformed, annotation.path,
+            "line \(object.line): the class '\(object.name)' is \(known.problem(of: object.name))")
+        }
+        entry.add(
+          label: label, box: object.box, outline: nil, name: "\(annotation.path), line \(object.line)", remarks)
+      }
+      return entry
     }
-    return ObjectImages(entries, classNames: names, samples: samples)
+    return ObjectImages(entries, classNames: names, samples: samples, remarks: remarks)
   }
 }
 
-/// An object as an annotation has it.
-private struct VOCObject {
-  var name: String
-  var isDifficult: Bool
-  /// xmin, ymin, xmax, ymax
-  var box: [Double]
-  var line: Int
+/// An image's annotation.
+private struct VOCAnnotation {
+  let path: String
+  /// The image's file, as it is stated; empty if it is not.
+  let file: String
+  /// Of the image; nil where it is not stated.
+  let size: PixelSize?
+  let objects: [Object]
 
-  /// The objects of an annotation.
-  static func read(_ file: String) throws -> [VOCObject] {
-    let root = try XMLElement.read(file)
-    return try root.children(named: "object").map { element in
-      func text(_ name: String) -> String { element.children(named: name).first?.text ?? "" }
-      let corners = element.children(named: "bndbox").first
-      let box = ["xmin", "ymin", "xmax", "ymax"].compactMap { edge in
-        (corners?.children(named: edge).first?.text).flatMap { Double($0) }
-      }
-      guard box.count == 4, box.allSatisfy({ abs($0) < 1e6 }), box[0] <= box[2], box[1] <= box[3] else {
-        throw FileError(.malformed, file, "line \(element.line): an object without a box that can be read")
-      }
-      return VOCObject(name: text("name"), isDifficult: text("difficult") == "1", box: box, line: element.line)
+  struct Object {
+    var name: String
+    var isDifficult: Bool
+    /// Left, upper, right and lower edge; nil if it cannot be read.
+    var box: [Double]?
+    var line: Int
+  }
+
+  /// The annotation that a line of a list means: a name, perhaps with an image's ending, and perhaps with a flag after it that
+  /// says whether the list's class is in the image. A name may hold blanks and end as a flag does, so the files decide.
+  static func find(_ line: String, in folder: String) throws -> VOCAnnotation {
+    let words = line.split(whereSeparator: \.isWhitespace)
+    var names = [line]
+    if let flag = words.last, words.count > 1, ["-1", "0", "1"].contains(flag) {
+      names.append(line.dropLast(flag.count).trimmingCharacters(in: .whitespaces))
     }
+    let paths = (names + names.map { Paths.stem(of: $0) }).map { "\(folder)/Annotations/\($0).xml" }
+    // The name without the flag is what a message should tell.
+    return try read(paths.first(where: FileManager.default.fileExists) ?? paths[names.count - 1])
+  }
+
+  private static func read(_ path: String) throws -> VOCAnnotation {
+    let root = try XMLElement.read(path)
+    let size = root.children(named: "size").first
+    let sides = ["width", "height"].compactMap { size?.number($0) }.compactMap { Int(exactly: $0) }.filter {
+      (1...1 << 20).contains($0)
+    }
+    return VOCAnnotation(
+      path: path, file: root.children(named: "filename").first?.text ?? "",
+      size: sides.count == 2 ? PixelSize(width: sides[0], height: sides[1]) : nil,
+      objects: root.children(named: "object").map { element in
+        func text(_ name: String) -> String { element.children(named: name).first?.text ?? "" }
+        let corners = element.children(named: "bndbox").first
+        let box = ["xmin", "ymin", "xmax", "ymax"].compactMap { corners?.number($0) }
+        return Object(
+          name: text("name"), isDifficult: text("difficult") == "1",
+          // Pixels are counted from 1, and the last one belongs to the object.
+          box: box.count == 4 ? [box[0] - 1, box[1] - 1, box[2], box[3]] : nil, line: element.line)
+      })
+  }
+
+  /// The image's path: of the first that is there, in the order of likelihood.
+  func image(in folder: String) -> String {
+    let (images, own) = ("\(folder)/JPEGImages", Paths.stem(of: path))
+    let stated = file.isEmpty ? [] : [ImagePath.found(Paths.name(of: file.replacing("\\", with: "/")), in: images)]
+    let endings = ["jpg"] + Picture.endings.subtracting(["jpg"]).sorted()
+    let likely = stated + (endings + endings.map { $0.uppercased() }).map { "\(images)/\(own).\($0)" }
+    return likely.first(where: FileManager.default.fileExists) ?? likely[0]
+  }
+}
+
+extension XMLElement {
+  /// The number in a child; nil if there is none.
+  fileprivate func number(_ name: String) -> Double? {
+    (children(named: name).first?.text).flatMap { Double($0) }.flatMap { abs($0) < 1e6 ? $0 : nil }
   }
 }

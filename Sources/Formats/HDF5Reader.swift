@@ -59,7 +59,7 @@ public final class HDF5Reader: Sendable {
     return Self.texts(bytes)
   }
 
-  /// The root group's attributes that are texts.
+  /// The root group's attributes that are texts, or lists of them: those have a line for each.
   public func attributes() throws(FileError) -> [String: String] {
     let (status, bytes) = try process.ask(request(METASAL_HDF5_ATTRIBUTES))
     guard status == METASAL_HDF5_DONE else {
@@ -104,6 +104,22 @@ public final class HDF5Reader: Sendable {
         "its chunks are packed by the filter \(set.missing_filter) (\(name)), which the HDF5 library here lacks; gzip is read"
     }
     return (0...StridedPositions.largestRank).contains(Int(set.rank)) ? nil : "has \(set.rank) axes"
+  }
+
+  /// Whether there is a data set of that name, of whatever kind.
+  public func has(_ name: String) throws(FileError) -> Bool { try dataSet(name) != nil }
+
+  /// The text in a data set of texts, with a line for each of several; nil if there is none of that name, or it has no texts.
+  ///
+  /// - Throws: a ``FileError`` if it cannot be read.
+  public func text(of name: String) throws(FileError) -> String? {
+    guard let set = try dataSet(name), set.kind == H5T_STRING else { return nil }
+    guard set.problem == nil else { throw FileError(.malformed, path, "data set '\(name)': \(set.problem ?? "")") }
+    let (status, bytes) = try process.ask(request(METASAL_HDF5_TEXTS), name)
+    guard status == METASAL_HDF5_DONE else {
+      throw FileError(.malformed, path, "data set '\(name)': its texts cannot be read")
+    }
+    return Self.texts(bytes).first
   }
 
   /// Reads rows of a data set: positions on its first axis. One without axes is one row.

@@ -22,8 +22,50 @@ extension HDF5Reader {
   ///
   /// - Throws: a ``FileError`` if it cannot be read, or makes no sense.
   public func contents(of name: String) throws -> HDF5Contents.DataSet? {
-    func malformed(_ message: String) -> FileError { FileError(.malformed, path, "data set '\(name)': \(message)") }
     guard let set = try dataSet(name), [H5T_FLOAT, H5T_INTEGER].contains(set.kind) else { return nil }
+    let count = try checkedCount(set)
+    if set.kind == H5T_INTEGER && set.shape.count <= 1 {
+      var values = [Int64](repeating: 0, count: count)
+      try values.withUnsafeMutableBytes { try readAll(set, .int64, $0) }
+      return .integers(values)
+    }
+    let isSingle = set.kind == H5T_FLOAT && set.elementSize <= 4
+    return .tensor(
+      try Tensor.filling(set.shape, isSingle ? .float32 : .float64) { bytes throws(FileError) in
+        try readAll(set, isSingle ? .float : .double, bytes)
+      })
+  }
+
+  /// All of a data set of whole numbers of any shape, with its shape, whether they are stored as integers, as fractions that are
+  /// whole, or as truth values (1 and 0); nil if there is none of that name, or it has no numbers.
+  ///
+  /// - Throws: a ``FileError`` if it cannot be read, makes no sense, or has a number that is not whole.
+  public func wholeNumbers(of name: String) throws -> (shape: [Int], values: [Int])? {
+    guard let set = try dataSet(name), [H5T_FLOAT, H5T_INTEGER, H5T_ENUM].contains(set.kind) else { return nil }
+    let count = try checkedCount(set)
+    guard set.kind == H5T_FLOAT else {
+      var values = [Int64](repeating: 0, count: count)
+      try values.withUnsafeMutableBytes { try readAll(set, .int64, $0) }
+      return (set.shape, values.map { Int($0) })
+    }
+    var values = [Double](repeating: 0, count: count)
+    try values.withUnsafeMutableBytes { try readAll(set, .double, $0) }
+    return (
+      set.shape,
+      try values.enumerated().map { index, value in
+        guard let whole = Int(exactly: value) else {
+          throw FileError(.malformed, path, "data set '\(name)': element \(index) is \(value), no whole number")
+        }
+        return whole
+      }
+    )
+  }
+
+  /// How many elements a data set of numbers has.
+  ///
+  /// - Throws: a ``FileError`` if it makes no sense, or cannot be read.
+  private func checkedCount(_ set: DataSet) throws(FileError) -> Int {
+    func malformed(_ message: String) -> FileError { FileError(.malformed, path, "data set '\(set.name)': \(message)") }
     if let problem = set.problem { throw malformed(problem) }
     // Compression can make much of little; a thousandfold is more than numbers give.
     let largest = max(Self.smallestRoom, set.isCompressed ? set.stored * 1000 : set.stored)
@@ -36,20 +78,15 @@ extension HDF5Reader {
     guard let chunkCount = set.chunkCount, chunkCount <= max(1 << 24, largest) / size else {
       throw malformed("chunks of \(set.chunk) elements are too large for \(set.stored) bytes in the file")
     }
-    func readAll(_ element: Element, _ bytes: UnsafeMutableRawBufferPointer) throws(FileError) {
-      guard try read(rows: 0..<(set.shape.first ?? 1), of: set, as: element, into: bytes) else {
-        throw malformed("cannot be read; the file is cut off or damaged")
-      }
+    return count
+  }
+
+  private func readAll(
+    _ set: DataSet, _ element: Element, _ bytes: UnsafeMutableRawBufferPointer
+  ) throws(FileError) {
+    guard try read(rows: 0..<(set.shape.first ?? 1), of: set, as: element, into: bytes) else {
+      throw FileError(
+        .malformed, path, "data set '\(set.name)': cannot be read; the file is cut off or damaged")
     }
-    if set.kind == H5T_INTEGER && set.shape.count <= 1 {
-      var values = [Int64](repeating: 0, count: count)
-      try values.withUnsafeMutableBytes { try readAll(.int64, $0) }
-      return .integers(values)
-    }
-    let isSingle = set.kind == H5T_FLOAT && size <= 4
-    return .tensor(
-      try Tensor.filling(set.shape, isSingle ? .float32 : .float64) { bytes throws(FileError) in
-        try readAll(isSingle ? .float : .double, bytes)
-      })
   }
 }

@@ -1,6 +1,6 @@
 import CHDF5
 
-/// A data set of bytes in an HDF5 file, read a row at a time: positions on its first axis.
+/// A data set of bytes, or of truth values, in an HDF5 file, read a row at a time: positions on its first axis.
 public struct HDF5Rows: Sendable {
   /// Its sizes, the number of rows first; none is 0.
   public let shape: [Int]
@@ -22,7 +22,7 @@ public struct HDF5Rows: Sendable {
 
   /// What keeps a data set from being such a one.
   private static func problem(_ set: HDF5Reader.DataSet, _ axes: [String]) -> String? {
-    guard set.kind == H5T_INTEGER, set.elementSize == 1 else { return "expected bytes" }
+    guard [H5T_INTEGER, H5T_ENUM].contains(set.kind), set.elementSize == 1 else { return "expected bytes" }
     if let problem = set.problem { return problem }
     guard set.shape.count == axes.count, set.shape.allSatisfy({ $0 > 0 }), let count = set.count else {
       return "found the shape \(set.shape), expected [\(axes.joined(separator: ", "))]"

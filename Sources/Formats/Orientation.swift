@@ -1,30 +1,113 @@
 import Foundation
 
-/// How a camera was held: the Exif tag 0x0112 of a JPEG (Exif 2.3, section 4.6.4). Pictures are turned upright when they are
+/// How a camera was held: the Exif tag 0x0112 of a JPEG or a PNG (Exif 2.3, section 4.6.4). Pictures are turned upright when they are
 /// read. One tag is all that is wanted, so its few bytes are read here, with every offset checked.
-struct Orientation: Equatable {
+public struct Orientation: Sendable, Equatable {
   /// Upright.
-  static let upright = Orientation(tag: 1)
+  public static let upright = Orientation(tag: 1)
   /// 1 to 8; anything else is read as upright.
   private var tag: Int
 
-  private init(tag: Int) { self.tag = (1...8).contains(tag) ? tag : 1 }
+  /// What the tag's value means; upright if it is none of 1 to 8.
+  public init(tag: Int) { self.tag = (1...8).contains(tag) ? tag : 1 }
+
+  // MARK: Turning
+
+  /// Whether stored rows are upright columns.
+  public var isTransposed: Bool { tag > 4 }
+
+  /// The size of the stored picture whose upright size this is, and the other way round.
+  public func turned(_ size: PixelSize) -> PixelSize {
+    isTransposed ? PixelSize(width: size.height, height: size.width) : size
+  }
+
+  /// Where a point of the stored picture lies in the upright one; both are counted in pixels from the upper left corner's edges.
+  ///
+  /// - Parameter size: of the stored picture.
+  public func applied(x: Double, y: Double, in size: PixelSize) -> (x: Double, y: Double) {
+    let (width, height) = (Double(size.width), Double(size.height))
+    return switch tag {
+    case 2: (width - x, y)
+    case 3: (width - x, height - y)
+    case 4: (x, height - y)
+    case 5: (y, x)
+    case 6: (height - y, x)
+    case 7: (height - y, width - x)
+    case 8: (y, width - x)
+    default: (x, y)
+    }
+  }
+
+  /// The picture turned upright.
+  public func applied(to picture: Picture) -> Picture {
+    if self == .upright { return picture }
+    let size = turned(picture.size)
+    var pixels = [UInt8](repeating: 0, count: picture.pixels.count)
+    forEachPixel(of: picture.size) { source, target in
+      for c in 0..<3 { pixels[target * 3 + c] = picture.pixels[source * 3 + c] }
+    }
+    return Picture(width: size.width, height: size.height, pixels: pixels)
+  }
+
+  /// What there is for each pixel of a stored picture, turned upright with it.
+  public func applied(to mask: [Bool], of size: PixelSize) -> [Bool] {
+    if self == .upright { return mask }
+    var result = mask
+    forEachPixel(of: size) { source, target in result[target] = mask[source] }
+    return result
+  }
+
+  /// The places of each pixel in the stored picture, of that size, and in the upright one.
+  private func forEachPixel(of size: PixelSize, _ body: (_ source: Int, _ target: Int) -> Void) {
+    let (width, height) = (size.width, size.height)
+    let upright = turned(size)
+    for y in 0..<upright.height {
+      for x in 0..<upright.width {
+        let (column, row) =
+          switch tag {
+          case 2: (width - 1 - x, y)
+          case 3: (width - 1 - x, height - 1 - y)
+          case 4: (x, height - 1 - y)
+          case 5: (y, x)
+          case 6: (y, height - 1 - x)
+          case 7: (width - 1 - y, height - 1 - x)
+          case 8: (width - 1 - y, x)
+          default: (x, y)
+          }
+        body(row * width + column, y * upright.width + x)
+      }
+    }
+  }
+
+  // MARK: Reading
 
   /// The orientation that a JPEG states; upright where it states none that can be read.
   init(jpeg data: Data) {
     self = .upright
     let bytes = Reader(data: data, isLittle: false)
     var at = 2
-    // Segments before the scan: 0xff, a marker, and the length of what follows, the length itself included.
-    while let marker = bytes.number(at, 2), marker >> 8 == 0xff, marker != 0xffda,
-      let length = bytes.number(at + 2, 2), length >= 2
-    {
-      if marker == 0xffe1, bytes.has(Array("Exif\0\0".utf8), at: at + 4) {
-        if let tag = Self.tag(data.dropFirst(at + 10).prefix(max(0, length - 8))) { self = Orientation(tag: tag) }
-        return
+    // Segments before the scan: 0xff, a marker, and the length of what follows, the length itself included. What lies between
+    // them is passed over, as the decoder does.
+    while let first = bytes.number(at, 1), let marker = bytes.number(at + 1, 1) {
+      if first != 0xff || marker == 0xff {
+        at += 1
+      } else if marker == 0 || (0xd0...0xd8).contains(marker) || marker == 0x01 {
+        at += 2
+      } else {
+        guard marker != 0xda, marker != 0xd9, let length = bytes.number(at + 2, 2), length >= 2 else { return }
+        if marker == 0xe1, bytes.has(Array("Exif\0\0".utf8), at: at + 4) {
+          if let tag = Self.tag(data.dropFirst(at + 10).prefix(max(0, length - 8))) { self = Orientation(tag: tag) }
+          return
+        }
+        at += 2 + length
       }
-      at += 2 + length
     }
+  }
+
+  /// The orientation that a PNG states in its chunk for Exif, before its pixels or after them; upright where it states none that
+  /// can be read.
+  init(png data: Data) {
+    self.init(tag: PNGChunks(data).first { $0.name == "eXIf" && $0.isSound }.flatMap { Self.tag($0.content) } ?? 1)
   }
 
   /// The tag in a TIFF structure.
@@ -38,8 +121,9 @@ struct Orientation: Equatable {
     guard let directory = bytes.number(4, 4), let entries = bytes.number(directory, 2) else { return nil }
     for entry in 0..<entries {
       let at = directory + 2 + 12 * entry
-      guard let name = bytes.number(at, 2) else { return nil }
-      if name == 0x0112 { return bytes.number(at + 8, 2) }
+      guard let name = bytes.number(at, 2), let type = bytes.number(at + 2, 2) else { return nil }
+      // A number of two bytes; some write four, or one.
+      if name == 0x0112 { return bytes.number(at + 8, type == 4 ? 4 : type == 1 ? 1 : 2) }
     }
     return nil
   }
@@ -58,31 +142,5 @@ struct Orientation: Equatable {
       let bytes = data[(data.startIndex + offset)..<(data.startIndex + offset + size)]
       return (isLittle ? Array(bytes.reversed()) : Array(bytes)).reduce(0) { $0 << 8 | Int($1) }
     }
-  }
-
-  /// The picture turned upright.
-  func applied(to picture: Picture) -> Picture {
-    if tag == 1 { return picture }
-    let (width, height) = (picture.width, picture.height)
-    let isTransposed = tag > 4
-    let (newWidth, newHeight) = isTransposed ? (height, width) : (width, height)
-    var pixels = [UInt8](repeating: 0, count: picture.pixels.count)
-    for y in 0..<newHeight {
-      for x in 0..<newWidth {
-        // Where the upright picture's pixel lies in the stored one.
-        let (column, row) =
-          switch tag {
-          case 2: (width - 1 - x, y)
-          case 3: (width - 1 - x, height - 1 - y)
-          case 4: (x, height - 1 - y)
-          case 5: (y, x)
-          case 6: (y, height - 1 - x)
-          case 7: (width - 1 - y, height - 1 - x)
-          default: (width - 1 - y, x)
-          }
-        for c in 0..<3 { pixels[(y * newWidth + x) * 3 + c] = picture.pixels[(row * width + column) * 3 + c] }
-      }
-    }
-    return Picture(width: newWidth, height: newHeight, pixels: pixels)
   }
 }

@@ -15,7 +15,7 @@ public enum WeightFile {
 
     /// The format that a file's extension names; nil if it names none.
     public init?(path: String) {
-      switch (path as NSString).pathExtension.lowercased() {
+      switch Paths.ending(of: path) {
       case "safetensors": self = .safetensors
       case "h5", "hdf5": self = .hdf5
       case "pth", "pt": self = .pytorch

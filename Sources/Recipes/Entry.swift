@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 
 /// A value in a recipe, with the place where it stands.
@@ -81,9 +82,7 @@ extension Entry {
 
   /// A path as the file `source` means it.
   static func resolved(_ path: String, against source: String) -> String {
-    if path.hasPrefix("/") { return path }
-    let folder = (source as NSString).deletingLastPathComponent
-    return folder.isEmpty ? path : folder + "/" + path
+    Paths.joined(Paths.folder(of: source), path)
   }
 
   /// The entry with the value at a dotted path replaced: what `--set key=value` does.

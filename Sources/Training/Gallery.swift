@@ -40,7 +40,7 @@ struct Gallery {
 
   /// The class's name; its number where the network has more classes than the data have names.
   private func className(_ index: Int) -> String {
-    let names = setup.validation.dataset.classNames
+    let names = setup.classNames
     return names.indices.contains(index) ? names[index] : "\(index)"
   }
 

@@ -9,11 +9,12 @@ public enum Packing {
 
   /// Writes the images of a recipe's data, framed as it says, with their classes and objects; see `PackedImages`.
   ///
-  /// - Returns: how many there are, and what was wrong with those that were passed over, if the recipe asks for that.
+  /// - Returns: how many there are, what was wrong with those that were passed over, if the recipe asks for that, and what of
+  ///   the others was left out, or taken otherwise than it stands there.
   /// - Throws: a ``FileError`` that names the image if one is broken, or not of the first one's size.
   public static func write(
     _ recipe: Recipe, _ split: Split, to path: String
-  ) throws -> (count: Int, skipped: [FileError]) {
+  ) throws -> (count: Int, skipped: [FileError], remarks: [String]) {
     try Ownership.requireReplaceable([path], inputs: recipe.inputs)
     let dataset = try (split == .train ? recipe.data.train : recipe.data.validation).dataset()
     let progress = Progress("packing", total: dataset.count)
@@ -29,6 +30,6 @@ public enum Packing {
         }
       })
     progress.clear()
-    return (count, skipped)
+    return (count, skipped, dataset.remarks.texts)
   }
 }

@@ -20,6 +20,8 @@ public struct Setup: Sendable {
   public let step: MetaStep
   /// What is measured.
   public let evaluation: Evaluation
+  /// Names of the data's classes, in order.
+  public let classNames: [String]
   /// Threads.
   public let workers: Int
   /// What was done that the recipe does not say in so many words.
@@ -35,7 +37,7 @@ public struct Setup: Sendable {
     self.recipe = recipe
     workers = recipe.run.workers ?? Parallel.processors
     let (train, validation) = (try recipe.data.train.dataset(), try recipe.data.validation.dataset())
-    guard train.classNames == validation.classNames else {
+    guard let classNames = ClassList.common(train.classNames, validation.classNames) else {
       throw recipe.problem(
         "data.validation",
         "its \(validation.classNames.count) classes are not the \(train.classNames.count) of data.train")
@@ -43,10 +45,11 @@ public struct Setup: Sendable {
     guard train.count >= recipe.data.batch else {
       throw recipe.problem("data.batch", "\(recipe.data.batch) images, but data.train has only \(train.count)")
     }
-    let classes = recipe.model.classes ?? train.classNames.count
-    guard classes >= train.classNames.count else {
-      throw recipe.problem("model.classes", "\(classes) classes, but data.train has \(train.classNames.count)")
+    let classes = recipe.model.classes ?? classNames.count
+    guard classes >= classNames.count else {
+      throw recipe.problem("model.classes", "\(classes) classes, but the data have \(classNames.count)")
     }
+    self.classNames = classNames
     // Whether the images fit is known long before a large network is made.
     let smallestSide = recipe.model.architecture.smallestSide
     let cacheLimit = recipe.data.cache.map { $0 << 20 }
@@ -62,7 +65,9 @@ public struct Setup: Sendable {
     let sizes = MemoryEstimate.Sizes(recipe, self.train, self.validation, try self.train.first(), try self.validation.first())
     let available = Memory.available
     try MemoryEstimate.requireParameters(recipe, classes: classes, available: available)
+    let notes: [String]
     (network, notes) = try Self.network(recipe, classes: classes, weights: weights ?? recipe.model.weights)
+    self.notes = notes + Self.remarks(train, validation)
     step = MetaStep(
       inner: recipe.inner, method: recipe.saliency.method, layers: recipe.saliency.layers, objectives: recipe.outer,
       normalization: recipe.model.batchNorm == .train ? .batch : .running, recomputes: recipe.run.recompute)
@@ -105,9 +110,19 @@ public struct Setup: Sendable {
     }
   }
 
-  /// Images that were passed over, for people; nil if there were none.
-  public var skipped: String? {
-    (train.skipped.all + validation.skipped.all).passedOver
+  /// What came to light while the data were read, for people: images that were passed over, and what of them was left out or
+  /// taken otherwise than it stands there, if ``notes`` do not say so; nil if nothing was.
+  public var findings: String? {
+    let skipped = (train.skipped.all + validation.skipped.all).passedOver.map { [$0] } ?? []
+    let remarks = Self.remarks(train.dataset, validation.dataset).filter { !notes.contains($0) }
+    return skipped.isEmpty && remarks.isEmpty ? nil : (skipped + remarks).joined(separator: "\n")
+  }
+
+  /// What was left out of the data, or taken otherwise than it stands there, so far.
+  private static func remarks(_ train: any Dataset, _ validation: any Dataset) -> [String] {
+    let (train, validation) = (train.remarks.texts, validation.remarks.texts)
+    return train.map { validation.contains($0) ? "The data: \($0)" : "data.train: \($0)" }
+      + validation.filter { !train.contains($0) }.map { "data.validation: \($0)" }
   }
 
   /// What the best checkpoint has least of: the recipe's outer loss, measured on the validation images with rank correlations

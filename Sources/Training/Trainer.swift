@@ -81,7 +81,7 @@ public struct Trainer {
     try train(&state, log, &after)
     let final = try after ?? setup.evaluate(state.network, title: "measuring after")
     say("After step \(state.step):\n\n\(setup.evaluation.report([("before", before), ("after", final)]))\n")
-    if let skipped = setup.skipped { say(skipped + "\n") }
+    if let findings = setup.findings { say(findings + "\n") }
     let pictures = try Gallery(setup).draw(before: setup.network, after: state.network, into: folder.pictures)
     for file in folder.pictureFiles where !pictures.contains(file) { try Ownership.remove(file) }
     var contents = Table(["", ""], leftAligned: 2)

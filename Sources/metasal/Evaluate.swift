@@ -38,7 +38,7 @@ struct Evaluate: ParsableCommand {
     evaluation.goal = nil  // which only a run has use for
     let result = try setup.evaluate(setup.network, evaluation, title: "measuring")
     print(setup.evaluation.report([("measured", result)]))
-    if let skipped = setup.skipped { print("\n\(skipped)") }
+    if let findings = setup.findings { print("\n\(findings)") }
     if layerWeights { print("\n\(try setup.layerWeights(setup.network).report)") }
     if let json { try Files.write(try setup.evaluation.json(result), to: json) }
     if let csv { try Files.write(Data(setup.evaluation.csv(result).utf8), to: csv) }

@@ -22,7 +22,7 @@ struct Pack: ParsableCommand {
   func run() throws {
     let packed = try Packing.write(try recipe.load(), split, to: output)
     print("\(output): \(packed.count) images")
-    if let passedOver = packed.skipped.passedOver { print(passedOver) }
+    for text in (packed.skipped.passedOver.map { [$0] } ?? []) + packed.remarks { print(text) }
   }
 }
 

@@ -39,7 +39,7 @@ import Testing
   func nestedFolder() throws {
     let folder = try Self.folder(2)
     for name in ["ant/later/x/0.png", "ant/earlier/0.PNG"] {
-      try Files.makeFolder((folder.file(name) as NSString).deletingLastPathComponent)
+      try Files.makeFolder(Paths.folder(of: folder.file(name)))
       try FileManager.default.copyItem(atPath: folder.file("bee/0.png"), toPath: folder.file(name))
     }
     try folder.write("ant/notes.txt", "none")
@@ -100,7 +100,7 @@ import Testing
     let hundred = folder.file("hundred.bin")
     try Data([3, 99] + record.dropFirst()).write(to: URL(fileURLWithPath: hundred))
     #expect(try CIFARBinary(.cifar100, [hundred]).sample(at: 0).label == 99)
-    #expect(try CIFARBinary(.cifar100, [hundred]).classNames[99] == "class 99")
+    #expect(try CIFARBinary(.cifar100, [hundred]).classNames[99] == "99")
     let names = (0..<100).map { "name \($0)" }
     try folder.write("fine_label_names.txt", names.joined(separator: "\n") + "\n\n")
     #expect(try CIFARBinary(.cifar100, [hundred]).classNames == names)
@@ -139,6 +139,10 @@ import Testing
     #expect(one[0] != one[6])  // another epoch has another order
     #expect(source.order(epoch: 1).sorted() == Array(0..<50))
     #expect(source.order(epoch: 1) != source.order(epoch: 2))
+    // Orders are kept, and are the same when they are made anew.
+    let orders = (0..<4).map { source.order(epoch: $0) }
+    let again = [3, 0, 2, 1, 1, 2].map { BatchSource(source.dataset, size: 8, normalization: Self.normalization, seed: 5).order(epoch: $0) }
+    #expect(again == [3, 0, 2, 1, 1, 2].map { orders[$0] } && source.order(epoch: 0) == orders[0])
   }
 
   @Test("parts of batches make the whole batch together, augmented as on one machine")
@@ -231,49 +235,5 @@ import Testing
     let binary = try CIFARBinary(.cifar10, [Shared.path("data/cifar10-binary/test_batch.bin")])
     #expect(binary.count == 500)
     #expect(binary.classNames == folder.classNames)
-  }
-
-  @Test("a list has the images of its rows, with boxes clamped to the picture, and classes by number, name or word")
-  func lists() throws {
-    let folder = try Self.folder()
-    try folder.write("classes.txt", "n01 ant\nn02 bee\nn03 wasp\n")
-    let list = try folder.write(
-      "boxes.csv",
-      """
-      "file, quoted",label,x0,y0,x1,y1
-      bee/1.png,bee,1,2,4.5,9
-      bee/1.png,n03,0,0,1,1
-      "ant/0.png",0,2,2,3,3
-
-      """)
-    let columns = CSVList.Columns(image: "file, quoted", label: "label", box: ["x0", "y0", "x1", "y1"])
-    let data = try CSVList(list, columns: columns, classes: folder.file("classes.txt"))
-    #expect(data.count == 2 && data.classNames == ["n01 ant", "n02 bee", "n03 wasp"])
-    let sample = try data.sample(at: 0)
-    #expect(sample.label == 1 && sample.picture.pixels[0] == 101)
-    #expect(sample.objects.map(\.label) == [1, 2])
-    #expect(sample.objects[0].columns == 1..<5 && sample.objects[0].rows == 2..<6 && sample.objects[0].mask == nil)
-    #expect(try data.sample(at: 1).label == 0)
-    let plain = try CSVList(
-      try folder.write("plain.csv", "\u{feff}image,label\nant/0.png,six\nbee/0.png,legs\n"))
-    #expect(plain.classNames == ["legs", "six"])
-    #expect(try plain.sample(at: 0).label == 1 && plain.sample(at: 0).objects.isEmpty)
-  }
-
-  @Test(
-    "a broken list is an error that names the line",
-    arguments: [
-      ("image,label\n", "no images"), ("picture,label\na.png,1\n", "no column 'image'"),
-      ("image,label\na.png\n", "line 2: 1 fields"), ("", "no column"),
-      ("image,label,l,t,r,b\na.png,x,1,2,3,four\n", "line 2: 'four'"),
-      ("image,label,l,t,r,b\na.png,x,5,2,3,4\n", "line 2: an empty box"),
-      ("image,label,l,t,r,b\na.png,x,nan,2,3,4\n", "line 2: 'nan'"),
-    ])
-  func brokenLists(_ text: String, _ message: String) throws {
-    let folder = ScratchFolder()
-    let path = try folder.write("list.csv", text)
-    let columns = CSVList.Columns(box: text.contains("l,t") ? ["l", "t", "r", "b"] : [])
-    let error = #expect(throws: FileError.self) { try CSVList(path, columns: columns) }
-    #expect("\(String(describing: error))".contains(message), "\(String(describing: error))")
   }
 }

@@ -130,4 +130,36 @@ import Testing
     let found = message { _ = try PackedImages(path) }
     #expect(found.contains(expected), "\(found)")
   }
+
+  @Test(
+    "labels may be a column, truth values, or fractions that are whole",
+    arguments: ["column", "cube", "truth", "fractions", "fraction column", "bytes"])
+  func labels(_ name: String) throws {
+    let data = try PackedImages(fixture("labels.h5"), names: ("images", name))
+    #expect(try (0..<6).map { try data.sample(at: $0).label } == [0, 1, 0, 1, 1, 0] && data.classNames == ["0", "1"])
+  }
+
+  @Test(
+    "labels that are no classes' numbers, or not one for each image, are errors that say so",
+    arguments: [
+      ("half", "element 2 is 0.5"), ("negative", "numbers from -1 to 0"), ("huge", "numbers from 0 to 1099511627776"),
+      ("one-hot", "found the shape [6, 2]"), ("texts", "no list of whole numbers"), ("none", "no list of whole numbers"),
+    ])
+  func brokenLabels(_ name: String, _ expected: String) {
+    let found = message { _ = try PackedImages(fixture("labels.h5"), names: ("images", name)) }
+    #expect(found.contains(expected), "\(found)")
+  }
+
+  @Test("classes that no image has are there all the same")
+  func gaps() throws {
+    #expect(try PackedImages(fixture("labels.h5"), names: ("images", "wide")).classNames == (0...11).map(String.init))
+  }
+
+  @Test(
+    "names of classes are lines of a text or a list of texts, an attribute or a data set, of any kind of text",
+    arguments: ["list", "bytes", "set", "set-bytes", "ascii", "column", "crlf", "cr", "one"])
+  func names(_ kind: String) throws {
+    let last = ["list", "bytes", "set", "set-bytes"].contains(kind) ? "grüne Öl-Ente" : "owl"
+    #expect(try PackedImages(fixture("names-\(kind).h5")).classNames == ["cat", "a dog", last])
+  }
 }

@@ -55,7 +55,8 @@ import Testing
   @Test("half of a picture is an error", arguments: ["rgb.png", "rgb.jpg"])
   func halves(_ name: String) throws {
     let data = try Data(contentsOf: URL(fileURLWithPath: fixture(name)))
-    for length in 0..<(data.count - 12) {
+    // A PNG may lack what comes after its pixels: their sum, their check, and the last chunk.
+    for length in 0..<(name.hasSuffix(".png") ? data.count - 20 : data.count) {
       try data.prefix(length).write(to: URL(fileURLWithPath: folder.file(name)))
       #expect(throws: FileError.self, "\(length) bytes") { try Picture(contentsOf: folder.file(name)) }
     }

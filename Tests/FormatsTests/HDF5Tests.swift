@@ -80,7 +80,8 @@ import Testing
     #expect(contents.tensor("model/c")?.doubles == (0..<12).map { Double($0 / 8) })
     #expect(contents.tensor("model/never_written")?.doubles == [Double](repeating: 1.5, count: 6))
     #expect(contents.integers("model/again") == [7, -8])
-    #expect(contents.attributes == ["title": "made by h5py", "fixed": "of so many bytes"])
+    // A list of texts has a line for each.
+    #expect(contents.attributes == ["title": "made by h5py", "fixed": "of so many bytes", "texts": "several\ntexts\n"])
   }
 
   // MARK: The process that reads

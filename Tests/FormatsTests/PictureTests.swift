@@ -63,6 +63,84 @@ import Testing
     }
   }
 
+  @Test("oddities are harmless, and damage is, where Pillow says so: its pixels are ours, and what it refuses is an error")
+  func oddities() throws {
+    let folder = ScratchFolder()
+    let variants = try Safetensors.read(fixture("oddities.safetensors"))
+    let names = variants.names.filter { !$0.hasSuffix(".rgb") && !$0.hasSuffix(".verdict") }
+    #expect(names.count == 80)
+    for name in names {
+      let bytes = Data(try #require(variants[name]).doubles.map { UInt8($0) })
+      try bytes.write(to: URL(fileURLWithPath: folder.file("p")))
+      let verdict = try #require(variants[name + ".verdict"]?.doubles.first)
+      guard verdict > 0 else {
+        #expect(throws: FileError.self, "\(name)") { try PictureFile(folder.file("p")) }
+        continue
+      }
+      let kind = bytes.starts(with: [0xff]) ? "clean.jpg" : "clean.png"
+      let expected = try #require(variants[(verdict == 1 ? kind : name) + ".rgb"])
+      let file = try PictureFile(folder.file("p"))
+      #expect([file.picture.height, file.picture.width, 3] == expected.shape, "\(name)")
+      let furthest = zip(file.picture.pixels, expected.doubles).map { abs(Double($0) - $1) }.max() ?? .infinity
+      #expect(furthest <= (kind == "clean.png" ? 0 : 1), "\(name): \(furthest)")
+      // That a restart has another number, all pixels being there, cannot be told from one that was lost; and zeros are codes
+      // like others.
+      let isWhole = verdict == 1 && name != "wrong restart" || ["clean.jpg", "clean.png", "adobe rgb", "scans gone", "zeros within"].contains(name)
+      #expect((file.damage == nil) == isWhole, "\(name): \(file.damage ?? "whole")")
+    }
+  }
+
+  @Test("an orientation is found behind stray bytes and fill, and whatever width its number has")
+  func orientation() throws {
+    let bytes = try #require(try Safetensors.read(fixture("pictures.safetensors"))["exif6"])
+    let data = Data(bytes.doubles.map { UInt8($0) })
+    let exif = try #require(data.firstRange(of: [0xff, 0xe1])).lowerBound
+    #expect(Orientation(jpeg: data) == Orientation(tag: 6))
+    for stray in [[0], [0x11, 0x22], [0xff], [0xff, 0xff], [0xff, 0]] as [[UInt8]] {
+      #expect(Orientation(jpeg: data.prefix(exif) + stray + data.suffix(from: exif)) == Orientation(tag: 6), "\(stray)")
+    }
+    let tag = try #require(data.firstRange(of: [0x01, 0x12, 0, 3]) ?? data.firstRange(of: [0x12, 0x01, 3, 0])).lowerBound
+    let isBig = data[tag] == 1
+    var wide = data
+    wide.replaceSubrange(tag + 2..<tag + 4, with: isBig ? [0, 4] : [4, 0])
+    wide.replaceSubrange(tag + 8..<tag + 12, with: isBig ? [0, 0, 0, 8] : [8, 0, 0, 0])
+    #expect(Orientation(jpeg: wide) == Orientation(tag: 8))
+  }
+
+  @Test("a PNG is turned upright as a JPEG is, by a chunk for Exif before its pixels or after them", arguments: 1...8)
+  func turnedPNG(_ tag: UInt8) throws {
+    let folder = ScratchFolder()
+    let plain = try Data(contentsOf: URL(fileURLWithPath: fixture("rgb.png")))
+    let pixels = try #require(plain.firstRange(of: Data("IDAT".utf8))).lowerBound - 4
+    let tiffs: [[UInt8]] = [
+      Array("II*\0".utf8) + [8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, tag, 0, 0, 0, 0, 0, 0, 0],
+      [0x4d, 0x4d, 0, 0x2a, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, tag, 0, 0, 0, 0, 0, 0],
+    ]
+    func chunk(_ content: [UInt8], isSound: Bool = true) -> Data {
+      let summed = Data("eXIf".utf8) + content
+      func number(_ value: UInt32) -> Data { withUnsafeBytes(of: value.bigEndian) { Data($0) } }
+      return number(UInt32(content.count)) + summed + number(checksum(summed) ^ (isSound ? 0 : 1))
+    }
+    func read(_ data: Data) throws -> PictureFile {
+      try data.write(to: URL(fileURLWithPath: folder.file("p.png")))
+      return try PictureFile(folder.file("p.png"))
+    }
+    let (upright, orientation) = (try Picture(contentsOf: fixture("rgb.png")), Orientation(tag: Int(tag)))
+    for tiff in tiffs {
+      for place in [pixels, plain.count - 12] {
+        let file = try read(plain.prefix(place) + chunk(tiff) + plain.suffix(from: place))
+        #expect(file.orientation == orientation && file.picture == orientation.applied(to: upright))
+      }
+      // A chunk after the pixels that is broken says nothing; one before them breaks the file, as for Pillow.
+      let broken = chunk(tiff, isSound: false)
+      #expect(try read(plain.prefix(plain.count - 12) + broken + plain.suffix(12)).orientation == .upright)
+      #expect(throws: FileError.self) { try read(plain.prefix(pixels) + broken + plain.suffix(from: pixels)) }
+    }
+    for content in [[], Array("II*\0".utf8), Array("Exif\0\0".utf8) + tiffs[0].prefix(9), Array(tiffs[1].prefix(20))] as [[UInt8]] {
+      _ = try read(plain.prefix(pixels) + chunk(content) + plain.suffix(from: pixels))
+    }
+  }
+
   @Test("a CMYK JPEG comes out in its colours")
   func cmyk() throws {
     let picture = try Picture(contentsOf: fixture("cmyk.jpg"))

@@ -9,7 +9,8 @@
 
 enum {
   METASAL_HDF5_NAMES,       // the paths of all data sets, in order, each ended by a zero
-  METASAL_HDF5_ATTRIBUTES,  // the root group's texts: name, zero, text, zero, for each
+  METASAL_HDF5_ATTRIBUTES,  // the root group's texts: name, zero, text, zero, for each; a list of texts is one of lines
+  METASAL_HDF5_TEXTS,       // the data set of texts whose name follows: its text in the same way, and a zero
   METASAL_HDF5_DESCRIBE,    // the data set whose name follows: a metasal_hdf5_set
   METASAL_HDF5_READ,        // rows of the data set whose name follows: their elements
 };

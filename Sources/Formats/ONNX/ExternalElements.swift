@@ -17,7 +17,7 @@ struct ExternalElements {
     guard !location.isEmpty, !location.hasPrefix("/"), !location.split(separator: "/").contains("..") else {
       throw malformed("has its elements in '\(location)', where a file in the model's folder is expected")
     }
-    let path = URL(fileURLWithPath: model).deletingLastPathComponent().path + "/" + location
+    let path = Paths.joined(Paths.folder(of: model), location)
     var file: (data: Data, left: Int)
     if let known = files[location] {
       file = known

@@ -6,11 +6,12 @@ public enum Measure: String, Sendable, CaseIterable {
   case topSecondSensitivity = "top_second_sensitivity"
   /// The same, the mean over all pairs of classes.
   case pairwiseSensitivity = "pairwise_sensitivity"
-  /// See ``ImageMap/pointing(at:tolerance:)``.
+  /// See ``ImageMap/pointing(at:tolerance:)``. The region is what the label's objects cover together: each one's mask, or else
+  /// its box.
   case pointingGame = "pointing_game"
-  /// The share of positive saliency inside the label's boxes.
+  /// The share of positive saliency on the same region.
   case energy
-  /// The share of positive saliency on the label's masks.
+  /// The same where a mask is part of the region; undefined of boxes alone.
   case contentHeatmap = "content_heatmap"
   /// See ``ImageMap/gridPointing(cell:cells:)``.
   case gridPointing = "grid_pointing"

@@ -184,8 +184,8 @@ extension Measure {
       case .pointingGame:
         "Pointing game: how often the largest value lies on the label's object; the mean over classes; and of images where "
           + "the object covers less than a quarter (small), and has others beside it (difficult)."
-      case .energy: "Energy: the share of positive saliency inside the label's boxes."
-      case .contentHeatmap: "Content heatmap: the share of positive saliency on the label's masks."
+      case .energy: "Energy: the share of positive saliency on the label's objects, each by its mask or else its box."
+      case .contentHeatmap: "Content heatmap: the share of positive saliency on the label's objects, where one has a mask."
       case .gridPointing:
         "Grid pointing game: of several images in one, the share of positive saliency on the right one."
       case .insertion: "Insertion: the area under the label's probability while the most salient pixels come."

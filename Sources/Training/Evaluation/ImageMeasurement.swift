@@ -40,7 +40,10 @@ struct ImageMeasurement {
   /// The image's place in the data set.
   private let index: Int
   private let hasDistractors: Bool
-  private let boxes, masks: Region?
+  /// All of the label's objects: each one's mask, or else its box.
+  private let region: Region?
+  /// Whether there is a mask among them.
+  private let hasMask: Bool
 
   init(
     _ evaluation: Evaluation, _ networks: Networks, _ image: Tensor, label: Int, labels: [Int], objects: [Sample.Object],
@@ -52,9 +55,12 @@ struct ImageMeasurement {
     exact = image.converted(to: evaluation.precision)
     let own = objects.filter { $0.label == label }
     let (height, width) = (image.shape[1], image.shape[2])
-    boxes = own.isEmpty ? nil : Region(width: width, height: height, boxes: own.map { ($0.columns, $0.rows) })
-    let masks = own.compactMap(\.mask).map { Region(width: width, height: height, mask: $0) }
-    self.masks = masks.dropFirst().reduce(masks.first) { $0?.union($1) }
+    let regions = own.map { object in
+      object.mask.map { Region(width: width, height: height, mask: $0) }
+        ?? Region(width: width, height: height, boxes: [(object.columns, object.rows)])
+    }
+    region = regions.dropFirst().reduce(regions.first) { $0?.union($1) }
+    hasMask = own.contains { $0.mask != nil }
   }
 
   private func has(_ measure: Measure) -> Bool { evaluation.measures.contains(measure) }
@@ -74,7 +80,6 @@ struct ImageMeasurement {
     let scores = logits.doubles
     let order = scores.indices.sorted { scores[$0] > scores[$1] }
     let maps = ImageMaps(start)
-    let region = masks ?? boxes
     let targets = Tensor.shares(of: [labels.map { Target($0) }], classes: scores.count, logits.scalarType)
     let loss = logits.crossEntropy(toShares: targets / Double(labels.count)).item
     let binaryLoss = logits.binaryCrossEntropy(toShares: targets).item
@@ -132,10 +137,12 @@ struct ImageMeasurement {
     case .pairwiseSensitivity:
       return ImageMap.meanRankCorrelation(order.sorted().map(map))
     case .pointingGame:
-      guard let region = masks ?? boxes else { return .undefined("no region") }
+      guard let region else { return .undefined("no region") }
       return map(label).pointing(at: region, tolerance: evaluation.tolerance)
-    case .energy: return boxes.map { map(label).energy(in: $0) } ?? .undefined("no boxes")
-    case .contentHeatmap: return masks.map { map(label).energy(in: $0) } ?? .undefined("no masks")
+    case .energy: return region.map { map(label).energy(in: $0) } ?? .undefined("no region")
+    case .contentHeatmap:
+      guard let region, hasMask else { return .undefined("no masks") }
+      return map(label).energy(in: region)
     case .insertion:
       return DeletionGame(steps: evaluation.steps).insertion(map(label), image, score: probabilities)
     case .deletion: return DeletionGame(steps: evaluation.steps).deletion(map(label), image, score: probabilities)

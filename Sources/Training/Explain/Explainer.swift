@@ -165,8 +165,11 @@ public enum ImageFiles {
 
   private static func below(_ folder: String) throws -> [String] {
     let paths = (FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []).sorted()
-    let images = paths.filter { ["png", "jpg", "jpeg"].contains(($0 as NSString).pathExtension.lowercased()) }
-    guard !images.isEmpty else { throw FileError(.malformed, folder, "no .png, .jpg or .jpeg images in this folder") }
+    let images = paths.filter { path in
+      Picture.endings.contains(Paths.ending(of: path))
+        && !path.split(separator: "/").contains { Clutter.includes(String($0)) }
+    }
+    guard !images.isEmpty else { throw FileError(.malformed, folder, "no PNG or JPEG images in this folder") }
     return images.map { folder + "/" + $0 }
   }
 
@@ -192,7 +195,7 @@ extension [Explainer.Line] {
     var table = Table(["image", "most likely", "", "least likely", "", "without a map"], leftAligned: 2)
     for line in self {
       table.add([
-        URL(fileURLWithPath: line.file).lastPathComponent, line.top.name, percent(line.top.probability),
+        Paths.name(of: line.file), line.top.name, percent(line.top.probability),
         line.bottom.name, percent(line.bottom.probability),
         line.withoutMap,
       ])

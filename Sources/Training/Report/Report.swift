@@ -152,7 +152,7 @@ public enum Report {
 
   /// The runs' pictures, those of one name side by side.
   private static func gallery(_ runs: [RunRecord]) throws -> String {
-    func name(_ path: String) -> String { URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent }
+    func name(_ path: String) -> String { Paths.stem(of: path) }
     var seen = Set<String>()
     let names = runs.flatMap { $0.pictures.map(name) }.filter { seen.insert($0).inserted }
     guard !names.isEmpty else { return "" }

@@ -1,0 +1,216 @@
+import Foundation
+import Formats
+import TestSupport
+import Testing
+
+@testable import Datasets
+
+@Suite("Lists of images and of classes") struct ListTests {
+  /// A folder of two classes with pictures of one colour each.
+  private func pictures() throws -> ScratchFolder {
+    let folder = ScratchFolder()
+    for (label, name) in ["ant", "bee"].enumerated() {
+      try Files.makeFolder(folder.file(name))
+      for i in 0..<4 {
+        let pixels = [UInt8](repeating: UInt8(label * 100 + i), count: 6 * 6 * 3)
+        try Picture(width: 6, height: 6, pixels: pixels).writePNG(to: folder.file("\(name)/\(i).png"))
+      }
+    }
+    return folder
+  }
+
+  @Test("a list has the images of its rows, with boxes clamped to the picture, and classes by number, name or word")
+  func lists() throws {
+    let folder = try pictures()
+    try folder.write("classes.txt", "n01 ant\nn02 bee\nn03 wasp\n")
+    let list = try folder.write(
+      "boxes.csv",
+      """
+      "file, quoted",label,x0,y0,x1,y1
+      bee/1.png,bee,1,2,4.5,9
+      bee/1.png,n03,0,0,1,1
+      "ant/0.png",0,2,2,3,3
+
+      """)
+    let columns = CSVList.Columns(image: "file, quoted", label: "label", box: ["x0", "y0", "x1", "y1"])
+    let data = try CSVList(list, columns: columns, classes: folder.file("classes.txt"))
+    #expect(data.count == 2 && data.classNames == ["n01 ant", "n02 bee", "n03 wasp"])
+    let sample = try data.sample(at: 0)
+    #expect(sample.label == 1 && sample.picture.pixels[0] == 101)
+    #expect(sample.objects.map(\.label) == [1, 2])
+    #expect(sample.objects[0].columns == 1..<5 && sample.objects[0].rows == 2..<6 && sample.objects[0].mask == nil)
+    #expect(try data.sample(at: 1).label == 0)
+    let plain = try CSVList(
+      try folder.write("plain.csv", "\u{feff}image,label\nant/0.png,six\nbee/0.png,legs\n"))
+    #expect(plain.classNames == ["legs", "six"])
+    #expect(try plain.sample(at: 0).label == 1 && plain.sample(at: 0).objects.isEmpty)
+  }
+
+  @Test(
+    "a broken list is an error that names the line",
+    arguments: [
+      ("image,label\n", "no images"), ("picture,label\na.png,1\n", "no column 'image'"),
+      ("image,label\na.png\n", "line 2: 1 fields"), ("", "an empty file"), ("image;label\na.png;1\n", "there are image;label"),
+      ("image,label\na.png,\n", "line 2: no class"), ("image,label\n,cat\n", "line 2: no image"),
+      ("image,label\na.png,\"cat\nb.png,dog\n", "line 2: a field in quotes"),
+      ("image,label\n\"a\nb.png\",cat\nc.png\n", "line 4: 1 fields"),
+      ("image,label\na.png,3\nb.png,cat\n", "line 3: the label 'cat' is a name, where line 2 has the number '3'"),
+      ("image,label\na.png,3\nb.png,-1\n", "line 3: the label '-1' is no class's number"),
+      ("image,label\na.png,99999999999\n", "line 2: the label '99999999999' is no class's number"),
+      ("image,label,l,t,r,b\na.png,x,1,,3,4\n", "line 2: '' in column 't'"),
+      ("image,label,l,t,r,b\na.png,x,1,2,3,four\n", "line 2: 'four'"),
+      ("image,label,l,t,r,b\na.png,x,5,2,3,4\n", "line 2: an empty box"),
+      ("image,label,l,t,r,b\na.png,x,nan,2,3,4\n", "line 2: 'nan'"),
+    ])
+  func brokenLists(_ text: String, _ message: String) throws {
+    let folder = ScratchFolder()
+    let path = try folder.write("list.csv", text)
+    let columns = CSVList.Columns(box: text.contains("l,t") ? ["l", "t", "r", "b"] : [])
+    let error = #expect(throws: FileError.self) { try CSVList(path, columns: columns) }
+    #expect("\(String(describing: error))".contains(message), "\(String(describing: error))")
+  }
+
+  private func list(_ text: String, box: [String] = [], classes: String? = nil) throws -> CSVList {
+    let folder = ScratchFolder()
+    let classes = try classes.map { try folder.write("classes.txt", $0) }
+    return try CSVList(try folder.write("list.csv", text), columns: CSVList.Columns(box: box), classes: classes)
+  }
+
+  private func labels(_ text: String, classes: String? = nil) throws -> [Int] {
+    let folder = try pictures()
+    let classes = try classes.map { try folder.write("classes.txt", $0) }
+    let rows = text.split(separator: " ").enumerated().map { "\($0 % 2 == 0 ? "ant" : "bee")/\($0 / 2 % 4).png,\($1)" }
+    let data = try CSVList(
+      try folder.write("l.csv", "image,label\n" + rows.joined(separator: "\n")), classes: classes)
+    return try (0..<data.count).map { try data.sample(at: $0).label }
+  }
+
+  @Test("labels that are whole numbers are the classes themselves, and classes that none has are there all the same")
+  func numbers() throws {
+    #expect(try labels("0 1 2 10 11 3") == [0, 1, 2, 10, 11, 3])
+    #expect(try list("image,label\na,2\nb,11\n").classNames == (0...11).map(String.init))
+    #expect(try labels("0.0 3.0 1.") == [0, 3, 1])
+    #expect(try labels("7 07 +1") == [7, 7, 1])
+    #expect(try labels("0.0 1 dog", classes: "cat\ndog\n") == [0, 1, 1])
+  }
+
+  @Test("labels that are names are classes in the order of their code points, as torchvision sorts folders")
+  func names() throws {
+    // A ligature comes before an umlaut by its number, and capitals before small letters.
+    let data = try list("image,label\na,b\nb,a10\nc,Z\nd,é\ne,\u{10ffff}\nf,a2\ng,ﬁ\nh,1st\n")
+    #expect(data.classNames == ["1st", "Z", "a10", "a2", "b", "é", "ﬁ", "\u{10ffff}"])
+  }
+
+  @Test("a name that two classes have means neither")
+  func sharedNames() throws {
+    let list = ClassList(["n1 crane", "n2 crane", "n3 maillot", "owl", "owl", "5"])
+    #expect(list.index(of: "n2") == 1 && list.index(of: "crane") == nil && list.index(of: "owl") == nil)
+    #expect(list.problem(of: "owl") == "the name of 2 classes" && list.problem(of: "x") == "none of the 6 classes")
+    #expect(list.index(of: "5") == 5 && list.index(of: "4") == 4 && list.index(of: "6") == nil)
+    #expect(list.index(of: "1.0") == 1 && list.index(of: "1.5") == nil && list.index(of: "inf") == nil)
+  }
+
+  @Test("classes known by number alone may be fewer in one of two data sets; names must agree")
+  func common() {
+    #expect(ClassList.common(["0", "1", "2"], ["0", "1"]) == ["0", "1", "2"])
+    #expect(ClassList.common(["0"], ["0", "1"]) == ["0", "1"])
+    #expect(ClassList.common(["a", "b"], ["a", "b"]) == ["a", "b"])
+    #expect(ClassList.common(["a", "b"], ["a"]) == nil && ClassList.common(["0", "1", "10"], ["0", "1"]) == nil)
+  }
+
+  @Test("fields in quotes hold commas, breaks and quotes, lines end as they like, and blanks beside fields do not count")
+  func fields() throws {
+    let folder = ScratchFolder()
+    for end in ["\n", "\r\n", "\r"] {
+      let text = "\u{feff}image , label,\"a, note\"\(end)a.png,cat ,\"two\(end)lines\"\(end)\(end),,\(end)"
+        + "\"b \"\"1\"\".png\", dog,5\" disk\(end)\" c\", \"owl\" ,"
+      let table = try CSVTable(try folder.write("t.csv", text))
+      #expect(table.header == ["image", "label", "a, note"])
+      #expect(table.rows.map(\.fields) == [["a.png", "cat", "two\nlines"], ["b \"1\".png", "dog", "5\" disk"], [" c", "owl", ""]])
+      #expect(table.rows.map(\.line) == [2, 6, 7])
+    }
+  }
+
+  @Test("a row whose box is empty is an image without an object, and a box outside its image is counted")
+  func emptyBoxes() throws {
+    let folder = try pictures()
+    let path = try folder.write(
+      "boxes.csv",
+      "image,x1,y1,x2,y2,label\nant/0.png,1,1,3,3,ant\nbee/0.png,,,,,bee\nant/1.png,6,0,9,3,ant\nbee/1.png,-4,-3,2,1,bee\n")
+    let data = try CSVList(path, columns: CSVList.Columns(box: ["x1", "y1", "x2", "y2"]))
+    let objects = try (0..<4).map { try data.sample(at: $0).objects }
+    #expect(objects.map(\.count) == [1, 0, 0, 1])
+    #expect(objects[3][0].columns == 0..<2 && objects[3][0].rows == 0..<1)
+    #expect(data.remarks.texts == ["objects outside their image, left out: 1 (\(path), line 4)"])
+    _ = try data.sample(at: 2)
+    #expect(data.remarks.texts.count == 1 && data.remarks.texts[0].contains(": 1 ("))
+  }
+
+  @Test("paths of a list are meant from its folder, from a given one, or from the root, with slashes or backslashes")
+  func places() throws {
+    let folder = try pictures()
+    let text = "image,label\nant\\0.png,0\n\(folder.path)/bee/1.png,1\n"
+    let data = try CSVList(try folder.write("l.csv", text))
+    #expect(try (0..<2).map { try data.sample(at: $0).picture.pixels[0] } == [0, 101])
+    let elsewhere = ScratchFolder()
+    let other = try CSVList(try elsewhere.write("l.csv", text), folder: folder.path)
+    #expect(try other.sample(at: 0).picture.pixels[0] == 0)
+  }
+
+  @Test("lists of classes end their lines as they like")
+  func classFiles() throws {
+    let folder = ScratchFolder()
+    for end in ["\n", "\r\n", "\r"] {
+      let path = try folder.write("c.txt", "\u{feff}cat\(end) a dog \(end)\(end)owl\(end)")
+      #expect(try ClassList.read(path) == ["cat", "a dog", "owl"])
+    }
+  }
+
+  @Test("folders named by numbers are classes in the order of texts, as torchvision has them, and that is said")
+  func numberedFolders() throws {
+    let folder = ScratchFolder()
+    let picture = Picture(width: 1, height: 1, pixels: [1, 2, 3])
+    for name in ["0", "1", "2", "10"] {
+      try Files.makeFolder(folder.file("all/\(name)"))
+      try picture.writePNG(to: folder.file("all/\(name)/a.png"))
+    }
+    let data = try ImageFolder(folder.file("all"))
+    #expect(data.classNames == ["0", "1", "10", "2"])
+    #expect(data.remarks.texts.count == 1 && data.remarks.texts[0].contains("order of texts (0, 1, 10, 2 …)"))
+    let stated = try ImageFolder(
+      folder.file("all"), classes: try folder.write("classes", (0...10).map(String.init).joined(separator: "\n")))
+    #expect(try (0..<4).map { try stated.sample(at: $0).label } == [0, 1, 10, 2] && stated.remarks.texts.isEmpty)
+  }
+
+  @Test("JPEGs and PNGs of all of Pillow's endings are read, and files of no image's ending are counted")
+  func endings() throws {
+    let folder = ScratchFolder()
+    try Files.makeFolder(folder.file("all/a"))
+    for name in ["1.jpg", "2.jfif", "3.jpe", "4.JPEG", "5.JFIF", "6.x.jpg"] {
+      try FileManager.default.copyItem(atPath: fixture("photo.jpg"), toPath: folder.file("all/a/\(name)"))
+    }
+    try Picture(width: 1, height: 1, pixels: [1, 2, 3]).writePNG(to: folder.file("all/a/7.apng"))
+    for name in ["notes.txt", "jpg", ".8.jpg", "9.jpg.bak"] { try folder.write("all/a/\(name)", "none") }
+    let data = try ImageFolder(folder.file("all"))
+    #expect(data.count == 7)
+    for index in 0..<7 { _ = try data.sample(at: index) }
+    #expect(data.remarks.texts == ["files whose names end as no image's, left out: 3 (\(folder.path)/all/a/9.jpg.bak, and others)"])
+  }
+
+  @Test("what editors and systems leave in folders is no class and no image, and folders of it are counted")
+  func clutter() throws {
+    let folder = try pictures()
+    for name in [".ipynb_checkpoints", "__MACOSX", "ant/.ipynb_checkpoints", "ant/@eaDir", "bee/__MACOSX/deep", "$RECYCLE.BIN"] {
+      try Files.makeFolder(folder.file(name))
+      try FileManager.default.copyItem(atPath: folder.file("ant/0.png"), toPath: folder.file("\(name)/0.png"))
+    }
+    for name in [".DS_Store", "ant/.DS_Store", "ant/._0.png", "ant/.0.png", "bee/Thumbs.db", "bee/desktop.ini"] {
+      try folder.write(name, "none")
+    }
+    let data = try ImageFolder(folder.path)
+    #expect(data.classNames == ["ant", "bee"] && data.count == 8)
+    #expect(
+      data.remarks.texts
+        == ["folders hidden or made by a system, left out: 6 (\(folder.path)/$RECYCLE.BIN, and others)"])
+  }
+}
