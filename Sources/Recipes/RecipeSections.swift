@@ -187,7 +187,7 @@ extension Recipe {
       keys("steps", &steps, .integer(atLeast: 0), isRequired: true)
       keys("seed", &seed, .integer(atLeast: 0))
       keys("checkpoint_every", &checkpointEvery, .integer(atLeast: 0))
-      keys("output", &output, .word, isRequired: true)
+      keys("output", &output, .outputPath, isRequired: true)
       keys("workers", &workers, .optional(.integer(atLeast: 1, atMost: 1024), none: "all"))
       keys("recompute", &recompute, .boolean)
     }

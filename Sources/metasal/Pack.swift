@@ -21,8 +21,8 @@ struct Pack: ParsableCommand {
 
   func run() throws {
     let packed = try Packing.write(try recipe.load(), split, to: output)
-    print("\(output): \(packed.count) images")
-    if let passedOver = packed.skipped.passedOver { print(passedOver) }
+    say("\(output): \(packed.count) images")
+    if let passedOver = packed.skipped.passedOver { say(passedOver) }
   }
 }
 
