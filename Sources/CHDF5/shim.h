@@ -1,4 +1,5 @@
 #include <hdf5.h>
+#include <stdlib.h>
 
 // HDF5 names its types and property lists through macros that call into the library; these accessors open them to Swift.
 static inline hid_t metasal_h5t_native_float(void) { return H5T_NATIVE_FLOAT; }
@@ -16,3 +17,48 @@ static inline hid_t metasal_h5p_dataset_create(void) { return H5P_DATASET_CREATE
 static inline hsize_t metasal_h5s_unlimited(void) { return H5S_UNLIMITED; }
 static inline unsigned metasal_h5f_acc_trunc(void) { return H5F_ACC_TRUNC; }
 static inline H5F_libver_t metasal_h5f_libver_latest(void) { return H5F_LIBVER_LATEST; }
+
+// A file that is made in memory. The library would take the memory back when the file is closed, and what it hands out before
+// that (H5Fget_file_image) it refuses to open, in the newest version of the format.
+
+/// The file's bytes, to be freed, and their number, which can be larger than the file.
+typedef struct {
+  void *bytes;
+  size_t count;
+} metasal_h5_image;
+
+static inline void *metasal_h5_image_malloc(size_t count, H5FD_file_image_op_t what, void *image) {
+  (void)what, (void)image;
+  return malloc(count);
+}
+
+static inline void *metasal_h5_image_realloc(void *bytes, size_t count, H5FD_file_image_op_t what, void *data) {
+  (void)what;
+  metasal_h5_image *image = (metasal_h5_image *)data;
+  void *moved = realloc(bytes, count);
+  if (moved) *image = (metasal_h5_image){moved, count};
+  return moved;
+}
+
+static inline herr_t metasal_h5_image_free(void *bytes, H5FD_file_image_op_t what, void *image) {
+  (void)image;
+  if (what != H5FD_FILE_IMAGE_OP_FILE_CLOSE) free(bytes);
+  return 0;
+}
+
+static inline void *metasal_h5_image_share(void *image) { return image; }
+static inline herr_t metasal_h5_image_leave(void *image) { return (void)image, 0; }
+
+/// Has files that are made with these settings made in memory, which stays where `image` says after they are closed.
+static inline herr_t metasal_h5_in_memory(hid_t access, metasal_h5_image *image) {
+  H5FD_file_image_callbacks_t callbacks = {
+      .image_malloc = metasal_h5_image_malloc,
+      .image_realloc = metasal_h5_image_realloc,
+      .image_free = metasal_h5_image_free,
+      .udata_copy = metasal_h5_image_share,
+      .udata_free = metasal_h5_image_leave,
+      .udata = image,
+  };
+  herr_t status = H5Pset_fapl_core(access, 1, 0);
+  return status < 0 ? status : H5Pset_file_image_callbacks(access, &callbacks);
+}

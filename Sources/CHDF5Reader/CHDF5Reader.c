@@ -102,8 +102,41 @@ static herr_t note(hid_t root, const char *name, const H5O_info_t *information, 
   return 0;
 }
 
+static herr_t find_outward(hid_t group, const char *name, const H5L_info_t *information, void *link) {
+  (void)group;
+  if (information->type < H5L_TYPE_UD_MIN) return 0;
+  append(link, name);
+  return 1;
+}
+
+// Whether a name leads to another file: it, or what stands before a slash in it, is such a link.
+static int leads_elsewhere(hid_t file, const char *name) {
+  char *part = strdup(name);
+  if (!part) end();
+  int leads = 0;
+  for (char *c = part;; c++) {
+    if (*c && *c != '/') continue;
+    char kept = *c;
+    *c = 0;
+    H5L_info_t information;
+    if (c > part) {
+      if (H5Lget_info(file, part, &information, H5P_DEFAULT) < 0) break;
+      leads = information.type >= H5L_TYPE_UD_MIN;
+    }
+    *c = kept;
+    if (!kept || leads) break;
+  }
+  free(part);
+  return leads;
+}
+
 static void answer_names(hid_t file) {
   list names = {0};
+  if (H5Lvisit(file, H5_INDEX_NAME, H5_ITER_INC, find_outward, &names) > 0) {
+    answer(METASAL_HDF5_ELSEWHERE, names.bytes, names.count);
+    free(names.bytes);
+    return;
+  }
   herr_t status = H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_INC, note, &names, H5O_INFO_BASIC);
   answer(status < 0 ? METASAL_HDF5_UNREADABLE : METASAL_HDF5_DONE, names.bytes, names.count);
   free(names.bytes);
@@ -216,16 +249,29 @@ static void find_missing_filter(hid_t settings, metasal_hdf5_set *set) {
 
 static metasal_hdf5_set describe(hid_t opened) {
   metasal_hdf5_set set = {0};
-  hid_t type = H5Dget_type(opened), space = H5Dget_space(opened), settings = H5Dget_create_plist(opened);
-  // What has no elements at all is passed over, as types that are not read are.
-  set.kind = H5Sget_simple_extent_type(space) == H5S_NULL ? H5T_NO_CLASS : H5Tget_class(type);
+  hid_t settings = H5Dget_create_plist(opened);
+  // Even the shape of such a one may stand in another file.
+  set.is_elsewhere = H5Pget_layout(settings) == H5D_VIRTUAL || H5Pget_external_count(settings) != 0;
+  hid_t type = H5Dget_type(opened);
+  set.kind = H5Tget_class(type);
   set.element_size = H5Tget_size(type);
-  set.is_elsewhere = H5Pget_layout(settings) == H5D_VIRTUAL || H5Pget_external_count(settings) > 0;
+  if (set.is_elsewhere) {
+    H5Pclose(settings);
+    H5Tclose(type);
+    return set;
+  }
+  hid_t space = H5Dget_space(opened);
+  // What has no elements at all is passed over, as types that are not read are.
+  if (H5Sget_simple_extent_type(space) == H5S_NULL) set.kind = H5T_NO_CLASS;
   set.filters = H5Pget_nfilters(settings);
   find_missing_filter(settings, &set);
   set.rank = H5Sget_simple_extent_ndims(space);
   H5Sget_simple_extent_dims(space, (hsize_t *)set.shape, NULL);
-  if (H5Pget_layout(settings) == H5D_CHUNKED) set.chunk_rank = H5Pget_chunk(settings, 32, (hsize_t *)set.chunk);
+  if (H5Pget_layout(settings) == H5D_CHUNKED) {
+    set.chunk_rank = H5Pget_chunk(settings, 32, (hsize_t *)set.chunk);
+    hsize_t chunks = 0;
+    if (H5Dget_num_chunks(opened, space, &chunks) >= 0) set.chunks = chunks;
+  }
   set.stored = H5Dget_storage_size(opened);
   H5Pclose(settings);
   H5Sclose(space);
@@ -258,7 +304,10 @@ static void answer_set(hid_t file, const metasal_hdf5_request *request) {
     metasal_hdf5_set set = describe(opened);
     answer(METASAL_HDF5_DONE, &set, sizeof set);
   } else {
-    answer(H5Lexists(file, name, H5P_DEFAULT) > 0 ? METASAL_HDF5_UNREADABLE : METASAL_HDF5_ABSENT, NULL, 0);
+    answer(leads_elsewhere(file, name)                       ? METASAL_HDF5_ELSEWHERE
+           : H5Lexists(file, name, H5P_DEFAULT) > 0 ? METASAL_HDF5_UNREADABLE
+                                                             : METASAL_HDF5_ABSENT,
+           NULL, 0);
   }
   free(name);
 }
@@ -352,6 +401,8 @@ static void settle(int socket) {
 static void serve(const char *path, metasal_hdf5_limits limits) {
   limit_all(limits);
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  // The file decides what is read, but not what else is opened: another file may be a FIFO, or someone's secret.
+  H5Lunregister(H5L_TYPE_EXTERNAL);
   hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
   answer(file < 0 ? METASAL_HDF5_UNREADABLE : METASAL_HDF5_DONE, NULL, 0);
   for (;;) {

@@ -103,3 +103,6 @@ static inline int metasal_png_finish(metasal_png_reader *reader, unsigned char *
     for (png_uint_32 y = 0; y < height; y++) png_read_row(reader->png, pixels + y * row, NULL);
   return 1;
 }
+
+/// More bytes than an image has as a PNG.
+static inline size_t metasal_png_largest(const png_image *image) { return PNG_IMAGE_PNG_SIZE_MAX(*image); }

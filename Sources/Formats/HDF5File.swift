@@ -66,54 +66,69 @@ public enum HDF5File {
     return try result.get()
   }
 
-  /// Writes the file beside its place and renames it into place. Bytes depend on the contents alone.
+  /// Writes the file; see ``Files/write(to:_:)``. Bytes depend on the contents alone.
   ///
   /// Everything is written with checksums, in the newest of the format's versions that the library knows: the library
   /// trusts a file of an older version, and can crash on a damaged one.
   public static func write(_ contents: HDF5Contents, to path: String) throws {
-    func unwritable(_ what: String) -> FileError { FileError(.unwritable, path, "\(what) cannot be written") }
-    try create(path) { file in
-      try withLibrary {
-        for (name, text) in contents.attributes.sorted(by: { $0.key < $1.key }) where name != Ownership.key {
-          guard writeAttribute(file, name, text) else { throw unwritable("attribute '\(name)'") }
-        }
-        var groups: Set<String> = []
-        for (name, value) in contents.dataSets {
-          guard makeGroups(above: name, file, &groups), writeDataSet(file, name, value) else {
-            throw unwritable("data set '\(name)'")
-          }
-        }
-      }
-    }
+    try Files.write(try image(of: contents, path), to: path)
   }
 
-  /// Makes an empty file beside its place, has it filled, and renames it into place; see ``Files/replace(_:_:)``.
-  ///
-  /// - Parameter body: is given the file; what it opens in it is closed with it.
-  static func create(_ path: String, _ body: (hid_t) throws -> Void) throws {
-    func unwritable() -> FileError { FileError(.unwritable, path, "the file cannot be written") }
-    try Files.replace(path) { temporary in
-      let file = try withLibrary { create(temporary) }
-      guard file >= 0 else { throw unwritable() }
-      do {
-        guard try withLibrary({ writeAttribute(file, Ownership.key, Ownership.name) }) else { throw unwritable() }
-        try body(file)
-      } catch {
-        _ = try? withLibrary { H5Fclose(file) }
+  /// The bytes of a file, made in memory: the library does not tell of every failure to write.
+  private static func image(of contents: HDF5Contents, _ path: String) throws -> Data {
+    func unwritable(_ what: String) -> FileError { FileError(.unwritable, path, "\(what) cannot be written") }
+    return try withLibrary {
+      // The library writes to the place that it is given until the file is closed.
+      let image = UnsafeMutablePointer<metasal_h5_image>.allocate(capacity: 1)
+      image.initialize(to: metasal_h5_image())
+      defer { image.deallocate() }
+      let file = create(path, in: image)
+      guard file >= 0 else { throw unwritable("the file") }
+      do { try write(contents, file, unwritable) } catch {
+        H5Fclose(file)
+        free(image.pointee.bytes)
         throw error
       }
-      // Much is only written now.
-      guard try withLibrary({ H5Fclose(file) }) >= 0 else { throw unwritable() }
+      guard H5Fflush(file, H5F_SCOPE_LOCAL) >= 0, H5Fclose(file) >= 0, let bytes = image.pointee.bytes,
+        image.pointee.count > endOffset + 8
+      else {
+        free(image.pointee.bytes)
+        throw unwritable("the file")
+      }
+      let end = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: endOffset, as: UInt64.self))
+      return Data(bytesNoCopy: bytes, count: min(image.pointee.count, Int(clamping: end)), deallocator: .free)
     }
   }
 
-  private static func create(_ path: String) -> hid_t {
+  /// Where a file says how long it is, in its superblock of version 2 and later.
+  private static let endOffset = 28
+
+  private static func write(
+    _ contents: HDF5Contents, _ file: hid_t, _ unwritable: (String) -> FileError
+  ) throws(FileError) {
+    let attributes = contents.attributes.merging([Ownership.key: Ownership.name]) { $1 }
+    for (name, text) in attributes.sorted(by: { $0.key < $1.key }) {
+      guard writeAttribute(file, name, text) else { throw unwritable("attribute '\(name)'") }
+    }
+    var groups: Set<String> = []
+    for (name, value) in contents.dataSets {
+      guard makeGroups(above: name, file, &groups), writeDataSet(file, name, value) else {
+        throw unwritable("data set '\(name)'")
+      }
+    }
+  }
+
+  /// Makes an empty file, open; negative if that fails. What is opened in it is closed with it.
+  ///
+  /// - Parameter image: where the file is made in memory; nil for one on the disk.
+  static func create(_ path: String, in image: UnsafeMutablePointer<metasal_h5_image>? = nil) -> hid_t {
     let access = H5Pcreate(metasal_h5p_file_access())
     defer { H5Pclose(access) }
-    H5Pset_libver_bounds(access, metasal_h5f_libver_latest(), metasal_h5f_libver_latest())
-    H5Pset_fclose_degree(access, H5F_CLOSE_STRONG)
     let creation = timeless(metasal_h5p_file_create())
     defer { H5Pclose(creation) }
+    guard H5Pset_libver_bounds(access, metasal_h5f_libver_latest(), metasal_h5f_libver_latest()) >= 0,
+      H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0, image.map({ metasal_h5_in_memory(access, $0) >= 0 }) ?? true
+    else { return -1 }
     return H5Fcreate(path, metasal_h5f_acc_trunc(), creation, access)
   }
 
@@ -129,9 +144,9 @@ public enum HDF5File {
       H5Sclose(space)
       H5Pclose(settings)
     }
-    H5Pset_chunk(settings, Int32(sizes.count + 1), [rows] + sizes)
-    if isCompressed { H5Pset_deflate(settings, 4) }
-    H5Pset_fletcher32(settings)
+    guard H5Pset_chunk(settings, Int32(sizes.count + 1), [rows] + sizes) >= 0,
+      !isCompressed || H5Pset_deflate(settings, 4) >= 0, H5Pset_fletcher32(settings) >= 0
+    else { return -1 }
     return H5Dcreate2(file, name, type, space, hid_t(0), settings, hid_t(0))
   }
 
@@ -147,13 +162,12 @@ public enum HDF5File {
     defer { H5Pclose(settings) }
     for slash in name.indices where name[slash] == "/" && made.insert(String(name[..<slash])).inserted {
       let group = H5Gcreate2(file, String(name[..<slash]), hid_t(0), settings, hid_t(0))
-      guard group >= 0 else { return false }
-      H5Gclose(group)
+      guard group >= 0, H5Gclose(group) >= 0 else { return false }
     }
     return true
   }
 
-  static func writeDataSet(_ file: hid_t, _ name: String, _ value: HDF5Contents.DataSet) -> Bool {
+  private static func writeDataSet(_ file: hid_t, _ name: String, _ value: HDF5Contents.DataSet) -> Bool {
     let (shape, stored, memory): ([Int], hid_t, hid_t) =
       switch value {
       case .tensor(let x) where x.scalarType == .float32:
@@ -170,22 +184,29 @@ public enum HDF5File {
     defer { H5Pclose(settings) }
     // Only chunks and headers have checksums. A single number goes into the header; a chunk has at least one element and less
     // than 4 GB.
+    var isSealed = true
     if sizes.isEmpty {
-      H5Pset_layout(settings, H5D_COMPACT)
+      isSealed = H5Pset_layout(settings, H5D_COMPACT) >= 0
     } else if !sizes.contains(0), sizes.reduce(1, *) < 1 << 28 {
-      H5Pset_chunk(settings, Int32(sizes.count), sizes)
-      H5Pset_fletcher32(settings)
+      isSealed = H5Pset_chunk(settings, Int32(sizes.count), sizes) >= 0 && H5Pset_fletcher32(settings) >= 0
     }
+    guard isSealed, isName(name) else { return false }
     let set = H5Dcreate2(file, name, stored, space, hid_t(0), settings, hid_t(0))
     guard set >= 0 else { return false }
-    defer { H5Dclose(set) }
-    switch value {
-    case .tensor(let x), .half(let x):
-      return x.withUnsafeBytes { H5Dwrite(set, memory, hid_t(0), hid_t(0), hid_t(0), $0.baseAddress) >= 0 }
-    case .integers(let x):
-      return x.withUnsafeBytes { H5Dwrite(set, memory, hid_t(0), hid_t(0), hid_t(0), $0.baseAddress) >= 0 }
+    func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
+      H5Dwrite(set, memory, hid_t(0), hid_t(0), hid_t(0), bytes.baseAddress) >= 0
     }
+    let isWritten =
+      switch value {
+      case .tensor(let x), .half(let x): x.withUnsafeBytes(write)
+      case .integers(let x): x.withUnsafeBytes(write)
+      }
+    // Much is only written now.
+    return H5Dclose(set) >= 0 && isWritten
   }
+
+  /// Whether the library, which takes texts up to a zero, sees all of a name.
+  private static func isName(_ name: String) -> Bool { !name.isEmpty && !name.utf8.contains(0) }
 
   /// IEEE 754's half precision, which the library has no name for.
   private static let halfType: hid_t = {
@@ -204,9 +225,10 @@ public enum HDF5File {
     H5Tset_cset(type, H5T_CSET_UTF8)
     let space = H5Screate(H5S_SCALAR)
     defer { H5Sclose(space) }
+    guard isName(name), !text.utf8.contains(0) else { return false }
     let attribute = H5Acreate2(object, name, type, space, hid_t(0), hid_t(0))
     guard attribute >= 0 else { return false }
-    defer { H5Aclose(attribute) }
-    return H5Awrite(attribute, type, bytes) >= 0
+    let isWritten = H5Awrite(attribute, type, bytes) >= 0
+    return H5Aclose(attribute) >= 0 && isWritten
   }
 }

@@ -46,13 +46,14 @@ public final class HDF5Reader: Sendable {
   /// - Throws: a ``FileError`` if it is missing, or no HDF5 file.
   public init(_ path: String) throws {
     self.path = path
-    fileSize = try Files.read(path).count
+    fileSize = try Files.size(path)
     process = try HDF5Process(path, Self.limits(fileSize))
   }
 
   /// Paths of all data sets, in the order of their names.
   func names() throws(FileError) -> [String] {
     let (status, bytes) = try process.ask(request(METASAL_HDF5_NAMES))
+    guard status != METASAL_HDF5_ELSEWHERE else { throw elsewhere(Self.texts(bytes).first ?? "") }
     guard status == METASAL_HDF5_DONE else {
       throw FileError(.malformed, path, "its groups are damaged, or nest too deeply")
     }
@@ -76,6 +77,7 @@ public final class HDF5Reader: Sendable {
   func dataSet(_ name: String) throws(FileError) -> DataSet? {
     let (status, bytes) = try process.ask(request(METASAL_HDF5_DESCRIBE), name)
     guard status != METASAL_HDF5_ABSENT else { return nil }
+    guard status != METASAL_HDF5_ELSEWHERE else { throw elsewhere(name) }
     var set = metasal_hdf5_set()
     guard status == METASAL_HDF5_DONE, bytes.count == MemoryLayout.size(ofValue: set) else {
       throw FileError(
@@ -84,16 +86,17 @@ public final class HDF5Reader: Sendable {
       )
     }
     withUnsafeMutableBytes(of: &set) { $0.copyBytes(from: bytes) }
-    func sizes(_ raw: UnsafeRawBufferPointer, _ rank: Int32) -> [Int] {
-      raw.bindMemory(to: UInt64.self).prefix(Int(max(0, rank))).map { Int(clamping: $0) }
-    }
-    let shape = withUnsafeBytes(of: set.shape) { sizes($0, set.rank) }
-    let chunk = withUnsafeBytes(of: set.chunk) { sizes($0, set.chunk_rank) }
+    let (shape, chunk) = (Self.sizes(of: set.shape, set.rank), Self.sizes(of: set.chunk, set.chunk_rank))
     return DataSet(
       name: name, kind: H5T_class_t(set.kind), elementSize: Int(clamping: set.element_size),
       // A file may say that it has more than it has.
       stored: min(Int(clamping: set.stored), fileSize), isCompressed: set.filters > 0, shape: shape, chunk: chunk,
       count: StridedPositions.count(shape), chunkCount: StridedPositions.count(chunk), problem: Self.problem(set))
+  }
+
+  /// The error about a link out of the file: one from anywhere must not make its reader open any other.
+  private func elsewhere(_ link: String) -> FileError {
+    FileError(.malformed, path, "'\(link)' is a link to another file, which is not followed")
   }
 
   private static func problem(_ set: metasal_hdf5_set) -> String? {
@@ -103,7 +106,28 @@ public final class HDF5Reader: Sendable {
       return
         "its chunks are packed by the filter \(set.missing_filter) (\(name)), which the HDF5 library here lacks; gzip is read"
     }
-    return (0...StridedPositions.largestRank).contains(Int(set.rank)) ? nil : "has \(set.rank) axes"
+    guard (0...StridedPositions.largestRank).contains(Int(set.rank)) else { return "has \(set.rank) axes" }
+    return lost(set)
+  }
+
+  /// What of its elements is not in the file, where the library would give zeros without a word; nil if nothing.
+  private static func lost(_ set: metasal_hdf5_set) -> String? {
+    let (shape, chunk) = (Self.sizes(of: set.shape, set.rank), Self.sizes(of: set.chunk, set.chunk_rank))
+    guard let count = StridedPositions.count(shape), count > 0 else { return nil }
+    let cause = "it was never written, or the file is damaged"
+    guard !chunk.isEmpty, chunk.count == shape.count, !chunk.contains(0) else {
+      return set.stored > 0 ? nil : "has no elements in the file: \(cause)"
+    }
+    let chunks = zip(shape, chunk).reduce(1.0) { $0 * Double(($1.0 - 1) / $1.1 + 1) }
+    return Double(set.chunks) >= chunks
+      ? nil : "only \(set.chunks) of its \(Int(clamping: Int64(exactly: chunks) ?? .max)) chunks are in the file: \(cause)"
+  }
+
+  /// The sizes of so many axes.
+  private static func sizes<Axes>(of axes: Axes, _ rank: Int32) -> [Int] {
+    withUnsafeBytes(of: axes) { raw in
+      raw.bindMemory(to: UInt64.self).prefix(Int(max(0, rank))).map { Int(clamping: $0) }
+    }
   }
 
   /// Whether there is a data set of that name, of whatever kind.

@@ -15,9 +15,6 @@ extension HDF5File {
 }
 
 extension HDF5Reader {
-  /// So many bytes are granted to a data set that has nothing stored, as one that was never written.
-  private static let smallestRoom = 1 << 16
-
   /// All of a data set; nil if there is none of that name, or it has no numbers.
   ///
   /// - Throws: a ``FileError`` if it cannot be read, or makes no sense.
@@ -67,8 +64,8 @@ extension HDF5Reader {
   private func checkedCount(_ set: DataSet) throws(FileError) -> Int {
     func malformed(_ message: String) -> FileError { FileError(.malformed, path, "data set '\(set.name)': \(message)") }
     if let problem = set.problem { throw malformed(problem) }
-    // Compression can make much of little; a thousandfold is more than numbers give.
-    let largest = max(Self.smallestRoom, set.isCompressed ? set.stored * 1000 : set.stored)
+    // Compression can make much of little; a thousandfold is more than numbers give, but for a few.
+    let largest = set.isCompressed ? max(1 << 16, set.stored * 1000) : set.stored
     let size = set.elementSize
     guard (1...16).contains(size) else { throw malformed("elements of \(size) bytes") }
     guard let count = set.count, count <= largest / size else {

@@ -40,18 +40,17 @@ public struct Picture: Sendable, Equatable {
     image.version = UInt32(PNG_IMAGE_VERSION)
     (image.width, image.height, image.format) = (UInt32(width), UInt32(height), UInt32(PNG_FORMAT_RGB))
     defer { png_image_free(&image) }
-    // What cannot be compressed grows by less than a hundredth.
-    var count = (pixels.count + height) / 100 * 101 + 4096
-    var data = Data(count: count)
-    let isEncoded = data.withUnsafeMutableBytes {
-      png_image_write_to_memory(&image, $0.baseAddress, &count, 0, pixels, Int32(width * 3), nil) != 0
+    var size = metasal_png_largest(&image)
+    var png = Data(count: size)
+    let isMade = png.withUnsafeMutableBytes {
+      png_image_write_to_memory(&image, $0.baseAddress, &size, 0, pixels, Int32(width * 3), nil) != 0
     }
-    guard isEncoded else {
+    guard isMade else {
       let message = withUnsafeBytes(of: image.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-      throw FileError(.unwritable, path, "the picture cannot be written: \(message)")
+      throw FileError(.unwritable, path, "the picture cannot be made: \(message)")
     }
-    data.removeLast(data.count - count)
-    data.insert(contentsOf: PictureMark.chunk, at: PictureMark.offset)
-    try Files.write(data, to: path)
+    png.removeLast(png.count - size)
+    png.insert(contentsOf: PictureMark.chunk, at: PictureMark.offset)
+    try Files.write(png, to: path)
   }
 }

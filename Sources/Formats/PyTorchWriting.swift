@@ -7,38 +7,51 @@ extension PyTorchFile {
   ///
   /// - Parameter precision: what all numbers are stored as; nil for what they are.
   public static func write(_ tensors: NamedTensors, as precision: StoredPrecision? = nil, to path: String) throws {
-    try Files.replace(path) { temporary in
-      func unwritable(_ what: String) -> FileError { FileError(.unwritable, path, "\(what) cannot be written") }
-      var status: Int32 = 0
-      guard let archive = zip_open(temporary, Int32(ZIP_CREATE | ZIP_TRUNCATE), &status) else {
-        throw unwritable("the file")
+    func unwritable(_ what: String) -> FileError { FileError(.unwritable, path, "\(what) cannot be written") }
+    // The archive is made in memory, where nothing can fail halfway.
+    var status = zip_error_t()
+    guard let made = zip_source_buffer_create(nil, 0, 0, &status) else { throw unwritable("the archive") }
+    defer { zip_source_free(made) }
+    guard let archive = zip_open_from_source(made, Int32(ZIP_TRUNCATE), &status) else { throw unwritable("the archive") }
+    zip_source_keep(made)  // beyond the archive's end
+    var isClosed = false
+    defer { if !isClosed { zip_discard(archive) } }
+    func add(_ name: String, _ data: Data) throws {
+      // The archive is written when it is closed, and frees the bytes then.
+      guard let bytes = malloc(max(1, data.count)) else { throw unwritable(name) }
+      data.copyBytes(to: bytes.assumingMemoryBound(to: UInt8.self), count: data.count)
+      guard let source = zip_source_buffer(archive, bytes, UInt64(data.count), 1) else {
+        free(bytes)
+        throw unwritable(name)
       }
-      var isClosed = false
-      defer { if !isClosed { zip_discard(archive) } }
-      func add(_ name: String, _ data: Data) throws {
-        // The archive is written when it is closed, and frees the bytes then.
-        guard let bytes = malloc(max(1, data.count)) else { throw unwritable(name) }
-        data.copyBytes(to: bytes.assumingMemoryBound(to: UInt8.self), count: data.count)
-        guard let source = zip_source_buffer(archive, bytes, UInt64(data.count), 1) else {
-          free(bytes)
-          throw unwritable(name)
-        }
-        let index = zip_file_add(archive, "\(Ownership.name)/" + name, source, UInt32(ZIP_FL_ENC_UTF_8))
-        guard index >= 0 else {
-          zip_source_free(source)
-          throw unwritable(name)
-        }
-        zip_set_file_compression(archive, UInt64(index), ZIP_CM_STORE, 0)
-        // 1980, the first time that zip knows: bytes depend on the contents alone.
-        zip_file_set_mtime(archive, UInt64(index), 315_532_800, 0)
+      let index = zip_file_add(archive, "\(Ownership.name)/" + name, source, UInt32(ZIP_FL_ENC_UTF_8))
+      guard index >= 0 else {
+        zip_source_free(source)
+        throw unwritable(name)
       }
-      let entries = tensors.entries.map { ($0.name, $0.value, precision?.element ?? $0.value.elementType) }
-      try add("data.pkl", PickleWriter.stateDictionary(entries.map { ($0.0, $0.1.shape, $0.2) }))
-      try add("byteorder", Data("little".utf8))
-      for (key, entry) in entries.enumerated() { try add("data/\(key)", entry.2.data(entry.1)) }
-      try add("version", Data("3\n".utf8))
-      guard zip_close(archive) == 0 else { throw unwritable("the archive") }
-      isClosed = true
+      // 1980, the first time that zip knows: bytes depend on the contents alone.
+      guard zip_set_file_compression(archive, UInt64(index), ZIP_CM_STORE, 0) == 0,
+        zip_file_set_mtime(archive, UInt64(index), 315_532_800, 0) == 0
+      else { throw unwritable(name) }
+    }
+    let entries = tensors.entries.map { ($0.name, $0.value, precision?.element ?? $0.value.elementType) }
+    try add("data.pkl", PickleWriter.stateDictionary(entries.map { ($0.0, $0.1.shape, $0.2) }))
+    try add("byteorder", Data("little".utf8))
+    for (key, entry) in entries.enumerated() { try add("data/\(key)", entry.2.data(entry.1)) }
+    try add("version", Data("3\n".utf8))
+    guard zip_close(archive) == 0 else { throw unwritable("the archive") }
+    isClosed = true
+
+    guard zip_source_open(made) == 0 else { throw unwritable("the archive") }
+    defer { zip_source_close(made) }
+    try Files.write(to: path) { file in
+      var piece = [UInt8](repeating: 0, count: 1 << 20)
+      while true {
+        let count = zip_source_read(made, &piece, UInt64(piece.count))
+        guard count >= 0 else { throw unwritable("the archive") }
+        if count == 0 { break }
+        try piece.withUnsafeBytes { try file.append(UnsafeRawBufferPointer(rebasing: $0.prefix(Int(count)))) }
+      }
     }
   }
 }

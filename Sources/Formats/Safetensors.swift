@@ -26,7 +26,10 @@ public enum Safetensors {
   ///
   /// - Parameter precision: what all numbers are stored as; nil for what they are.
   public static func write(_ tensors: NamedTensors, as precision: StoredPrecision? = nil, to path: String) throws {
-    try Files.write(try encode(tensors, precision?.element), to: path)
+    try Files.write(to: path) { file in
+      try file.append(try head(tensors, precision?.element))
+      for (_, value) in ordered(tensors) { try file.append((precision?.element ?? value.elementType).data(value)) }
+    }
   }
 
   /// What a file says of itself besides its tensors; nothing if it makes no sense.
@@ -97,15 +100,17 @@ public enum Safetensors {
     return (tensors, metadata)
   }
 
-  static func encode(_ tensors: NamedTensors, _ wanted: ElementType? = nil) throws -> Data {
+  /// Larger elements first, so that every tensor is aligned; otherwise in order.
+  private static func ordered(_ tensors: NamedTensors) -> [(name: String, value: Tensor)] {
+    tensors.entries.filter { $0.value.scalarType == .float64 } + tensors.entries.filter { $0.value.scalarType == .float32 }
+  }
+
+  /// What stands before the elements.
+  private static func head(_ tensors: NamedTensors, _ wanted: ElementType?) throws -> Data {
     var header: [String: Any] = [:]
     header["__metadata__"] = tensors.metadata.merging([Ownership.key: Ownership.name]) { $1 }
-    // Larger elements first, so that every tensor is aligned; otherwise in order.
-    let entries =
-      tensors.entries.filter { $0.value.scalarType == .float64 }
-      + tensors.entries.filter { $0.value.scalarType == .float32 }
     var offset = 0
-    for (name, value) in entries {
+    for (name, value) in ordered(tensors) {
       let type = wanted ?? value.elementType
       let bytes = value.count * type.size
       header[name] =
@@ -114,9 +119,6 @@ public enum Safetensors {
     }
     var json = try JSONSerialization.data(withJSONObject: header, options: [.sortedKeys, .withoutEscapingSlashes])
     json.append(contentsOf: [UInt8](repeating: 0x20, count: (8 - json.count % 8) % 8))
-    var data = withUnsafeBytes(of: UInt64(json.count).littleEndian) { Data($0) }
-    data.append(json)
-    for (_, value) in entries { data.append((wanted ?? value.elementType).data(value)) }
-    return data
+    return withUnsafeBytes(of: UInt64(json.count).littleEndian) { Data($0) } + json
   }
 }

@@ -34,7 +34,7 @@ public enum WeightFile {
   /// - Throws: a ``FileError`` if it is none of them.
   public static func kind(of path: String) throws -> Kind {
     let path = file(of: path)
-    let data = try Files.read(path)
+    let data = try Files.head(path, count: 64)
     if data.starts(with: PyTorchFile.zipMagic) { return .pyTorchZip }
     if PyTorchFile.startOfStream(data) != nil { return .pyTorchStream }
     if data.starts(with: hdf5Magic) { return .hdf5 }

@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 
 /// How a value is read from a recipe and written to one. Reading reports what is wrong and gives nil.
@@ -133,7 +134,7 @@ extension Codec<String> {
   /// The path of an input, meant from the folder of the recipe that states it (on the command line: from the current one).
   static var inputPath: Codec {
     let codec = text("a path") { path, place in
-      place.line == nil ? path : Entry.resolved(path, against: place.source)
+      place.line == nil ? Files.expandingHome(path) : Entry.resolved(path, against: place.source)
     }
     return Codec(
       read: { entry, key, report in
@@ -142,6 +143,9 @@ extension Codec<String> {
         return path
       }, write: { codec.write(absolute($0)) })
   }
+
+  /// The path of an output, meant from the current folder.
+  static var outputPath: Codec { text("a path") { path, _ in Files.expandingHome(path) } }
 
   /// A text that isn't empty, in quotes or not.
   private static func text(_ expected: String, _ meaning: @escaping (String, Place) -> String) -> Codec {

@@ -44,11 +44,10 @@ extension Entry {
     }
     let identity = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     guard !chain.contains(identity) else { throw problem("recipes that extend each other") }
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else {
-      throw problem("no such recipe", isMissingFile: true)
+    let bytes: Data
+    do { bytes = try Files.read(path) } catch {
+      throw error.kind == .missing ? problem("no such recipe", isMissingFile: true) : problem(error.message)
     }
-    guard let bytes = FileManager.default.contents(atPath: path) else { throw problem("cannot be read") }
     guard let text = String(data: bytes, encoding: .utf8) else { throw problem("not a text in UTF-8") }
     let own = try Entry(yaml: text, path)
     guard case .section(let items) = own.content else {
@@ -82,7 +81,7 @@ extension Entry {
 
   /// A path as the file `source` means it.
   static func resolved(_ path: String, against source: String) -> String {
-    Paths.joined(Paths.folder(of: source), path)
+    Paths.joined(Paths.folder(of: source), Files.expandingHome(path))
   }
 
   /// The entry with the value at a dotted path replaced: what `--set key=value` does.

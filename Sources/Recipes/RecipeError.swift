@@ -1,3 +1,5 @@
+import Formats
+
 /// Where something in a recipe stands: a line of a file, or a flag of the command line.
 public struct Place: Sendable, Hashable, CustomStringConvertible {
   /// A file's path, or a flag as it was given.
@@ -24,7 +26,9 @@ public struct RecipeError: Error, CustomStringConvertible, Sendable {
       (self.place, self.key, self.message) = (place, key, message)
     }
 
-    public var description: String { key.isEmpty ? "\(place): \(message)" : "\(place): \(key): \(message)" }
+    public var description: String {
+      (key.isEmpty ? "\(place): \(message)" : "\(place): \(key): \(message)").printable
+    }
   }
 
   /// All of them, in the order of the recipe.
@@ -51,6 +55,8 @@ public struct RecipeError: Error, CustomStringConvertible, Sendable {
 
 /// The one of `names` that `name` was probably meant to be: the fewest single-letter changes, if they are few.
 public func nearest(to name: String, among names: [String]) -> String? {
+  // Nobody means a name by a text of a page, and comparing takes the product of both lengths.
+  guard name.utf8.count <= 200 else { return nil }
   func distance(_ a: [Character], _ b: [Character]) -> Int {
     var row = Array(0...b.count)
     for i in a.indices {

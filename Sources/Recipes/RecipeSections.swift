@@ -196,7 +196,7 @@ extension Recipe {
       keys("steps", &steps, .count(from: 0), isRequired: true)
       keys("seed", &seed, .integer(0...(.max)))
       keys("checkpoint_every", &checkpointEvery, .count(from: 0))
-      keys("output", &output, .word, isRequired: true)
+      keys("output", &output, .outputPath, isRequired: true)
       keys("workers", &workers, .optional(.integer(1...1024), none: "all"))
       keys("recompute", &recompute, .boolean)
       keys("precision", &precision, .choice())

@@ -16,10 +16,10 @@ public enum Inspection {
     // What is damaged is no list of tensors; sizes are what they say only where there are elements.
     for (_, tensor) in all where tensor.isReadable { _ = try tensor.read() }
     let facts = weights.metadata.sorted { $0.key < $1.key }.map { key, value in
-      value.contains("\n")
-        ? "\(key):\n" + value.split(separator: "\n").map { "  \($0)" }.joined(separator: "\n") : "\(key): \(value)"
+      let lines = value.split(separator: "\n").map(\.printable)
+      return "\(key.printable):" + (lines.count > 1 ? lines.map { "\n  \($0)" }.joined() : " \(lines.first ?? "")")
     }
-    var parts = [([summary(path + ": " + kind.rawValue + ",", all)] + facts).joined(separator: "\n")]
+    var parts = [([summary(path.printable + ": " + kind.rawValue + ",", all)] + facts).joined(separator: "\n")]
     for (place, tensors) in dictionaries {
       let isWhole = dictionaries.count == 1 && place.isEmpty
       let title = isWhole ? "" : summary(place.isEmpty ? "the file's own:" : "\(place):", tensors) + "\n"

@@ -4,10 +4,7 @@ import Foundation
 /// A run's numbers as JSON Lines: one object per event, each with the `event` and the `step` it belongs to. The first says who
 /// wrote it.
 final class MetricsLog {
-  private let path: String
-  private let handle: FileHandle
-  /// Bytes up to the end of the last event.
-  private var end: UInt64
+  private let file: LogFile
   /// Events of the step at which the log goes on.
   private var resumed: [Data] = []
 
@@ -16,7 +13,6 @@ final class MetricsLog {
   /// - Parameter step: events of later steps are dropped, so that a resumed run's log is as if it had never stopped; nil for
   ///   a new log.
   init(_ path: String, resumingAt step: Int?) throws {
-    self.path = path
     let head = try Self.line("run", step: 0, [Ownership.key: Ownership.name])
     var kept = head
     if let step, FileManager.default.fileExists(atPath: path) {
@@ -28,11 +24,7 @@ final class MetricsLog {
       }
     }
     try Files.write(kept, to: path)
-    guard let handle = FileHandle(forWritingAtPath: path) else {
-      throw FileError(.unwritable, path, "cannot be appended to")
-    }
-    self.handle = handle
-    end = try handle.seekToEnd()
+    file = try LogFile(path)
   }
 
   /// Whether the log held an event of that kind of the step at which it goes on.
@@ -45,11 +37,7 @@ final class MetricsLog {
   func add(_ event: String, step: Int, _ values: [String: Any]) throws {
     let line = try Self.line(event, step: step, values)
     guard !resumed.contains(line) else { return }
-    do { try handle.write(contentsOf: line) } catch {
-      try? handle.truncate(atOffset: end)
-      throw FileError(.unwritable, path, "cannot be appended to: \((error as NSError).localizedDescription)")
-    }
-    end += UInt64(line.count)
+    try file.append(line)
   }
 
   private static func line(_ event: String, step: Int, _ values: [String: Any]) throws -> Data {
@@ -65,4 +53,9 @@ final class MetricsLog {
     else { return nil }
     return (name, step)
   }
+
+  /// Sees that all events are on the disk: what names a step, as a checkpoint does, is written after that.
+  ///
+  /// - Throws: a ``FileError`` if they are not.
+  func sync() throws { try file.sync() }
 }

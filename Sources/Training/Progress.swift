@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 
 /// How far a run is. On a terminal one line that is redrawn a few times a second, with rate and time left; elsewhere a plain
@@ -47,7 +48,7 @@ public final class Progress {
     let facts = ["\(title) \(shown)\(done)/\(total)", pace, "\(Self.duration(left)) left", detail].filter {
       !$0.isEmpty
     }
-    return facts.joined(separator: "  ")
+    return facts.joined(separator: "  ").printable
   }
 
   static func duration(_ seconds: Double) -> String {

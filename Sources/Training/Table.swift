@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 
 /// A table of text whose columns line up: words to the left, everything else to the right. Without headers if all of them
@@ -6,6 +7,8 @@ public struct Table: CustomStringConvertible {
   private let headers: [String]
   private let leftAligned: Int
   private var rows: [[String]] = []
+  /// A longer cell sticks out of its column, which would otherwise make every line as long.
+  private static let widest = 100
 
   /// - Parameter leftAligned: how many columns, from the first, are words.
   public init(_ headers: [String], leftAligned: Int) { (self.headers, self.leftAligned) = (headers, leftAligned) }
@@ -13,17 +16,21 @@ public struct Table: CustomStringConvertible {
   /// Adds a row, with as many cells as there are headers.
   public mutating func add(_ row: [String]) {
     precondition(row.count == headers.count, "Table: \(row.count) cells for \(headers.count) columns")
-    rows.append(row)
+    rows.append(row.map(\.printable))
   }
 
   public var description: String {
-    let widths = headers.indices.map { column in ([headers] + rows).map { $0[column].count }.max() ?? 0 }
+    let widths = headers.indices.map { column in
+      ([headers] + rows).map { $0[column].count }.filter { $0 <= Self.widest }.max() ?? 0
+    }
     func line(_ cells: [String]) -> String {
       let padded = cells.enumerated().map { column, cell in
-        let space = String(repeating: " ", count: widths[column] - cell.count)
+        let space = String(repeating: " ", count: max(0, widths[column] - cell.count))
         return column < leftAligned ? cell + space : space + cell
       }
-      return padded.joined(separator: "  ").replacing(#/ +$/#, with: "")
+      var text = padded.joined(separator: "  ")
+      while text.last == " " { text.removeLast() }
+      return text
     }
     if headers.allSatisfy(\.isEmpty) { return rows.map(line).joined(separator: "\n") }
     let rule = widths.map { String(repeating: "─", count: $0) }.joined(separator: "  ")

@@ -74,6 +74,7 @@ public struct Trainer {
     say("Before training:\n\n\(setup.evaluation.report([("before", before)]))\n")
     if checkpoint == nil {
       try log.add("evaluation", step: 0, setup.evaluation.event(before))
+      try log.sync()
       try keepBest(&state, before)
     }
 
@@ -176,10 +177,13 @@ public struct Trainer {
         let isLast = state.step == steps
         let stops = isInterrupted()
         let isDue = recipe.run.checkpointEvery > 0 && state.step % recipe.run.checkpointEvery == 0
-        if isLast || isDue || stops { try state.write(to: folder.last) }
+        if isLast || isDue || stops {
+          try log.sync()
+          try state.write(to: folder.last)
+        }
         if stops && !isLast { throw RunEnd.interrupted(step: state.step, checkpoint: folder.last) }
       }
-    } catch let end as RunEnd { throw end } catch { throw failed(state, error) }
+    } catch let end as RunEnd { throw end } catch { throw failed(state, log, error) }
   }
 
   private func isMeasured(_ step: Int) -> Bool {
@@ -190,6 +194,7 @@ public struct Trainer {
   /// done again.
   private func measure(_ state: inout Checkpoint, _ log: MetricsLog) throws -> Evaluation.Result {
     let result = try setup.evaluate(state.network, title: "measuring")
+    try log.sync()
     try keepBest(&state, result)
     try log.add("evaluation", step: state.step, setup.evaluation.event(result))
     return result
@@ -205,8 +210,9 @@ public struct Trainer {
   }
 
   /// Saves the steps that were made before an error.
-  private func failed(_ state: Checkpoint, _ error: any Error) -> any Error {
+  private func failed(_ state: Checkpoint, _ log: MetricsLog, _ error: any Error) -> any Error {
     guard state.step > 0 else { return error }
+    try? log.sync()
     let isSaved = (try? state.write(to: folder.last)) != nil
     return RunEnd.failed(step: state.step, checkpoint: isSaved ? folder.last : nil, cause: error)
   }

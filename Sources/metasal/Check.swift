@@ -16,10 +16,10 @@ struct Check: ParsableCommand {
     let recipe = try recipe.load()
     try Ownership.requireReplaceable([picture].compactMap(\.self), inputs: recipe.inputs)
     let setup = try Setup(recipe)
-    print(setup.summary)
+    say(setup.summary)
     if let picture {
       try setup.drawFirstBatch(to: picture)
-      print("\nThe first batch is drawn in \(picture).")
+      say("\nThe first batch is drawn in \(picture).")
     }
   }
 }

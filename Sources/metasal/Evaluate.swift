@@ -33,13 +33,13 @@ struct Evaluate: ParsableCommand {
     try Ownership.requireReplaceable(
       [json, csv].compactMap(\.self), inputs: recipe.inputs + [weights].compactMap(\.self))
     let setup = try Setup(recipe, weights: weights, trains: false)
-    for note in setup.notes { print(note + "\n") }
+    for note in setup.notes { say(note + "\n") }
     var evaluation = setup.evaluation
     evaluation.goal = nil  // which only a run has use for
     let result = try setup.evaluate(setup.network, evaluation, title: "measuring")
-    print(setup.evaluation.report([("measured", result)]))
-    if let findings = setup.findings { print("\n\(findings)") }
-    if layerWeights { print("\n\(try setup.layerWeights(setup.network).report)") }
+    say(setup.evaluation.report([("measured", result)]))
+    if let findings = setup.findings { say("\n\(findings)") }
+    if layerWeights { say("\n\(try setup.layerWeights(setup.network).report)") }
     if let json { try Files.write(try setup.evaluation.json(result), to: json) }
     if let csv { try Files.write(Data(setup.evaluation.csv(result).utf8), to: csv) }
   }

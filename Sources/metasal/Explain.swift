@@ -36,14 +36,14 @@ struct Explain: ParsableCommand {
 
   func run() throws {
     let model = try network.load()
-    if let note = model.note { print(note) }
+    if let note = model.note { say(note) }
     let explanation = try maps.explanation(model)
     let files = try ImageFiles.find(images)
     try Ownership.requireReplaceable([raw].compactMap(\.self), inputs: network.inputs + files)
     let lines = try Explainer(model, explanation)(files, folder: pictures ? output : nil, raw: raw)
-    print(lines.report)
-    if pictures { print("\nSheets and overlays are in \(output).") }
-    if let raw { print("\nMaps as numbers are in \(raw).") }
+    say(lines.report)
+    if pictures { say("\nSheets and overlays are in \(output).") }
+    if let raw { say("\nMaps as numbers are in \(raw).") }
   }
 }
 

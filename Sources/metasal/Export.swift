@@ -16,7 +16,7 @@ struct Export: ParsableCommand {
     let count = try Training.Export.write(
       checkpoint: checkpoint, as: try target.resolved(), precision: target.precision, side: target.size,
       to: target.output)
-    print("\(target.output): \(count) tensors")
+    say("\(target.output): \(count) tensors")
   }
 }
 
@@ -46,8 +46,8 @@ struct Convert: ParsableCommand {
     let (count, notes) = try Training.Export.convert(
       files, architecture: model, as: try target.resolved(), precision: target.precision, side: target.size,
       to: target.output)
-    for note in notes { print(note) }
-    print("\(target.output): \(count) tensors\(files.count > 1 ? ", means of \(files.count) files" : "")")
+    for note in notes { say(note) }
+    say("\(target.output): \(count) tensors\(files.count > 1 ? ", means of \(files.count) files" : "")")
   }
 }
 

@@ -18,11 +18,16 @@ import Training
   /// Runs the command, and turns errors into one message and the exit code that fits.
   static func main() {
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(CommandLine.arguments.dropFirst().map(expandingHome))
       try command.run()
+      if let failure = StandardOutput.failure { fail(failure, 74) }
     } catch {
-      guard let code = code(of: error) else { exit(withError: error) }
-      fail("\(error)", code)
+      if let code = code(of: error) { fail("\(error)", code) }
+      // Of the command line, or help, which was asked for.
+      let (code, text) = (exitCode(for: error), fullMessage(for: error))
+      guard code == .success else { complain(text, code.rawValue) }
+      say(text)
+      if let failure = StandardOutput.failure { fail(failure, 74) }
     }
   }
 
@@ -44,9 +49,21 @@ import Training
     }
   }
 
+  /// An argument with `~` as the user's folder where shells leave it, in quotes and behind `--option=`.
+  private static func expandingHome(_ argument: String) -> String {
+    guard argument.hasPrefix("--"), let equals = argument.firstIndex(of: "=") else {
+      return Files.expandingHome(argument)
+    }
+    return argument[...equals] + Files.expandingHome(String(argument[argument.index(after: equals)...]))
+  }
+
   private static func fail(_ message: String, _ code: Int32) -> Never {
+    complain("metasal: \(message)", code)
+  }
+
+  private static func complain(_ text: String, _ code: Int32) -> Never {
     // A terminal that has gone takes nothing any more.
-    try? FileHandle.standardError.write(contentsOf: Data("metasal: \(message)\n".utf8))
+    try? FileHandle.standardError.write(contentsOf: Data((text.printableLines + "\n").utf8))
     Foundation.exit(code)
   }
 }

@@ -9,5 +9,5 @@ struct Models: ParsableCommand {
   @Argument(help: "A network whose layers are listed; left out, all networks.")
   var architecture: Architecture?
 
-  func run() throws { print(architecture.map { Catalogue.layers(of: $0) } ?? Catalogue.architectures) }
+  func run() throws { say(architecture.map { Catalogue.layers(of: $0) } ?? Catalogue.architectures) }
 }

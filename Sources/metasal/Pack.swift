@@ -21,8 +21,8 @@ struct Pack: ParsableCommand {
 
   func run() throws {
     let packed = try Packing.write(try recipe.load(), split, to: output)
-    print("\(output): \(packed.count) images")
-    for text in (packed.skipped.passedOver.map { [$0] } ?? []) + packed.remarks { print(text) }
+    say("\(output): \(packed.count) images")
+    for text in (packed.skipped.passedOver.map { [$0] } ?? []) + packed.remarks { say(text) }
   }
 }
 

@@ -13,6 +13,6 @@ struct Report: ParsableCommand {
 
   func run() throws {
     try Training.Report.write(runs, to: output)
-    print("The report is \(output).")
+    say("The report is \(output).")
   }
 }

@@ -31,17 +31,14 @@ struct Train: ParsableCommand {
     let folder = RunFolder(output ?? recipe.run.output)
     let setup = try Setup(recipe)
     let interruption = Interruption()
-    let trainer = Trainer(setup, folder: folder, isInterrupted: { interruption.isRequested }) { text in
-      print(text)
-      fflush(nil)
-    }
+    let trainer = Trainer(setup, folder: folder, isInterrupted: { interruption.isRequested }, say: say)
     if profile { Profile.start() }
     // An interrupted run has its profile too.
     let outcome = Result { try trainer.run(resume ? .resume : overwrite ? .overwrite : .new) }
     var hasRun = true
     if case .failure(let error) = outcome { hasRun = error is RunEnd }
     if let report = Profile.stop(), hasRun {
-      print("\n\(report.text)\n\nEvent by event, for Perfetto or chrome://tracing: \(folder.trace)")
+      say("\n\(report.text)\n\nEvent by event, for Perfetto or chrome://tracing: \(folder.trace)")
       try folder.write(report)
     }
     _ = try outcome.get()

@@ -62,10 +62,60 @@ import Testing
     #expect(missed <= rounds / 20_000)
   }
 
-  @Test("elements in other files are not read")
-  func external() {
-    let error = #expect(throws: FileError.self) { try HDF5File.read(fixture("external.h5")) }
+  /// Beside a file, a FIFO that would wait for ever for someone to write.
+  private func besideFIFO(_ name: String) throws -> String {
+    let path = folder.file(name)
+    try FileManager.default.copyItem(atPath: fixture(name), toPath: path)
+    #expect(mkfifo(folder.file("fifo"), 0o600) == 0)
+    return path
+  }
+
+  @Test("elements in other files are not read, nor is one of them opened", arguments: ["external.h5", "virtual.h5"])
+  func external(_ name: String) throws {
+    let path = try besideFIFO(name)
+    let error = #expect(throws: FileError.self) { try HDF5File.read(path) }
     #expect(error?.message == "data set 'a': its elements lie in other files, which are not read")
+    #expect(throws: FileError.self) { try HDF5Rows(HDF5Reader(path), "a", axes: ["rows", "3"]) }
+  }
+
+  @Test("links to other files are not followed, by their own names or through others")
+  func links() throws {
+    let path = try besideFIFO("links.h5")
+    let file = try HDF5Reader(path)
+    #expect(try file.dataSet("own")?.shape == [3])
+    for (name, message) in [
+      ("group/images", "'group/images' is a link to another file"), ("group/images/a", "is a link to another file"),
+      ("group/soft", "cannot be opened"),
+    ] {
+      let error = #expect(throws: FileError.self) { try file.dataSet(name) }
+      #expect(error?.message.contains(message) == true, "\(name): \(error?.message ?? "")")
+    }
+    let error = #expect(throws: FileError.self) { try HDF5File.read(path) }
+    #expect(error?.file == path && error?.message.contains("'group/images' is a link to another file") == true)
+  }
+
+  @Test("data sets whose elements are not in the file, or only some of them, are damage and not zeros")
+  func neverWritten() throws {
+    let file = try HDF5Reader(fixture("never_written.h5"))
+    for (name, message) in [
+      ("a", "has no elements in the file"), ("b", "only 4 of its 6 chunks are in the file"),
+      ("c", "only 0 of its 3 chunks"), ("n", "has no elements in the file"),
+    ] {
+      let error = #expect(throws: FileError.self) { try file.contents(of: name) }
+      #expect(error?.message.contains("'\(name)': \(message)") == true, "\(name): \(error?.message ?? "")")
+    }
+    #expect(throws: FileError.self) { try WeightFile.read(fixture("never_written.h5")) }
+  }
+
+  @Test("names and texts that HDF5 cannot hold whole are refused, not cut off")
+  func names() {
+    var contents = HDF5Contents()
+    contents.add("a\0b", .integers([1]))
+    #expect(throws: FileError.self) { try HDF5File.write(contents, to: folder.file("w.h5")) }
+    contents = HDF5Contents()
+    contents.attributes = ["text": "a\0b"]
+    #expect(throws: FileError.self) { try HDF5File.write(contents, to: folder.file("w.h5")) }
+    #expect(!FileManager.default.fileExists(atPath: folder.file("w.h5")))
   }
 
   @Test(
@@ -74,11 +124,11 @@ import Testing
   func versions(_ version: String) throws {
     let contents = try HDF5File.read(fixture("\(version).h5"))
     // What has two names is read once, by the first.
-    #expect(contents.dataSets.map(\.path) == ["model/a", "model/again", "model/b", "model/c", "model/never_written"])
+    #expect(contents.dataSets.map(\.path) == ["model/a", "model/again", "model/b", "model/c", "model/empty"])
     #expect(contents.tensor("model/a")?.doubles == (0..<60).map { Double($0) / 8 })
     #expect(contents.tensor("model/b")?.doubles == (0..<12).map { Double($0) / 8 })
     #expect(contents.tensor("model/c")?.doubles == (0..<12).map { Double($0 / 8) })
-    #expect(contents.tensor("model/never_written")?.doubles == [Double](repeating: 1.5, count: 6))
+    #expect(contents.tensor("model/empty")?.shape == [0, 3])
     #expect(contents.integers("model/again") == [7, -8])
     // A list of texts has a line for each.
     #expect(contents.attributes == ["title": "made by h5py", "fixed": "of so many bytes", "texts": "several\ntexts\n"])

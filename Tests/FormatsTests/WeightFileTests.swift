@@ -118,14 +118,15 @@ import Testing
       try Safetensors.write(weights, to: folder.file("none/w.safetensors"))
     }
     #expect(error?.kind == .unwritable)
-    let path = try folder.write("old.txt", "old")
+    let old = Ownership.marked("old")
+    let path = try folder.write("old.txt", old)
     #expect(throws: FileError.self) {
-      try Files.replace(path) { temporary in
-        try Data("half".utf8).write(to: URL(fileURLWithPath: temporary))
+      try Files.replace(path) { part in
+        try Data("half".utf8).write(to: URL(fileURLWithPath: part.path))
         throw FileError(.unwritable, path, "interrupted")
       }
     }
-    #expect(try String(contentsOfFile: path, encoding: .utf8) == "old")
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == old)
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["old.txt"])
   }
 }

@@ -34,16 +34,22 @@ struct Program {
     return beside.appendingPathComponent("metasal")
   }()
 
-  func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Running {
+  /// - Parameters:
+  ///   - name: of a folder in its folder, where it runs.
+  ///   - environment: what is added to the tests' own.
+  ///   - output: where standard output goes, in place of what is read in the end.
+  func start(
+    _ arguments: [String], in name: String = ".", environment: [String: String] = [:], output: String? = nil
+  ) throws -> Running {
     // What it says is kept outside its folder.
     let said = NSTemporaryDirectory() + "metasal-said-" + UUID().uuidString
     let running = Running(process: Process(), output: said + ".out", errors: said + ".err")
     running.process.executableURL = Self.path
     running.process.arguments = arguments
     running.process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    running.process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
+    running.process.currentDirectoryURL = URL(fileURLWithPath: folder.file(name))
     for path in [running.output, running.errors] { try Data().write(to: URL(fileURLWithPath: path)) }
-    running.process.standardOutput = FileHandle(forWritingAtPath: running.output)
+    running.process.standardOutput = FileHandle(forWritingAtPath: output ?? running.output)
     running.process.standardError = FileHandle(forWritingAtPath: running.errors)
     try running.process.run()
     return running
@@ -73,10 +79,12 @@ struct Program {
     """
 
   /// All files of the folder and their contents.
-  func contents() throws -> [String: Data] {
-    let names = try FileManager.default.subpathsOfDirectory(atPath: folder.path)
-    let files = names.compactMap { name in
-      FileManager.default.contents(atPath: folder.file(name)).map { (name, $0) }
+  ///
+  /// - Parameter name: of a folder in it whose files alone are meant, by their names from there.
+  func contents(of name: String = ".") throws -> [String: Data] {
+    let names = try FileManager.default.subpathsOfDirectory(atPath: folder.file(name))
+    let files = names.compactMap { file in
+      FileManager.default.contents(atPath: folder.file(name + "/" + file)).map { (file, $0) }
     }
     return Dictionary(uniqueKeysWithValues: files)
   }

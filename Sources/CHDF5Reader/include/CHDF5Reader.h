@@ -42,7 +42,13 @@ typedef struct {
 // So many bytes of names or of texts are answered at most; what has more is damaged.
 enum { METASAL_HDF5_LONGEST = 1 << 28 };
 
-enum { METASAL_HDF5_DONE = 0, METASAL_HDF5_UNREADABLE = -1, METASAL_HDF5_ABSENT = -2 };
+// ELSEWHERE: a link to another file is in the way; of NAMES, the link's name is answered.
+enum {
+  METASAL_HDF5_DONE = 0,
+  METASAL_HDF5_UNREADABLE = -1,
+  METASAL_HDF5_ABSENT = -2,
+  METASAL_HDF5_ELSEWHERE = -3
+};
 
 // A data set.
 typedef struct {
@@ -54,6 +60,7 @@ typedef struct {
   int32_t rank, chunk_rank;  // numbers of axes; chunk_rank is 0 if there are no chunks
   uint64_t shape[32], chunk[32];
   uint64_t element_size, stored;  // bytes of an element, and of all in the file
+  uint64_t chunks;                // how many are in the file
 } metasal_hdf5_set;
 
 // Starts the process, which opens the file and then sends its first answer. The caller sees that no other thread is in the

@@ -17,13 +17,14 @@ struct ExternalElements {
     guard !location.isEmpty, !location.hasPrefix("/"), !location.split(separator: "/").contains("..") else {
       throw malformed("has its elements in '\(location)', where a file in the model's folder is expected")
     }
-    let path = Paths.joined(Paths.folder(of: model), location)
+    let folder = Paths.folder(of: model)
+    let path = Paths.joined(folder, location)
     var file: (data: Data, left: Int)
     if let known = files[location] {
       file = known
     } else {
       let data: Data
-      do { data = try Files.read(path) } catch {
+      do { data = try Files.read(path, inside: folder) } catch {
         throw malformed("has its elements in \(path), which cannot be read: \(error.message)")
       }
       // Tensors may share elements, but a few bytes are not made many of.

@@ -159,7 +159,7 @@ public enum Report {
     let rows = try names.map { wanted in
       let figures = try runs.flatMap { run in
         try run.pictures.filter { name($0) == wanted }.map { path in
-          let data = try Files.read(path).base64EncodedString()
+          let data = try Files.read(path, inside: run.path).base64EncodedString()
           let title = runs.count == 1 ? wanted : "\(wanted): \(run.name)"
           return """
             <figure><figcaption>\(title.escaped)</figcaption>

@@ -4,8 +4,8 @@ import Recipes
 
 /// What a run left in its folder, as far as it came.
 struct RunRecord {
-  /// The folder's name.
-  let name: String
+  /// The folder, and its name.
+  let path, name: String
   let recipe: Recipe
   /// Values of each training step, by name.
   private(set) var steps: [(step: Int, values: [String: Double])] = []
@@ -28,11 +28,12 @@ struct RunRecord {
     guard FileManager.default.fileExists(atPath: folder.recipe) else {
       throw FileError(.malformed, path, "no run of metasal's: there is no recipe.yaml in it")
     }
+    self.path = path
     name = URL(fileURLWithPath: path).standardized.lastPathComponent
     recipe = try Recipe.load(folder.recipe)
     pictures = folder.pictureFiles
     guard FileManager.default.fileExists(atPath: folder.metrics) else { return }
-    for line in try Files.read(folder.metrics).split(separator: 0x0a) {
+    for line in try Files.read(folder.metrics, inside: path).split(separator: 0x0a) {
       guard let event = try? JSONSerialization.jsonObject(with: line) as? [String: Any],
         let step = event["step"] as? Int, let kind = event["event"] as? String
       else {

@@ -43,28 +43,6 @@ with h5py.File("weights.h5", "w") as f:
     f.create_dataset("n", data=np.array([7, -8], dtype=np.int32))
     f.create_dataset("scalar", data=2.5)
     f.create_dataset("text", data="passed over")
-with h5py.File("external.h5", "w") as f:
-    f.create_dataset("a", shape=(3,), dtype=np.float32, external=[("make_fixtures.py", 0, 12)])
-# Much of what h5py can write, in the oldest versions of the format, which it writes unless told otherwise, and in the newest
-# that HDF5 1.10 reads: chunks of several kinds, texts of variable length, types made of others, links.
-for name in ("earliest", "v110"):
-    with h5py.File(f"{name}.h5", "w", libver=(name, "v110")) as f:
-        f.attrs["title"] = "made by h5py"
-        f.attrs["fixed"] = np.bytes_("of so many bytes")
-        f.attrs["texts"] = ["several", "texts"]
-        f.attrs["numbers"] = np.arange(4.0)
-        f.attrs.create("ragged", np.array([np.arange(2), np.arange(3)], dtype=object), dtype=h5py.vlen_dtype(np.int32))
-        data = np.arange(60, dtype=np.float32).reshape(5, 4, 3) / 8
-        f.create_dataset("model/a", data=data, chunks=(2, 4, 3), compression="gzip", shuffle=True)
-        f.create_dataset("model/b", data=data[0].astype(">f8"), chunks=(2, 2), maxshape=(None, 3), fletcher32=True)
-        f.create_dataset("model/c", data=data[0].astype(np.int16), chunks=(4, 3), scaleoffset=0)
-        f.create_dataset("model/never_written", shape=(3, 2), dtype=np.float32, fillvalue=1.5)
-        f.create_dataset("n", data=np.array([7, -8], dtype=np.int32)).attrs["unit"] = "1"
-        f.create_dataset("texts", data=["of", "variable", "length"], dtype=h5py.string_dtype())
-        f.create_dataset("record", data=np.array([(1, 2.0)], dtype=[("i", np.int32), ("x", np.float64)]))
-        f["kind"] = np.dtype([("i", np.int32), ("x", np.float64)])
-        f["model/again"] = f["n"]
-        f["soft"], f["elsewhere"] = h5py.SoftLink("/n"), h5py.ExternalLink("external.h5", "/a")
 
 y, x = np.mgrid[0:9, 0:12]
 rgb = np.stack([x * 20, y * 28, (x + y) * 12], -1).astype(np.uint8)

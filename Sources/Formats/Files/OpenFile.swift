@@ -1,0 +1,174 @@
+import Foundation
+
+/// An open file. Whatever the system refuses is an error that names the file.
+final class OpenFile {
+  /// What errors call it; a file on its way has another path than the one that was asked for.
+  let name: String
+  let path: String
+  private var descriptor: Int32
+
+  private init(_ path: String, named name: String, _ descriptor: Int32) {
+    (self.path, self.name, self.descriptor) = (path, name, descriptor)
+  }
+
+  deinit { if descriptor >= 0 { Glibc.close(descriptor) } }
+
+  /// Why the last call failed.
+  static func reason(_ error: Int32) -> String { String(cString: strerror(error)) }
+
+  private func unwritable(_ what: String) -> FileError {
+    FileError(.unwritable, name, "\(what): \(Self.reason(errno))")
+  }
+
+  // MARK: Reading
+
+  /// Opens a regular file for reading, and waits for nobody: a FIFO opens at once, and is then refused.
+  convenience init(reading path: String) throws(FileError) {
+    // What follows a zero would be left out.
+    guard !path.isEmpty, !path.utf8.contains(0) else { throw FileError(.missing, path, "no such file") }
+    let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      if errno == ENOENT || errno == ENOTDIR { throw FileError(.missing, path, "no such file") }
+      throw FileError(.malformed, path, "cannot be read: \(Self.reason(errno))")
+    }
+    self.init(path, named: path, descriptor)
+    let kind = try status.st_mode & S_IFMT
+    guard kind == S_IFREG else {
+      throw FileError(.malformed, path, "\(Self.description(kind)), where a file is expected")
+    }
+  }
+
+  /// What there is in place of a file.
+  static func description(_ kind: mode_t) -> String {
+    switch kind {
+    case S_IFDIR: "a folder"
+    case S_IFIFO: "a FIFO"
+    case S_IFSOCK: "a socket"
+    default: "a device"
+    }
+  }
+
+  private var status: stat {
+    get throws(FileError) {
+      var status = stat()
+      guard fstat(descriptor, &status) == 0 else {
+        throw FileError(.malformed, name, "cannot be read: \(Self.reason(errno))")
+      }
+      return status
+    }
+  }
+
+  /// Bytes in it.
+  var size: Int { get throws(FileError) { Int(try status.st_size) } }
+
+  /// Its bytes from the first on; fewer than it had if it becomes shorter meanwhile.
+  func contents(atMost limit: Int = .max) throws(FileError) -> Data {
+    let count = min(try size, limit)
+    guard count > 0 else { return Data() }
+    guard count < ProcessInfo.processInfo.physicalMemory, let bytes = malloc(count) else {
+      throw FileError(.malformed, name, "\(count) bytes are more than there is memory for")
+    }
+    var done = 0
+    do {
+      try read(from: 0, into: UnsafeMutableRawBufferPointer(start: bytes, count: count)) { done += $0.count }
+    } catch {
+      free(bytes)
+      throw error
+    }
+    return Data(bytesNoCopy: bytes, count: done, deallocator: .free)
+  }
+
+  /// Reads from an offset until the buffer is full or the file ends; `body` is given each piece as it has come.
+  func read(
+    from offset: Int, into buffer: UnsafeMutableRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void
+  ) throws(FileError) {
+    var done = 0
+    while done < buffer.count {
+      let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...].prefix(1 << 30))
+      let n = pread(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
+      if n < 0 && errno == EINTR { continue }
+      guard n >= 0 else { throw FileError(.malformed, name, "cannot be read: \(Self.reason(errno))") }
+      if n == 0 { return }
+      body(UnsafeRawBufferPointer(rebasing: rest[..<n]))
+      done += n
+    }
+  }
+
+  // MARK: Writing
+
+  /// Makes a file that is not there yet, with the mode and, where that is allowed, the owner of a former one.
+  convenience init(making path: String, named name: String, like former: stat?) throws(FileError) {
+    let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else {
+      let folder = Paths.folder(of: path)
+      throw FileError(
+        .unwritable, name,
+        errno == ENOENT ? "there is no folder \(folder)" : "cannot be made in \(folder): \(Self.reason(errno))")
+    }
+    self.init(path, named: name, descriptor)
+    // As long as it is held, nobody takes the file for one that was left behind; shared, since HDF5 has its own.
+    flock(descriptor, LOCK_SH)
+    guard let former else { return }
+    let own = try status
+    if (own.st_uid, own.st_gid) != (former.st_uid, former.st_gid) { fchown(descriptor, former.st_uid, former.st_gid) }
+    guard fchmod(descriptor, former.st_mode & 0o7777) == 0 else { throw unwritable("its mode cannot be kept") }
+  }
+
+  /// Opens a regular file to append to it.
+  convenience init(appendingTo path: String) throws(FileError) {
+    let descriptor = open(path, O_RDWR | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw FileError(.unwritable, path, "cannot be appended to: \(Self.reason(errno))")
+    }
+    self.init(path, named: path, descriptor)
+    let kind = try status.st_mode & S_IFMT
+    guard kind == S_IFREG else {
+      throw FileError(.unwritable, path, "\(Self.description(kind)), where a file is to be written")
+    }
+  }
+
+  /// Lets others lock it.
+  func unlock() { flock(descriptor, LOCK_UN) }
+
+  /// Writes all bytes at the end of what was written.
+  func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(1 << 30))
+      let n = Glibc.write(descriptor, piece.baseAddress, piece.count)
+      if n < 0 && errno == EINTR { continue }
+      guard n > 0 else { throw unwritable("cannot be written") }
+      rest = rest.dropFirst(n)
+    }
+  }
+
+  /// Makes it so many bytes long.
+  func truncate(to size: Int) throws(FileError) {
+    guard ftruncate(descriptor, off_t(size)) == 0 else { throw unwritable("cannot be cut back to \(size) bytes") }
+  }
+
+  /// Waits until what was written is on the disk.
+  func sync() throws(FileError) {
+    guard fsync(descriptor) == 0 else { throw unwritable("cannot be written to the disk") }
+  }
+
+  /// Closes it; some file systems only then say that they could not write.
+  func close() throws(FileError) {
+    let closed = descriptor
+    descriptor = -1
+    guard Glibc.close(closed) == 0 || errno == EINTR else { throw unwritable("cannot be closed") }
+  }
+
+  /// Waits until the names in a folder are on the disk, without which a new one can be lost.
+  static func syncFolder(_ folder: String, for name: String) throws(FileError) {
+    let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    // A folder that one may write to but not list cannot be opened.
+    if descriptor < 0 && errno == EACCES { return }
+    let isSynced = descriptor >= 0 && (fsync(descriptor) == 0 || errno == EINVAL)  // a file system that cannot
+    let error = errno
+    if descriptor >= 0 { Glibc.close(descriptor) }
+    guard isSynced else {
+      throw FileError(.unwritable, name, "the folder \(folder) cannot be written to the disk: \(reason(error))")
+    }
+  }
+}

@@ -1,0 +1,31 @@
+extension StringProtocol {
+  /// The text on one line, and without what would move a terminal's cursor, colour it or turn the direction of writing: names
+  /// from files can hold anything. Such characters stand as Swift writes them, `\u{1b}`.
+  public var printable: String { escaped(keeping: []) }
+
+  /// As ``printable``, but with the text's line breaks.
+  public var printableLines: String { escaped(keeping: ["\n"]) }
+
+  private func escaped(keeping kept: Set<Unicode.Scalar>) -> String {
+    guard unicodeScalars.contains(where: \.isUnprintable) else { return String(self) }
+    var result = String.UnicodeScalarView()
+    for scalar in unicodeScalars {
+      if scalar.isUnprintable && !kept.contains(scalar) {
+        result.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
+      } else {
+        result.append(scalar)
+      }
+    }
+    return String(result)
+  }
+}
+
+extension Unicode.Scalar {
+  fileprivate var isUnprintable: Bool {
+    switch value {
+    case 0..<0x20, 0x7f..<0xa0: true  // controls
+    case 0x200e...0x200f, 0x2028...0x202e, 0x2066...0x2069: true  // separators of lines, and directions
+    default: false
+    }
+  }
+}
