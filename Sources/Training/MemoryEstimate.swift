@@ -5,9 +5,9 @@ import Recipes
 import Saliency
 import Tensors
 
-/// About how much memory a recipe takes at its peak, known before anything large is made. Of the runs that the factors were fitted
-/// to (see `MetaStep.footprint`) it was off by up to a quarter, of evaluations by a third too much: enough to tell what fits from what
-/// does not, and no reason to fear what comes close.
+/// About how much memory a recipe takes at its peak, known before anything large is made. Its factors were fitted by hand to the
+/// peaks of some twenty runs (see `MetaStep.footprint`), which it meets to about a quarter, by calculation: enough to tell what fits
+/// from what does not, and no reason to fear what comes close.
 public struct MemoryEstimate: Sendable {
   /// Bytes at the peak of training and of an evaluation, the network included.
   public let training, evaluation: Double

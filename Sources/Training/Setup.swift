@@ -83,9 +83,10 @@ public struct Setup: Sendable {
       precision: recipe.evaluation.precision,
       tolerance: recipe.evaluation.tolerance, steps: recipe.evaluation.deletionSteps,
       gridSide: recipe.evaluation.gridSide, goal: step)
+    // Before the estimate, which looks at how images of these sizes go through the network.
+    try Self.check(recipe, network, evaluation, sizes, dataClasses: train.classNames.count, trains: trains)
     memory = MemoryEstimate(recipe, network, step, evaluation, sizes, workers: workers)
     try memory.require(of: recipe, trains: trains, available: available)
-    try Self.check(recipe, network, evaluation, sizes, dataClasses: train.classNames.count, trains: trains)
   }
 
   private static func network(

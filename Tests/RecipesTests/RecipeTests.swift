@@ -99,7 +99,7 @@ import Testing
   @Test(
     "what is wrong with a recipe that another extends is stated where it is extended",
     arguments: [
-      ("none.yaml", "none.yaml: no such recipe"), (".", ".: no such recipe"),
+      ("none.yaml", "none.yaml: no such recipe"), (".", ".: a folder, where a file is expected"),
       ("own.yaml", "own.yaml: recipes that extend each other"), ("latin.yaml", "latin.yaml: not a text in UTF-8"),
     ])
   func extendsWrongly(_ base: String, _ message: String) throws {

@@ -158,7 +158,7 @@ import Testing
     for (override, message) in [
       ("saliency.layers=[features.55]", "did you mean 'features.5'?"),
       ("inner.parameters=[layer*]", "fits no parameter"),
-      ("model.classes=3", "data.train has 4"), ("data.batch=21", "has only 20"),
+      ("model.classes=3", "the data have 4"), ("data.batch=21", "has only 20"),
       ("data.validation={scenes: {count: 3}}", "classes"),
     ] {
       let error = #expect(throws: RecipeError.self) { try setup([override]) }
@@ -388,7 +388,7 @@ import Testing
   @Test("what memory a run takes is estimated, and refused where there is less, with what to lower")
   func memory() throws {
     let setup = try setup()
-    #expect(setup.memory.training > 64e6 && setup.memory.training < 1e9)
+    #expect(setup.memory.training > 16e6 && setup.memory.training < 1e9, "\(setup.memory.training)")
     #expect(setup.memory.evaluation < setup.memory.training)
     #expect(setup.summary.contains("in training"))
     let error = #expect(throws: RecipeError.self) {
