@@ -150,7 +150,8 @@ public struct Trainer {
 
   /// The best network's score by the recipe as it is now; nil where the file has one of steps that the run goes back behind.
   private func scoreOfBest(upTo step: Int) throws -> Double? {
-    guard let best = try? Checkpoint(contentsOf: folder.best), best.step <= step else { return nil }
+    guard let best = (try? Checkpoint(contentsOf: folder.best))?.converted(to: recipe.run.precision), best.step <= step
+    else { return nil }
     return setup.score(try setup.evaluate(best.network, title: "measuring the best so far"))
   }
 
@@ -159,7 +160,12 @@ public struct Trainer {
     let steps = recipe.run.steps
     do {
       // What an error kept from being measured comes first.
-      if state.step > 0, !log.holds("evaluation"), isMeasured(state.step) { after = try measure(&state, log) }
+      if state.step > 0, !log.holds("evaluation"), isMeasured(state.step) {
+        after = try measure(&state, log)
+        // It may be the best one only since now, which the checkpoint says too.
+        try log.sync()
+        try state.write(to: folder.last)
+      }
       guard state.step < steps else { return }
       let batches = Prefetcher(setup.train, steps: state.step..<steps, threads: recipe.data.workers)
       let progress = Progress("training", total: steps, start: state.step)

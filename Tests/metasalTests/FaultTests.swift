@@ -109,7 +109,7 @@ import Testing
       Case(["pack", "r.yaml", "--output", "o.h5"], ["o.h5"]),
       Case(explain + ["--no-pictures", "--raw", "o.safetensors"], ["o.safetensors"]),
       Case(explain + ["--no-pictures", "--raw", "o.h5"], ["o.h5"]),
-      Case(explain, ["explained/a.png", "explained/a-top-normgrad-features.5.png"]),
+      Case(explain, ["explained/a.png", "explained/a-top_0-normgrad-features.5.png"]),
       Case(["evaluate", "r.yaml", "--json", "o.json", "--csv", "o.csv"], ["o.json", "o.csv"]),
       Case(["check", "r.yaml", "--picture", "o.png"], ["o.png"]),
       Case(["report", "run", "--output", "o.html"], ["o.html"]),
@@ -165,8 +165,10 @@ import Testing
         let place = "call \(number), \(calls[number - 1]), errno \(error): exit \(answer.code), \(answer.errors)"
         tried += 1
         if answer.code != 0 { refused += 1 }
-        #expect(answer.code == (error == 0 ? 0 : 73), "\(place)")
-        #expect(answer.code == 0 || answer.errors.contains("run/"), "\(place)")
+        // What becomes of the lock as the run ends is no loss.
+        let isLock = calls[number - 1].contains(".metasal-lock")
+        #expect(answer.code == (error == 0 || isLock && answer.code == 0 ? 0 : 73), "\(place)")
+        #expect(answer.code == 0 || answer.errors.contains("run"), "\(place)")
         for path in checkpoints where FileManager.default.fileExists(atPath: folder.file("work/" + path)) {
           #expect(throws: Never.self, "\(path) after \(place)") { try Checkpoint(contentsOf: folder.file("work/" + path)) }
         }
