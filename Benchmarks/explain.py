@@ -59,17 +59,17 @@ def peer():
     model.load_state_dict({k.removeprefix("module."): v for k, v in state.items()}, strict=False)
     model.eval()
     start = time.perf_counter()
-    mean, deviation = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
+    mean, std = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
     files = sorted(p for p in pathlib.Path(options.folder).rglob("*") if p.suffix.lower() in (".png", ".jpg", ".jpeg"))
     pixels = np.stack([np.asarray(Image.open(f).convert("RGB"), dtype=np.float32) / 255 for f in files])
-    images = torch.from_numpy((pixels - mean) / deviation).permute(0, 3, 1, 2).contiguous()
+    images = torch.from_numpy((pixels - mean) / std).permute(0, 3, 1, 2).contiguous()
     with torch.no_grad():
         target = model(images).argmax(1)
     maps = {}
     for name in LAYERS:
         layer = model.get_submodule(name)
-        slopes, values = compute_layer_gradients_and_eval(model, layer, images, target)
-        maps[f"map.normgrad.{name}.top"] = (slopes[0].norm(dim=1) * values[0].norm(dim=1)).detach().contiguous()
+        gradients, values = compute_layer_gradients_and_eval(model, layer, images, target)
+        maps[f"map.normgrad.{name}.top"] = (gradients[0].norm(dim=1) * values[0].norm(dim=1)).detach().contiguous()
     save_file(maps, options.peer)
     print(json.dumps({"seconds": time.perf_counter() - start, "images": len(files)}))
 
@@ -88,7 +88,7 @@ else:
     with tempfile.TemporaryDirectory() as folder:
         mine, theirs = f"{folder}/ours.safetensors", f"{folder}/theirs.safetensors"
         ours = [options.ours, "explain", options.folder, "--model", "resnet20", "--weights", options.weights, "--layer"]
-        ours += LAYERS + ["--no-pictures", "--raw", mine]
+        ours += LAYERS + ["--no-figures", "--raw", mine]
         captum = [options.python, __file__, options.folder, options.weights, "--peer", theirs]
         rounds = []
         for _ in range(options.rounds):

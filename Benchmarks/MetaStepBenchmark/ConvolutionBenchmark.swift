@@ -61,7 +61,7 @@ struct ConvolutionBenchmark {
       Tensor.normal(kind.kernel, type, using: &random).tracked()
     )
     let response = image.convolved(with: kernel, kind.geometry)
-    let weighting = Tensor.normal(response.shape, type, using: &random)
+    let cotangents = Tensor.normal(response.shape, type, using: &random)
     let products = response.count * kind.kernel.dropLast().reduce(1, *)
     let arithmetic = 2e-9 * Double(products)
     func rate(_ body: () -> Tensor) -> Double {
@@ -70,8 +70,8 @@ struct ConvolutionBenchmark {
     let (x, w) = (image.detached(), kernel.detached())
     return (
       arithmetic, rate { x.convolved(with: w, kind.geometry) },
-      rate { gradients(of: response, withRespectTo: [image], weighting: weighting)[0] },
-      rate { gradients(of: response, withRespectTo: [kernel], weighting: weighting)[0] }
+      rate { gradients(of: response, withRespectTo: [image], cotangents: cotangents)[0] },
+      rate { gradients(of: response, withRespectTo: [kernel], cotangents: cotangents)[0] }
     )
   }
 }

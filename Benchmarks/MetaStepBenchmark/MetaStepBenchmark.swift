@@ -7,7 +7,7 @@ import Tensors
 import Training
 
 /// One outer gradient on random images, timed: the counterpart of a PyTorch script with the same options, so that the two
-/// can be run in turn. The explained and the opposed class are the most and the least likely one.
+/// can be run in turn. The explained and the contrast class are the most and the least likely one.
 @main struct MetaStepBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "metasal-benchmark",
@@ -90,7 +90,7 @@ import Training
     guard let report = Profile.stop() else { return }
     let convolutions = report.totals.filter { $0.name.hasPrefix("convolution") }
     let (operations, duration) = convolutions.reduce((0, 0.0)) { ($0.0 + $1.arithmetic, $0.1 + Double($1.duration)) }
-    // Images, or parts of four, are worked out side by side; in inference the threads share each convolution.
+    // Images, or parts of four, are computed side by side; in inference the threads share each convolution.
     let jobs = work == .inference ? 1 : work == .meta && scope == .image ? batch : (batch + 3) / 4
     let apart = Double(min(threads, jobs))
     if profile { FileHandle.standardError.write(Data((report.text + "\n").utf8)) }
@@ -110,7 +110,7 @@ import Training
   private func readData() throws {
     let source = BatchSource(
       try ImageFolder(folder), size: batch,
-      normalization: Normalization(mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225]),
+      normalization: Normalization(mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]),
       augmentation: [.horizontalFlip, .paddedCrop(4)])
     func once() throws {
       let batches = Prefetcher(source, steps: 0..<source.batchesPerEpoch, threads: threads)

@@ -20,7 +20,7 @@ typedef struct {
   char damage[JMSG_LENGTH_MAX];
 } metasal_jpeg_reader;
 
-/// A small file can describe a large picture in scan after scan, each of which takes its time.
+/// A small file can describe a large image in scan after scan, each of which takes its time.
 enum { metasal_jpeg_most_scans = 500 };
 
 static inline void metasal_jpeg_fail(j_common_ptr jpeg) {

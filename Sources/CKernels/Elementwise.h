@@ -105,7 +105,7 @@ static void NAME(unary)(metasal_unary f, double parameter, const void *a, void *
   switch (f) {
     case metasal_scale: LOOP(x[i] * p);
     case metasal_shift: LOOP(x[i] + p);
-    case metasal_rectify: LOOP(x[i] < 0 ? 0 : x[i]);
+    case metasal_relu: LOOP(x[i] < 0 ? 0 : x[i]);
     case metasal_sign: LOOP((REAL)((x[i] > 0) - (x[i] < 0)));
     case metasal_reciprocal_or_zero: LOOP(NAME(reciprocalOrZero)(x[i]));
     case metasal_square_root: LOOP(__builtin_elementwise_sqrt(x[i]));
@@ -197,7 +197,7 @@ static void NAME(sumRows)(const void *x, const void *y, void *z, long rows, long
 
 // One or two vectors of columns, as in what follows.
 INLINE void NAME(standardizeVectors)(
-    const int vectors, const int adds, const int rectifies, const REAL *x, const REAL *center, const REAL *scale,
+    const int vectors, const int adds, const int relu, const REAL *x, const REAL *center, const REAL *scale,
     const REAL *shift, const REAL *residual, REAL *z, long size, long columns) {
   VECTOR c[2] = {{0}, {0}}, s[2], b[2] = {{0}, {0}};
   UNROLL for (int v = 0; v < vectors; v++) {
@@ -209,18 +209,18 @@ INLINE void NAME(standardizeVectors)(
     UNROLL for (int v = 0; v < vectors; v++) {
       VECTOR value = (CV(x + i + v * LANES) - c[v]) * s[v] + b[v];
       if (adds) value += CV(residual + i + v * LANES);
-      V(z + i + v * LANES) = rectifies ? NAME(select)(value, ~(value < 0)) : value;
+      V(z + i + v * LANES) = relu ? NAME(select)(value, ~(value < 0)) : value;
     }
 }
 
 INLINE void NAME(standardizeLoop)(
-    const int adds, const int rectifies, const REAL *x, const REAL *center, const REAL *scale, const REAL *shift,
+    const int adds, const int relu, const REAL *x, const REAL *center, const REAL *scale, const REAL *shift,
     const REAL *residual, REAL *z, long rows, long columns) {
   const long size = rows * columns;
   long j = 0;
 #define CALL(vectors) \
   NAME(standardizeVectors)( \
-      vectors, adds, rectifies, x + j, center ? center + j : 0, scale + j, shift ? shift + j : 0, \
+      vectors, adds, relu, x + j, center ? center + j : 0, scale + j, shift ? shift + j : 0, \
       residual ? residual + j : 0, z + j, size - j, columns)
   for (; j + WIDTH <= columns; j += WIDTH) CALL(2);
   for (; j + LANES <= columns; j += LANES) CALL(1);
@@ -229,16 +229,16 @@ INLINE void NAME(standardizeLoop)(
     for (long i = j; i < size; i += columns) {
       REAL value = (x[i] - (center ? center[j] : 0)) * scale[j] + (shift ? shift[j] : 0);
       if (adds) value += residual[i];
-      z[i] = rectifies && value < 0 ? 0 : value;
+      z[i] = relu && value < 0 ? 0 : value;
     }
 }
 
 static void NAME(standardize)(
-    const void *x, const void *center, const void *scale, const void *shift, const void *residual, int rectifies, void *z,
+    const void *x, const void *center, const void *scale, const void *shift, const void *residual, int relu, void *z,
     long rows, long columns) {
-  if (residual && rectifies) NAME(standardizeLoop)(1, 1, x, center, scale, shift, residual, z, rows, columns);
+  if (residual && relu) NAME(standardizeLoop)(1, 1, x, center, scale, shift, residual, z, rows, columns);
   else if (residual) NAME(standardizeLoop)(1, 0, x, center, scale, shift, residual, z, rows, columns);
-  else if (rectifies) NAME(standardizeLoop)(0, 1, x, center, scale, shift, residual, z, rows, columns);
+  else if (relu) NAME(standardizeLoop)(0, 1, x, center, scale, shift, residual, z, rows, columns);
   else NAME(standardizeLoop)(0, 0, x, center, scale, shift, residual, z, rows, columns);
 }
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 // libpng reports errors by a jump, which must not cross Swift's frames, so what can fail stays in these functions. Its interface
-// without jumps will not do for reading: it corrects colours by the gamma that a file states, which nobody who trains networks
+// without jumps will not do for reading: it corrects colors by the gamma that a file states, which nobody who trains networks
 // does, and in libpng 1.6.39 mixes up the rows of interlaced files of 16 bits.
 
 /// A PNG in memory while it is read.

@@ -13,17 +13,17 @@ public struct Batch: Sendable {
   /// What is known to be in each image; of augmented images nothing is.
   public let objects: [[Sample.Object]]
   /// The images before normalization and mixing.
-  public let pictures: [Picture]
+  public let rgbImages: [RGBImage]
   /// Their places in the data set.
   public let indices: [Int]
 
   /// What a ``BatchSource`` makes, from parts that fit each other.
   public init(
-    images: Tensor, labels: [Int], targets: [[Target]], objects: [[Sample.Object]], pictures: [Picture],
+    images: Tensor, labels: [Int], targets: [[Target]], objects: [[Sample.Object]], images: [RGBImage],
     indices: [Int]
   ) {
     (self.images, self.labels, self.targets, self.objects) = (images, labels, targets, objects)
-    (self.pictures, self.indices) = (pictures, indices)
+    (self.images, self.indices) = (images, indices)
   }
 }
 
@@ -34,8 +34,8 @@ public struct BatchSource: Sendable {
   public let dataset: any Dataset
   /// How pixels become a network's input.
   public let normalization: Normalization
-  /// How pictures come to the network's size.
-  public let framing: Framing
+  /// How images come to the network's size.
+  public let resizeCrop: ResizeCrop
   /// Changes of training images, in order.
   public let augmentation: [Augmentation]
   /// One of these, drawn for each training batch, mixes its images; none if empty.
@@ -64,14 +64,14 @@ public struct BatchSource: Sendable {
   ///   - cacheLimit: bytes of images that are kept in memory once they were read; nil for none.
   ///   - shard: the part of each training batch to make. Images are mixed with those of the same part.
   public init(
-    _ dataset: any Dataset, size: Int, normalization: Normalization, framing: Framing = Framing(),
+    _ dataset: any Dataset, size: Int, normalization: Normalization, resizeCrop: ResizeCrop = ResizeCrop(),
     augmentation: [Augmentation] = [], mixing: [Mixing] = [], seed: UInt64 = 0, smallestSide: Int = 1,
     brokenImages: BrokenImages = .stop, cacheLimit: Int? = nil, precision: ScalarType = .float32,
     shard: Shard = .whole
   ) {
     precondition(shard.count <= size, "BatchSource: \(shard.count) parts of \(size) images")
     (self.shard, cache) = (shard, cacheLimit.map { SampleCache(limit: $0) })
-    (self.dataset, self.size, self.normalization, self.framing) = (dataset, size, normalization, framing)
+    (self.dataset, self.size, self.normalization, self.resizeCrop) = (dataset, size, normalization, resizeCrop)
     (self.augmentation, self.mixing, self.seed, self.smallestSide) = (augmentation, mixing, seed, smallestSide)
     (self.brokenImages, self.precision) = (brokenImages, precision)
   }
@@ -95,9 +95,9 @@ public struct BatchSource: Sendable {
     let background = normalization.mean.map { UInt8(clamping: Int(($0 * 255).rounded())) }
     let batch = try collate(
       samples(indices) { index in
-        var sample = try read(index, augmentation.contains(where: \.framesPictures) ? .bare : .framed)
+        var sample = try read(index, augmentation.contains(where: \.setsSize) ? .bare : .framed)
         var random = RandomSource(seed: seed, purpose: "augmentation", epoch, index)
-        sample.picture = augmentation.reduce(sample.picture) { $1($0, background: background, using: &random) }
+        sample.image = augmentation.reduce(sample.image) { $1($0, background: background, using: &random) }
         return sample
       })
     var random = RandomSource(seed: seed, purpose: "mixing", step)
@@ -111,10 +111,10 @@ public struct BatchSource: Sendable {
 
   private func read(_ index: Int, _ form: SampleCache.Form) throws -> Sample {
     func read() throws -> Sample {
-      // What changes a picture's geometry would have to change its objects too, which training does not ask for.
+      // What changes an image's geometry would have to change its objects too, which training does not ask for.
       let sample =
         try form == .framedWithObjects ? dataset.sample(at: index) : dataset.sampleWithoutObjects(at: index)
-      return form == .bare ? sample : try framing(sample)
+      return form == .bare ? sample : try resizeCrop(sample)
     }
     return try cache?.sample(index, form, read) ?? read()
   }
@@ -151,10 +151,10 @@ public struct BatchSource: Sendable {
   }
 
   private func requireSize(of sample: Sample) throws {
-    guard min(sample.picture.width, sample.picture.height) < smallestSide else { return }
+    guard min(sample.image.width, sample.image.height) < smallestSide else { return }
     throw FileError(
       .malformed, sample.source,
-      "\(sample.picture.width)×\(sample.picture.height) pixels, but the network needs at least "
+      "\(sample.image.width)×\(sample.image.height) pixels, but the network needs at least "
         + "\(smallestSide)×\(smallestSide)")
   }
 
@@ -162,7 +162,7 @@ public struct BatchSource: Sendable {
     let (indices, samples) = (samples.map(\.index), samples.map(\.sample))
     for sample in samples { try requireSize(of: sample) }
     for sample in samples.dropFirst() {
-      let (own, first) = (sample.picture, samples[0].picture)
+      let (own, first) = (sample.image, samples[0].image)
       guard own.width == first.width && own.height == first.height else {
         throw FileError(
           .malformed, sample.source,
@@ -170,10 +170,10 @@ public struct BatchSource: Sendable {
         )
       }
     }
-    let pictures = samples.map(\.picture)
+    let images = samples.map(\.image)
     return Batch(
-      images: normalization(pictures, precision), labels: samples.map(\.label),
-      targets: samples.map { $0.labels.map { Target($0) } }, objects: samples.map(\.objects), pictures: pictures,
+      images: normalization(images, precision), labels: samples.map(\.label),
+      targets: samples.map { $0.labels.map { Target($0) } }, objects: samples.map(\.objects), images: images,
       indices: indices)
   }
 }

@@ -71,7 +71,7 @@ public struct CIFARBinary: Dataset {
     let plane = Self.side * Self.side
     let pixels = (0..<(plane * 3)).map { batch.data[start + variant.labelBytes + $0 % 3 * plane + $0 / 3] }
     return Sample(
-      picture: Picture(width: Self.side, height: Self.side, pixels: pixels),
+      image: RGBImage(width: Self.side, height: Self.side, pixels: pixels),
       label: Int(batch.data[start + variant.labelBytes - 1]), source: "\(batch.path), record \(index - batch.start)")
   }
 }

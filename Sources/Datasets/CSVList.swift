@@ -109,13 +109,13 @@ public struct CSVList: Dataset {
   /// Boxes count as drawn on the upright image, whose size no list states.
   public func sample(at index: Int) throws -> Sample {
     let entry = images[index]
-    let file = try remarks.picture(entry.path)
+    let file = try remarks.image(entry.path)
     if !entry.boxes.isEmpty && file.orientation != .upright { remarks.add(Reasons.uncertain, entry.path) }
     let objects = entry.boxes.compactMap { line, label, corners in
-      let object = Sample.Object(label: label, box: corners, in: file.picture.size)
+      let object = Sample.Object(label: label, box: corners, in: file.image.size)
       if object == nil { remarks.add(Reasons.outside, "\(path), line \(line)") }
       return object
     }
-    return Sample(picture: file.picture, label: entry.label, objects: objects, source: entry.path)
+    return Sample(image: file.image, label: entry.label, objects: objects, source: entry.path)
   }
 }

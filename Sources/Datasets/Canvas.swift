@@ -2,7 +2,7 @@ import Foundation
 import Formats
 import Tensors
 
-/// Where a scene is painted: colours in [0, 1], row by row.
+/// Where a scene is painted: colors in [0, 1], row by row.
 struct Canvas {
   typealias Color = SIMD3<Double>
 
@@ -16,8 +16,8 @@ struct Canvas {
     pixels = Array(repeating: .zero, count: size * size)
   }
 
-  var picture: Picture {
-    Picture(
+  var image: RGBImage {
+    RGBImage(
       width: size, height: size,
       pixels: pixels.flatMap { color in (0..<3).map { UInt8(min(max(color[$0], 0), 1) * 255 + 0.5) } })
   }
@@ -26,7 +26,7 @@ struct Canvas {
     Color(random.uniform(), random.uniform(), random.uniform())
   }
 
-  /// A gradient or stripes, with soft blobs and small fragments of lines on it. Returns the mean colour.
+  /// A gradient or stripes, with soft blobs and small fragments of lines on it. Returns the mean color.
   mutating func paintBackground(_ random: inout RandomSource) -> Color {
     let (from, to) = (Self.color(&random), Self.color(&random))
     let angle = 2 * Double.pi * random.uniform()
@@ -71,7 +71,7 @@ struct Canvas {
     }
   }
 
-  /// Paints an object in a colour that stands out from the background, plain or patterned. Returns what it covers.
+  /// Paints an object in a color that stands out from the background, plain or patterned. Returns what it covers.
   mutating func paint(
     _ shape: Shape, at centre: (x: Double, y: Double), radius: Double, avoiding ground: Color,
     _ random: inout RandomSource

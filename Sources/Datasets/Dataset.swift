@@ -17,37 +17,37 @@ public protocol Dataset: Sendable {
 /// One labelled image.
 public struct Sample: Sendable {
   /// The image.
-  public var picture: Picture
+  public var image: RGBImage
   /// The image's class, an index into `classNames`; of an image with several, the one that this sample is about.
   public var label: Int
   /// All of the image's classes.
   public var labels: [Int]
-  /// What is known to be in the picture; empty where only the label is known.
+  /// What is known to be in the image; empty where only the label is known.
   public var objects: [Object] = []
   /// Where it comes from, for messages.
   public var source: String
 
   /// A sample of one class unless `labels` names more.
-  public init(picture: Picture, label: Int, labels: [Int]? = nil, objects: [Object] = [], source: String) {
-    (self.picture, self.label, self.labels) = (picture, label, labels ?? [label])
+  public init(image: RGBImage, label: Int, labels: [Int]? = nil, objects: [Object] = [], source: String) {
+    (self.image, self.label, self.labels) = (image, label, labels ?? [label])
     (self.objects, self.source) = (objects, source)
   }
 
-  /// A thing in a picture.
+  /// A thing in an image.
   public struct Object: Sendable {
     /// Its class.
     public var label: Int
     /// Columns and rows that it spans.
     public var columns, rows: Range<Int>
-    /// For each pixel of the picture, row by row, whether the object covers it; nil where only the box is known.
+    /// For each pixel of the image, row by row, whether the object covers it; nil where only the box is known.
     public var mask: [Bool]?
 
-    /// An object whose box lies in its picture.
+    /// An object whose box lies in its image.
     public init(label: Int, columns: Range<Int>, rows: Range<Int>, mask: [Bool]? = nil) {
       (self.label, self.columns, self.rows, self.mask) = (label, columns, rows, mask)
     }
 
-    /// An object in a box that is given by its left, upper, right and lower edge: every pixel of the picture that the box
+    /// An object in a box that is given by its left, upper, right and lower edge: every pixel of the image that the box
     /// touches. Nil if it touches none.
     public init?(label: Int, box: [Double], in size: PixelSize, mask: [Bool]? = nil) {
       func span(_ low: Double, _ high: Double, _ size: Int) -> Range<Int>? {

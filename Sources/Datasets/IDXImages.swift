@@ -2,7 +2,7 @@ import Foundation
 import Formats
 
 /// Images and labels in the IDX format of MNIST (LeCun et al. 1998), packed by gzip or not: a magic number with the kind of
-/// elements and the number of axes, the sizes, all big-endian, and the elements. Greys become colours.
+/// elements and the number of axes, the sizes, all big-endian, and the elements. Greys become colors.
 public struct IDXImages: Dataset {
   public let classNames: [String]
   private let path: String
@@ -19,7 +19,7 @@ public struct IDXImages: Dataset {
       throw FileError(.malformed, labelsPath, "\(counts[0]) labels for the \(sizes[0]) images in \(images)")
     }
     guard sizes.count == 3 || sizes[3] == 3, sizes[0] > 0 else {
-      throw FileError(.malformed, images, "found sizes \(sizes), expected images, rows, columns (and 3 colours)")
+      throw FileError(.malformed, images, "found sizes \(sizes), expected images, rows, columns (and 3 colors)")
     }
     (path, self.pixels, self.labels) = (images, pixels, labels)
     (count, height, width, channels) = (sizes[0], sizes[1], sizes[2], sizes.count == 3 ? 1 : 3)
@@ -60,9 +60,9 @@ public struct IDXImages: Dataset {
   public func sample(at index: Int) throws -> Sample {
     let size = height * width * channels
     let own = pixels[(index * size)..<((index + 1) * size)]
-    let colours = channels == 3 ? Array(own) : own.flatMap { [$0, $0, $0] }
+    let colors = channels == 3 ? Array(own) : own.flatMap { [$0, $0, $0] }
     return Sample(
-      picture: Picture(width: width, height: height, pixels: colours), label: Int(labels[index]),
+      image: RGBImage(width: width, height: height, pixels: colors), label: Int(labels[index]),
       source: "\(path), image \(index)")
   }
 }

@@ -36,7 +36,7 @@ public struct ImageFolder: Dataset {
       guard !images.isEmpty else {
         throw FileError(
           .malformed, folder,
-          "no images in this class; expected names that end in \(Picture.endings.sorted().joined(separator: ", "))")
+          "no images in this class; expected names that end in \(RGBImage.endings.sorted().joined(separator: ", "))")
       }
       files += images.map { ($0, label) }
     }
@@ -47,11 +47,11 @@ public struct ImageFolder: Dataset {
 
   public func sample(at index: Int) throws -> Sample {
     let (path, label) = files[index]
-    return Sample(picture: try remarks.picture(path).picture, label: label, source: path)
+    return Sample(image: try remarks.image(path).image, label: label, source: path)
   }
 
   /// What ends the names of images: of those that are read, and of others that data sets have.
-  private static let endings = Picture.endings.union([
+  private static let endings = RGBImage.endings.union([
     "webp", "bmp", "dib", "gif", "tif", "tiff", "ppm", "pgm", "pbm", "pnm", "avif", "heic", "heif", "jp2", "j2k", "jpx",
     "jxl", "mpo", "tga", "ico", "svg", "psd", "exr", "hdr", "dng", "cr2", "nef", "arw",
   ])

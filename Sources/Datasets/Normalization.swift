@@ -1,36 +1,36 @@
 import Formats
 import Tensors
 
-/// How pixels become a network's input: (value / 255 − mean) / deviation, per channel.
+/// How pixels become a network's input: (value / 255 − mean) / std, per channel.
 public struct Normalization: Sendable, Equatable {
-  public var mean, deviation: [Double]
+  public var mean, std: [Double]
 
-  /// Three means and three deviations, of red, green and blue.
-  public init(mean: [Double], deviation: [Double]) {
-    precondition(mean.count == 3 && deviation.count == 3, "Normalization: three channels are expected")
-    (self.mean, self.deviation) = (mean, deviation)
+  /// Three means and three stds, of red, green and blue.
+  public init(mean: [Double], std: [Double]) {
+    precondition(mean.count == 3 && std.count == 3, "Normalization: three channels are expected")
+    (self.mean, self.std) = (mean, std)
   }
 
-  /// What means and deviations may be: beyond this pixels, which are from 0 to 1, would leave nothing to see, or overflow.
-  public static let (means, deviations) = (-10.0...10, 1e-4...1e3)
+  /// What means and stds may be: beyond this pixels, which are from 0 to 1, would leave nothing to see, or overflow.
+  public static let (means, stds) = (-10.0...10, 1e-4...1e3)
 
-  /// Pictures of one size as [N, H, W, 3].
-  public func callAsFunction(_ pictures: [Picture], _ type: ScalarType = .float32) -> Tensor {
-    type == .float32 ? tensor(pictures, type) { Float($0) } : tensor(pictures, type) { $0 }
+  /// Images of one size as [N, H, W, 3].
+  public func callAsFunction(_ images: [RGBImage], _ type: ScalarType = .float32) -> Tensor {
+    type == .float32 ? tensor(images, type) { Float($0) } : tensor(images, type) { $0 }
   }
 
-  private func tensor<Element>(_ pictures: [Picture], _ type: ScalarType, _ element: (Double) -> Element) -> Tensor {
-    // Every byte value's result per channel; worked out in double precision and rounded once.
+  private func tensor<Element>(_ images: [RGBImage], _ type: ScalarType, _ element: (Double) -> Element) -> Tensor {
+    // Every byte value's result per channel; computed in double precision and rounded once.
     let tables: [[Element]] = (0..<3).map { channel in
-      (0..<256).map { element((Double($0) / 255 - mean[channel]) / deviation[channel]) }
+      (0..<256).map { element((Double($0) / 255 - mean[channel]) / std[channel]) }
     }
     let (red, green, blue) = (tables[0], tables[1], tables[2])
-    let shape = [pictures.count, pictures[0].height, pictures[0].width, 3]
+    let shape = [images.count, images[0].height, images[0].width, 3]
     return Tensor.filling(shape, type) { bytes in
       let elements = bytes.bindMemory(to: Element.self)
       var next = 0
-      for picture in pictures {
-        picture.pixels.withUnsafeBufferPointer { pixels in
+      for image in images {
+        image.pixels.withUnsafeBufferPointer { pixels in
           for i in stride(from: 0, to: pixels.count, by: 3) {
             elements[next + i] = red[Int(pixels[i])]
             elements[next + i + 1] = green[Int(pixels[i + 1])]

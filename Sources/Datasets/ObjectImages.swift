@@ -58,7 +58,7 @@ public struct ObjectImages: Dataset {
 
   public func sample(at index: Int) throws -> Sample {
     let entry = entries[samples[index].entry]
-    let file = try remarks.picture(entry.path)
+    let file = try remarks.image(entry.path)
     var sample = sample(at: index, file)
     guard !entry.objects.isEmpty else { return sample }
     let placement = try Placement(drawnOn: entry.size, file, entry.path)
@@ -78,12 +78,12 @@ public struct ObjectImages: Dataset {
   }
 
   public func sampleWithoutObjects(at index: Int) throws -> Sample {
-    sample(at: index, try remarks.picture(entries[samples[index].entry].path))
+    sample(at: index, try remarks.image(entries[samples[index].entry].path))
   }
 
-  private func sample(at index: Int, _ file: PictureFile) -> Sample {
+  private func sample(at index: Int, _ file: ImageFile) -> Sample {
     let (entry, label) = (entries[samples[index].entry], samples[index].label)
-    return Sample(picture: file.picture, label: label, labels: entry.labels.sorted(), source: entry.path)
+    return Sample(image: file.image, label: label, labels: entry.labels.sorted(), source: entry.path)
   }
 }
 

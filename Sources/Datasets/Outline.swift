@@ -4,15 +4,15 @@ import Formats
 enum Outline: Sendable {
   /// Polygons, each as x and y in turn; what any of them holds.
   case polygons([[Double]])
-  /// Lengths of runs of pixels outside and inside in turn, column by column, and the size of the picture.
+  /// Lengths of runs of pixels outside and inside in turn, column by column, and the size of the image.
   case runs([Int], height: Int, width: Int)
 
-  /// For each pixel of the picture, row by row, whether it is covered; by polygons it is if its centre is.
+  /// For each pixel of the image, row by row, whether it is covered; by polygons it is if its centre is.
   ///
   /// - Parameters:
   ///   - placement: of polygons. Runs state the size they were drawn on themselves.
   ///   - path: of the image, for messages.
-  func mask(_ placement: Placement, _ file: PictureFile, _ path: String) throws -> [Bool] {
+  func mask(_ placement: Placement, _ file: ImageFile, _ path: String) throws -> [Bool] {
     switch self {
     case .polygons(let polygons):
       Self.filled(polygons.map(placement.polygon), placement.size)

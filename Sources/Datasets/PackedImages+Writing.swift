@@ -4,10 +4,10 @@ extension PackedImages {
   /// Writes samples as such a file, one at a time, each compressed by itself; see `Files.replace`.
   ///
   /// - Parameters:
-  ///   - sample: is asked for each of `count`; nil leaves it out. All pictures have the first one's size.
+  ///   - sample: is asked for each of `count`; nil leaves it out. All images have the first one's size.
   ///   - progress: is told how many are done.
   /// - Returns: how many are written, at least one.
-  /// - Throws: what `sample` throws, or a ``FileError`` if pictures differ in size or the file cannot be written.
+  /// - Throws: what `sample` throws, or a ``FileError`` if images differ in size or the file cannot be written.
   @discardableResult
   public static func write(
     _ count: Int, classNames: [String], to path: String, progress: (Int) -> Void = { _ in },
@@ -43,7 +43,7 @@ private struct Writing {
   init(_ file: HDF5Writer, _ path: String, classes: Int) { (self.file, self.path, classCount) = (file, path, classes) }
 
   mutating func append(_ sample: Sample, _ index: Int) throws {
-    let (width, height) = (sample.picture.width, sample.picture.height)
+    let (width, height) = (sample.image.width, sample.image.height)
     if let size, size != (width, height) {
       throw FileError(
         .malformed, path,
@@ -51,7 +51,7 @@ private struct Writing {
       )
     }
     size = (width, height)
-    try file.append(bytes: sample.picture.pixels, to: PackedImages.defaultNames.images, sizes: [height, width, 3])
+    try file.append(bytes: sample.image.pixels, to: PackedImages.defaultNames.images, sizes: [height, width, 3])
     try file.append(numbers: [Int64(sample.label)], to: PackedImages.defaultNames.labels)
     for object in sample.objects {
       var mask: Int64 = -1

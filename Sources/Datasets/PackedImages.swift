@@ -1,7 +1,7 @@
 import Foundation
 import Formats
 
-/// Pictures of one size in one HDF5 file, as `metasal pack` writes them or h5py does: a data set of bytes [N, H, W, 3], one of N
+/// Images of one size in one HDF5 file, as `metasal pack` writes them or h5py does: a data set of bytes [N, H, W, 3], one of N
 /// labels, the classes' names, and, where there is more to know, ``Annotations``.
 public struct PackedImages: Dataset {
   /// The names of the data sets, unless told otherwise.
@@ -16,7 +16,7 @@ public struct PackedImages: Dataset {
   private let path: String
 
   /// - Parameters:
-  ///   - names: of the data sets with the pictures and the labels.
+  ///   - names: of the data sets with the images and the labels.
   ///   - classes: a file with a line for each class; nil for the names in the file, or numbers.
   /// - Throws: a ``FileError`` if the file is missing or not of that kind, or a label is none of the classes.
   public init(
@@ -33,7 +33,7 @@ public struct PackedImages: Dataset {
     }
     images = try HDF5Rows(file, names.images, axes: ["images", "rows", "columns", "3"])
     guard images.shape[3] == 3 else {
-      throw malformed("data set '\(names.images)': found \(images.shape[3]) colours, expected 3")
+      throw malformed("data set '\(names.images)': found \(images.shape[3]) colors, expected 3")
     }
     guard labels.count == images.shape[0] else {
       throw malformed("\(labels.count) labels in '\(names.labels)' for \(images.shape[0]) images in '\(names.images)'")
@@ -68,7 +68,7 @@ public struct PackedImages: Dataset {
 
   public func sampleWithoutObjects(at index: Int) throws -> Sample {
     Sample(
-      picture: Picture(width: images.shape[2], height: images.shape[1], pixels: try images[index]),
+      image: RGBImage(width: images.shape[2], height: images.shape[1], pixels: try images[index]),
       label: labels[index], labels: annotations.classes?[index], source: "\(path), image \(index)")
   }
 }

@@ -1,25 +1,25 @@
 import Formats
 
-/// How what was drawn on an image goes with the picture that was read of it.
+/// How what was drawn on an image goes with the image that was read of it.
 ///
-/// Where the size it was drawn on is the picture's, nothing is to be done. Where that is the size in which the file's pixels are
-/// stored, it was drawn by a tool that does not look at the Exif orientation, and turns with the picture. Where a size is another
+/// Where the size it was drawn on is the image's, nothing is to be done. Where that is the size in which the file's pixels are
+/// stored, it was drawn by a tool that does not look at the Exif orientation, and turns with the image. Where a size is another
 /// but of the same shape, the image was made smaller or larger since. Where the sizes cannot tell a turned image from an upright
 /// one (a square, a half turn, no size stated), it counts as drawn on the upright image, which is what today's tools show.
 struct Placement {
-  /// The size that the picture has and that was drawn on.
+  /// The size that the image has and that was drawn on.
   let size, drawn: PixelSize
   /// Upright unless it was drawn on the stored pixels.
   private let orientation: Orientation
-  /// Whether the picture was turned and the sizes cannot tell whether what was drawn has to be.
+  /// Whether the image was turned and the sizes cannot tell whether what was drawn has to be.
   let isUncertain: Bool
 
   /// - Parameters:
   ///   - drawn: the size it was drawn on; nil where that is not stated.
   ///   - path: of the image, for messages.
   /// - Throws: a ``FileError`` with both sizes if they cannot be of one image.
-  init(drawnOn drawn: PixelSize?, _ file: PictureFile, _ path: String) throws {
-    size = file.picture.size
+  init(drawnOn drawn: PixelSize?, _ file: ImageFile, _ path: String) throws {
+    size = file.image.size
     let stored = file.orientation.turned(size)
     self.drawn = drawn ?? size
     if self.drawn == size || (self.drawn != stored && self.drawn.hasShape(of: size)) {

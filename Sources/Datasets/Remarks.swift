@@ -25,9 +25,9 @@ public final class Remarks: Sendable {
   }
 
   /// Reads an image, and notes if pixels were lost in it.
-  func picture(_ path: String) throws -> PictureFile {
-    let file = try PictureFile(path)
-    if let damage = file.damage { add("images with lost pixels, filled with greys as Pillow does", "\(path): \(damage)") }
+  func image(_ path: String) throws -> ImageFile {
+    let file = try ImageFile(path)
+    if let damage = file.damage { add("images with lost pixels, filled with grays as Pillow does", "\(path): \(damage)") }
     return file
   }
 }

@@ -1,21 +1,21 @@
 import Formats
 
-extension Picture {
-  /// Resized bilinearly, with the triangle widened over all pixels that a smaller picture's pixel covers (antialiasing):
+extension RGBImage {
+  /// Resized bilinearly, with the triangle widened over all pixels that a smaller image's pixel covers (antialiasing):
   /// Pillow's `resize` with `BILINEAR`, byte for byte, which is what pretrained networks saw.
   ///
   /// Pillow works in whole numbers: first along rows and then along columns, weights as multiples of 2⁻²², and a byte
   /// between the two.
-  public func resized(width: Int, height: Int) -> Picture {
+  public func resized(width: Int, height: Int) -> RGBImage {
     var result = self
     if width != self.width { result = result.resizedRows(to: width) }
     if height != self.height { result = result.resizedColumns(to: height) }
     return result
   }
 
-  private func resizedRows(to target: Int) -> Picture {
+  private func resizedRows(to target: Int) -> RGBImage {
     let table = ResizingTable(from: width, to: target)
-    return Picture(width: target, height: height) { out in
+    return RGBImage(width: target, height: height) { out in
       pixels.withUnsafeBufferPointer { source in
         for y in 0..<height {
           for x in 0..<target {
@@ -37,10 +37,10 @@ extension Picture {
     }
   }
 
-  private func resizedColumns(to target: Int) -> Picture {
+  private func resizedColumns(to target: Int) -> RGBImage {
     let table = ResizingTable(from: height, to: target)
     let row = width * 3
-    return Picture(width: width, height: target) { out in
+    return RGBImage(width: width, height: target) { out in
       pixels.withUnsafeBufferPointer { source in
         var sums = [Int](repeating: 0, count: row)
         sums.withUnsafeMutableBufferPointer { sums in
@@ -58,11 +58,11 @@ extension Picture {
     }
   }
 
-  /// The window whose upper left corner is at (`x`, `y`); black where it reaches past the picture.
-  public func cropped(x: Int, y: Int, width: Int, height: Int) -> Picture {
+  /// The window whose upper left corner is at (`x`, `y`); black where it reaches past the image.
+  public func cropped(x: Int, y: Int, width: Int, height: Int) -> RGBImage {
     let columns = max(0, x)..<max(max(0, x), min(self.width, x + width))
     let rows = max(0, y)..<max(max(0, y), min(self.height, y + height))
-    return Picture(width: width, height: height) { out in
+    return RGBImage(width: width, height: height) { out in
       for row in rows {
         let from = (row * self.width + columns.lowerBound) * 3
         let to = ((row - y) * width + columns.lowerBound - x) * 3
@@ -71,7 +71,7 @@ extension Picture {
     }
   }
 
-  /// A picture whose bytes, zero at first, `body` fills in.
+  /// An image whose bytes, zero at first, `body` fills in.
   init(width: Int, height: Int, _ body: (UnsafeMutableBufferPointer<UInt8>) -> Void) {
     self.init(
       width: width, height: height,

@@ -22,7 +22,7 @@ final class SampleCache: Sendable {
     let key = Key(index: index, form: form)
     if let sample = kept.withLock({ $0.samples[key] }) { return sample }
     let sample = try read()
-    let size = sample.picture.pixels.count + sample.objects.reduce(0) { $0 + ($1.mask?.count ?? 0) }
+    let size = sample.image.pixels.count + sample.objects.reduce(0) { $0 + ($1.mask?.count ?? 0) }
     kept.withLock { kept in
       // Another thread may have been as quick.
       guard kept.samples[key] == nil, kept.bytes + size <= limit else { return }

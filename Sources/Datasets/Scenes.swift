@@ -5,7 +5,7 @@ import Tensors
 /// The generated set: scenes with two or more objects of different classes over cluttered backgrounds, each made from the
 /// seed and its index, with boxes and masks. No download, and the same scenes everywhere.
 ///
-/// The label is the class of the largest object, which has at least twice the area of any other. Colours, textures,
+/// The label is the class of the largest object, which has at least twice the area of any other. Colors, textures,
 /// places, sizes and angles are drawn alike for all classes, so a network has to learn form.
 public struct Scenes: Dataset {
   public let count: Int
@@ -18,7 +18,7 @@ public struct Scenes: Dataset {
   public static let shapes = Shape.allCases.map(\.rawValue)
 
   /// - Parameters:
-  ///   - size: side of the square pictures in pixels.
+  ///   - size: side of the square images in pixels.
   ///   - classes: how many of ``shapes`` take part.
   ///   - objects: objects in each scene, from 2 to 4.
   public init(count: Int, size: Int = 32, classes: Int = shapes.count, objects: Int = 2, seed: UInt64 = 0) {
@@ -53,7 +53,7 @@ public struct Scenes: Dataset {
       if let object = Self.object(label, mask, size: size) { found.append(object) }
     }
     canvas.addNoise(&random)
-    return Sample(picture: canvas.picture, label: classes[0], objects: found, source: "scene \(index)")
+    return Sample(image: canvas.image, label: classes[0], objects: found, source: "scene \(index)")
   }
 
   private static func object(_ label: Int, _ mask: [Bool], size: Int) -> Sample.Object? {

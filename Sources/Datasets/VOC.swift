@@ -99,7 +99,7 @@ private struct VOCAnnotation {
   func image(in folder: String) -> String {
     let (images, own) = ("\(folder)/JPEGImages", Paths.stem(of: path))
     let stated = file.isEmpty ? [] : [ImagePath.found(Paths.name(of: file.replacing("\\", with: "/")), in: images)]
-    let endings = ["jpg"] + Picture.endings.subtracting(["jpg"]).sorted()
+    let endings = ["jpg"] + RGBImage.endings.subtracting(["jpg"]).sorted()
     let likely = stated + (endings + endings.map { $0.uppercased() }).map { "\(images)/\(own).\($0)" }
     return likely.first(where: FileManager.default.fileExists) ?? likely[0]
   }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// How a camera was held: the Exif tag 0x0112 of a JPEG or a PNG (Exif 2.3, section 4.6.4). Pictures are turned upright when they are
+/// How a camera was held: the Exif tag 0x0112 of a JPEG or a PNG (Exif 2.3, section 4.6.4). Images are turned upright when they are
 /// read. One tag is all that is wanted, so its few bytes are read here, with every offset checked.
 public struct Orientation: Sendable, Equatable {
   /// Upright.
@@ -16,14 +16,14 @@ public struct Orientation: Sendable, Equatable {
   /// Whether stored rows are upright columns.
   public var isTransposed: Bool { tag > 4 }
 
-  /// The size of the stored picture whose upright size this is, and the other way round.
+  /// The size of the stored image whose upright size this is, and the other way round.
   public func turned(_ size: PixelSize) -> PixelSize {
     isTransposed ? PixelSize(width: size.height, height: size.width) : size
   }
 
-  /// Where a point of the stored picture lies in the upright one; both are counted in pixels from the upper left corner's edges.
+  /// Where a point of the stored image lies in the upright one; both are counted in pixels from the upper left corner's edges.
   ///
-  /// - Parameter size: of the stored picture.
+  /// - Parameter size: of the stored image.
   public func applied(x: Double, y: Double, in size: PixelSize) -> (x: Double, y: Double) {
     let (width, height) = (Double(size.width), Double(size.height))
     return switch tag {
@@ -38,18 +38,18 @@ public struct Orientation: Sendable, Equatable {
     }
   }
 
-  /// The picture turned upright.
-  public func applied(to picture: Picture) -> Picture {
-    if self == .upright { return picture }
-    let size = turned(picture.size)
-    var pixels = [UInt8](repeating: 0, count: picture.pixels.count)
-    forEachPixel(of: picture.size) { source, target in
-      for c in 0..<3 { pixels[target * 3 + c] = picture.pixels[source * 3 + c] }
+  /// The image turned upright.
+  public func applied(to image: RGBImage) -> RGBImage {
+    if self == .upright { return image }
+    let size = turned(image.size)
+    var pixels = [UInt8](repeating: 0, count: image.pixels.count)
+    forEachPixel(of: image.size) { source, target in
+      for c in 0..<3 { pixels[target * 3 + c] = image.pixels[source * 3 + c] }
     }
-    return Picture(width: size.width, height: size.height, pixels: pixels)
+    return RGBImage(width: size.width, height: size.height, pixels: pixels)
   }
 
-  /// What there is for each pixel of a stored picture, turned upright with it.
+  /// What there is for each pixel of a stored image, turned upright with it.
   public func applied(to mask: [Bool], of size: PixelSize) -> [Bool] {
     if self == .upright { return mask }
     var result = mask
@@ -57,7 +57,7 @@ public struct Orientation: Sendable, Equatable {
     return result
   }
 
-  /// The places of each pixel in the stored picture, of that size, and in the upright one.
+  /// The places of each pixel in the stored image, of that size, and in the upright one.
   private func forEachPixel(of size: PixelSize, _ body: (_ source: Int, _ target: Int) -> Void) {
     let (width, height) = (size.width, size.height)
     let upright = turned(size)

@@ -33,7 +33,7 @@ public enum Ownership {
     defer { try? handle.close() }
     guard let head = try? handle.read(upToCount: 1 << 16) else { return false }
     func all() -> Data { head + ((try? handle.readToEnd()) ?? Data()) }
-    if head.starts(with: PictureMark.signature) { return head.dropFirst(PictureMark.offset).starts(with: PictureMark.chunk) }
+    if head.starts(with: FigureMark.signature) { return head.dropFirst(FigureMark.offset).starts(with: FigureMark.chunk) }
     if head.starts(with: WeightFile.hdf5Magic) {
       return head.range(of: attribute) != nil || (try? HDF5Reader(path).attributes())?[key] == name
     }
@@ -139,7 +139,7 @@ extension Set<FileIdentity> {
 }
 
 /// The mark of a PNG: a chunk with a text, right behind the header.
-enum PictureMark {
+enum FigureMark {
   static let signature = Data([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
   /// Where the header ends.
   static let offset = 33

@@ -28,11 +28,11 @@ public struct CIFARResNet: Module {
   }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
-    var x = pass("bn1", bn1, pass("conv1", conv1, x), rectified: true)
+    var x = pass("bn1", bn1, pass("conv1", conv1, x), relu: true)
     x = pass("layer1", layer1, x)
     x = pass("layer2", layer2, x)
     x = pass("layer3", layer3, x)
-    x = pass.perform(.globalAveragePool(keepingAxes: false), [x], x.globalAveragePooled())
+    x = pass.perform(.globalAveragePool(keepDims: false), [x], x.globalAveragePooled())
     return pass("linear", linear, x)
   }
 
@@ -63,8 +63,8 @@ public struct CIFARResNet: Module {
     }
 
     public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
-      let y = pass("bn1", bn1, pass("conv1", conv1, x), rectified: true)
-      return pass("bn2", bn2, pass("conv2", conv2, y), adding: shortcut(x, &pass), rectified: true)
+      let y = pass("bn1", bn1, pass("conv1", conv1, x), relu: true)
+      return pass("bn2", bn2, pass("conv2", conv2, y), adding: shortcut(x, &pass), relu: true)
     }
 
     /// Every second location where the block strides, and zeros for the channels that it adds.

@@ -3,7 +3,7 @@ import Tensors
 extension Sequential {
   /// The densely connected networks of Huang et al. 2017, with 32 channels added by each layer. Names and initialization
   /// are torchvision's: `features.conv0`, `features.denseblock1.denselayer1.norm1`, …, `classifier`; besides them, `relu`
-  /// is the rectified last activation, for which torchvision has no name.
+  /// is the relu last activation, for which torchvision has no name.
   ///
   /// - Parameters:
   ///   - counts: layers in each of the four blocks.
@@ -14,7 +14,7 @@ extension Sequential {
     var features: [(name: String, module: any Module)] = [
       ("conv0", Convolution(3, channels, size: 7, stride: 2, padding: 3, using: &random)),
       ("norm0", BatchNorm(channels)),
-      ("relu0", Rectifier()),
+      ("relu0", ReLU()),
       ("pool0", FixedLayer.maxPool(window: 3, stride: 2, padding: 1)),
     ]
     for (index, count) in counts.enumerated() {
@@ -22,7 +22,7 @@ extension Sequential {
       channels += 32 * count
       guard index + 1 < counts.count else { break }
       let transition: [(name: String, module: any Module)] = [
-        ("norm", BatchNorm(channels)), ("relu", Rectifier()),
+        ("norm", BatchNorm(channels)), ("relu", ReLU()),
         ("conv", Convolution(channels, channels / 2, size: 1, using: &random)),
         ("pool", FixedLayer.averagePool(window: 2)),
       ]
@@ -33,7 +33,7 @@ extension Sequential {
     var classifier = Linear(channels, classes, using: &random)
     classifier.bias = .zeros([classes])
     return Sequential(named: [
-      ("features", Sequential(named: features)), ("relu", Rectifier()), ("avgpool", FixedLayer.globalAveragePool),
+      ("features", Sequential(named: features)), ("relu", ReLU()), ("avgpool", FixedLayer.globalAveragePool),
       ("classifier", classifier),
     ])
   }
@@ -42,16 +42,16 @@ extension Sequential {
 /// Layers `denselayer1`, `denselayer2`, …, each of which sees the channels of the block's input and of all layers before
 /// it, and adds channels of its own.
 public struct DenseBlock: Block {
-  /// Each a 1×1 and a 3×3 convolution, with normalization and rectification before both.
+  /// Each a 1×1 and a 3×3 convolution, with normalization and ReLU before both.
   public private(set) var layers: [Sequential]
 
   init(_ inputs: Int, count: Int, growth: Int, using random: inout RandomSource?) {
     layers = (0..<count).map { index in
       let (channels, inner) = (inputs + index * growth, 4 * growth)
       return Sequential(named: [
-        ("norm1", BatchNorm(channels)), ("relu1", Rectifier()),
+        ("norm1", BatchNorm(channels)), ("relu1", ReLU()),
         ("conv1", Convolution(channels, inner, size: 1, using: &random)),
-        ("norm2", BatchNorm(inner)), ("relu2", Rectifier()),
+        ("norm2", BatchNorm(inner)), ("relu2", ReLU()),
         ("conv2", Convolution(inner, growth, size: 3, padding: 1, using: &random)),
       ])
     }

@@ -85,10 +85,10 @@ public struct SqueezeExcitation: Module {
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
     let kept = [x.shape[0], 1, 1, x.shape[3]]
-    let means = pass.perform(.globalAveragePool(keepingAxes: true), [x], x.globalAveragePooled().reshaped(kept))
+    let means = pass.perform(.globalAveragePool(keepDims: true), [x], x.globalAveragePooled().reshaped(kept))
     let y = pass("activation", FixedLayer.siLU, pass("fc1", fc1, means))
     let gates = pass("fc2", fc2, y)
-    let shares = pass.perform(.logistic, [gates], gates.logistic)
+    let shares = pass.perform(.sigmoid, [gates], gates.sigmoid)
     return pass.perform(.multiply, [x, shares], x * shares)
   }
 

@@ -13,8 +13,8 @@ public enum FixedLayer: Module {
   /// An image [N, H, W, C] to rows [N, C·H·W], in the order that PyTorch's linear layers expect.
   case flatten
   /// The positive part, at most 6 (Sandler et al. 2018).
-  case rectifier6
-  /// x times the logistic function of x (Elfwing et al. 2017).
+  case relu6
+  /// x times the sigmoid of x (Elfwing et al. 2017).
   case siLU
   /// x times the normal distribution's cumulative function of x (Hendrycks and Gimpel 2016).
   case geLU
@@ -30,9 +30,9 @@ public enum FixedLayer: Module {
     case .adaptiveAveragePool(let side): x.adaptivelyAveragePooled(height: side, width: side)
     case .globalAveragePool: x.globalAveragePooled()
     case .flatten: x.permuted([0, 3, 1, 2]).reshaped([x.shape[0], -1])
-    case .rectifier6: x.rectified.limited(to: 6)
-    case .siLU: x * x.logistic
-    case .geLU: x * ((x * 0.5.squareRoot()).errorFunction + 1) * 0.5
+    case .relu6: x.relu.limited(to: 6)
+    case .siLU: x * x.sigmoid
+    case .geLU: x * ((x * 0.5.squareRoot()).erf + 1) * 0.5
     case .omittedDropout: x
     }
   }

@@ -178,8 +178,8 @@ extension Sequential {
         add { Linear(channels, layer.number ?? classes, using: &random) }
         channels = layer.number ?? classes
       case .batchNorm: add { BatchNorm(channels) }
-      case .relu: add { Rectifier() }
-      case .relu6: add { FixedLayer.rectifier6 }
+      case .relu: add { ReLU() }
+      case .relu6: add { FixedLayer.relu6 }
       case .silu: add { FixedLayer.siLU }
       case .gelu: add { FixedLayer.geLU }
       }

@@ -12,7 +12,7 @@ public struct Convolution: FusingModule {
   /// Stride, padding and groups.
   public let geometry: ConvolutionGeometry
 
-  /// A square kernel; drawn for rectified networks unless told otherwise.
+  /// A square kernel; drawn for networks of ReLUs unless told otherwise.
   public init(
     _ inputs: Int, _ outputs: Int, size: Int, stride: Int = 1, padding: Int = 0, groups: Int = 1, bias: Bool = false,
     initialization: Initialization = .heFanIn, using random: inout RandomSource?
@@ -24,12 +24,12 @@ public struct Convolution: FusingModule {
     geometry = ConvolutionGeometry(stride: .init(stride), padding: .init(padding), groups: groups)
   }
 
-  func callAsFunction(_ x: Tensor, _ pass: inout Pass, adding residual: Tensor?, rectified: Bool) -> Tensor {
+  func callAsFunction(_ x: Tensor, _ pass: inout Pass, adding residual: Tensor?, relu: Bool) -> Tensor {
     var y = x.convolved(with: kernel, geometry)
-    if let bias { y = y.biased(by: bias, rectified: rectified && residual == nil) }
+    if let bias { y = y.biased(by: bias, relu: relu && residual == nil) }
     if bias != nil && residual == nil { return y }
-    let sum = residual.map { y.joined(with: $0) } ?? y
-    return rectified ? sum.rectified : sum
+    let sum = residual.map { y.residualAdd($0) } ?? y
+    return relu ? sum.relu : sum
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
@@ -57,15 +57,15 @@ public struct BatchNorm: FusingModule {
   }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
-    self(x, &pass, adding: nil, rectified: false)
+    self(x, &pass, adding: nil, relu: false)
   }
 
-  func callAsFunction(_ x: Tensor, _ pass: inout Pass, adding residual: Tensor?, rectified: Bool) -> Tensor {
+  func callAsFunction(_ x: Tensor, _ pass: inout Pass, adding residual: Tensor?, relu: Bool) -> Tensor {
     switch pass.normalization {
     case .running:
       return x.normalized(
-        mean: runningMean, rate: (runningVariance + epsilon).squareRoot.reciprocalOrZero, weight: weight, bias: bias,
-        residual: residual, rectified: rectified)
+        mean: runningMean, rate: (runningVariance + epsilon).sqrt.reciprocalOrZero, weight: weight, bias: bias,
+        residual: residual, relu: relu)
     case .batch:
       let axes = Array(0..<(x.rank - 1))
       let mean = x.mean(axes)
@@ -73,9 +73,9 @@ public struct BatchNorm: FusingModule {
       let variance = centred.squared.mean(axes)
       let count = Double(x.count / x.shape[x.rank - 1])
       pass.saw(mean: mean, variance: variance * (count / max(1, count - 1)))
-      let y = centred * (weight * (variance + epsilon).squareRoot.reciprocalOrZero) + bias
-      let sum = residual.map { y.joined(with: $0) } ?? y
-      return rectified ? sum.rectified : sum
+      let y = centred * (weight * (variance + epsilon).sqrt.reciprocalOrZero) + bias
+      let sum = residual.map { y.residualAdd($0) } ?? y
+      return relu ? sum.relu : sum
     }
   }
 
@@ -103,7 +103,7 @@ public struct LayerNorm: Module {
     let last = x.rank - 1
     let kept = Array(x.shape.dropLast()) + [1]
     let centred = x - x.mean([last]).reshaped(kept)
-    let rate = (centred.squared.mean([last]) + epsilon).squareRoot.reciprocalOrZero
+    let rate = (centred.squared.mean([last]) + epsilon).sqrt.reciprocalOrZero
     return centred * rate.reshaped(kept) * weight.overChannels(of: x) + bias.overChannels(of: x)
   }
 
@@ -142,10 +142,10 @@ public struct Linear: Module {
 }
 
 /// The positive part.
-public struct Rectifier: Module {
+public struct ReLU: Module {
   /// The positive part, which has no parameters.
   public init() {}
-  public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor { x.rectified }
+  public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor { x.relu }
   public func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {}
 }
 
@@ -174,8 +174,8 @@ public struct Sequential: Module {
         continue
       }
       let module = modules[index]
-      if let layer = module as? any FusingModule, index + 1 < modules.count, modules[index + 1] is Rectifier {
-        x = pass.passing(names[index + 1], pass(names[index], layer, x, rectified: true))
+      if let layer = module as? any FusingModule, index + 1 < modules.count, modules[index + 1] is ReLU {
+        x = pass.passing(names[index + 1], pass(names[index], layer, x, relu: true))
         index += 2
       } else {
         x = pass(names[index], module, x)

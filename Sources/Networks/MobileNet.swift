@@ -35,7 +35,7 @@ extension Sequential {
     ])
   }
 
-  /// A convolution, its normalization, and rectification at 0 and at 6.
+  /// A convolution, its normalization, and ReLU6.
   fileprivate static func normalized(
     _ inputs: Int, _ outputs: Int, size: Int, stride: Int = 1, groups: Int = 1, using random: inout RandomSource?
   ) -> Sequential {
@@ -43,13 +43,13 @@ extension Sequential {
       Convolution(
         inputs, outputs, size: size, stride: stride, padding: size / 2, groups: groups, initialization: .heFanOut,
         using: &random),
-      BatchNorm(outputs), FixedLayer.rectifier6,
+      BatchNorm(outputs), FixedLayer.relu6,
     ])
   }
 }
 
 /// MobileNetV2's block: widened by a 1×1 convolution, filtered channel by channel, and narrowed again without
-/// rectification; with a shortcut where the shape stays.
+/// ReLU; with a shortcut where the shape stays.
 public struct InvertedResidual: Block {
   public private(set) var conv: Sequential
   let hasShortcut: Bool

@@ -25,12 +25,12 @@ public protocol Module: Sendable {
 
 /// A layer that adds a residual and takes the positive part in the same pass over memory.
 protocol FusingModule: Module {
-  func callAsFunction(_ x: Tensor, _ pass: inout Pass, adding residual: Tensor?, rectified: Bool) -> Tensor
+  func callAsFunction(_ x: Tensor, _ pass: inout Pass, adding residual: Tensor?, relu: Bool) -> Tensor
 }
 
 extension FusingModule {
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
-    self(x, &pass, adding: nil, rectified: false)
+    self(x, &pass, adding: nil, relu: false)
   }
 }
 
@@ -109,32 +109,32 @@ public struct Pass {
   }
 
   /// The sum of two branches.
-  mutating func sum(_ x: Tensor, _ branch: Tensor) -> Tensor { perform(.add, [x, branch], x.joined(with: branch)) }
+  mutating func sum(_ x: Tensor, _ branch: Tensor) -> Tensor { perform(.add, [x, branch], x.residualAdd(branch)) }
 
   /// Images beside each other in one, channel after channel.
   mutating func concatenated(_ images: [Tensor]) -> Tensor {
     perform(.concatenateChannels, images, .concatenated(images, axis: 3))
   }
 
-  /// Calls a layer and what follows it in so many networks: a sum with `residual` and a rectification. In one go, unless
+  /// Calls a layer and what follows it in so many networks: a sum with `residual` and a ReLU. In one go, unless
   /// the layer's own activation is wanted.
   mutating func callAsFunction(
-    _ name: String, _ layer: some FusingModule, _ x: Tensor, adding residual: Tensor? = nil, rectified: Bool
+    _ name: String, _ layer: some FusingModule, _ x: Tensor, adding residual: Tensor? = nil, relu: Bool
   ) -> Tensor {
     let own = (path / name).description
     if recorder != nil || wanted.contains(own) || replacements[own] != nil {
       let y = self(name, layer, x)
       let sum = residual.map { self.sum(y, $0) } ?? y
-      return rectified ? perform(.rectify, [sum], sum.rectified) : sum
+      return relu ? perform(.relu, [sum], sum.relu) : sum
     }
     let outer = path
     path = path / name
     defer { path = outer }
     names.append(path.description)
-    return layer(x, &self, adding: residual, rectified: rectified)
+    return layer(x, &self, adding: residual, relu: relu)
   }
 
-  /// Lets the activation of the layer `name` go by, which another layer has worked out along with its own.
+  /// Lets the activation of the layer `name` go by, which another layer has computed along with its own.
   mutating func passing(_ name: String, _ y: Tensor) -> Tensor { activation((path / name).description, y) }
 
   /// Lets an activation go by; a wanted one is kept, as a variable if nothing before it is tracked.

@@ -23,7 +23,7 @@ public struct Network: Sendable {
   public let architecture: Architecture
   /// Number of logits.
   public let classes: Int
-  /// Whether of blocks and of stretches of convolutions only the input is kept for derivatives, and all else worked out again
+  /// Whether of blocks and of stretches of convolutions only the input is kept for derivatives, and all else recomputed
   /// when these are taken: less memory for more time. Not where batch norms normalize by the batch.
   public private(set) var recomputes = false
   var root: any Module
@@ -106,8 +106,8 @@ extension Network {
     return state
   }
 
-  /// Whether all activations between its layers are rectified.
-  public var isRectified: Bool {
+  /// Whether all activations between its layers are relu.
+  public var isNonNegative: Bool {
     switch architecture {
     case .named(let name): ![.convnext_tiny, .efficientnet_b0].contains(name)
     case .sequential(let layers): !layers.contains { [.silu, .gelu].contains($0.kind) }

@@ -1,11 +1,11 @@
 import Tensors
 
-/// A small network without shortcuts for 32×32 images: five 3×3 convolutions, each with batch norm and rectification, two
+/// A small network without shortcuts for 32×32 images: five 3×3 convolutions, each with batch norm and ReLU, two
 /// of them strided, then global average pooling and a linear layer. Convolutions are `features.0`, `.3`, `.6`, `.9`, `.12`;
-/// the rectifications after them, where saliency looks, `features.2` (16 channels), `.5` and `.8` (32, at half size), `.11`
+/// the ReLUs after them, where saliency looks, `features.2` (16 channels), `.5` and `.8` (32, at half size), `.11`
 /// and `.14` (64, at a quarter).
 public struct PlainNetwork: Module {
-  /// Convolutions, normalizations and rectifications.
+  /// Convolutions, normalizations and ReLUs.
   public var features: Sequential
   /// The classifier.
   public var classifier: Linear
@@ -16,7 +16,7 @@ public struct PlainNetwork: Module {
     for (inputs, outputs, stride) in [(3, 16, 1), (16, 32, 2), (32, 32, 1), (32, 64, 2), (64, 64, 1)] {
       modules.append(Convolution(inputs, outputs, size: 3, stride: stride, padding: 1, using: &random))
       modules.append(BatchNorm(outputs))
-      modules.append(Rectifier())
+      modules.append(ReLU())
     }
     features = Sequential(modules)
     classifier = Linear(64, classes, using: &random)
@@ -24,7 +24,7 @@ public struct PlainNetwork: Module {
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
     let x = pass("features", features, x)
-    let means = pass.perform(.globalAveragePool(keepingAxes: false), [x], x.globalAveragePooled())
+    let means = pass.perform(.globalAveragePool(keepDims: false), [x], x.globalAveragePooled())
     return pass("classifier", classifier, means)
   }
 

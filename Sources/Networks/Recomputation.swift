@@ -36,7 +36,7 @@ extension Sequential {
       let isAsked = pass.asked.contains((pass.path / names[end]).description)
       switch modules[end] {
       case is Convolution where !isAsked: hasConvolution = true
-      case is BatchNorm, is Rectifier: break
+      case is BatchNorm, is ReLU: break
       case let layer as FixedLayer: if case .maxPool = layer { isOver = true }
       // Of a convolution that is asked for it is also wanted how its response came about.
       default: return hasConvolution && end > start + 1 ? start..<end : nil

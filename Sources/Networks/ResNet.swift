@@ -19,7 +19,7 @@ extension Sequential {
     var layers: [(name: String, module: any Module)] = [
       ("conv1", Convolution(3, 64, size: 7, stride: 2, padding: 3, initialization: .heFanOut, using: &random)),
       ("bn1", BatchNorm(64)),
-      ("relu", Rectifier()),
+      ("relu", ReLU()),
       ("maxpool", FixedLayer.maxPool(window: 3, stride: 2, padding: 1)),
     ]
     var channels = 64
@@ -92,7 +92,7 @@ public struct ResidualBlock: Block {
     for (index, (convolution, norm)) in zip(convolutions, norms).enumerated() {
       let isLast = index == convolutions.count - 1
       y = pass("conv\(index + 1)", convolution, y)
-      y = pass("bn\(index + 1)", norm, y, adding: isLast ? shortcut : nil, rectified: true)
+      y = pass("bn\(index + 1)", norm, y, adding: isLast ? shortcut : nil, relu: true)
     }
     return y
   }

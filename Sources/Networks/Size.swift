@@ -13,7 +13,7 @@ extension Architecture {
 
 extension Network {
   /// Elements of all activations of one image of this size, together. It is exact for described layers; that of others, which
-  /// grows with the image's area, is worked out from a small image.
+  /// grows with the image's area, is computed from a small image.
   public func activationCount(height: Int, width: Int) -> Double {
     if case .sequential(let layers) = architecture { return layers.activationCount(height: height, width: width) }
     let side = max(Self.probe, architecture.smallestSide)

@@ -2,7 +2,7 @@ import Tensors
 
 extension Sequential {
   /// SqueezeNet 1.0 (Iandola et al. 2016) or 1.1 (the authors' lighter revision), whose logits are means over locations of
-  /// rectified responses, so none is negative. Names and initialization are torchvision's: `features.0`,
+  /// responses after a ReLU, so none is negative. Names and initialization are torchvision's: `features.0`,
   /// `features.3.squeeze`, …, `classifier.1`. Dropout does nothing; see ``FixedLayer/omittedDropout``.
   ///
   /// - Parameters:
@@ -13,7 +13,7 @@ extension Sequential {
     let (stem, size) = isRevised ? (64, 3) : (96, 7)
     var features: [any Module] = [
       Convolution(3, stem, size: size, stride: 2, bias: true, initialization: .heUniform, using: &random),
-      Rectifier(),
+      ReLU(),
     ]
     let widths = [16, 16, 32, 32, 48, 48, 64, 64]
     let pooled = isRevised ? [0, 2, 4] : [0, 3, 7]
@@ -26,7 +26,7 @@ extension Sequential {
     let classifier = Sequential([
       FixedLayer.omittedDropout,
       Convolution(channels, classes, size: 1, bias: true, initialization: .normal(0.01), using: &random),
-      Rectifier(), FixedLayer.globalAveragePool,
+      ReLU(), FixedLayer.globalAveragePool,
     ])
     return Sequential(named: [("features", Sequential(features)), ("classifier", classifier)])
   }
@@ -48,11 +48,11 @@ public struct Fire: Block {
   }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
-    func rectified(_ name: String, _ convolution: Convolution, _ x: Tensor) -> Tensor {
-      pass(name + "_activation", Rectifier(), pass(name, convolution, x))
+    func activated(_ name: String, _ convolution: Convolution, _ x: Tensor) -> Tensor {
+      pass(name + "_activation", ReLU(), pass(name, convolution, x))
     }
-    let few = rectified("squeeze", squeeze, x)
-    return pass.concatenated([rectified("expand1x1", expand1x1, few), rectified("expand3x3", expand3x3, few)])
+    let few = activated("squeeze", squeeze, x)
+    return pass.concatenated([activated("expand1x1", expand1x1, few), activated("expand3x3", expand3x3, few)])
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {

@@ -45,7 +45,7 @@ extension Network {
   /// as it is. Nil unless the number of classes is all that differs.
   ///
   /// - Returns: the network and the number of classes that the weights are for.
-  public func loadingTrunk(_ weights: [(name: String, value: Tensor)]) -> (network: Network, classes: Int)? {
+  public func loadingBackbone(_ weights: [(name: String, value: Tensor)]) -> (network: Network, classes: Int)? {
     let (own, head) = (stateDictionary, head + ".")
     var (merged, found) = (weights, Int?.none)
     for (index, entry) in weights.enumerated() where entry.name.hasPrefix(head) {

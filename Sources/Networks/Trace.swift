@@ -26,16 +26,16 @@ public struct Trace: Sendable {
     case linear
     /// Times a vector over the channels, which is a parameter of that name.
     case scaleChannels(String)
-    case rectify
+    case relu
     /// Held between 0 and the limit.
     case clip(Double)
-    /// The logistic function; x times it; x times the normal distribution's cumulative function.
-    case logistic, siLU, geLU
+    /// The sigmoid function; x times it; x times the normal distribution's cumulative function.
+    case sigmoid, siLU, geLU
     case maxPool(window: Int, stride: Int, padding: Int, coveringEdges: Bool)
     case averagePool(window: Int)
     case adaptiveAveragePool(Int)
     /// Over all locations, to [N, C], or with them kept to [N, 1, 1, C].
-    case globalAveragePool(keepingAxes: Bool)
+    case globalAveragePool(keepDims: Bool)
     /// In the order of channels, rows, columns.
     case flatten
     case add, multiply, concatenateChannels
@@ -120,8 +120,8 @@ extension Linear: OperationLayer {
 extension LayerNorm: OperationLayer {
   var operation: Trace.Operation? { .layerNorm(epsilon: epsilon) }
 }
-extension Rectifier: OperationLayer {
-  var operation: Trace.Operation? { .rectify }
+extension ReLU: OperationLayer {
+  var operation: Trace.Operation? { .relu }
 }
 extension FixedLayer: OperationLayer {
   var operation: Trace.Operation? {
@@ -130,9 +130,9 @@ extension FixedLayer: OperationLayer {
       .maxPool(window: window, stride: stride, padding: padding, coveringEdges: coveringEdges)
     case .averagePool(let window): .averagePool(window: window)
     case .adaptiveAveragePool(let side): .adaptiveAveragePool(side)
-    case .globalAveragePool: .globalAveragePool(keepingAxes: false)
+    case .globalAveragePool: .globalAveragePool(keepDims: false)
     case .flatten: .flatten
-    case .rectifier6: .clip(6)
+    case .relu6: .clip(6)
     case .siLU: .siLU
     case .geLU: .geLU
     case .omittedDropout: nil

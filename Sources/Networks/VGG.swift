@@ -19,7 +19,7 @@ extension Sequential {
         features.append(
           Convolution(channels, outputs, size: 3, padding: 1, bias: true, initialization: .heFanOut, using: &random))
         if isNormalized { features.append(BatchNorm(outputs)) }
-        features.append(Rectifier())
+        features.append(ReLU())
         channels = outputs
       }
       features.append(FixedLayer.maxPool(window: 2, stride: 2))
@@ -34,8 +34,8 @@ extension Sequential {
       (
         "classifier",
         Sequential([
-          linear(512 * 7 * 7, 4096), Rectifier(), FixedLayer.omittedDropout,
-          linear(4096, 4096), Rectifier(), FixedLayer.omittedDropout,
+          linear(512 * 7 * 7, 4096), ReLU(), FixedLayer.omittedDropout,
+          linear(4096, 4096), ReLU(), FixedLayer.omittedDropout,
           linear(4096, classes),
         ])
       ),
@@ -53,15 +53,15 @@ extension Sequential {
     }
     let pool = FixedLayer.maxPool(window: 3, stride: 2)
     let features = Sequential([
-      convolution(3, 64, size: 11, stride: 4, padding: 2), Rectifier(), pool,
-      convolution(64, 192, size: 5, padding: 2), Rectifier(), pool,
-      convolution(192, 384, size: 3, padding: 1), Rectifier(),
-      convolution(384, 256, size: 3, padding: 1), Rectifier(),
-      convolution(256, 256, size: 3, padding: 1), Rectifier(), pool,
+      convolution(3, 64, size: 11, stride: 4, padding: 2), ReLU(), pool,
+      convolution(64, 192, size: 5, padding: 2), ReLU(), pool,
+      convolution(192, 384, size: 3, padding: 1), ReLU(),
+      convolution(384, 256, size: 3, padding: 1), ReLU(),
+      convolution(256, 256, size: 3, padding: 1), ReLU(), pool,
     ])
     let classifier = Sequential([
-      FixedLayer.omittedDropout, Linear(256 * 6 * 6, 4096, using: &random), Rectifier(),
-      FixedLayer.omittedDropout, Linear(4096, 4096, using: &random), Rectifier(),
+      FixedLayer.omittedDropout, Linear(256 * 6 * 6, 4096, using: &random), ReLU(),
+      FixedLayer.omittedDropout, Linear(4096, 4096, using: &random), ReLU(),
       Linear(4096, classes, using: &random),
     ])
     return Sequential(named: [

@@ -29,7 +29,7 @@ extension ColorJitter: Section {
     keys("brightness", &brightness, strength)
     keys("contrast", &contrast, strength)
     keys("saturation", &saturation, strength)
-    keys("hue", &hue, .number(0...0.5, "half of the colour circle either way"))
+    keys("hue", &hue, .number(0...0.5, "half of the color circle either way"))
   }
 }
 
@@ -41,8 +41,8 @@ extension RandAugment: Section {
 }
 
 extension Codec<Double> {
-  /// Of a picture's area: less than a millionth is no pixel of most.
-  fileprivate static var areaShare: Codec { number(1e-6...1, "a share of the picture's area") }
+  /// Of an image's area: less than a millionth is no pixel of most.
+  fileprivate static var areaShare: Codec { number(1e-6...1, "a share of the image's area") }
   /// Beyond this a window is a line.
   fileprivate static var aspect: Codec { number(0.001...1000, "width over height") }
 }

@@ -130,22 +130,22 @@ extension Codec<Schedule> {
 
 private struct NormalizationSection: Section {
   var mean: [Double] = []
-  var deviation: [Double] = []
+  var std: [Double] = []
 
   mutating func visit(_ keys: Keys) {
     keys("mean", &mean, .list(.number(Normalization.means, "pixels are from 0 to 1")), isRequired: true)
     keys(
-      "deviation", &deviation, .list(.number(Normalization.deviations, "pixels are from 0 to 1")), isRequired: true)
-    if mean.count != 3 { keys.refuse("mean", "expected three numbers, one for each colour") }
-    if deviation.count != 3 { keys.refuse("deviation", "expected three positive numbers, one for each colour") }
+      "std", &std, .list(.number(Normalization.stds, "pixels are from 0 to 1")), isRequired: true)
+    if mean.count != 3 { keys.refuse("mean", "expected three numbers, one for each color") }
+    if std.count != 3 { keys.refuse("std", "expected three positive numbers, one for each color") }
   }
 }
 
 extension Codec<Normalization> {
   static var normalization: Codec {
     by(
-      NormalizationSection.self, { Normalization(mean: $0.mean, deviation: $0.deviation) },
-      { NormalizationSection(mean: $0.mean, deviation: $0.deviation) })
+      NormalizationSection.self, { Normalization(mean: $0.mean, std: $0.std) },
+      { NormalizationSection(mean: $0.mean, std: $0.std) })
   }
 }
 

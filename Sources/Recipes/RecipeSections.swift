@@ -51,9 +51,9 @@ extension Recipe {
 
   /// The images.
   public struct Data: Sendable, Section {
-    /// The mean and deviation of ImageNet's colours, which most pretrained networks want.
+    /// The mean and std of ImageNet's colors, which most pretrained networks want.
     public static let standardNormalization = Normalization(
-      mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225])
+      mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225])
 
     /// What is trained on.
     public var train = Source.folder(FolderSettings())
@@ -61,8 +61,8 @@ extension Recipe {
     public var validation = Source.folder(FolderSettings())
     /// How pixels become the network's input.
     public var normalization = standardNormalization
-    /// How pictures come to the network's size.
-    public var framing = Framing()
+    /// How figures come to the network's size.
+    public var resizeCrop = ResizeCrop()
     /// Changes of training images, in order.
     public var augmentation: [Augmentation] = []
     /// How training batches are mixed: one of these, drawn for each batch.
@@ -95,8 +95,8 @@ extension Recipe {
       keys("train", &train, .source, isRequired: true)
       keys("validation", &validation, .source, isRequired: true)
       keys("normalization", &normalization, .normalization)
-      keys("resize", &framing.resize, .optional(.integer(1...8192)))
-      keys("crop", &framing.crop, .optional(.integer(1...8192)))
+      keys("resize", &resizeCrop.resize, .optional(.integer(1...8192)))
+      keys("crop", &resizeCrop.crop, .optional(.integer(1...8192)))
       keys("augmentation", &augmentation, .list(.augmentation))
       keys("mixing", &mixing, .list(.mixing))
       keys("batch", &batch, .integer(1...65_536))
@@ -104,8 +104,8 @@ extension Recipe {
       keys("cache", &cache, .optional(.integer(1...(1 << 24), "mebibytes")))
       keys("broken_images", &brokenImages, .choice())
       if !mixing.isEmpty && batch < 2 { keys.refuse("mixing", "there is nothing to mix in a batch of one image") }
-      if let resize = framing.resize, let crop = framing.crop, crop > resize {
-        keys.refuse("crop", "a window of \(crop) in pictures whose shorter side is \(resize)")
+      if let resize = resizeCrop.resize, let crop = resizeCrop.crop, crop > resize {
+        keys.refuse("crop", "a window of \(crop) in figures whose shorter side is \(resize)")
       }
     }
   }
@@ -148,8 +148,8 @@ extension Recipe {
     public var virtualRate: Double?
     /// What maps are measured in; float32 is about twice as fast, and moves maps after a virtual update by some thousandths.
     public var precision = ScalarType.float64
-    /// Images of which pictures are drawn.
-    public var pictures = 4
+    /// Images of which figures are drawn.
+    public var figures = 4
 
     init() {}
 
@@ -164,7 +164,7 @@ extension Recipe {
       keys("layers", &layers, .list(.word))
       keys("virtual_rate", &virtualRate, .optional(.rate))
       keys("precision", &precision, .choice())
-      keys("pictures", &pictures, .integer(0...1000, "each is a file"))
+      keys("figures", &figures, .integer(0...1000, "each is a file"))
       keys.requireDistinct("measures", measures.map(\.rawValue))
       keys.requireDistinct("methods", methods)
       keys.requireDistinct("layers", layers)
@@ -183,11 +183,11 @@ extension Recipe {
     public var output = ""
     /// Threads; nil for as many as there are processors.
     public var workers: Int?
-    /// Whether a step works activations out again rather than keep them: less memory for more time.
+    /// Whether a step recomputes activations rather than keep them: less memory for more time.
     public var recompute = false
-    /// What the network, the batches and the optimizer's memory are held and worked out in.
+    /// What the network, the batches and the optimizer's memory are held and computed in.
     public var precision = ScalarType.float32
-    /// Whether the first gradient of one image is worked out in float64 too, to say so if float32 is far off.
+    /// Whether the first gradient of one image is computed in float64 too, to say so if float32 is far off.
     public var comparesPrecision = true
 
     init() {}

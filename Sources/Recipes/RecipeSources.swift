@@ -49,7 +49,7 @@ extension Recipe {
   public struct SceneSettings: Sendable, Equatable, Section {
     /// Number of scenes.
     public var count = 1000
-    /// Side of the pictures in pixels.
+    /// Side of the images in pixels.
     public var size = 32
     /// How many shapes take part.
     public var classes = Scenes.shapes.count

@@ -30,15 +30,15 @@ public struct Combination: Sendable, Hashable {
   /// By what is measured of each layer, such as accuracies, as they are.
   ///
   /// The paper's weights from activations: how far apart the images' activations lie. Here the mean over channels of the
-  /// deviation over images and locations, relative to the mean size of an activation.
+  /// std over images and locations, relative to the mean size of an activation.
   ///
   /// - Parameter activations: of some images at each layer, [N, H, W, C].
   public static func activationSpread(_ activations: [Tensor]) -> [Double] {
     activations.map { activation in
       let x = activation.detached().converted(to: .float64)
-      let deviation = (x - x.mean([0, 1, 2])).squared.mean([0, 1, 2]).squareRoot.mean().item
+      let std = (x - x.mean([0, 1, 2])).squared.mean([0, 1, 2]).sqrt.mean().item
       let size = x.magnitude.mean().item
-      return size > 0 ? deviation / size : 0
+      return size > 0 ? std / size : 0
     }
   }
 

@@ -29,14 +29,14 @@ public enum Aggregate: String, Sendable, Hashable, CaseIterable {
   /// The largest, with its sign.
   case max
   /// The largest absolute value.
-  case maxMagnitude = "max_magnitude"
+  case maxAbs = "max_abs"
   /// The sum of the positive part.
   case positive
 }
 
 extension Extract {
-  /// The map [N, H, W] of activations x and slopes g, both [N, H, W, C]. For ``ownConvolution`` they are the convolution's
-  /// response and the slope there.
+  /// The map [N, H, W] of activations x and gradients g, both [N, H, W, C]. For ``ownConvolution`` they are the convolution's
+  /// response and the gradient there.
   ///
   /// Terms are never built: norms and sums of a product are products of norms and sums, positive parts follow from the
   /// factors' positive and negative parts, and extremes from the factors' extremes.
@@ -57,8 +57,8 @@ extension Extract {
       let (inputs, outputs) = (convolution.input.shape[3] / groups, g.shape[3] / groups)
       let parts = (0..<groups).map { group in
         let input = convolution.input.sliced(axis: 3, from: group * inputs, length: inputs)
-        let slope = g.sliced(axis: 3, from: group * outputs, length: outputs)
-        let map = Self.outerProduct(slope, Windows(input, of: convolution), aggregate)
+        let derivative = g.sliced(axis: 3, from: group * outputs, length: outputs)
+        let map = Self.outerProduct(derivative, Windows(input, of: convolution), aggregate)
         return map.reshaped(map.shape + [1])
       }
       return groups == 1
@@ -69,49 +69,49 @@ extension Extract {
   private static func aggregated(_ term: Tensor, _ aggregate: Aggregate) -> Tensor {
     switch aggregate {
     case .norm: term.norm([3])
-    case .filteredNorm: term.rectified.norm([3])
+    case .filteredNorm: term.relu.norm([3])
     case .sum: term.sum([3])
     case .max: term.maximum()
-    case .maxMagnitude: term.magnitude.maximum()
-    case .positive: term.rectified.sum([3])
+    case .maxAbs: term.magnitude.maximum()
+    case .positive: term.relu.sum([3])
     }
   }
 
-  /// Of the outer product of a location's slope and its window.
+  /// Of the outer product of a location's gradient and its window.
   private static func outerProduct(_ g: Tensor, _ x: Windows, _ aggregate: Aggregate) -> Tensor {
     /// Positive parts of a product come from factors that are both positive or both negative.
     func parts(_ measure: (Tensor) -> Tensor, _ sum: (Tensor) -> Tensor) -> [Tensor] {
-      [measure(g.rectified) * sum(x.values.rectified), measure((-g).rectified) * sum((-x.values).rectified)]
+      [measure(g.relu) * sum(x.values.relu), measure((-g).relu) * sum((-x.values).relu)]
     }
     func norms(_ values: Tensor) -> Tensor {
-      x.isTrivial ? values.norm([3]) : x.sums(values.squared.sum([3], keepingAxes: true)).squareRoot.squeezed
+      x.isTrivial ? values.norm([3]) : x.sums(values.squared.sum([3], keepDims: true)).sqrt.squeezed
     }
-    func sums(_ values: Tensor) -> Tensor { x.sums(values.sum([3], keepingAxes: true)).squeezed }
+    func sums(_ values: Tensor) -> Tensor { x.sums(values.sum([3], keepDims: true)).squeezed }
     func stacked(_ maps: [Tensor]) -> Tensor { .concatenated(maps.map { $0.reshaped($0.shape + [1]) }, axis: 3) }
     switch aggregate {
     case .norm: return g.norm([3]) * norms(x.values)
     case .sum: return g.sum([3]) * sums(x.values)
     case .filteredNorm: return stacked(parts({ $0.norm([3]) }, norms)).norm([3])
     case .positive: return stacked(parts({ $0.sum([3]) }, sums)).sum([3])
-    case .max, .maxMagnitude:
-      let slopes = [g.maximum(), -(-g).maximum()]
+    case .max, .maxAbs:
+      let derivatives = [g.maximum(), -(-g).maximum()]
       let values = [x.maxima(x.values).maximum(), -x.maxima(-x.values).maximum()]
-      let products = stacked(slopes.flatMap { slope in values.map { slope * $0 } })
+      let products = stacked(derivatives.flatMap { derivative in values.map { derivative * $0 } })
       return aggregate == .max ? products.maximum() : products.magnitude.maximum()
     }
   }
 
-  /// Of each channel's slope times that channel's window.
+  /// Of each channel's gradient times that channel's window.
   private static func channelProduct(_ g: Tensor, _ x: Windows, _ aggregate: Aggregate) -> Tensor {
-    func norms(_ values: Tensor) -> Tensor { x.sums(values.squared).squareRoot }
-    let (up, down) = (g.rectified, (-g).rectified)
-    let (above, below) = (x.values.rectified, (-x.values).rectified)
+    func norms(_ values: Tensor) -> Tensor { x.sums(values.squared).sqrt }
+    let (up, down) = (g.relu, (-g).relu)
+    let (above, below) = (x.values.relu, (-x.values).relu)
     switch aggregate {
     case .norm: return (g * norms(x.values)).norm([3])
     case .sum: return (g * x.sums(x.values)).sum([3])
     case .filteredNorm: return Tensor.concatenated([up * norms(above), down * norms(below)], axis: 3).norm([3])
     case .positive: return (up * x.sums(above) + down * x.sums(below)).sum([3])
-    case .max, .maxMagnitude:
+    case .max, .maxAbs:
       let products = Tensor.concatenated([g * x.maxima(x.values), -(g * x.maxima(-x.values))], axis: 3)
       return aggregate == .max ? products.maximum() : products.magnitude.maximum()
     }
@@ -124,7 +124,7 @@ extension Aggregate {
     switch self {
     case .norm, .filteredNorm: groups.norm([3])
     case .sum, .positive: groups.sum([3])
-    case .max, .maxMagnitude: groups.maximum()
+    case .max, .maxAbs: groups.maximum()
     }
   }
 }

@@ -22,79 +22,79 @@ public struct Inference: Sendable {
   ///
   /// - Parameters:
   ///   - layers: among those captured.
-  ///   - keepingGraph: whether the maps are to be differentiated.
+  ///   - createGraph: whether the maps are to be differentiated.
   public func maps(
-    _ method: Method, of classes: [Int], at layers: [String], keepingGraph: Bool = false
-  ) -> [Tensor] { maps([method], of: classes, at: layers, keepingGraph: keepingGraph)[0] }
+    _ method: Method, of classes: [Int], at layers: [String], createGraph: Bool = false
+  ) -> [Tensor] { maps([method], of: classes, at: layers, createGraph: createGraph)[0] }
 
   /// The same for several methods, which share what backward passes they can.
   public func maps(
-    _ methods: [Method], of classes: [Int], at layers: [String], keepingGraph: Bool = false
+    _ methods: [Method], of classes: [Int], at layers: [String], createGraph: Bool = false
   ) -> [[Tensor]] {
-    var slopes = [BackwardRule: [Tensor]]()
-    func slope(_ rule: BackwardRule) -> [Tensor] {
-      if let known = slopes[rule] { return known }
-      let new = self.slopes(of: classes, at: layers, rule: rule, keepingGraph: keepingGraph)
-      slopes[rule] = new
+    var known = [BackwardRule: [Tensor]]()
+    func gradient(_ rule: BackwardRule) -> [Tensor] {
+      if let gradients = known[rule] { return gradients }
+      let new = self.logitGradients(of: classes, at: layers, rule: rule, createGraph: createGraph)
+      known[rule] = new
       return new
     }
     return methods.map { method in
       switch method.kind {
       case .pair(let pair):
-        return zip(layers, slope(pair.rule)).map { layer, g in
+        return zip(layers, gradient(pair.rule)).map { layer, g in
           let convolution = output.convolutions[layer]
           return pair.extract.map(
-            activation(layer, keepingGraph), g, pair.aggregate,
-            of: keepingGraph ? convolution : convolution?.detached())
+            activation(layer, createGraph), g, pair.aggregate,
+            of: createGraph ? convolution : convolution?.detached())
         }
       case .classActivation(let weights):
-        return zip(layers, slope(.derivative)).map { layer, g in weights.map(activation(layer, keepingGraph), g) }
-      case .excitation: return slope(.excitation).map { $0.sum([3]) }
+        return zip(layers, gradient(.derivative)).map { layer, g in weights.map(activation(layer, createGraph), g) }
+      case .excitation: return gradient(.excitation).map { $0.sum([3]) }
       case .contrastiveExcitation:
         // Signals add up, so that the difference may be taken at the layer itself.
-        let negation = self.slopes(of: classes, at: layers, sign: -1, rule: .excitation, keepingGraph: keepingGraph)
-        return zip(slope(.excitation), negation).map { ($0.sum([3]) - $1.sum([3])).rectified }
-      case .integratedGradients(let steps): return integratedGradients(steps, of: classes, at: layers, keepingGraph)
+        let negation = self.logitGradients(of: classes, at: layers, sign: -1, rule: .excitation, createGraph: createGraph)
+        return zip(gradient(.excitation), negation).map { ($0.sum([3]) - $1.sum([3])).relu }
+      case .integratedGradients(let steps): return integratedGradients(steps, of: classes, at: layers, createGraph)
       case .rise(let masks):
-        let map = rise(masks, of: classes, keepingGraph)
+        let map = rise(masks, of: classes, createGraph)
         return layers.map { _ in map }
-      case .smooth(let inner, let samples): return smoothed(inner, samples, of: classes, at: layers, keepingGraph)
-      case .competitive(let inner, let rivals): return winners(inner, rivals, of: classes, at: layers, keepingGraph)
+      case .smooth(let inner, let samples): return smoothed(inner, samples, of: classes, at: layers, createGraph)
+      case .competitive(let inner, let rivals): return winners(inner, rivals, of: classes, at: layers, createGraph)
       }
     }
   }
 
   /// The derivatives of one logit per image with respect to activations that were captured, [N, H, W, C] each; with another
   /// rule, what takes their place. A negative sign asks about what is not the class.
-  func slopes(
+  func logitGradients(
     of classes: [Int], at layers: [String], sign: Double = 1, rule: BackwardRule = .derivative,
-    keepingGraph: Bool = false
+    createGraph: Bool = false
   ) -> [Tensor] {
-    let logits = output.logits.picked(classes)
+    let logits = output.logits.takenAlongLastAxis(classes)
     return gradients(
       of: logits, withRespectTo: layers.map { activation($0, true) },
-      weighting: Tensor(repeating: sign, shape: logits.shape, logits.scalarType), rule: rule, keepingGraph: keepingGraph
+      cotangents: Tensor(repeating: sign, shape: logits.shape, logits.scalarType), rule: rule, createGraph: createGraph
     )
   }
 
-  func activation(_ layer: String, _ keepingGraph: Bool) -> Tensor {
+  func activation(_ layer: String, _ createGraph: Bool) -> Tensor {
     guard let activation = output.activations[layer] else {
       preconditionFailure("Inference: the activation of \(layer) was not captured")
     }
-    return keepingGraph ? activation : activation.detached()
+    return createGraph ? activation : activation.detached()
   }
 }
 
 extension Method.ChannelWeights {
-  /// The map [N, H, W] of activations x and slopes g, both [N, H, W, C].
+  /// The map [N, H, W] of activations x and gradients g, both [N, H, W, C].
   func map(_ x: Tensor, _ g: Tensor) -> Tensor {
     switch self {
-    case .mean: return (g.mean([1, 2], keepingAxes: true) * x).sum([3]).rectified
-    case .local: return (g.rectified * x).sum([3]).rectified
+    case .mean: return (g.mean([1, 2], keepDims: true) * x).sum([3]).relu
+    case .local: return (g.relu * x).sum([3]).relu
     case .higherOrder:
       // Equation 19, g² / (2 g² + g³ Σ x), of which the squares cancel. Where g is 0 so is the weight.
-      let share = (g * x.sum([1, 2], keepingAxes: true) + 2).reciprocalPastZero
-      return ((share * g.rectified).sum([1, 2], keepingAxes: true) * x).sum([3]).rectified
+      let share = (g * x.sum([1, 2], keepDims: true) + 2).reciprocalPastZero
+      return ((share * g.relu).sum([1, 2], keepDims: true) * x).sum([3]).relu
     }
   }
 }
@@ -103,11 +103,11 @@ extension Tensor {
   /// `1 / x`, but less than 0.1 from 0, where it has its pole, the straight line 100 x between its two arms.
   ///
   /// Grad-CAM++ divides by 2 + g Σ x, which is at least 2 where it counts, at positive g, unless a channel's activations
-  /// add up to less than 0, as only those that are not rectified can. There the formula has a pole for which the paper has
+  /// add up to less than 0, as only those that no ReLU has made non-negative can. There the formula has a pole for which the paper has
   /// no meaning. On the line value and derivative stay bounded, and the value at the pole itself is 0.
   fileprivate var reciprocalPastZero: Tensor {
     let width = 0.1
-    let isNear = (width - detached().magnitude).rectified.sign
+    let isNear = (width - detached().magnitude).relu.sign
     return (self * (1 - isNear)).reciprocalOrZero + self * isNear * (1 / (width * width))
   }
 }

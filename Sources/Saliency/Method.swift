@@ -33,12 +33,12 @@ public struct Method: Sendable {
     /// signs turned round; positive part of the sum over channels.
     case contrastiveExcitation
     /// Sundararajan et al. 2017: gradients along the straight path from the activation for an image of zeros (the mean
-    /// colour), times the difference, summed over channels. The midpoint rule with so many steps.
+    /// color), times the difference, summed over channels. The midpoint rule with so many steps.
     case integratedGradients(steps: Int)
     /// Petsiuk et al. 2018: the mean of random masks, weighted by the class's probability on the masked image. Of the image,
     /// so at `input` only.
     case rise(masks: Int)
-    /// Smilkov et al. 2017: the mean of another method's maps over noisy copies of the image, with a deviation of 0.15 of
+    /// Smilkov et al. 2017: the mean of another method's maps over noisy copies of the image, with a std of 0.15 of
     /// each image's range.
     case smooth(Method, samples: Int)
     /// After Gupta and Arora 2019: what of a map is larger there than the same method's map for every one of the likeliest
@@ -48,7 +48,7 @@ public struct Method: Sendable {
 
   /// How one backward pass becomes a map.
   public struct Pair: Sendable, Hashable {
-    /// How the backward pass treats rectifications.
+    /// How the backward pass treats ReLUs.
     public var rule: BackwardRule
     public var extract: Extract
     public var aggregate: Aggregate
@@ -100,9 +100,9 @@ extension Method {
     case .pair(let pair) where pair.extract == .ownConvolution && !network.convolutionNames.contains(layer):
       let some = network.convolutionNames.suffix(3).joined(separator: ", ")
       return "\(self) has maps at convolutions alone, such as \(some); '\(layer)' is none"
-    case .excitation where !network.isRectified, .contrastiveExcitation where !network.isRectified:
+    case .excitation where !network.isNonNegative, .contrastiveExcitation where !network.isNonNegative:
       return
-        "\(self) supposes activations that are not negative, as rectification leaves them; \(network.architecture)'s are not"
+        "\(self) supposes activations that are not negative, as ReLU leaves them; \(network.architecture)'s are not"
     case .competitive where network.classes < 2:
       return "\(self) compares classes, and the network has only one class"
     case .smooth(let inner, _), .competitive(let inner, _): return inner.obstacle(at: layer, of: network)
@@ -115,13 +115,13 @@ extension Method {
 
 extension Method {
   /// Simonyan et al. 2014.
-  public static let gradient = Method.pair(Pair(.bias, .maxMagnitude))
+  public static let gradient = Method.pair(Pair(.bias, .maxAbs))
   /// Shrikumar et al. 2016; at layers other than the input the same as ``linearApproximation``.
   public static let gradientTimesInput = Method.pair(Pair(.scaling, .sum))
   /// Zeiler and Fergus 2014.
-  public static let deconvnet = Method.pair(Pair(.bias, .maxMagnitude, rule: .deconvolution))
+  public static let deconvnet = Method.pair(Pair(.bias, .maxAbs, rule: .deconvolution))
   /// Springenberg et al. 2015.
-  public static let guidedBackprop = Method.pair(Pair(.bias, .maxMagnitude, rule: .guided))
+  public static let guidedBackprop = Method.pair(Pair(.bias, .maxAbs, rule: .guided))
   /// Gradient times activation, summed over channels.
   public static let linearApproximation = Method.pair(Pair(.scaling, .sum))
   /// Selvaraju et al. 2017.

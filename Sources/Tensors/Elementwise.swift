@@ -48,7 +48,7 @@ extension Tensor {
 
   /// The sum of two branches of a network, of one shape. It differs from any other sum in what ``BackwardRule/excitation``
   /// makes of it: each branch takes part in proportion to its positive part.
-  public func joined(with branch: Tensor) -> Tensor {
+  public func residualAdd(_ branch: Tensor) -> Tensor {
     precondition(shape == branch.shape, "joined: branches \(shape) and \(branch.shape)")
     return Tensor.operation(
       "join", [self, branch], keep: .operands, value: Kernels.zip(.add, self, branch, shape: shape)
@@ -93,9 +93,9 @@ extension Tensor {
       "divide", [a, b], keep: .both, value: Kernels.zip(.divide, a, b, shape: broadcastShape("/", a, b))
     ) { g, saved in
       let (b, quotient) = (saved[1], saved.output)
-      let slope = g / b
+      let derivative = g / b
       return [
-        saved.ifNeeded(0) { slope.summed(to: shapeA) }, saved.ifNeeded(1) { -(slope * quotient).summed(to: b.shape) },
+        saved.ifNeeded(0) { derivative.summed(to: shapeA) }, saved.ifNeeded(1) { -(derivative * quotient).summed(to: b.shape) },
       ]
     }
   }
@@ -153,24 +153,24 @@ extension Tensor {
     }
   }
 
-  /// The logistic function, 1 / (1 + exp −x).
-  public var logistic: Tensor {
-    Tensor.operation("logistic", [self], keep: .both, value: Kernels.logistic(self)) { g, saved in
+  /// The sigmoid function, 1 / (1 + exp −x).
+  public var sigmoid: Tensor {
+    Tensor.operation("sigmoid", [self], keep: .both, value: Kernels.sigmoid(self)) { g, saved in
       // One minus the value, without taking a difference of which nothing may be left.
-      [g * (saved.output * (-saved[0]).logistic)]
+      [g * (saved.output * (-saved[0]).sigmoid)]
     }
   }
 
   /// The error function, 2/√π ∫₀ˣ exp(−t²) dt.
-  public var errorFunction: Tensor {
+  public var erf: Tensor {
     Tensor.operation("errorFunction", [self], keep: .operands, value: Kernels.erf(self)) { g, saved in
       [g * ((saved[0].squared * -1).exp * (2 / Double.pi.squareRoot()))]
     }
   }
 
   /// The square root, whose derivatives at 0 are taken to be 0.
-  public var squareRoot: Tensor {
-    Tensor.operation("squareRoot", [self], keep: .output, value: Kernels.map(.squareRoot, self)) { g, saved in
+  public var sqrt: Tensor {
+    Tensor.operation("squareRoot", [self], keep: .output, value: Kernels.map(.sqrt, self)) { g, saved in
       [g * saved.output.reciprocalOrZero * 0.5]
     }
   }
@@ -189,9 +189,9 @@ extension Tensor {
   public var squared: Tensor { self * self }
 
   /// The positive part. Its derivative at 0 is 0; its second derivative is 0 everywhere.
-  public var rectified: Tensor {
-    Tensor.operation("rectify", [self], keep: .output, value: Kernels.map(.rectify, self)) { g, saved in
-      [saved.throughRectification(g)]
+  public var relu: Tensor {
+    Tensor.operation("relu", [self], keep: .output, value: Kernels.map(.relu, self)) { g, saved in
+      [saved.throughReLU(g)]
     }
   }
 
@@ -208,7 +208,7 @@ extension Tensor {
   /// Each element, at most `limit`, with derivative 0 from there on.
   public func limited(to limit: Double) -> Tensor {
     Tensor.operation(
-      "limit", [self], keep: .operands, value: detached() - (detached() - limit).rectified
+      "limit", [self], keep: .operands, value: detached() - (detached() - limit).relu
     ) { g, saved in [saved.rule == .excitation ? g : g.gated(by: limit - saved[0].detached())] }
   }
 

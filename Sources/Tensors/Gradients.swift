@@ -1,32 +1,32 @@
-/// The derivatives of Σ weighting·output with respect to `variables`, by reverse accumulation.
+/// The derivatives of Σ cotangents·output with respect to `variables`, by reverse accumulation.
 ///
 /// - Parameters:
 ///   - output: a tensor of any shape.
 ///   - variables: tracked tensors, anywhere in the graph: variables or intermediate results.
-///   - weighting: weights of the output's elements, of its shape; all ones if nil.
-///   - keepingGraph: whether the derivatives are recorded, so that they can be differentiated again.
-///   - rule: how cotangents pass rectifications and linear layers; see ``BackwardRule``.
+///   - cotangents: weights of the output's elements, of its shape; all ones if nil.
+///   - createGraph: whether the derivatives are recorded, so that they can be differentiated again.
+///   - rule: how cotangents pass ReLUs and linear layers; see ``BackwardRule``.
 ///   - releasingGraph: whether the graph between the variables and the output is given up: each value goes as soon as its
 ///     last use is past, and the output can't be differentiated again.
 /// - Returns: one tensor per variable, of its shape and in their order; zeros where the output does not depend on it.
 public func gradients(
-  of output: Tensor, withRespectTo variables: [Tensor], weighting: Tensor? = nil, rule: BackwardRule = .derivative,
-  keepingGraph: Bool = false, releasingGraph: Bool = false
+  of output: Tensor, withRespectTo variables: [Tensor], cotangents: Tensor? = nil, rule: BackwardRule = .derivative,
+  createGraph: Bool = false, releasingGraph: Bool = false
 ) -> [Tensor] {
   gradients(
-    of: [output], withRespectTo: variables, weighting: [weighting ?? .ones(output.shape, output.scalarType)],
+    of: [output], withRespectTo: variables, cotangents: [cotangents ?? .ones(output.shape, output.scalarType)],
     rule: rule,
-    keepingGraph: keepingGraph, releasingGraph: releasingGraph)
+    createGraph: createGraph, releasingGraph: releasingGraph)
 }
 
 /// The same for several outputs, in one pass through the graph that they share.
 public func gradients(
-  of outputs: [Tensor], withRespectTo variables: [Tensor], weighting: [Tensor], rule: BackwardRule = .derivative,
-  keepingGraph: Bool = false, releasingGraph: Bool = false
+  of outputs: [Tensor], withRespectTo variables: [Tensor], cotangents: [Tensor], rule: BackwardRule = .derivative,
+  createGraph: Bool = false, releasingGraph: Bool = false
 ) -> [Tensor] {
   gradients(
-    of: outputs.map(\.record), withRespectTo: variables.map(\.record), weighting: weighting, rule: rule,
-    keepingGraph: keepingGraph,
+    of: outputs.map(\.record), withRespectTo: variables.map(\.record), cotangents: cotangents, rule: rule,
+    createGraph: createGraph,
     releasingGraph: releasingGraph)
 }
 
@@ -34,26 +34,26 @@ public func gradients(
 ///
 /// - Parameters:
 ///   - outputs: records of tensors of any shapes.
-///   - weighting: for each output the weights of its elements, of its shape.
-///   - variables, rule, keepingGraph, releasingGraph: as for a single output.
+///   - cotangents: for each output the weights of its elements, of its shape.
+///   - variables, rule, createGraph, releasingGraph: as for a single output.
 /// - Returns: one tensor per variable, of its shape and in their order; zeros where no output depends on it.
 public func gradients(
-  of outputs: [Record], withRespectTo variables: [Record], weighting: [Tensor], rule: BackwardRule = .derivative,
-  keepingGraph: Bool = false, releasingGraph: Bool = false
+  of outputs: [Record], withRespectTo variables: [Record], cotangents: [Tensor], rule: BackwardRule = .derivative,
+  createGraph: Bool = false, releasingGraph: Bool = false
 ) -> [Tensor] {
-  precondition(!(keepingGraph && releasingGraph), "gradients: the graph cannot be both kept and given up")
+  precondition(!(createGraph && releasingGraph), "gradients: the graph cannot be both kept and given up")
   precondition(
-    outputs.map(\.shape) == weighting.map(\.shape) && outputs.map(\.scalarType) == weighting.map(\.scalarType),
-    "gradients: weighting \(weighting.map(\.shape)) for outputs \(outputs.map(\.shape))")
+    outputs.map(\.shape) == cotangents.map(\.shape) && outputs.map(\.scalarType) == cotangents.map(\.scalarType),
+    "gradients: cotangents \(cotangents.map(\.shape)) for outputs \(outputs.map(\.shape))")
   for variable in variables {
     precondition(variable.isTracked, "gradients: a variable of shape \(variable.shape) is not tracked")
   }
   let order = Graph(from: outputs.compactMap(\.node), to: variables)
   let sums = CotangentSums(count: order.nodes.count)
-  for (output, weighting) in zip(outputs, weighting) {
+  for (output, cotangents) in zip(outputs, cotangents) {
     guard let index = output.node.flatMap(order.index) else { continue }
     // Sums are made in place unless they are recorded, so nothing may be on the way.
-    let seed = keepingGraph ? weighting : weighting.detached()
+    let seed = createGraph ? cotangents : cotangents.detached()
     sums.values[index] = sums.values[index].map { $0 + seed } ?? seed
   }
   var results = [ObjectIdentifier: Tensor]()
@@ -65,7 +65,7 @@ public func gradients(
     let inputs = order.inputs[index]
     guard !inputs.isEmpty else { continue }
 
-    let saved = node.saved(inputs: inputs, rule: rule, recorded: keepingGraph, sums: keepingGraph ? nil : sums)
+    let saved = node.saved(inputs: inputs, rule: rule, recorded: createGraph, sums: createGraph ? nil : sums)
     let contributions = node.pullback(cotangent, saved)
     if releasingGraph { node.forget() }
     for (input, contribution) in zip(inputs, contributions) {
@@ -75,7 +75,7 @@ public func gradients(
         continue
       }
       sums.values[input] =
-        keepingGraph
+        createGraph
         ? sums.take(input).map { $0 + contribution } : contribution.added(to: PartialSum(sums: sums, index: input))
     }
   }

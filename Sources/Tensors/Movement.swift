@@ -1,7 +1,7 @@
 /// Operations that move elements and change none. They come in pairs that are each other's derivative: reshape and
 /// reshape, a permutation and its inverse, slice and place, gather and scatter.
 extension Tensor {
-  /// The same elements under another shape of the same count; one size may be -1 and is worked out.
+  /// The same elements under another shape of the same count; one size may be -1 and is computed.
   public func reshaped(_ target: [Int]) -> Tensor {
     var target = target
     if let free = target.firstIndex(of: -1) {
@@ -130,7 +130,7 @@ extension Tensor {
   }
 
   /// For each row of a [N, K] tensor, the element in the row's column: [N].
-  public func picked(_ columns: [Int]) -> Tensor {
+  public func takenAlongLastAxis(_ columns: [Int]) -> Tensor {
     precondition(rank == 2 && columns.count == shape[0], "picked: \(columns.count) columns for \(shape)")
     return gather(columns.enumerated().map { Int32($0 * shape[1] + $1) }, shape: [columns.count])
   }

@@ -1,17 +1,17 @@
-/// Batch normalization with constant statistics, as one operation with the rectification and the residual sum that follow it.
+/// Batch normalization with constant statistics, as one operation with the ReLU and the residual sum that follow it.
 ///
-/// Its derivatives stay among three operations: this one, the product x̂ ⊙ w with x̂ = (x − center) / deviation, and the sum
+/// Its derivatives stay among three operations: this one, the product x̂ ⊙ w with x̂ = (x − center) / std, and the sum
 /// Σ g ⊙ x̂ over locations. The last two are each other's derivatives, with the centre or without.
 extension Tensor {
-  /// (x − mean) · rate · weight + bias + residual over the last axis, and its positive part if `rectified`.
+  /// (x − mean) · rate · weight + bias + residual over the last axis, and its positive part if `relu`.
   ///
   /// - Parameters:
   ///   - mean: what is subtracted, [C]; a constant.
-  ///   - rate: one over the deviation, [C]; a constant.
+  ///   - rate: one over the std, [C]; a constant.
   ///   - weight, bias: [C], or [N, C] for one per image.
   ///   - residual: of this tensor's shape.
   public func normalized(
-    mean: Tensor, rate: Tensor, weight: Tensor, bias: Tensor, residual: Tensor? = nil, rectified: Bool = false
+    mean: Tensor, rate: Tensor, weight: Tensor, bias: Tensor, residual: Tensor? = nil, relu: Bool = false
   ) -> Tensor {
     let (channels, vectors) = ([shape[rank - 1]], weight.shape)
     for (vector, expected) in [(mean, channels), (rate, channels), (weight, vectors), (bias, vectors)] {
@@ -22,12 +22,12 @@ extension Tensor {
     let (mean, rate, adds) = (mean.detached(), rate.detached(), residual != nil)
     let statistics = Statistics(center: mean, rate: rate)
     return Tensor.operation(
-      "normalize", [self, weight, bias] + (residual.map { [$0] } ?? []), keep: rectified ? .both : .operands,
+      "normalize", [self, weight, bias] + (residual.map { [$0] } ?? []), keep: relu ? .both : .operands,
       value: Kernels.standardize(
         self, center: mean, scale: Kernels.zip(.multiply, weight, rate, shape: vectors), shift: bias,
-        residual: residual, rectifies: rectified)
+        residual: residual, relu: relu)
     ) { g, saved in
-      let g = rectified ? saved.throughRectification(g) : g
+      let g = relu ? saved.throughReLU(g) : g
       if saved.rule == .excitation {
         func own() -> Tensor { saved[0].normalized(mean: mean, rate: rate, weight: saved[1], bias: saved[2]) }
         let signals = adds ? Tensor.excitation(g, between: own(), saved[3]) : [g]
@@ -43,18 +43,18 @@ extension Tensor {
     }
   }
 
-  /// x + bias over the last axis, and its positive part if `rectified`.
+  /// x + bias over the last axis, and its positive part if `relu`.
   ///
   /// - Parameter bias: [C], or [N, C] for one per image.
-  public func biased(by bias: Tensor, rectified: Bool = false) -> Tensor {
+  public func biased(by bias: Tensor, relu: Bool = false) -> Tensor {
     let vectors = bias.shape
     precondition(fits(vectors), "biased: \(vectors) for the channels of \(shape)")
     return Tensor.operation(
-      "bias", [self, bias], keep: rectified ? .output : .nothing,
+      "bias", [self, bias], keep: relu ? .output : .nothing,
       value: Kernels.standardize(
-        self, center: nil, scale: .ones(vectors, scalarType), shift: bias, rectifies: rectified)
+        self, center: nil, scale: .ones(vectors, scalarType), shift: bias, relu: relu)
     ) { g, saved in
-      let g = rectified ? saved.throughRectification(g) : g
+      let g = relu ? saved.throughReLU(g) : g
       return [g, saved.rule == .excitation ? nil : saved.ifNeeded(1) { g.summedOverLocations(to: vectors) }]
     }
   }

@@ -44,9 +44,9 @@ public struct RandomSource: RandomNumberGenerator, Sendable, Codable, Equatable 
 extension Tensor {
   /// Independent normal numbers with mean 0.
   public static func normal(
-    _ shape: [Int], deviation: Double = 1, _ type: ScalarType = .float32, using source: inout RandomSource
+    _ shape: [Int], std: Double = 1, _ type: ScalarType = .float32, using source: inout RandomSource
   ) -> Tensor {
-    Kernels.fill(shape, type) { source.normal() * deviation }
+    Kernels.fill(shape, type) { source.normal() * std }
   }
 
   /// Independent numbers, uniform in [low, high).

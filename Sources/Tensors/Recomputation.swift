@@ -1,5 +1,5 @@
 extension Tensor {
-  /// `function` of some tensors, as one operation that keeps nothing but these: what happens inside is worked out once more when
+  /// `function` of some tensors, as one operation that keeps nothing but these: what happens inside is computed once more when
   /// a derivative is asked for (Griewank and Walther 2000, "Revolve"; Chen et al. 2016, "Training Deep Nets with Sublinear
   /// Memory Cost"). The derivative is such an operation too, so that this holds to any order.
   ///
@@ -18,10 +18,10 @@ extension Tensor {
         let isRecorded = inputs.contains(where: \.isTracked)
         var variables = Array(inputs.dropLast())
         for index in wanted where !variables[index].isTracked { variables[index] = variables[index].tracked() }
-        let slopes = gradients(
-          of: function(variables), withRespectTo: wanted.map { variables[$0] }, weighting: inputs[inputs.count - 1],
-          rule: rule, keepingGraph: isRecorded, releasingGraph: !isRecorded)
-        return concatenated(slopes.map { $0.reshaped([-1]) }, axis: 0)
+        let derivatives = gradients(
+          of: function(variables), withRespectTo: wanted.map { variables[$0] }, cotangents: inputs[inputs.count - 1],
+          rule: rule, createGraph: isRecorded, releasingGraph: !isRecorded)
+        return concatenated(derivatives.map { $0.reshaped([-1]) }, axis: 0)
       }
       var (results, start) = ([Tensor?](repeating: nil, count: operands.count), 0)
       for index in wanted {

@@ -30,22 +30,22 @@ extension Tensor {
     }
   }
 
-  /// The sum over `axes` (all if nil); each stays with size one where `keepingAxes`.
-  public func sum(_ axes: [Int]? = nil, keepingAxes: Bool = false) -> Tensor {
+  /// The sum over `axes` (all if nil); each stays with size one where `keepDims`.
+  public func sum(_ axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
     let axes = axes ?? Array(shape.indices)
     let kept = shape.indices.map { axes.contains($0) ? 1 : shape[$0] }
     let sum = summed(to: kept)
-    return keepingAxes ? sum : sum.reshaped(shape.indices.filter { !axes.contains($0) }.map { shape[$0] })
+    return keepDims ? sum : sum.reshaped(shape.indices.filter { !axes.contains($0) }.map { shape[$0] })
   }
 
   /// The mean over `axes` (all if nil).
-  public func mean(_ axes: [Int]? = nil, keepingAxes: Bool = false) -> Tensor {
+  public func mean(_ axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
     let count = (axes ?? Array(shape.indices)).reduce(1) { $0 * shape[$1] }
-    return sum(axes, keepingAxes: keepingAxes) / Double(count)
+    return sum(axes, keepDims: keepDims) / Double(count)
   }
 
   /// The L2 norm over `axes`, whose derivatives at the origin are taken to be 0.
-  public func norm(_ axes: [Int], keepingAxes: Bool = false) -> Tensor {
+  public func norm(_ axes: [Int], keepDims: Bool = false) -> Tensor {
     let kept = shape.indices.map { axes.contains($0) ? 1 : shape[$0] }
     let norm = Tensor.operation(
       "norm", [self], keep: .both, value: Kernels.norm(self, to: kept)
@@ -53,7 +53,7 @@ extension Tensor {
       // The direction first: one over the norm, times g, may leave the type's range where the derivative does not.
       [saved[0] * saved.output.reciprocalOrZero * g]
     }
-    return keepingAxes ? norm : norm.reshaped(shape.indices.filter { !axes.contains($0) }.map { shape[$0] })
+    return keepDims ? norm : norm.reshaped(shape.indices.filter { !axes.contains($0) }.map { shape[$0] })
   }
 
   /// The largest element of each row along the last axis; the derivative goes to the first of equals.

@@ -12,7 +12,7 @@ public struct Checkpoint: Sendable {
   public var optimizer: Optimizer.State
   /// Updates made.
   public var step: Int
-  /// What draws opposed classes. Order and augmentation depend on the seed and the step alone.
+  /// What draws contrast classes. Order and augmentation depend on the seed and the step alone.
   public var random: RandomSource
   /// The lowest score of an evaluation so far; see ``Setup/score(_:)``.
   public var best: Double?
@@ -104,7 +104,7 @@ public struct Checkpoint: Sendable {
   }
 
   /// What draws the classes that maps are held against, at a run's beginning.
-  static func opponents(_ recipe: Recipe) -> RandomSource {
+  static func contrastClasses(_ recipe: Recipe) -> RandomSource {
     RandomSource(seed: UInt64(recipe.run.seed), purpose: "opponents")
   }
 

@@ -3,10 +3,10 @@ import Foundation
 import Saliency
 import Tensors
 
-extension Picture {
+extension RGBImage {
   /// Each pixel as a square of `factor` pixels.
-  func enlarged(_ factor: Int) -> Picture {
-    var result = Picture.filled(width: width * factor, height: height * factor, 0)
+  func enlarged(_ factor: Int) -> RGBImage {
+    var result = RGBImage.filled(width: width * factor, height: height * factor, 0)
     for y in 0..<result.height {
       for x in 0..<result.width {
         for c in 0..<3 {
@@ -17,18 +17,18 @@ extension Picture {
     return result
   }
 
-  static func filled(width: Int, height: Int, _ value: UInt8) -> Picture {
-    Picture(width: width, height: height, pixels: [UInt8](repeating: value, count: width * height * 3))
+  static func filled(width: Int, height: Int, _ value: UInt8) -> RGBImage {
+    RGBImage(width: width, height: height, pixels: [UInt8](repeating: value, count: width * height * 3))
   }
 
-  /// The picture in grey beneath a map [1, h, w] in colours, the map resized bilinearly and scaled from its smallest to its
-  /// largest value. A map that is not defined has no colours; in their place stands what it is.
-  func overlaid(with map: Tensor) -> Picture {
+  /// The image in gray beneath a map [1, h, w] in colors, the map resized bilinearly and scaled from its smallest to its
+  /// largest value. A map that is not defined has no colors; in their place stands what it is.
+  func overlaid(with map: Tensor) -> RGBImage {
     let state = map.mapState
     var result = self
     guard state == .defined else {
       for i in 0..<(width * height) {
-        for c in 0..<3 { result.pixels[i * 3 + c] = UInt8((255 - 100 * (1 - grey(i))).rounded()) }
+        for c in 0..<3 { result.pixels[i * 3 + c] = UInt8((255 - 100 * (1 - gray(i))).rounded()) }
       }
       let (text, scale) = (state == .constant ? "constant" : "not finite", 2)
       let fits = text.count * (Lettering.width + 1) * scale < width
@@ -42,7 +42,7 @@ extension Picture {
     for i in 0..<(width * height) {
       let color = ColorMap.color(at: span > 0 ? (values[i] / 2 - low / 2) / span : 0)
       for c in 0..<3 {
-        let blend = 0.6 * color[c] + 0.4 * grey(i)
+        let blend = 0.6 * color[c] + 0.4 * gray(i)
         result.pixels[i * 3 + c] = UInt8((blend * 255).rounded())
       }
     }
@@ -50,26 +50,26 @@ extension Picture {
   }
 
   /// A pixel's luma, in [0, 1].
-  private func grey(_ i: Int) -> Double {
+  private func gray(_ i: Int) -> Double {
     (0.299 * Double(pixels[i * 3]) + 0.587 * Double(pixels[i * 3 + 1]) + 0.114 * Double(pixels[i * 3 + 2])) / 255
   }
 
   /// Means over as many blocks of pixels as make its longer side `side` pixels long, or as it is if it is smaller.
-  func reduced(to side: Int) -> Picture {
+  func reduced(to side: Int) -> RGBImage {
     let longer = max(width, height)
     guard longer > side else { return self }
     let (height, width) = (max(1, self.height * side / longer), max(1, self.width * side / longer))
     let values = Tensor(pixels.map { Float($0) }, shape: [1, self.height, self.width, 3])
       .adaptivelyAveragePooled(height: height, width: width)
-    return Picture(width: width, height: height, pixels: values.floats.map { UInt8($0.rounded()) })
+    return RGBImage(width: width, height: height, pixels: values.floats.map { UInt8($0.rounded()) })
   }
 
-  /// The picture with the map's colours, lowest to highest, in a bar at its right, and the values at the bar's ends.
-  func withColorBar(from low: Double, to high: Double) -> Picture {
+  /// The image with the map's colors, lowest to highest, in a bar at its right, and the values at the bar's ends.
+  func withColorBar(from low: Double, to high: Double) -> RGBImage {
     let (gap, thickness) = (6, 10)
     let texts = [high, low].map { String(format: "%.3g", $0) }
     let letters = (texts.map(\.count).max() ?? 0) * (Lettering.width + 1) * 2
-    var result = Picture.filled(width: width + 3 * gap + thickness + letters, height: height, 255)
+    var result = RGBImage.filled(width: width + 3 * gap + thickness + letters, height: height, 255)
     result.paste(self, x: 0, y: 0)
     for y in 0..<height {
       let color = ColorMap.color(at: 1 - Double(y) / Double(max(1, height - 1)))
@@ -83,22 +83,22 @@ extension Picture {
     return result
   }
 
-  /// The picture with a strip below that holds a text.
-  func captioned(_ text: String) -> Picture {
-    let strip = Picture.filled(width: width, height: Lettering.height * 2 + 6, 255)
-    var result = Picture(width: width, height: height + strip.height, pixels: pixels + strip.pixels)
+  /// The image with a strip below that holds a text.
+  func captioned(_ text: String) -> RGBImage {
+    let strip = RGBImage.filled(width: width, height: Lettering.height * 2 + 6, 255)
+    var result = RGBImage(width: width, height: height + strip.height, pixels: pixels + strip.pixels)
     result.letter(text, x: 0, y: height + 3)
     return result
   }
 
-  private mutating func paste(_ other: Picture, x: Int, y: Int) {
+  private mutating func paste(_ other: RGBImage, x: Int, y: Int) {
     for row in 0..<other.height {
       let (from, to) = (row * other.width * 3, ((y + row) * width + x) * 3)
       pixels.replaceSubrange(to..<(to + other.width * 3), with: other.pixels[from..<(from + other.width * 3)])
     }
   }
 
-  /// Writes dark letters, `scale` pixels to a dot; what leaves the picture is cut off.
+  /// Writes dark letters, `scale` pixels to a dot; what leaves the image is cut off.
   private mutating func letter(_ text: String, x: Int, y: Int, scale: Int = 2) {
     for dot in Lettering.dots(text) {
       for i in 0..<(scale * scale) {
@@ -109,9 +109,9 @@ extension Picture {
     }
   }
 
-  /// Pictures of one size in rows and columns, with a title above each column and a label beside each row.
-  static func sheet(columns: [String], rows: [(label: [String], pictures: [Picture])]) -> Picture {
-    guard let first = rows.first?.pictures.first else { return filled(width: 1, height: 1, 255) }
+  /// Figures of one size in rows and columns, with a title above each column and a label beside each row.
+  static func sheet(columns: [String], rows: [(label: [String], figures: [RGBImage])]) -> RGBImage {
+    guard let first = rows.first?.figures.first else { return filled(width: 1, height: 1, 255) }
     let (gap, dot) = (8, 2)
     let letterWidth = (Lettering.width + 1) * dot
     // What does not fit loses its middle: names differ at their ends.
@@ -135,11 +135,11 @@ extension Picture {
           y: gap + line * (Lettering.height + 2) * dot)
       }
     }
-    for (row, (label, pictures)) in zip(labels, rows.map(\.pictures)).enumerated() {
+    for (row, (label, figures)) in zip(labels, rows.map(\.figures)).enumerated() {
       let y = header + row * (first.height + gap)
       for (line, text) in label.enumerated() { sheet.letter(text, x: gap, y: y + line * (Lettering.height + 2) * dot) }
-      for (column, picture) in pictures.enumerated() {
-        sheet.paste(picture, x: gap + labelWidth + column * (first.width + gap), y: y)
+      for (column, image) in figures.enumerated() {
+        sheet.paste(image, x: gap + labelWidth + column * (first.width + gap), y: y)
       }
     }
     return sheet

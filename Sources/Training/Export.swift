@@ -79,7 +79,7 @@ public enum Export {
     return (try write(network, as: format, precision: precision, side: side, to: path), notes)
   }
 
-  /// The mean of several files' tensors, worked out in double precision; one file's as they are.
+  /// The mean of several files' tensors, computed in double precision; one file's as they are.
   static func average(
     _ files: [String], reading read: (String) throws -> NamedTensors = WeightFile.read
   ) throws -> NamedTensors {

@@ -6,11 +6,11 @@ import Recipes
 import Saliency
 import Tensors
 
-/// Pictures of what training did to the maps of a few images: for each layer and for the class explained and the one it is
+/// Figures of what training did to the maps of a few images: for each layer and for the class explained and the one it is
 /// held against, the maps before and after, at the plain weights and after a virtual class update.
 struct Gallery {
   private let setup: Setup
-  /// Side of a picture in the sheets, about, in pixels.
+  /// Side of a figure in the sheets, about, in pixels.
   private static let side = 128
 
   init(_ setup: Setup) { self.setup = setup }
@@ -20,7 +20,7 @@ struct Gallery {
   /// - Returns: the files' paths.
   func draw(before: Network, after: Network, into folder: String) throws -> [String] {
     let dataset = setup.validation.dataset
-    let indices = dataset.spread(setup.recipe.evaluation.pictures)
+    let indices = dataset.spread(setup.recipe.evaluation.figures)
     guard !indices.isEmpty else { return [] }
     try Files.makeFolder(folder)
     return try indices.enumerated().compactMap { number, index in
@@ -29,11 +29,11 @@ struct Gallery {
         return nil
       }
       let label = batch.labels[0]
-      let opposed = opponent(of: label, before(batch.images).logits)
-      let words = [label, opposed].map { className($0).asFileName(bytes: 100) }
+      let contrast = contrast class(of: label, before(batch.images).logits)
+      let words = [label, contrast].map { className($0).asFileName(bytes: 100) }
       let name = "\(number)-\(words[0])-not-\(words[1])"
       let path = "\(folder)/\(name).png"
-      try sheet(batch, classes: [label, opposed], networks: [("before", before), ("after", after)]).writePNG(to: path)
+      try sheet(batch, classes: [label, contrast], networks: [("before", before), ("after", after)]).writePNG(to: path)
       return path
     }
   }
@@ -44,27 +44,27 @@ struct Gallery {
     return names.indices.contains(index) ? names[index] : "\(index)"
   }
 
-  /// A sheet of pictures, each with its label beneath.
-  static func labelled(_ rows: [[(picture: Picture, label: String)]]) -> Picture {
-    let factor = max(1, side / 2 / (rows.first?.first?.picture.width ?? side))
+  /// A sheet of figures, each with its label beneath.
+  static func labelled(_ rows: [[(image: RGBImage, label: String)]]) -> RGBImage {
+    let factor = max(1, side / 2 / (rows.first?.first?.image.width ?? side))
     return .sheet(
       columns: (rows.first ?? []).map { _ in "" },
-      rows: rows.map { row in (label: [], pictures: row.map { $0.picture.enlarged(factor).captioned($0.label) }) })
+      rows: rows.map { row in (label: [], figures: row.map { $0.image.enlarged(factor).captioned($0.label) }) })
   }
 
   /// The class that the recipe holds the label against (before training), or the least likely one.
-  private func opponent(of label: Int, _ logits: Tensor) -> Int {
+  private func contrast class(of label: Int, _ logits: Tensor) -> Int {
     for term in setup.recipe.outer {
       guard case .classSensitivity(var sensitivity) = term.objective else { continue }
       sensitivity.explain = .label
-      return sensitivity.classes(logits: logits, labels: [label], draws: [0]).opposed[0]
+      return sensitivity.classes(logits: logits, labels: [label], draws: [0]).contrast[0]
     }
-    return ClassSensitivity().classes(logits: logits, labels: [label], draws: [0]).opposed[0]
+    return ClassSensitivity().classes(logits: logits, labels: [label], draws: [0]).contrast[0]
   }
 
-  private func sheet(_ batch: Batch, classes: [Int], networks: [(String, Network)]) -> Picture {
-    let picture = batch.pictures[0]
-    let large = picture.enlarged(max(1, Self.side / picture.width))
+  private func sheet(_ batch: Batch, classes: [Int], networks: [(String, Network)]) -> RGBImage {
+    let image = batch.rgbImages[0]
+    let large = image.enlarged(max(1, Self.side / image.width))
     let layers = setup.recipe.saliency.layers
     let updates: [InnerUpdate?] = setup.evaluation.update.map { [nil, $0] } ?? [nil]
     var columns = ["image"]
@@ -84,11 +84,11 @@ struct Gallery {
       layers.indices.map { l in
         (
           label: ["class", className(classes[i]), "", "layer", layers[l]],
-          pictures: [large] + maps[i][l].map { large.overlaid(with: $0) }
+          figures: [large] + maps[i][l].map { large.overlaid(with: $0) }
         )
       }
     }
-    return Picture.sheet(columns: columns, rows: rows)
+    return RGBImage.sheet(columns: columns, rows: rows)
   }
 
   private func maps(_ network: Network, _ image: Tensor, _ class_: Int, _ layers: [String], _ update: InnerUpdate?)

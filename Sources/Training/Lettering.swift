@@ -1,4 +1,4 @@
-/// Letters of three by five dots for labels in pictures; small letters look like capitals.
+/// Letters of three by five dots for labels in figures; small letters look like capitals.
 enum Lettering {
   /// Each glyph's five rows, an octal digit of three dots each.
   private static let glyphs: [Character: String] = [

@@ -24,11 +24,11 @@ public struct MemoryEstimate: Sendable {
 
     /// As the first image of each set tells.
     init(_ recipe: Recipe, _ train: BatchSource, _ validation: BatchSource, _ first: Sample, _ measured: Sample) {
-      func size(_ sample: Sample) -> (height: Int, width: Int) { (sample.picture.height, sample.picture.width) }
+      func size(_ sample: Sample) -> (height: Int, width: Int) { (sample.image.height, sample.image.width) }
       (training, self.validation) = (size(first), size(measured))
       for case .randomResizedCrop(let crop) in recipe.data.augmentation { training = (crop.size, crop.size) }
-      trainingSet = (train.dataset.count, first.picture.pixels.count)
-      validationSet = (validation.dataset.count, measured.picture.pixels.count)
+      trainingSet = (train.dataset.count, first.image.pixels.count)
+      validationSet = (validation.dataset.count, measured.image.pixels.count)
     }
   }
 

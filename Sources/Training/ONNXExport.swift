@@ -101,9 +101,9 @@ private struct GraphWriter {
       let sum = node("Add", layer, [node("MatMul", layer, [last, weight]), parameter("bias")])
       onChannelsFirst(step, sum, to: output)
     case .scaleChannels(let name): node("Mul", layer, inputs + [parameter(name)], to: output)
-    case .rectify: node("Relu", layer, inputs, to: output)
+    case .relu: node("Relu", layer, inputs, to: output)
     case .clip(let limit): node("Clip", layer, inputs + [number(0, "limit"), number(limit, "limit")], to: output)
-    case .logistic: node("Sigmoid", layer, inputs, to: output)
+    case .sigmoid: node("Sigmoid", layer, inputs, to: output)
     case .siLU: node("Mul", layer, inputs + [node("Sigmoid", layer, inputs)], to: output)
     case .geLU:
       // x · (1 + erf(x / √2)) / 2

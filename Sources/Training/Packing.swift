@@ -22,7 +22,7 @@ public enum Packing {
     let count = try PackedImages.write(
       dataset.count, classNames: dataset.classNames, to: path, progress: { progress.update($0) },
       { index in
-        do { return try recipe.data.framing(dataset.sample(at: index)) } catch let error as FileError
+        do { return try recipe.data.resizeCrop(dataset.sample(at: index)) } catch let error as FileError
           where recipe.data.brokenImages == .skip
         {
           skipped.append(error)

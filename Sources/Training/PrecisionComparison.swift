@@ -18,7 +18,7 @@ public struct PrecisionComparison: Sendable {
   public var note: String? {
     guard !(difference <= Self.tolerance) else { return nil }
     return "Single precision: the first gradient, of one image, differs by \(percent(difference)) from that in float64 "
-      + "(worked out in \(decimal(seconds, 1)) s; `run: { compare_precision: false }` leaves that out). "
+      + "(computed in \(decimal(seconds, 1)) s; `run: { compare_precision: false }` leaves that out). "
       + "`run: { precision: float64 }` trains in double precision, at twice the time and memory."
   }
 }
@@ -36,10 +36,10 @@ extension Setup {
     let images = step.normalization == .batch ? min(4, recipe.data.batch) : 1
     let batch = try train.batch(train.dataset.spread(images))
     func gradient(_ type: ScalarType) throws -> [Tensor] {
-      var random = Checkpoint.opponents(recipe)
+      var random = Checkpoint.contrastClasses(recipe)
       let outcome = try step(
         network.converted(to: type), batch.images.converted(to: type), labels: batch.labels,
-        targets: .shares(of: batch.targets, classes: network.classes, type), workers: workers, random: &random)
+        targets: .softTargets(of: batch.targets, classes: network.classes, type), workers: workers, random: &random)
       return outcome.gradients.map { $0.converted(to: .float64) }
     }
     let exact = try gradient(.float64)

@@ -3,7 +3,7 @@ import Formats
 import Recipes
 import Tensors
 
-/// The folder of one run: `recipe.yaml` (resolved), `metrics.jsonl`, `checkpoints/last.h5` and `best.h5`, `pictures/`; and
+/// The folder of one run: `recipe.yaml` (resolved), `metrics.jsonl`, `checkpoints/last.h5` and `best.h5`, `figures/`; and
 /// `profile.txt` and `trace.json` of a run that was profiled. Other files in it are left alone.
 public struct RunFolder: Sendable {
   /// The folder's path.
@@ -20,8 +20,8 @@ public struct RunFolder: Sendable {
   public var last: String { path + "/checkpoints/last.h5" }
   /// The checkpoint where the measured loss was lowest.
   public var best: String { path + "/checkpoints/best.h5" }
-  /// The folder of pictures.
-  public var pictures: String { path + "/pictures" }
+  /// The folder of figures.
+  public var figures: String { path + "/figures" }
   /// Where the time went.
   public var profile: String { path + "/profile.txt" }
   /// The same event by event.
@@ -30,15 +30,15 @@ public struct RunFolder: Sendable {
   /// What a run goes on from; it comes first, as what is left of a run without it is begun anew.
   private var files: [String] { [last, best, metrics, recipe, profile, trace] }
 
-  /// The pictures that are there.
-  var pictureFiles: [String] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: pictures)) ?? []
+  /// The figures that are there.
+  var figureFiles: [String] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: figures)) ?? []
     return names.filter { $0.hasSuffix(".png") }
-      .sorted { $0.compare($1, options: .numeric) == .orderedAscending }.map { pictures + "/" + $0 }
+      .sorted { $0.compare($1, options: .numeric) == .orderedAscending }.map { figures + "/" + $0 }
   }
 
   /// All files that a run reads or writes, whether they are there or not.
-  var allFiles: [String] { files + pictureFiles }
+  var allFiles: [String] { files + figureFiles }
 
   /// Whether a run has left something here.
   public var holdsRun: Bool { [recipe, metrics, last, best].contains { FileManager.default.fileExists(atPath: $0) } }
@@ -83,7 +83,7 @@ public struct RunFolder: Sendable {
   private func clear(keeping kept: [String]) throws {
     for file in allFiles where !kept.contains(file) { try Ownership.remove(file) }
     // What is not empty holds something of somebody else's.
-    rmdir(pictures)
+    rmdir(figures)
   }
 
   /// Writes the resolved recipe, unless it is there.

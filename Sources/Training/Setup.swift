@@ -54,12 +54,12 @@ public struct Setup: Sendable {
     let smallestSide = recipe.model.architecture.smallestSide
     let cacheLimit = recipe.data.cache.map { $0 << 20 }
     self.train = BatchSource(
-      train, size: recipe.data.batch, normalization: recipe.data.normalization, framing: recipe.data.framing,
+      train, size: recipe.data.batch, normalization: recipe.data.normalization, resizeCrop: recipe.data.resizeCrop,
       augmentation: recipe.data.augmentation, mixing: recipe.data.mixing, seed: UInt64(recipe.run.seed),
       smallestSide: smallestSide, brokenImages: recipe.data.brokenImages, cacheLimit: cacheLimit,
       precision: recipe.run.precision)
     self.validation = BatchSource(
-      validation, size: recipe.data.batch, normalization: recipe.data.normalization, framing: recipe.data.framing,
+      validation, size: recipe.data.batch, normalization: recipe.data.normalization, resizeCrop: recipe.data.resizeCrop,
       smallestSide: smallestSide, brokenImages: recipe.data.brokenImages, cacheLimit: cacheLimit,
       precision: recipe.run.precision)
     let sizes = MemoryEstimate.Sizes(recipe, self.train, self.validation, try self.train.first(), try self.validation.first())
@@ -103,7 +103,7 @@ public struct Setup: Sendable {
       let network = architecture.network(classes: classes, seed: nil).converted(to: precision)
       return (try network.loading(choice.weights), notes)
     } catch let mismatch as StateMismatch {
-      guard let (network, found) = drawn().loadingTrunk(choice.weights) else {
+      guard let (network, found) = drawn().loadingBackbone(choice.weights) else {
         throw FileError(.malformed, weights, "\(mismatch)")
       }
       let note = "The weights are for \(found) classes: a new head, \(network.head), is drawn for \(classes)."
@@ -240,9 +240,9 @@ extension Setup {
   /// The images of the first training batch, augmented, with their labels.
   public func drawFirstBatch(to path: String) throws {
     let batch = try train.batch(step: 0)
-    let columns = min(8, batch.pictures.count)
-    let rows = stride(from: 0, to: batch.pictures.count - columns + 1, by: columns).map { start in
-      (start..<(start + columns)).map { (batch.pictures[$0], train.dataset.classNames[batch.labels[$0]]) }
+    let columns = min(8, batch.rgbImages.count)
+    let rows = stride(from: 0, to: batch.rgbImages.count - columns + 1, by: columns).map { start in
+      (start..<(start + columns)).map { (batch.rgbImages[$0], train.dataset.classNames[batch.labels[$0]]) }
     }
     try Gallery.labelled(rows).writePNG(to: path)
   }

@@ -83,13 +83,13 @@ public struct Trainer {
     let final = try after ?? setup.evaluate(state.network, title: "measuring after")
     say("After step \(state.step):\n\n\(setup.evaluation.report([("before", before), ("after", final)]))\n")
     if let findings = setup.findings { say(findings + "\n") }
-    let pictures = try Gallery(setup).draw(before: setup.network, after: state.network, into: folder.pictures)
-    for file in folder.pictureFiles where !pictures.contains(file) { try Ownership.remove(file) }
+    let figures = try Gallery(setup).draw(before: setup.network, after: state.network, into: folder.figures)
+    for file in folder.figureFiles where !figures.contains(file) { try Ownership.remove(file) }
     var contents = Table(["", ""], leftAligned: 2)
     contents.add(["  checkpoints/last.h5", "the network after the last step"])
     contents.add(["  checkpoints/best.h5", "the network where the measured loss was lowest"])
     contents.add(["  metrics.jsonl", "every step and every evaluation"])
-    if !pictures.isEmpty { contents.add(["  pictures/", "maps of \(pictures.count) images, before beside after"]) }
+    if !figures.isEmpty { contents.add(["  figures/", "maps of \(figures.count) images, before beside after"]) }
     say(
       """
       The run's folder is \(folder.path):
@@ -101,7 +101,7 @@ public struct Trainer {
   }
 
   private func begin() -> Checkpoint {
-    Checkpoint(network: setup.network, random: Checkpoint.opponents(recipe), recipe: recipe.yaml)
+    Checkpoint(network: setup.network, random: Checkpoint.contrastClasses(recipe), recipe: recipe.yaml)
   }
 
   private func resume() throws -> Checkpoint {
@@ -228,7 +228,7 @@ public struct Trainer {
     var next = state
     let outcome = try setup.step(
       state.network, batch.images, labels: batch.labels,
-      targets: .shares(of: batch.targets, classes: state.network.classes, batch.images.scalarType),
+      targets: .softTargets(of: batch.targets, classes: state.network.classes, batch.images.scalarType),
       workers: setup.workers, random: &next.random)
     var values: [String: Any] = ["loss": outcome.total]
     for (name, value) in zip(objectiveNames, outcome.values) {

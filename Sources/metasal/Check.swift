@@ -10,16 +10,16 @@ struct Check: ParsableCommand {
 
   @Option(
     help: "Draw the images of the first training batch, as they are augmented, into this PNG.", completion: .file())
-  var picture: String?
+  var figure: String?
 
   func run() throws {
     let recipe = try recipe.load()
-    try Ownership.requireReplaceable([picture].compactMap(\.self), inputs: recipe.inputs)
+    try Ownership.requireReplaceable([figure].compactMap(\.self), inputs: recipe.inputs)
     let setup = try Setup(recipe)
     say(setup.summary)
-    if let picture {
-      try setup.drawFirstBatch(to: picture)
-      say("\nThe first batch is drawn in \(picture).")
+    if let figure {
+      try setup.drawFirstBatch(to: figure)
+      say("\nThe first batch is drawn in \(figure).")
     }
   }
 }

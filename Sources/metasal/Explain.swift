@@ -25,14 +25,14 @@ struct Explain: ParsableCommand {
   @OptionGroup(title: "Network") var network: NetworkOptions
   @OptionGroup(title: "Maps") var maps: MapOptions
 
-  @Option(help: "The folder for pictures.", completion: .directory)
+  @Option(help: "The folder for figures.", completion: .directory)
   var output = "explained"
 
   @Option(help: "Also write the maps and logits as numbers, into this safetensors (or .h5) file.", completion: .file())
   var raw: String?
 
-  @Flag(inversion: .prefixedNo, help: "Whether to draw pictures.")
-  var pictures = true
+  @Flag(inversion: .prefixedNo, help: "Whether to draw figures.")
+  var figures = true
 
   func run() throws {
     let model = try network.load()
@@ -40,9 +40,9 @@ struct Explain: ParsableCommand {
     let explanation = try maps.explanation(model)
     let files = try ImageFiles.find(images)
     try Ownership.requireReplaceable([raw].compactMap(\.self), inputs: network.inputs + files)
-    let lines = try Explainer(model, explanation)(files, folder: pictures ? output : nil, raw: raw)
+    let lines = try Explainer(model, explanation)(files, folder: figures ? output : nil, raw: raw)
     say(lines.report)
-    if pictures { say("\nSheets and overlays are in \(output).") }
+    if figures { say("\nSheets and overlays are in \(output).") }
     if let raw { say("\nMaps as numbers are in \(raw).") }
   }
 }
@@ -71,13 +71,13 @@ struct NetworkOptions: ParsableArguments {
   var crop: Int?
 
   @Option(
-    parsing: .upToNextOption, help: "The mean of each colour, in [0, 1]; the recipe's, or ImageNet's where there is none.")
+    parsing: .upToNextOption, help: "The mean of each color, in [0, 1]; the recipe's, or ImageNet's where there is none.")
   var mean: [String] = []
 
   @Option(
     name: [.long, .customLong("std")], parsing: .upToNextOption,
-    help: "The deviation of each colour; the recipe's, or ImageNet's where there is none.")
-  var deviation: [String] = []
+    help: "The std of each color; the recipe's, or ImageNet's where there is none.")
+  var std: [String] = []
 
   func validate() throws {
     guard [run, checkpoint, model?.name].compactMap(\.self).count == 1 else {
@@ -93,14 +93,14 @@ struct NetworkOptions: ParsableArguments {
   }
 
   private func normalization() throws -> Normalization? {
-    guard mean.isEmpty == deviation.isEmpty else { throw ValidationError("--mean and --deviation belong together.") }
+    guard mean.isEmpty == std.isEmpty else { throw ValidationError("--mean and --std belong together.") }
     guard !mean.isEmpty else { return nil }
     let means = try Listed.numbers("--mean", mean, Normalization.means)
-    let deviations = try Listed.numbers("--deviation", deviation, Normalization.deviations)
-    guard means.count == 3, deviations.count == 3 else {
-      throw ValidationError("--mean and --deviation are three numbers each, as in 0.5,0.5,0.5.")
+    let stds = try Listed.numbers("--std", std, Normalization.stds)
+    guard means.count == 3, stds.count == 3 else {
+      throw ValidationError("--mean and --std are three numbers each, as in 0.5,0.5,0.5.")
     }
-    return Normalization(mean: means, deviation: deviations)
+    return Normalization(mean: means, std: stds)
   }
 
   /// Files that it is read from.
@@ -113,8 +113,8 @@ struct NetworkOptions: ParsableArguments {
       [run.map { ModelSource.run($0) }, checkpoint.map { .checkpoint($0) }]
       + [model.flatMap { model in weights.map { .weights(model, $0) } }]
     guard let source = sources.compactMap(\.self).first else { throw ValidationError("There is no network.") }
-    let framing = resize == nil && crop == nil ? nil : Framing(resize: resize, crop: crop)
-    return try source.model(framing: framing, normalization: try normalization(), classNames: classNames)
+    let resizeCrop = resize == nil && crop == nil ? nil : ResizeCrop(resize: resize, crop: crop)
+    return try source.model(resizeCrop: resizeCrop, normalization: try normalization(), classNames: classNames)
   }
 }
 

@@ -6,7 +6,7 @@ import Training
 
 struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Train as a recipe says, and leave the network, its measures and pictures in the run's folder.")
+    abstract: "Train as a recipe says, and leave the network, its measures and figures in the run's folder.")
 
   @OptionGroup var recipe: RecipeOptions
 

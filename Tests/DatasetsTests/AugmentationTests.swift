@@ -5,26 +5,26 @@ import Testing
 
 @testable import Datasets
 
-/// Changes of pictures against Pillow and torchvision; the fixture is `Fixtures/make_images.py`'s.
-@Suite("Pictures changed") struct AugmentationTests {
-  private static let pictures = Result {
+/// Changes of images against Pillow and torchvision; the fixture is `Fixtures/make_images.py`'s.
+@Suite("Images changed") struct AugmentationTests {
+  private static let images = Result {
     try Dictionary(
       uniqueKeysWithValues: Safetensors.read(fixture("images.safetensors")).entries.map { name, value in
-        (name, Picture(width: value.shape[1], height: value.shape[0], pixels: value.doubles.map { UInt8($0) }))
+        (name, RGBImage(width: value.shape[1], height: value.shape[0], pixels: value.doubles.map { UInt8($0) }))
       })
   }
 
-  /// The pictures whose name begins with `kind`, with what follows.
-  private func expected(_ kind: String) throws -> (source: Picture, cases: [(parts: [String], picture: Picture)]) {
-    let pictures = try Self.pictures.get()
-    let cases = pictures.filter { $0.key.hasPrefix(kind + ".") }.map { name, picture in
-      (name.dropFirst(kind.count + 1).split(separator: kind == "randaugment" ? "." : "/").map(String.init), picture)
+  /// The images whose name begins with `kind`, with what follows.
+  private func expected(_ kind: String) throws -> (source: RGBImage, cases: [(parts: [String], image: RGBImage)]) {
+    let images = try Self.images.get()
+    let cases = images.filter { $0.key.hasPrefix(kind + ".") }.map { name, image in
+      (name.dropFirst(kind.count + 1).split(separator: kind == "randaugment" ? "." : "/").map(String.init), image)
     }
     #expect(!cases.isEmpty)
-    return (try #require(pictures["source"]), cases.sorted { $0.0.joined() < $1.0.joined() })
+    return (try #require(images["source"]), cases.sorted { $0.0.joined() < $1.0.joined() })
   }
 
-  private func furthest(_ one: Picture, _ other: Picture) -> Int {
+  private func furthest(_ one: RGBImage, _ other: RGBImage) -> Int {
     guard one.width == other.width, one.height == other.height else { return .max }
     return zip(one.pixels, other.pixels).reduce(0) { max($0, abs(Int($1.0) - Int($1.1))) }
   }
@@ -32,28 +32,28 @@ import Testing
   @Test("resizing is Pillow's, byte for byte")
   func resizing() throws {
     let (source, cases) = try expected("resized")
-    for (parts, picture) in cases {
+    for (parts, image) in cases {
       let size = parts[0].split(separator: "x").compactMap { Int($0) }
-      #expect(source.resized(width: size[0], height: size[1]) == picture, "\(parts)")
+      #expect(source.resized(width: size[0], height: size[1]) == image, "\(parts)")
     }
   }
 
   @Test("resize and centre crop are torchvision's, byte for byte")
-  func framing() throws {
+  func resizeCrop() throws {
     let (source, cases) = try expected("framed")
-    for (parts, picture) in cases {
+    for (parts, image) in cases {
       let size = parts[0].split(separator: ".").compactMap { Int($0) }
-      let framed = try Framing(resize: size[0], crop: size[1])(Sample(picture: source, label: 0, source: "test"))
-      #expect(framed.picture == picture, "\(parts)")
+      let framed = try ResizeCrop(resize: size[0], crop: size[1])(Sample(image: source, label: 0, source: "test"))
+      #expect(framed.image == image, "\(parts)")
     }
   }
 
   @Test(
-    "changes of colour are torchvision's to within 1/255",
+    "changes of color are torchvision's to within 1/255",
     arguments: ["brightness", "contrast", "saturation", "sharpness", "hue"])
-  func colours(_ kind: String) throws {
+  func colors(_ kind: String) throws {
     let (source, cases) = try expected(kind)
-    for (parts, picture) in cases {
+    for (parts, image) in cases {
       let factor = try #require(Double(parts[0]))
       let changed =
         switch kind {
@@ -63,7 +63,7 @@ import Testing
         case "sharpness": source.sharpened(by: factor)
         default: source.hueTurned(by: factor)
         }
-      #expect(furthest(changed, picture) <= 1, "\(kind) \(factor)")
+      #expect(furthest(changed, image) <= 1, "\(kind) \(factor)")
     }
   }
 
@@ -72,51 +72,51 @@ import Testing
     let (source, all) = try expected("randaugment")
     let cases = all.filter { $0.parts[0].lowercased() == "\(change)".lowercased() }
     #expect(!cases.isEmpty)
-    for (parts, picture) in cases {
+    for (parts, image) in cases {
       let magnitude = try #require(Int(parts[1]))
       let changed = change(source, magnitude: magnitude, isReversed: parts[2] == "-1")
       // A pixel on the line between two may be taken from either.
-      let differing = zip(changed.pixels, picture.pixels).count { abs(Int($0) - Int($1)) > 1 }
-      #expect(differing * 100 <= picture.pixels.count, "\(parts): \(differing) of \(picture.pixels.count)")
+      let differing = zip(changed.pixels, image.pixels).count { abs(Int($0) - Int($1)) > 1 }
+      #expect(differing * 100 <= image.pixels.count, "\(parts): \(differing) of \(image.pixels.count)")
     }
   }
 
-  @Test("what is in a picture moves with it, and is gone with what is cut away")
+  @Test("what is in an image moves with it, and is gone with what is cut away")
   func objects() throws {
-    let picture = Picture(width: 40, height: 20) { _ in }
+    let image = RGBImage(width: 40, height: 20) { _ in }
     var mask = [Bool](repeating: false, count: 800)
     for y in 5..<10 { for x in 10..<20 { mask[y * 40 + x] = true } }
     let sample = Sample(
-      picture: picture, label: 0,
+      image: image, label: 0,
       objects: [
         .init(label: 0, columns: 10..<20, rows: 5..<10, mask: mask), .init(label: 1, columns: 0..<4, rows: 0..<3),
       ], source: "test")
-    let framed = try Framing(resize: 40, crop: 32)(sample)
-    #expect(framed.picture.width == 32 && framed.picture.height == 32)
+    let framed = try ResizeCrop(resize: 40, crop: 32)(sample)
+    #expect(framed.image.width == 32 && framed.image.height == 32)
     #expect(framed.objects.count == 1)
     #expect(framed.objects[0].columns == 0..<16 && framed.objects[0].rows == 6..<16)
     let found = try #require(framed.objects[0].mask)
     #expect(found == (0..<1024).map { (0..<16).contains($0 % 32) && (6..<16).contains($0 / 32) })
-    #expect(throws: FileError.self) { try Framing(crop: 30)(sample) }
+    #expect(throws: FileError.self) { try ResizeCrop(crop: 30)(sample) }
   }
 
   @Test("random crops and erasing keep the size and stay within their ranges")
   func ranges() {
     var random = RandomSource(seed: 1, purpose: "test")
-    let picture = Picture(width: 30, height: 20, pixels: [UInt8](repeating: 200, count: 1800))
+    let image = RGBImage(width: 30, height: 20, pixels: [UInt8](repeating: 200, count: 1800))
     var crop = RandomResizedCrop()
     crop.size = 8
     var erasing = RandomErasing()
     erasing.probability = 1
     for _ in 0..<50 {
-      let cropped = crop(picture, using: &random)
+      let cropped = crop(image, using: &random)
       #expect(cropped.width == 8 && cropped.height == 8 && cropped.pixels.allSatisfy { $0 == 200 })
-      let erased = erasing(picture, background: [1, 2, 3], using: &random)
+      let erased = erasing(image, background: [1, 2, 3], using: &random)
       let share = Double(erased.pixels.count { $0 == 1 }) / 600
       #expect(share > 0.01 && share < 0.4)
     }
     // Too wide for any of the shapes asked for: the middle is taken.
-    let strip = Picture(width: 300, height: 2, pixels: [UInt8](repeating: 9, count: 1800))
+    let strip = RGBImage(width: 300, height: 2, pixels: [UInt8](repeating: 9, count: 1800))
     #expect(crop(strip, using: &random).pixels.allSatisfy { $0 == 9 })
   }
 
@@ -124,10 +124,10 @@ import Testing
   func mixing() {
     var random = RandomSource(seed: 2, purpose: "test")
     let images = Tensor((0..<3).flatMap { [Float](repeating: Float($0), count: 6 * 5 * 3) }, shape: [3, 6, 5, 3])
-    let pictures = (0..<3).map { _ in Picture(width: 5, height: 6) { _ in } }
+    let images = (0..<3).map { _ in RGBImage(width: 5, height: 6) { _ in } }
     let batch = Batch(
       images: images, labels: [0, 1, 2], targets: [[Target(0)], [Target(1)], [Target(2)]], objects: [[], [], []],
-      pictures: pictures, indices: [0, 1, 2])
+      images: images, indices: [0, 1, 2])
     for mixing in [Mixing.mixup(0.4), .cutmix(1)] {
       for _ in 0..<20 {
         let mixed = mixing(batch, using: &random)

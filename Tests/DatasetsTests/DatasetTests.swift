@@ -8,20 +8,20 @@ import Testing
 @testable import Datasets
 
 @Suite("Data sets") struct DatasetTests {
-  /// A folder of two classes with pictures of one colour each.
+  /// A folder of two classes with images of one color each.
   private static func folder(_ count: Int = 4, size: Int = 6) throws -> ScratchFolder {
     let folder = ScratchFolder()
     for (label, name) in ["ant", "bee"].enumerated() {
       try Files.makeFolder(folder.file(name))
       for i in 0..<count {
         let pixels = [UInt8](repeating: UInt8(label * 100 + i), count: size * size * 3)
-        try Picture(width: size, height: size, pixels: pixels).writePNG(to: folder.file("\(name)/\(i).png"))
+        try RGBImage(width: size, height: size, pixels: pixels).writePNG(to: folder.file("\(name)/\(i).png"))
       }
     }
     return folder
   }
 
-  private static let normalization = Normalization(mean: [0, 0.5, 0.5], deviation: [1, 0.5, 0.25])
+  private static let normalization = Normalization(mean: [0, 0.5, 0.5], std: [1, 0.5, 0.25])
 
   @Test("a folder of classes is read in the order of names")
   func imageFolder() throws {
@@ -30,7 +30,7 @@ import Testing
     #expect(data.classNames == ["ant", "bee"])
     #expect(data.count == 8)
     #expect(try (0..<8).map { try data.sample(at: $0).label } == [0, 0, 0, 0, 1, 1, 1, 1])
-    #expect(try data.sample(at: 6).picture.pixels[0] == 102)
+    #expect(try data.sample(at: 6).image.pixels[0] == 102)
     #expect(data.spread(4) == [0, 2, 4, 6])
     #expect(data.spread(100) == Array(0..<8))
   }
@@ -81,7 +81,7 @@ import Testing
     let error = #expect(throws: FileError.self) { try prefetcher.next() }
     #expect(error?.file == folder.file("bee/2.png"))
     try FileManager.default.removeItem(atPath: folder.file("bee/2.png"))
-    try Picture(width: 2, height: 3, pixels: [UInt8](repeating: 0, count: 18)).writePNG(to: folder.file("bee/2.png"))
+    try RGBImage(width: 2, height: 3, pixels: [UInt8](repeating: 0, count: 18)).writePNG(to: folder.file("bee/2.png"))
     let other = #expect(throws: FileError.self) { try source.batch(step: 0) }
     #expect(other?.description.contains("2×3") == true || other?.description.contains("6×6") == true)
   }
@@ -96,7 +96,7 @@ import Testing
     #expect(data.count == 4)
     let sample = try data.sample(at: 3)
     #expect(sample.label == 7 && data.classNames[7] == "horse")
-    #expect(Array(sample.picture.pixels.prefix(6)) == [0, 50, 100, 1, 51, 101])
+    #expect(Array(sample.image.pixels.prefix(6)) == [0, 50, 100, 1, 51, 101])
     let hundred = folder.file("hundred.bin")
     try Data([3, 99] + record.dropFirst()).write(to: URL(fileURLWithPath: hundred))
     #expect(try CIFARBinary(.cifar100, [hundred]).sample(at: 0).label == 99)
@@ -174,9 +174,9 @@ import Testing
       asked.withLock { $0[index] += 1 }
       if index == 4 { throw FileError(.malformed, "all.h5", "image 4 cannot be read") }
       if index == 5 { throw FileError(.malformed, "all.h5", "image 5 cannot be read") }
-      let picture = Picture(width: 8, height: 4, pixels: [UInt8](repeating: UInt8(index), count: 96))
+      let image = RGBImage(width: 8, height: 4, pixels: [UInt8](repeating: UInt8(index), count: 96))
       return Sample(
-        picture: picture, label: index % 2, objects: [.init(label: 0, columns: 2..<4, rows: 0..<4)], source: "\(index)")
+        image: image, label: index % 2, objects: [.init(label: 0, columns: 2..<4, rows: 0..<4)], source: "\(index)")
     }
   }
 
@@ -194,11 +194,11 @@ import Testing
   func cache() throws {
     func source(_ data: Counting, limit: Int?) -> BatchSource {
       BatchSource(
-        data, size: 4, normalization: Self.normalization, framing: Framing(crop: 4), augmentation: [.horizontalFlip],
+        data, size: 4, normalization: Self.normalization, resizeCrop: ResizeCrop(crop: 4), augmentation: [.horizontalFlip],
         seed: 1, brokenImages: .skip, cacheLimit: limit)
     }
     let (plain, kept, partly) = (Counting(), Counting(), Counting())
-    // Framed pictures have 48 bytes: two of them fit into 100.
+    // Framed images have 48 bytes: two of them fit into 100.
     let sources = [source(plain, limit: nil), source(kept, limit: 1 << 20), source(partly, limit: 100)]
     for step in 0..<8 {
       let batches = try sources.map { try $0.batch(step: step).images.floats }
@@ -213,17 +213,17 @@ import Testing
 
   @Test("normalization is per channel, and augmentation moves whole pixels")
   func augmentation() {
-    let picture = Picture(width: 2, height: 1, pixels: [0, 255, 51, 255, 0, 102])
-    let values = Self.normalization([picture]).floats
+    let image = RGBImage(width: 2, height: 1, pixels: [0, 255, 51, 255, 0, 102])
+    let values = Self.normalization([image]).floats
     for (found, expected) in zip(values, [0, 1, -1.2, 1, -1, -0.4] as [Float]) { #expect(abs(found - expected) < 1e-6) }
     var random = RandomSource(seed: 0, purpose: "test")
     let flips = Set(
-      (0..<20).map { _ in Augmentation.horizontalFlip(picture, background: [0, 0, 0], using: &random).pixels })
+      (0..<20).map { _ in Augmentation.horizontalFlip(image, background: [0, 0, 0], using: &random).pixels })
     #expect(flips == [[0, 255, 51, 255, 0, 102], [255, 0, 102, 0, 255, 51]])
     let crops = Set(
-      (0..<200).map { _ in Augmentation.paddedCrop(1)(picture, background: [0, 0, 0], using: &random).pixels })
+      (0..<200).map { _ in Augmentation.paddedCrop(1)(image, background: [0, 0, 0], using: &random).pixels })
     #expect(crops.contains([0, 0, 0, 0, 255, 51]) && crops.contains([255, 0, 102, 0, 0, 0]))
-    #expect(crops.contains([0, 0, 0, 0, 0, 0]) && crops.contains(picture.pixels))
+    #expect(crops.contains([0, 0, 0, 0, 0, 0]) && crops.contains(image.pixels))
   }
 
   @Test(

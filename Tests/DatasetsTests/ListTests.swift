@@ -6,22 +6,22 @@ import Testing
 @testable import Datasets
 
 @Suite("Lists of images and of classes") struct ListTests {
-  /// A folder of two classes with pictures of one colour each.
-  private func pictures() throws -> ScratchFolder {
+  /// A folder of two classes with images of one color each.
+  private func images() throws -> ScratchFolder {
     let folder = ScratchFolder()
     for (label, name) in ["ant", "bee"].enumerated() {
       try Files.makeFolder(folder.file(name))
       for i in 0..<4 {
         let pixels = [UInt8](repeating: UInt8(label * 100 + i), count: 6 * 6 * 3)
-        try Picture(width: 6, height: 6, pixels: pixels).writePNG(to: folder.file("\(name)/\(i).png"))
+        try RGBImage(width: 6, height: 6, pixels: pixels).writePNG(to: folder.file("\(name)/\(i).png"))
       }
     }
     return folder
   }
 
-  @Test("a list has the images of its rows, with boxes clamped to the picture, and classes by number, name or word")
+  @Test("a list has the images of its rows, with boxes clamped to the image, and classes by number, name or word")
   func lists() throws {
-    let folder = try pictures()
+    let folder = try images()
     try folder.write("classes.txt", "n01 ant\nn02 bee\nn03 wasp\n")
     let list = try folder.write(
       "boxes.csv",
@@ -36,7 +36,7 @@ import Testing
     let data = try CSVList(list, columns: columns, classes: folder.file("classes.txt"))
     #expect(data.count == 2 && data.classNames == ["n01 ant", "n02 bee", "n03 wasp"])
     let sample = try data.sample(at: 0)
-    #expect(sample.label == 1 && sample.picture.pixels[0] == 101)
+    #expect(sample.label == 1 && sample.image.pixels[0] == 101)
     #expect(sample.objects.map(\.label) == [1, 2])
     #expect(sample.objects[0].columns == 1..<5 && sample.objects[0].rows == 2..<6 && sample.objects[0].mask == nil)
     #expect(try data.sample(at: 1).label == 0)
@@ -49,7 +49,7 @@ import Testing
   @Test(
     "a broken list is an error that names the line",
     arguments: [
-      ("image,label\n", "no images"), ("picture,label\na.png,1\n", "no column 'image'"),
+      ("image,label\n", "no images"), ("image,label\na.png,1\n", "no column 'image'"),
       ("image,label\na.png\n", "line 2: 1 fields"), ("", "an empty file"), ("image;label\na.png;1\n", "there are image;label"),
       ("image,label\na.png,\n", "line 2: no class"), ("image,label\n,cat\n", "line 2: no image"),
       ("image,label\na.png,\"cat\nb.png,dog\n", "line 2: a field in quotes"),
@@ -77,7 +77,7 @@ import Testing
   }
 
   private func labels(_ text: String, classes: String? = nil) throws -> [Int] {
-    let folder = try pictures()
+    let folder = try images()
     let classes = try classes.map { try folder.write("classes.txt", $0) }
     let rows = text.split(separator: " ").enumerated().map { "\($0 % 2 == 0 ? "ant" : "bee")/\($0 / 2 % 4).png,\($1)" }
     let data = try CSVList(
@@ -133,7 +133,7 @@ import Testing
 
   @Test("a row whose box is empty is an image without an object, and a box outside its image is counted")
   func emptyBoxes() throws {
-    let folder = try pictures()
+    let folder = try images()
     let path = try folder.write(
       "boxes.csv",
       "image,x1,y1,x2,y2,label\nant/0.png,1,1,3,3,ant\nbee/0.png,,,,,bee\nant/1.png,6,0,9,3,ant\nbee/1.png,-4,-3,2,1,bee\n")
@@ -148,13 +148,13 @@ import Testing
 
   @Test("paths of a list are meant from its folder, from a given one, or from the root, with slashes or backslashes")
   func places() throws {
-    let folder = try pictures()
+    let folder = try images()
     let text = "image,label\nant\\0.png,0\n\(folder.path)/bee/1.png,1\n"
     let data = try CSVList(try folder.write("l.csv", text))
-    #expect(try (0..<2).map { try data.sample(at: $0).picture.pixels[0] } == [0, 101])
+    #expect(try (0..<2).map { try data.sample(at: $0).image.pixels[0] } == [0, 101])
     let elsewhere = ScratchFolder()
     let other = try CSVList(try elsewhere.write("l.csv", text), folder: folder.path)
-    #expect(try other.sample(at: 0).picture.pixels[0] == 0)
+    #expect(try other.sample(at: 0).image.pixels[0] == 0)
   }
 
   @Test("lists of classes end their lines as they like")
@@ -169,10 +169,10 @@ import Testing
   @Test("folders named by numbers are classes in the order of texts, as torchvision has them, and that is said")
   func numberedFolders() throws {
     let folder = ScratchFolder()
-    let picture = Picture(width: 1, height: 1, pixels: [1, 2, 3])
+    let image = RGBImage(width: 1, height: 1, pixels: [1, 2, 3])
     for name in ["0", "1", "2", "10"] {
       try Files.makeFolder(folder.file("all/\(name)"))
-      try picture.writePNG(to: folder.file("all/\(name)/a.png"))
+      try image.writePNG(to: folder.file("all/\(name)/a.png"))
     }
     let data = try ImageFolder(folder.file("all"))
     #expect(data.classNames == ["0", "1", "10", "2"])
@@ -189,7 +189,7 @@ import Testing
     for name in ["1.jpg", "2.jfif", "3.jpe", "4.JPEG", "5.JFIF", "6.x.jpg"] {
       try FileManager.default.copyItem(atPath: fixture("photo.jpg"), toPath: folder.file("all/a/\(name)"))
     }
-    try Picture(width: 1, height: 1, pixels: [1, 2, 3]).writePNG(to: folder.file("all/a/7.apng"))
+    try RGBImage(width: 1, height: 1, pixels: [1, 2, 3]).writePNG(to: folder.file("all/a/7.apng"))
     for name in ["notes.txt", "jpg", ".8.jpg", "9.jpg.bak"] { try folder.write("all/a/\(name)", "none") }
     let data = try ImageFolder(folder.file("all"))
     #expect(data.count == 7)
@@ -199,7 +199,7 @@ import Testing
 
   @Test("what editors and systems leave in folders is no class and no image, and folders of it are counted")
   func clutter() throws {
-    let folder = try pictures()
+    let folder = try images()
     for name in [".ipynb_checkpoints", "__MACOSX", "ant/.ipynb_checkpoints", "ant/@eaDir", "bee/__MACOSX/deep", "$RECYCLE.BIN"] {
       try Files.makeFolder(folder.file(name))
       try FileManager.default.copyItem(atPath: folder.file("ant/0.png"), toPath: folder.file("\(name)/0.png"))

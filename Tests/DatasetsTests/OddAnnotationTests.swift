@@ -19,7 +19,7 @@ import Testing
   ) throws -> ObjectImages {
     for name in ["a.png", "b.png"] {
       try Files.makeFolder(folder.file("images"))
-      try Picture(width: 20, height: 10, pixels: [UInt8](repeating: 7, count: 600)).writePNG(to: folder.file("images/\(name)"))
+      try RGBImage(width: 20, height: 10, pixels: [UInt8](repeating: 7, count: 600)).writePNG(to: folder.file("images/\(name)"))
     }
     let fields = Self.fields.merging(changes.compactMapValues { $0 }) { $1 }.filter { !changes.keys.contains($0.key) || changes[$0.key] != .some(nil) }
     let odd = fields.sorted { $0.key < $1.key }.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", ")
@@ -124,7 +124,7 @@ import Testing
     let folder = ScratchFolder()
     for image in images {
       try Files.makeFolder(folder.file("JPEGImages"))
-      try Picture(width: 20, height: 10, pixels: [UInt8](repeating: 7, count: 600)).writePNG(to: folder.file("JPEGImages/\(image)"))
+      try RGBImage(width: 20, height: 10, pixels: [UInt8](repeating: 7, count: 600)).writePNG(to: folder.file("JPEGImages/\(image)"))
     }
     let edges = zip(["xmin", "ymin", "xmax", "ymax"], box.split(separator: " ")).map { "<\($0)> \($1) </\($0)>" }.joined()
     try folder.write("ImageSets/Main/val.txt", list)

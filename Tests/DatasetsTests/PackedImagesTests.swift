@@ -15,7 +15,7 @@ import Testing
 
   private func sample(width: Int, height: Int, _ value: Int = 0, label: Int = 0) -> Sample {
     Sample(
-      picture: Picture(width: width, height: height) { $0.update(repeating: UInt8(value)) }, label: label, source: "")
+      image: RGBImage(width: width, height: height) { $0.update(repeating: UInt8(value)) }, label: label, source: "")
   }
 
   /// What is written is to be what is read.
@@ -23,22 +23,22 @@ import Testing
     #expect(one.classNames == other.classNames && one.count == other.count)
     for index in 0..<one.count {
       let (a, b) = (try one.sample(at: index), try other.sample(at: index))
-      #expect(a.picture == b.picture && a.label == b.label && a.labels == b.labels)
+      #expect(a.image == b.image && a.label == b.label && a.labels == b.labels)
       #expect(a.objects.map(\.label) == b.objects.map(\.label) && a.objects.map(\.mask) == b.objects.map(\.mask))
       #expect(a.objects.map(\.columns) == b.objects.map(\.columns) && a.objects.map(\.rows) == b.objects.map(\.rows))
       let bare = try other.sampleWithoutObjects(at: index)
-      #expect(bare.picture == a.picture && bare.labels == a.labels && bare.objects.isEmpty)
+      #expect(bare.image == a.image && bare.labels == a.labels && bare.objects.isEmpty)
     }
   }
 
-  @Test("h5py's pictures are read one at a time, and so are those that are packed here")
+  @Test("h5py's images are read one at a time, and so are those that are packed here")
   func packed() throws {
     let data = try PackedImages(fixture("packed.h5"))
     #expect(data.classNames == ["ant", "bee", "cat"] && data.count == 3)
     #expect(try (0..<3).map { try data.sample(at: $0).label } == [2, 0, 1])
     let sample = try data.sample(at: 1)
-    #expect(sample.picture.width == 5 && sample.picture.height == 4)
-    #expect(sample.picture.pixels == (60..<120).map { UInt8($0) } && sample.labels == [0] && sample.objects.isEmpty)
+    #expect(sample.image.width == 5 && sample.image.height == 4)
+    #expect(sample.image.pixels == (60..<120).map { UInt8($0) } && sample.labels == [0] && sample.objects.isEmpty)
 
     try PackedImages.write(3, classNames: data.classNames, to: folder.file("own.h5")) { try data.sample(at: $0) }
     try expectSame(data, try PackedImages(folder.file("own.h5")))
@@ -66,7 +66,7 @@ import Testing
     try expectSame(scenes, try PackedImages(folder.file("own.h5")))
   }
 
-  @Test("pictures that are left out leave no gap, and no pictures at all are an error")
+  @Test("images that are left out leave no gap, and no images at all are an error")
   func partlyPacked() throws {
     let path = folder.file("own.h5")
     let written = try PackedImages.write(5, classNames: ["a", "b"], to: path) { index in
@@ -74,7 +74,7 @@ import Testing
     }
     let data = try PackedImages(path)
     #expect(written == 3 && data.count == 3)
-    #expect(try (0..<3).map { try data.sample(at: $0).picture.pixels[5] } == [0, 2, 4])
+    #expect(try (0..<3).map { try data.sample(at: $0).image.pixels[5] } == [0, 2, 4])
     #expect(try (0..<3).map { try data.sample(at: $0).label } == [0, 0, 1])
     #expect(
       message { try PackedImages.write(2, classNames: ["a"], to: path) { _ in nil } }.contains("no image to write"))
@@ -92,7 +92,7 @@ import Testing
     }
   }
 
-  @Test("pictures of several sizes are not packed, and nothing is left of the attempt; other files are errors")
+  @Test("images of several sizes are not packed, and nothing is left of the attempt; other files are errors")
   func brokenPacks() throws {
     let path = folder.file("own.h5")
     #expect(

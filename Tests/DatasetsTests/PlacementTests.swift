@@ -13,17 +13,17 @@ import Testing
 
   /// A photograph with an Exif orientation.
   @discardableResult
-  private func photograph(_ name: String = "photo.jpg", tag: Int, as copy: String = "p.jpg") throws -> Picture {
+  private func photograph(_ name: String = "photo.jpg", tag: Int, as copy: String = "p.jpg") throws -> RGBImage {
     let tiff: [UInt8] = Array("II*\0".utf8) + [8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, UInt8(tag), 0, 0, 0, 0, 0, 0, 0]
     let exif = Array("Exif\0\0".utf8) + tiff
     var data = try Data(contentsOf: URL(fileURLWithPath: fixture(name)))
     data.insert(contentsOf: [0xff, 0xe1, 0, UInt8(exif.count + 2)] + exif, at: 2)
     try data.write(to: URL(fileURLWithPath: folder.file(copy)))
-    return try Picture(contentsOf: folder.file(copy))
+    return try RGBImage(contentsOf: folder.file(copy))
   }
 
   /// Which pixels are white.
-  private func white(_ picture: Picture) -> [Bool] { (0..<picture.width * picture.height).map { picture.pixels[3 * $0] > 127 } }
+  private func white(_ image: RGBImage) -> [Bool] { (0..<image.width * image.height).map { image.pixels[3 * $0] > 127 } }
 
   private func bounds(_ mask: [Bool], width: Int) -> [Int] {
     let covered = mask.indices.filter { mask[$0] }
@@ -58,9 +58,9 @@ import Testing
 
   @Test("what was drawn on the stored pixels turns with them, boxes, polygons and runs alike", arguments: 1...8)
   func turned(_ tag: Int) throws {
-    let picture = try photograph(tag: tag)
-    let white = white(picture)
-    let box = bounds(white, width: picture.width)
+    let image = try photograph(tag: tag)
+    let white = white(image)
+    let box = bounds(white, width: image.width)
     let upright = box.map { Double($0) }
     // Sizes tell the two apart only where rows become columns.
     let drawn = tag > 4 ? Self.stored : upright
@@ -68,12 +68,12 @@ import Testing
       let sample = try coco(size: size(24, 16), drawn, segmentation: outline).sample(at: 0)
       #expect(edges(sample.objects[0]) == box && sample.objects[0].mask == white, "\(outline)")
     }
-    let (width, height) = (picture.width, picture.height)
+    let (width, height) = (image.width, image.height)
     for outline in [polygon(upright), runs(upright, width: width, height: height)] {
       let sample = try coco(size: size(width, height), upright, segmentation: outline).sample(at: 0)
       #expect(edges(sample.objects[0]) == box && sample.objects[0].mask == white, "\(outline)")
     }
-    // Where no size is stated, an annotation is for the upright picture; runs state their own.
+    // Where no size is stated, an annotation is for the upright image; runs state their own.
     let bare = try coco(size: "", upright, segmentation: runs(drawn, width: 24, height: 16))
     #expect(try edges(bare.sample(at: 0).objects[0]) == box && bare.sample(at: 0).objects[0].mask == white)
     #expect(bare.remarks.texts.count == (tag == 1 ? 0 : 1))
@@ -81,18 +81,18 @@ import Testing
 
   @Test("what was drawn before the image was made smaller or larger is scaled, turned if need be", arguments: 1...8)
   func scaled(_ tag: Int) throws {
-    let picture = try photograph(tag: tag)
-    let box = bounds(white(picture), width: picture.width)
+    let image = try photograph(tag: tag)
+    let box = bounds(white(image), width: image.width)
     let drawn = tag > 4 ? Self.stored : box.map { Double($0) }
     for factor in [0.5, 2, 3, 50] {
       let (width, height) = (Int(24 * factor), Int(16 * factor))
       let data = try coco(size: size(width, height), drawn.map { $0 * factor }, segmentation: polygon(drawn.map { $0 * factor }))
       let sample = try data.sample(at: 0)
-      #expect(edges(sample.objects[0]) == box && sample.objects[0].mask == white(picture), "\(factor)")
+      #expect(edges(sample.objects[0]) == box && sample.objects[0].mask == white(image), "\(factor)")
     }
     let doubled = drawn.map { $0 * 2 }
     let data = try coco(size: size(48, 32), doubled, segmentation: runs(doubled, width: 48, height: 32))
-    #expect(try data.sample(at: 0).objects[0].mask == white(picture))
+    #expect(try data.sample(at: 0).objects[0].mask == white(image))
     #expect(data.remarks.texts.isEmpty == !(2...4).contains(tag))
   }
 
@@ -117,10 +117,10 @@ import Testing
     #expect(throws: FileError.self) { try masked.sample(at: 0) }
   }
 
-  @Test("where sizes do not tell, annotations are for the upright picture, and that is said", arguments: 2...8)
+  @Test("where sizes do not tell, annotations are for the upright image, and that is said", arguments: 2...8)
   func uncertain(_ tag: Int) throws {
-    let picture = try photograph("square.jpg", tag: tag)
-    let box = bounds(white(picture), width: 16)
+    let image = try photograph("square.jpg", tag: tag)
+    let box = bounds(white(image), width: 16)
     let data = try coco(size: size(16, 16), box.map { Double($0) })
     #expect(try edges(data.sample(at: 0).objects[0]) == box)
     #expect(data.remarks.texts.count == 1 && data.remarks.texts[0].contains("taken as drawn upright: 1 (\(folder.path)/p.jpg)"))
@@ -132,8 +132,8 @@ import Testing
   @Test("VOC's boxes, counted from 1, turn and are scaled with the image that <size> tells of", arguments: 1...8)
   func voc(_ tag: Int) throws {
     try Files.makeFolder(folder.file("JPEGImages"))
-    let picture = try photograph(tag: tag, as: "JPEGImages/p.jpg")
-    let box = bounds(white(picture), width: picture.width)
+    let image = try photograph(tag: tag, as: "JPEGImages/p.jpg")
+    let box = bounds(white(image), width: image.width)
     let drawn = tag > 4 ? Self.stored.map { Int($0) } : box
     try folder.write("ImageSets/Main/val.txt", "p\n")
     for factor in [1, 2, 5] {

@@ -8,9 +8,9 @@ import Testing
 
   @Test("a scene depends on the seed and its index alone")
   func determinism() {
-    #expect(Self.scenes.sample(at: 7).picture == Scenes(count: 10, objects: 3, seed: 1).sample(at: 7).picture)
-    #expect(Self.scenes.sample(at: 7).picture != Self.scenes.sample(at: 8).picture)
-    #expect(Self.scenes.sample(at: 7).picture != Scenes(count: 10, objects: 3, seed: 2).sample(at: 7).picture)
+    #expect(Self.scenes.sample(at: 7).image == Scenes(count: 10, objects: 3, seed: 1).sample(at: 7).image)
+    #expect(Self.scenes.sample(at: 7).image != Self.scenes.sample(at: 8).image)
+    #expect(Self.scenes.sample(at: 7).image != Scenes(count: 10, objects: 3, seed: 2).sample(at: 7).image)
   }
 
   @Test("objects are of different classes, each inside its box, and the label is the largest one's")
@@ -31,8 +31,8 @@ import Testing
     }
   }
 
-  @Test("colour says nothing about the class: objects of all classes have about the same mean colour")
-  func colours() throws {
+  @Test("color says nothing about the class: objects of all classes have about the same mean color")
+  func colors() throws {
     var sums = [Int: (color: SIMD3<Double>, count: Double)]()
     for index in 0..<400 {
       let sample = Self.scenes.sample(at: index)
@@ -40,7 +40,7 @@ import Testing
         let mask = try #require(object.mask)
         let covered = mask.indices.filter { mask[$0] }
         let mean = covered.reduce(SIMD3<Double>.zero) { sum, i in
-          sum + SIMD3((0..<3).map { Double(sample.picture.pixels[i * 3 + $0]) / 255 })
+          sum + SIMD3((0..<3).map { Double(sample.image.pixels[i * 3 + $0]) / 255 })
         }
         sums[object.label, default: (.zero, 0)].color += mean / Double(max(1, covered.count))
         sums[object.label, default: (.zero, 0)].count += 1
@@ -50,7 +50,7 @@ import Testing
     let means = sums.values.map { $0.color / $0.count }
     for c in 0..<3 {
       let values = means.map { $0[c] }
-      // 150 draws of a colour with deviation 0.3 give means with deviation 0.025.
+      // 150 draws of a color with std 0.3 give means with std 0.025.
       #expect((values.max() ?? 1) - (values.min() ?? 0) < 0.15)
     }
   }

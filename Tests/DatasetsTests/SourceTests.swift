@@ -13,21 +13,21 @@ import Testing
     (#expect(throws: FileError.self) { try body() })?.description ?? ""
   }
 
-  private func picture(_ name: String, width: Int, height: Int) throws {
+  private func image(_ name: String, width: Int, height: Int) throws {
     try Files.makeFolder(Paths.folder(of: folder.file(name)))
-    try Picture(width: width, height: height, pixels: [UInt8](repeating: 7, count: width * height * 3))
+    try RGBImage(width: width, height: height, pixels: [UInt8](repeating: 7, count: width * height * 3))
       .writePNG(to: folder.file(name))
   }
 
   // MARK: IDX
 
-  @Test("IDX files are read, packed or not; greys become colours")
+  @Test("IDX files are read, packed or not; grays become colors")
   func idx() throws {
     let data = try IDXImages(images: fixture("digits-images.idx.gz"), labels: fixture("digits-labels.idx"))
     #expect(data.count == 5 && data.classNames == ["0", "1", "2"])
     let sample = try data.sample(at: 2)
-    #expect(sample.label == 2 && sample.picture.width == 3 && sample.picture.height == 4)
-    #expect(sample.picture.pixels == (24..<36).flatMap { [UInt8($0), UInt8($0), UInt8($0)] })
+    #expect(sample.label == 2 && sample.image.width == 3 && sample.image.height == 4)
+    #expect(sample.image.pixels == (24..<36).flatMap { [UInt8($0), UInt8($0), UInt8($0)] })
   }
 
   @Test("IDX files that are broken or do not fit each other are errors that say how")
@@ -96,7 +96,7 @@ import Testing
 
   @Test("COCO's annotations make a sample of each image and class, with boxes and masks; crowds are left out")
   func coco() throws {
-    for name in ["a.png", "b.png"] { try picture("images/\(name)", width: 20, height: 10) }
+    for name in ["a.png", "b.png"] { try image("images/\(name)", width: 20, height: 10) }
     let path = try folder.write("instances.json", Self.coco)
     let data = try ObjectImages.coco(annotations: path, images: folder.file("images"))
     #expect(data.classNames == ["cat", "dog", "cow"] && data.count == 3)
@@ -116,7 +116,7 @@ import Testing
   @Test(
     "files that are not COCO's, or contradict themselves, are errors that say where",
     arguments: [
-      ("{\"images\"", "{\"pictures\"", "no 'images'"), ("]}", "]", "not JSON, or cut off"),
+      ("{\"images\"", "{\"images\"", "no 'images'"), ("]}", "]", "not JSON, or cut off"),
       ("\"id\": 3, \"file_name\"", "\"id\": 7, \"file_name\"", "image 7 is both"),
       ("\"id\": 5, \"name\"", "\"id\": 30, \"name\"", "category 30 is both 'dog' and 'cat'"),
       ("\"image_id\": ", "\"image\": ", "no object in it is of use"), ("\"annotations\": [", "\"annotations\": 1, \"x\": [", "at .annotations"),
@@ -149,8 +149,8 @@ import Testing
       "Annotations/000001.xml",
       annotation(object("dog", [2, 3, 10, 8]) + object("cat", [1, 1, 20, 10], difficult: 1)))
     try folder.write("Annotations/000002.xml", annotation(object("person", [5, 5, 6, 6])))
-    // The content tells what kind of picture it is, not the name.
-    for name in ["000001", "000002"] { try picture("JPEGImages/\(name).jpg", width: 20, height: 10) }
+    // The content tells what kind of image it is, not the name.
+    for name in ["000001", "000002"] { try image("JPEGImages/\(name).jpg", width: 20, height: 10) }
     let data = try ObjectImages.voc(folder.path, split: "val")
     #expect(data.classNames.count == 20 && data.count == 3)
     let samples = try (0..<3).map { try data.sample(at: $0) }
@@ -202,7 +202,7 @@ import Testing
       try PackedImages.write(3, classNames: ["a", "b"], to: target) { index in
         let object = Sample.Object(label: 1, columns: 0..<2, rows: 1..<2, mask: [Bool](repeating: true, count: 20))
         return Sample(
-          picture: Picture(width: 5, height: 4) { $0.update(repeating: UInt8(index)) }, label: index % 2,
+          image: RGBImage(width: 5, height: 4) { $0.update(repeating: UInt8(index)) }, label: index % 2,
           labels: [0, 1],
           objects: [object], source: "")
       }

@@ -42,7 +42,7 @@ import Testing
       let error = #expect(throws: FileError.self, "\(path)") { try Files.read(path) }
       #expect(error?.kind == kind && error?.message.hasPrefix(message) == true, "\(path): \(error?.message ?? "")")
       #expect(throws: FileError.self, "\(path)") { try Files.head(path, count: 4) }
-      #expect(throws: FileError.self, "\(path)") { try Picture(contentsOf: path) }
+      #expect(throws: FileError.self, "\(path)") { try RGBImage(contentsOf: path) }
       #expect(throws: FileError.self, "\(path)") { try WeightFile.read(path) }
       #expect(throws: FileError.self, "\(path)") { try HDF5File.read(path) }
     }

@@ -40,25 +40,25 @@ import Testing
   }
 
   @Test(
-    "a damaged picture",
-    arguments: ["rgb.png", "palette.png", "grey.png", "rgb.jpg", "grey.jpg", "cmyk.jpg"])
-  func pictures(_ name: String) throws { try fuzz(name, 500) { _ = try Picture(contentsOf: $0) } }
+    "a damaged image",
+    arguments: ["rgb.png", "palette.png", "gray.png", "rgb.jpg", "gray.jpg", "cmyk.jpg"])
+  func images(_ name: String) throws { try fuzz(name, 500) { _ = try RGBImage(contentsOf: $0) } }
 
   @Test(
-    "a damaged picture of a rare kind",
+    "a damaged image of a rare kind",
     arguments: ["grey1", "palette2", "greyalpha8", "rgba16", "rgb8interlaced", "rgba16interlaced", "exif6"])
-  func rarePictures(_ name: String) throws {
-    let bytes = try #require(try Safetensors.read(fixture("pictures.safetensors"))[name])
-    try fuzz(name, Data(bytes.doubles.map { UInt8($0) }), 300) { _ = try Picture(contentsOf: $0) }
+  func rareImages(_ name: String) throws {
+    let bytes = try #require(try Safetensors.read(fixture("images.safetensors"))[name])
+    try fuzz(name, Data(bytes.doubles.map { UInt8($0) }), 300) { _ = try RGBImage(contentsOf: $0) }
   }
 
-  @Test("half of a picture is an error", arguments: ["rgb.png", "rgb.jpg"])
+  @Test("half of an image is an error", arguments: ["rgb.png", "rgb.jpg"])
   func halves(_ name: String) throws {
     let data = try Data(contentsOf: URL(fileURLWithPath: fixture(name)))
     // A PNG may lack what comes after its pixels: their sum, their check, and the last chunk.
     for length in 0..<(name.hasSuffix(".png") ? data.count - 20 : data.count) {
       try data.prefix(length).write(to: URL(fileURLWithPath: folder.file(name)))
-      #expect(throws: FileError.self, "\(length) bytes") { try Picture(contentsOf: folder.file(name)) }
+      #expect(throws: FileError.self, "\(length) bytes") { try RGBImage(contentsOf: folder.file(name)) }
     }
   }
 }

@@ -20,7 +20,7 @@ import Testing
     try HDF5File.write(many, to: folder.file("many.h5"))
     try ONNXModel().write(to: folder.file("w.onnx"))
     try HDF5Writer.write(to: folder.file("rows.h5")) { try $0.append(numbers: [1], to: "n") }
-    try Picture(width: 1, height: 1, pixels: [1, 2, 3]).writePNG(to: folder.file("p.png"))
+    try RGBImage(width: 1, height: 1, pixels: [1, 2, 3]).writePNG(to: folder.file("p.png"))
     let texts = [
       ("recipe.yaml", Ownership.marked("model: {}\n")), ("empty.txt", Ownership.marked("")), ("t.csv", Ownership.tableHead + "mean\n"),
       ("page.html", Ownership.pageHead + "</head>"), ("e.json", "{\n  \"software\" : \"metasal\"\n}"),

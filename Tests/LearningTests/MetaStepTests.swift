@@ -135,7 +135,7 @@ import Testing
   }
 
   @Test(
-    "activations that are worked out again give what kept ones give", arguments: InnerUpdate.Scope.allCases,
+    "activations that are recomputed give what kept ones give", arguments: InnerUpdate.Scope.allCases,
     [Architecture.plain, .resnet20, .resnet18, .mobilenet_v2])
   func recomputation(_ scope: InnerUpdate.Scope, _ architecture: Architecture) throws {
     let network = architecture.network(classes: 5, seed: 3).converted(to: .float64)
@@ -158,7 +158,7 @@ import Testing
   }
 
   @Test(
-    "before global average pooling and a linear layer NormGrad is blind to the class unless the inner step reaches the trunk"
+    "before global average pooling and a linear layer NormGrad is blind to the class unless the inner step reaches the backbone"
   )
   func lastLayer() throws {
     let last = ["features.14"]
@@ -242,13 +242,13 @@ import Testing
     }
   }
 
-  @Test("the opposed class is never the explained one")
-  func opponents() {
+  @Test("the contrast class is never the explained one")
+  func contrastClasses() {
     let logits = Tensor([3.0, 1, 2, -1, 0, 5], shape: [2, 3])
-    func classes(_ explain: ClassSensitivity.Explained, _ against: ClassSensitivity.Opposed) -> [[Int]] {
+    func classes(_ explain: ClassSensitivity.Explained, _ against: ClassSensitivity.Contrast) -> [[Int]] {
       let pair = ClassSensitivity(explain: explain, against: against).classes(
         logits: logits, labels: [1, 0], draws: [0, 1])
-      return [pair.explained, pair.opposed]
+      return [pair.explained, pair.contrast]
     }
     #expect(classes(.label, .bottom) == [[1, 0], [2, 1]])
     #expect(classes(.top, .bottom) == [[0, 2], [1, 0]])

@@ -27,7 +27,7 @@ import Testing
     let images = Tensor.normal([2, 40, 33, 3], using: &random)
     let same = try #require(Architecture(architecture.name))
     #expect(same == architecture && same.network(classes: 5)(images).logits.floats == network(images).logits.floats)
-    #expect(!network.isRectified && architecture.smallestSide == 5)
+    #expect(!network.isNonNegative && architecture.smallestSide == 5)
     #expect(network(.zeros([1, 5, 5, 3])).logits.shape == [1, 5])
   }
 

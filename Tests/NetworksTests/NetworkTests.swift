@@ -55,7 +55,7 @@ import Testing
     #expect(published.contains { $0.name == "features.denseblock4.denselayer16.norm.2.running_var" })
     let back = try Architecture.densenet121.network(classes: 3, seed: 2).loading(published)
     #expect(back.state.map(\.value.floats) == network.state.map(\.value.floats))
-    let other = try #require(Architecture.densenet121.network(classes: 5, seed: 2).loadingTrunk(published))
+    let other = try #require(Architecture.densenet121.network(classes: 5, seed: 2).loadingBackbone(published))
     #expect(other.classes == 3)
   }
 
@@ -77,10 +77,10 @@ import Testing
     let names = network.layerNames()
     #expect(names.first == "input" && names.count > 10)
     let output = network(.ones([2, 32, 32, 3]), capturing: [names[0], names[5]])
-    let slopes = gradients(
+    let derivatives = gradients(
       of: output.logits.sum(), withRespectTo: [names[0], names[5]].compactMap { output.activations[$0] })
-    #expect(slopes[0].shape == [2, 32, 32, 3])
-    #expect(slopes[1].squared.sum().item > 0)
+    #expect(derivatives[0].shape == [2, 32, 32, 3])
+    #expect(derivatives[1].squared.sum().item > 0)
   }
 
   @Test(
@@ -124,11 +124,11 @@ import Testing
     func bytes(_ output: Network.Output) -> Int { Self.bytesKept(behind: output.logits, but: parameters) }
     #expect(bytes(again) * 3 < bytes(kept) * 2, "\(bytes(again)) of \(bytes(kept))")
     // The derivative's own graph, too.
-    func slopes(_ output: Network.Output) -> Tensor {
-      gradients(of: output.logits.logSumExp(), withRespectTo: parameters, keepingGraph: true)
+    func logitGradients(_ output: Network.Output) -> Tensor {
+      gradients(of: output.logits.logSumExp(), withRespectTo: parameters, createGraph: true)
         .map { $0.squared.sum() }.reduce(Tensor(0)) { $0 + $1 }
     }
-    let (first, second) = (slopes(kept), slopes(again))
+    let (first, second) = (derivatives(kept), derivatives(again))
     #expect(relativeError(second, first) < 1e-3)
     #expect(
       Self.bytesKept(behind: second, but: parameters) < Self.bytesKept(behind: first, but: parameters))

@@ -28,7 +28,7 @@ import Testing
     let output = model(images.converted(to: type), capturing: [network.layer])
     #expect(error(output.logits.doubles, expected.logits) < tolerance)
     let x = try #require(output.activations[network.layer])
-    let g = gradients(of: output.logits.picked([3, 3]), withRespectTo: [x])[0]
+    let g = gradients(of: output.logits.takenAlongLastAxis([3, 3]), withRespectTo: [x])[0]
     let map = x.detached().norm([3]) * g.norm([3])
     let row = map.sliced(axis: 0, from: 0, length: 1).sliced(axis: 1, from: 2, length: 1)
     #expect(error(row.doubles, expected.map) < tolerance)

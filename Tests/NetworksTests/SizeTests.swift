@@ -26,7 +26,7 @@ import Testing
     #expect(network.activationCount(height: 33, width: 41) == Double(shapes.values.reduce(0, +) + 7 + 1))
   }
 
-  @Test("activations of larger images are worked out from small ones")
+  @Test("activations of larger images are computed from small ones")
   func activations() {
     let network = Architecture.resnet18.network(seed: nil)
     let (small, large) = (network.activationCount(height: 64, width: 64), network.activationCount(height: 224, width: 448))

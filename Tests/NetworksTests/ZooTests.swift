@@ -81,14 +81,14 @@ import Testing
       #expect(error < tolerance, "\(network.architecture) in \(network.scalarType): \(what)")
     }
     let layers = expected.normgrad.keys.sorted()
-    // What torchvision's densenet leaves in `norm5` is rectified in place.
+    // What torchvision's densenet leaves in `norm5` is relu in place.
     let captured = layers.map { $0 == "features.norm5" ? "relu" : $0 }
     let output = network(image(expected.size).converted(to: network.scalarType), capturing: captured)
     expectClose(Array(output.logits.doubles.prefix(8)), expected.logits, "logits")
     expectClose([output.logits.detached().norm([0, 1]).item], [expected.logits_norm], "the logits' norm")
     let activations = try captured.map { try #require(output.activations[$0]) }
-    let slopes = gradients(of: output.logits.picked([3]), withRespectTo: activations)
-    for (layer, (x, g)) in zip(layers, zip(activations, slopes)) {
+    let derivatives = gradients(of: output.logits.takenAlongLastAxis([3]), withRespectTo: activations)
+    for (layer, (x, g)) in zip(layers, zip(activations, derivatives)) {
       let map = x.detached().norm([3]) * g.norm([3])
       let reference = try #require(expected.normgrad[layer])
       #expect(Array(map.shape.dropFirst()) == reference.shape)
@@ -111,7 +111,7 @@ import Testing
   }
 }
 
-// Where two of a window's values are nearly equal, rounding decides which is the largest, and the slopes go to another place:
+// Where two of a window's values are nearly equal, rounding decides which is the largest, and the gradients go to another place:
 // the map jumps. With these smooth images and weights near ties are common: in squeezenet1_0's third pooling the two largest
 // of 977 among 2317 windows differ by less than 1e-5 of themselves, in vgg19_bn's of 2350 among 8312. PyTorch's own maps in
 // float32 differ from those in float64, and with another memory layout or convolution library from each other, by up to

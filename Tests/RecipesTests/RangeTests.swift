@@ -9,8 +9,8 @@ import Testing
   /// Every number that a recipe may hold, by a flag that sets it; `#` is where the number stands.
   static let numbers = [
     "model.classes=#", "data.resize=#", "data.crop=#", "data.batch=#", "data.workers=#", "data.cache=#",
-    "data.normalization={ mean: [#, 0, 0], deviation: [1, 1, 1] }",
-    "data.normalization={ mean: [0, 0, 0], deviation: [1, #, 1] }",
+    "data.normalization={ mean: [#, 0, 0], std: [1, 1, 1] }",
+    "data.normalization={ mean: [0, 0, 0], std: [1, #, 1] }",
     "data.train={ scenes: { count: # } }", "data.train={ scenes: { size: # } }", "data.train={ scenes: { classes: # } }",
     "data.train={ scenes: { objects: # } }", "data.train={ scenes: { seed: # } }",
     "data.augmentation=[{ padded_crop: # }]", "data.augmentation=[{ random_resized_crop: { size: # } }]",
@@ -28,7 +28,7 @@ import Testing
     "optimizer.betas=[#, 0.9]", "optimizer.betas=[0.9, #]", "optimizer.schedule.warmup=#",
     "optimizer={ name: sgd, rate: 1, momentum: # }",
     "evaluation.images=#", "evaluation.every=#", "evaluation.pointing_tolerance=#", "evaluation.deletion_steps=#",
-    "evaluation.grid_side=#", "evaluation.virtual_rate=#", "evaluation.pictures=#",
+    "evaluation.grid_side=#", "evaluation.virtual_rate=#", "evaluation.images=#",
     "run.steps=#", "run.seed=#", "run.checkpoint_every=#", "run.workers=#",
     "saliency.method='integrated_gradients:#'", "saliency.method='rise:#'", "saliency.method='smooth:#/gradient'",
     "saliency.method='competitive:#/gradient'", "saliency.method='conv#x#/norm'",
@@ -57,7 +57,7 @@ import Testing
     arguments: [
       ("data.batch=100000", "a whole number from 1 to 65536"), ("model.classes=2147483648", "from 2 to 100000"),
       ("data.train={ scenes: { count: 2147483648 } }", "from 1 to 10000000 (the order of an epoch is kept in memory)"),
-      ("data.normalization={ mean: [1e300, 0, 0], deviation: [1, 1, 1] }", "from -10 to 10 (pixels are from 0 to 1)"),
+      ("data.normalization={ mean: [1e300, 0, 0], std: [1, 1, 1] }", "from -10 to 10 (pixels are from 0 to 1)"),
       ("data.mixing=[{ mixup: 1e-300 }]", "from 0.001 to 4"), ("inner.rate=1e300", "a number from 1e-12 to 1000000"),
       ("data.augmentation=[{ random_erasing: { ratio: [1e-300, 1] } }]", "from 0.001 to 1000 (width over height)"),
       ("data.augmentation=[{ color_jitter: { contrast: 1e300 } }]", "from 0 to 100"),

@@ -186,7 +186,7 @@ import Testing
       ])
     #expect(recipe.model.architecture.name == "sequential: conv 8 stride 2; relu; global_average_pool; linear")
     #expect(recipe.data.mixing == [.mixup(0.2), .cutmix(0.5)] && recipe.data.augmentation.count == 5)
-    #expect(recipe.data.framing == Framing(resize: 256, crop: 224) && recipe.data.brokenImages == .skip)
+    #expect(recipe.data.resizeCrop == ResizeCrop(resize: 256, crop: 224) && recipe.data.brokenImages == .skip)
     #expect(recipe.data.cache == 64)
     #expect(recipe.inner?.loss == .binaryCrossEntropy && recipe.outer.first?.objective == .binaryCrossEntropy)
     let again = try Recipe.parse(recipe.yaml, source: "again")

@@ -17,7 +17,7 @@ import Testing
     func correlation(_ a: [Double], _ b: [Double]) -> Score.Value {
       Self.map(a, a.count, 1).rankCorrelation(with: Self.map(b, b.count, 1))
     }
-    #expect(Self.map([3, 1, 3, 2], 4, 1).ranks?.deviations == [1, -1.5, 1, -0.5])
+    #expect(Self.map([3, 1, 3, 2], 4, 1).ranks?.centered == [1, -1.5, 1, -0.5])
     #expect(correlation([1, 2, 3], [1, 1, 1]) == .undefined("constant map"))
     #expect(correlation([1, 2, 3, 4], [1, 4, 9, 16]) == .defined(1))
     #expect(correlation([1, 2, 3, 4], [4, 3, 2, 1]) == .defined(-1))

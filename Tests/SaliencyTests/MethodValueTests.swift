@@ -37,14 +37,14 @@ import Testing
     let network = try Self.network.with(parameters: Self.network.parameters.map { $0.tracked() }).recomputing(recomputes)
     let layers = references.keys.sorted()
     let inference = Inference(network, Self.images, capturing: layers)
-    let maps = inference.maps(method, of: [3, 7], at: layers, keepingGraph: true)
+    let maps = inference.maps(method, of: [3, 7], at: layers, createGraph: true)
     for (layer, map) in zip(layers, maps) {
       let expected = try #require(references[layer])
       let flat = map.reshaped([-1])
       let value = (flat * Tensor((0..<flat.count).map { cos(0.7 * Double($0) + 0.3) })).sum()
-      let slopes = gradients(of: value, withRespectTo: network.parameters, keepingGraph: false)
-      let norm = slopes.reduce(0) { $0 + $1.squared.sum().item }.squareRoot()
-      let along = zip(slopes, Self.directions).reduce(0) { $0 + ($1.0 * $1.1).sum().item }
+      let derivatives = gradients(of: value, withRespectTo: network.parameters, createGraph: false)
+      let norm = derivatives.reduce(0) { $0 + $1.squared.sum().item }.squareRoot()
+      let along = zip(derivatives, Self.directions).reduce(0) { $0 + ($1.0 * $1.1).sum().item }
       let found = [value.item, flat.norm([0]).item, norm, along]
       // A number may be small beside the norm of what it is a sum over.
       let sizes = [expected[1], expected[1], expected[2], expected[2]]
@@ -96,14 +96,14 @@ import Testing
 
 /// Where Grad-CAM++ divides by zero.
 @Suite("Grad-CAM++") struct HigherOrderTests {
-  /// A 1×2 image of one channel with these activations, and slopes.
-  private func map(_ x: [Double], _ g: [Double]) -> (map: [Double], slopes: [[Double]]) {
+  /// A 1×2 image of one channel with these activations, and gradients.
+  private func map(_ x: [Double], _ g: [Double]) -> (map: [Double], derivatives: [[Double]]) {
     let (x, g) = (Tensor(x, shape: [1, 1, 2, 1]).tracked(), Tensor(g, shape: [1, 1, 2, 1]).tracked())
     let map = Method.ChannelWeights.higherOrder.map(x, g)
     return (map.doubles, gradients(of: map, withRespectTo: [x, g]).map(\.doubles))
   }
 
-  @Test("the weight is a location's g³ times the sum of the activations, at every scale of the slopes")
+  @Test("the weight is a location's g³ times the sum of the activations, at every scale of the gradients")
   func formula() {
     for scale in [1e-150, 1e-12, 1, 1e12, 1e150] {
       let (x, g) = ([1.0, 3], [0.5 * scale, -2 * scale])
@@ -112,17 +112,17 @@ import Testing
     }
   }
 
-  @Test("slopes that are zero or negative weigh nothing, and have derivatives that are finite")
+  @Test("gradients that are zero or negative weigh nothing, and have derivatives that are finite")
   func nothing() {
-    let (map, slopes) = map([1, 3], [0, -2])
+    let (map, derivatives) = map([1, 3], [0, -2])
     #expect(map == [0, 0])
-    #expect(slopes.joined().allSatisfy { $0.isFinite })
+    #expect(derivatives.joined().allSatisfy { $0.isFinite })
   }
 
   @Test("where activations add up to less than zero, value and derivative stay bounded through the denominator's zero")
   func pole() {
     // The activations' sum is −1, so that the denominator is 2 − g.
-    func at(_ g: Double) -> (map: [Double], slopes: [[Double]]) { map([3, -4], [g, 0]) }
+    func at(_ g: Double) -> (map: [Double], derivatives: [[Double]]) { map([3, -4], [g, 0]) }
     #expect(at(2).map == [0, 0])
     for step in -400...400 {
       let g = 2 + Double(step) / 1000
@@ -131,7 +131,7 @@ import Testing
       let expected = [max(0, share * g * 3), max(0, share * g * -4)]
       let found = at(g)
       #expect(zip(found.map, expected).allSatisfy { abs($0 - $1) < 1e-9 }, "\(g)")
-      #expect(found.slopes.joined().allSatisfy { abs($0) < 2000 }, "\(g)")
+      #expect(found.derivatives.joined().allSatisfy { abs($0) < 2000 }, "\(g)")
     }
   }
 }

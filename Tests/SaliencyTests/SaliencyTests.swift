@@ -60,8 +60,8 @@ import Testing
     func results(_ scale: (Double, Double), _ type: ScalarType) -> [Tensor] {
       let maps = [(a * scale.0).converted(to: type).tracked(), (b * scale.1).converted(to: type).tracked()]
       let value = similarity(maps[0], maps[1])
-      let slopes = gradients(of: value, withRespectTo: maps)
-      return ([value.detached()] + slopes).map { $0.converted(to: .float64) }
+      let derivatives = gradients(of: value, withRespectTo: maps)
+      return ([value.detached()] + derivatives).map { $0.converted(to: .float64) }
     }
     let powers = [1e-20, 1e-12, 1e-6, 1, 1e6, 1e12, 1e20]
     for scale in powers.flatMap({ first in powers.map { (first, $0) } }) {
@@ -72,7 +72,7 @@ import Testing
   }
 
   @Test(
-    "every extract and aggregate keeps its digits, and its derivatives theirs, at every scale of slopes and activations",
+    "every extract and aggregate keeps its digits, and its derivatives theirs, at every scale of gradients and activations",
     arguments: ["bias", "scaling", "conv1x1", "conv3x3", "depthwise3x3"], Aggregate.allCases)
   func extractScales(_ name: String, _ aggregate: Aggregate) throws {
     let (extract, pair) = (try #require(Extract(name: name)), Self.pair())

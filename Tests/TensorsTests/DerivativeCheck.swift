@@ -31,11 +31,11 @@ struct DerivativeCheck {
     order: Int, at inputs: [Tensor], _ random: inout RandomSource, _ scalar: @escaping Function
   ) -> String? {
     let directions = inputs.map { Tensor.uniform($0.shape, from: -1, to: 1, .float64, using: &random) }
-    let slopes: @Sendable ([Tensor]) -> [Tensor] = { inputs in
+    let derivatives: @Sendable ([Tensor]) -> [Tensor] = { inputs in
       let variables = inputs.map { $0.isTracked ? $0 : $0.tracked() }
-      return gradients(of: scalar(variables), withRespectTo: variables, keepingGraph: true)
+      return gradients(of: scalar(variables), withRespectTo: variables, createGraph: true)
     }
-    let analytic = slopes(inputs)
+    let analytic = derivatives(inputs)
     for (i, direction) in directions.enumerated() {
       func moved(by h: Double) -> Double {
         var inputs = inputs
@@ -54,7 +54,7 @@ struct DerivativeCheck {
     }
     guard order < self.order else { return nil }
     return failure(order: order + 1, at: inputs, &random) { inputs in
-      zip(slopes(inputs), directions).map { ($0 * $1).sum() }.reduce(Tensor(0, .float64)) { $0 + $1 }
+      zip(derivatives(inputs), directions).map { ($0 * $1).sum() }.reduce(Tensor(0, .float64)) { $0 + $1 }
     }
   }
 }

@@ -30,8 +30,8 @@ import Testing
       var value = operation.function(variables)
       own.formUnion(Graphs.places(in: value).map(\.operation))
       for _ in 0..<3 {
-        let slopes = gradients(of: (value * value * value).sum(), withRespectTo: variables, keepingGraph: true)
-        value = slopes.map { $0.squared.sum() }.reduce(Tensor(0, .float64)) { $0 + $1 }
+        let derivatives = gradients(of: (value * value * value).sum(), withRespectTo: variables, createGraph: true)
+        value = derivatives.map { $0.squared.sum() }.reduce(Tensor(0, .float64)) { $0 + $1 }
         all.formUnion(Graphs.places(in: value).map(\.operation))
       }
     }
@@ -82,8 +82,8 @@ import Testing
     }
     let (guided, excitation) = (changed(by: .guided), changed(by: .excitation))
     for form in ["", " each image by its own"] {
-      for what in [", rectify", ", add, rectify"] { #expect(guided.contains("normalize\(form)\(what)"), "\(form)\(what)") }
-      for what in ["", ", add", ", rectify", ", add, rectify"] {
+      for what in [", relu", ", add, relu"] { #expect(guided.contains("normalize\(form)\(what)"), "\(form)\(what)") }
+      for what in ["", ", add", ", relu", ", add, relu"] {
         #expect(excitation.contains("normalize\(form)\(what)"), "\(form)\(what)")
       }
     }
@@ -92,23 +92,23 @@ import Testing
 
   @Test("square roots and norms have derivative 0 at the origin, to every order")
   func origin() {
-    for function in [{ (x: Tensor) in x.norm([0]) }, { $0.squareRoot.sum() }, { $0.reciprocalOrZero.sum() }] {
+    for function in [{ (x: Tensor) in x.norm([0]) }, { $0.sqrt.sum() }, { $0.reciprocalOrZero.sum() }] {
       let x = Tensor.zeros([4], .float64).tracked()
       var value = function(x)
       for _ in 0..<3 {
-        let slope = gradients(of: value, withRespectTo: [x], keepingGraph: true)[0]
-        #expect(slope.doubles == [0, 0, 0, 0])
-        value = slope.sum()
+        let derivative = gradients(of: value, withRespectTo: [x], createGraph: true)[0]
+        #expect(derivative.doubles == [0, 0, 0, 0])
+        value = derivative.sum()
       }
     }
   }
 
-  @Test("rectification lets the first derivative flow and has no second")
-  func rectification() {
+  @Test("ReLU lets the first derivative flow and has no second")
+  func relu() {
     let x = Tensor([-1.0, 0, 2]).tracked()
-    let slope = gradients(of: x.rectified.sum(), withRespectTo: [x], keepingGraph: true)[0]
-    #expect(slope.doubles == [0, 0, 1])
-    #expect(gradients(of: slope.sum(), withRespectTo: [x])[0].doubles == [0, 0, 0])
+    let derivative = gradients(of: x.relu.sum(), withRespectTo: [x], createGraph: true)[0]
+    #expect(derivative.doubles == [0, 0, 1])
+    #expect(gradients(of: derivative.sum(), withRespectTo: [x])[0].doubles == [0, 0, 0])
   }
 
   @Test("float32 convolutions agree with float64 ones in every slot", arguments: OperationCase.convolutions.indices)
@@ -119,7 +119,7 @@ import Testing
     func slots(_ type: ScalarType) -> [Tensor] {
       let (x, w) = (x.converted(to: type).tracked(), w.converted(to: type).tracked())
       let y = x.convolved(with: w, geometry)
-      return [y.detached()] + gradients(of: y, withRespectTo: [x, w], weighting: y.detached())
+      return [y.detached()] + gradients(of: y, withRespectTo: [x, w], cotangents: y.detached())
     }
     for (single, double) in zip(slots(.float32), slots(.float64)) {
       #expect(relativeError(single.converted(to: .float64), double) < 1e-5)

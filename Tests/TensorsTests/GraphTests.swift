@@ -8,8 +8,8 @@ import Testing
     let x = Tensor([1.0, 2]).tracked()
     var y = x
     for _ in 0..<100_000 { y = y * 1.00001 }
-    let slope = gradients(of: y.sum(), withRespectTo: [x], keepingGraph: true)[0]
-    #expect(abs(slope.doubles[0] - 2.718268) < 1e-4)
+    let derivative = gradients(of: y.sum(), withRespectTo: [x], createGraph: true)[0]
+    #expect(abs(derivative.doubles[0] - 2.718268) < 1e-4)
   }
 
   /// Operations from a tensor to one of its shape, which are all there is to a chain of them.
@@ -17,17 +17,17 @@ import Testing
     let vector = Tensor([1.0, 0.5])
     let kernel = Tensor([1.0, 0, 0, 1], shape: [1, 1, 2, 2])
     let constant = Tensor([0.5, 1], shape: [1, 1, 1, 2])
-    @Sendable func normalized(_ x: Tensor, _ residual: Tensor?, _ isRectified: Bool) -> Tensor {
+    @Sendable func normalized(_ x: Tensor, _ residual: Tensor?, _ isNonNegative: Bool) -> Tensor {
       x.normalized(
-        mean: vector, rate: vector, weight: vector, bias: vector, residual: residual, rectified: isRectified)
+        mean: vector, rate: vector, weight: vector, bias: vector, residual: residual, relu: isNonNegative)
     }
     return [
-      ("normalize", { normalized($0, nil, false) }), ("normalize, rectify", { normalized($0, nil, true) }),
-      ("normalize, add", { normalized($0, $0, false) }), ("normalize, add, rectify", { normalized($0, $0, true) }),
+      ("normalize", { normalized($0, nil, false) }), ("normalize, relu", { normalized($0, nil, true) }),
+      ("normalize, add", { normalized($0, $0, false) }), ("normalize, add, relu", { normalized($0, $0, true) }),
       ("residual of a normalization", { normalized(constant, $0, false) }),
-      ("residual of a rectified normalization", { normalized(constant, $0, true) }),
-      ("bias, rectify", { $0.biased(by: vector, rectified: true) }), ("join", { $0.joined(with: constant) }),
-      ("residual of a join", { constant.joined(with: $0) }), ("convolve", { $0.convolved(with: kernel) }),
+      ("residual of a relu normalization", { normalized(constant, $0, true) }),
+      ("bias, relu", { $0.biased(by: vector, relu: true) }), ("join", { $0.residualAdd(constant) }),
+      ("residual of a join", { constant.residualAdd($0) }), ("convolve", { $0.convolved(with: kernel) }),
       ("recompute", { .recomputed([$0, constant]) { normalized($0[0], $0[1], true) } }),
       ("limit", { $0.limited(to: 6) }), ("gate", { $0.gated(by: $0) }), ("add a multiple", { $0.adding($0, times: 0.1) }),
     ]
@@ -50,10 +50,10 @@ import Testing
     struct Reference { weak var node: Node? }
     func graph() -> [(pullback: Pullback, node: Reference)] {
       let inputs = operation.inputs.map { $0.tracked() }
-      let slopes = BackwardRule.allCases.flatMap {
-        gradients(of: operation.function(inputs), withRespectTo: inputs, rule: $0, keepingGraph: true)
+      let derivatives = BackwardRule.allCases.flatMap {
+        gradients(of: operation.function(inputs), withRespectTo: inputs, rule: $0, createGraph: true)
       }
-      let all = ([operation.function(inputs)] + slopes).map { $0.reshaped([-1]) }
+      let all = ([operation.function(inputs)] + derivatives).map { $0.reshaped([-1]) }
       return Graphs.nodes(behind: .concatenated(all, axis: 0)).map { ($0.pullback, Reference(node: $0)) }
     }
     let nodes = graph()
@@ -69,7 +69,7 @@ import Testing
     #expect(!(x * x).isTracked)
     let v = x.tracked()
     #expect(!gradients(of: (v * v * v).sum(), withRespectTo: [v])[0].isTracked)
-    #expect(gradients(of: (v * v * v).sum(), withRespectTo: [v], keepingGraph: true)[0].isTracked)
+    #expect(gradients(of: (v * v * v).sum(), withRespectTo: [v], createGraph: true)[0].isTracked)
     #expect(!(v * v).detached().isTracked)
   }
 
@@ -78,8 +78,8 @@ import Testing
     let x = Tensor([3.0]).tracked()
     let h = x * x
     let y = h * h + h
-    let slopes = gradients(of: y, withRespectTo: [h, x])
-    #expect(slopes.map(\.item) == [19, 114])
+    let derivatives = gradients(of: y, withRespectTo: [h, x])
+    #expect(derivatives.map(\.item) == [19, 114])
   }
 
   @Test("a variable that the output does not depend on has derivative zero")
@@ -88,11 +88,11 @@ import Testing
     #expect(gradients(of: x * 2, withRespectTo: [z])[0].doubles == [0, 0])
   }
 
-  @Test("weighting multiplies the output's elements")
-  func weighting() {
+  @Test("cotangents multiplies the output's elements")
+  func cotangents() {
     let x = Tensor([1.0, 2, 3]).tracked()
-    let slope = gradients(of: x * x, withRespectTo: [x], weighting: Tensor([1.0, 0, 2]))[0]
-    #expect(slope.doubles == [2, 0, 12])
+    let derivative = gradients(of: x * x, withRespectTo: [x], cotangents: Tensor([1.0, 0, 2]))[0]
+    #expect(derivative.doubles == [2, 0, 12])
   }
 
   @Test("derivatives of several outputs add up, where one lies behind another and where one comes twice")
@@ -102,11 +102,11 @@ import Testing
     let y = (h * h).sum()
     let weights = [Tensor([1.0, 2, 3]), Tensor(0.5, .float64), Tensor([1.0, 1, 1]), Tensor(7, .float64)]
     for outputs in [[h, y, h, Tensor(1, .float64)], [h, y, x, Tensor(1, .float64)]] {
-      let slope = gradients(of: outputs, withRespectTo: [x], weighting: weights)[0]
-      let apart = zip(outputs, weights).map { gradients(of: $0, withRespectTo: [x], weighting: $1)[0] }
-      #expect(slope.doubles == apart.dropFirst().reduce(apart[0]) { $0 + $1 }.doubles)
+      let derivative = gradients(of: outputs, withRespectTo: [x], cotangents: weights)[0]
+      let apart = zip(outputs, weights).map { gradients(of: $0, withRespectTo: [x], cotangents: $1)[0] }
+      #expect(derivative.doubles == apart.dropFirst().reduce(apart[0]) { $0 + $1 }.doubles)
     }
-    #expect(gradients(of: [], withRespectTo: [x], weighting: [])[0].doubles == [0, 0, 0])
+    #expect(gradients(of: [], withRespectTo: [x], cotangents: [])[0].doubles == [0, 0, 0])
   }
 
   @Test("threads may differentiate graphs that share variables")

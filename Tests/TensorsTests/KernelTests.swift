@@ -49,7 +49,7 @@ import Testing
       same(count, "rows \(f)") { $0.loops.binaryRows(f, x, perRow, $1, rows, columns) }
       same(count, "columns \(f)") { $0.loops.binaryColumns(f, x, v, $1, rows, columns) }
     }
-    for f in [metasal_scale, metasal_shift, metasal_rectify, metasal_sign, metasal_reciprocal_or_zero] {
+    for f in [metasal_scale, metasal_shift, metasal_relu, metasal_sign, metasal_reciprocal_or_zero] {
       same(count, "unary \(f)") { $0.loops.unary(f, 0.75, x, $1, count) }
     }
     same(count, "square root") { $0.loops.unary(metasal_square_root, 0, x.map { abs($0) }, $1, count) }
@@ -58,9 +58,9 @@ import Testing
     same(columns, "sum of products") { $0.loops.sumColumns(x, v, y, $1, rows, columns, columns) }
     same(rows, "sum of rows") { $0.loops.sumRows(x, nil, $1, rows, columns) }
     same(rows, "sum of rows' products") { $0.loops.sumRows(x, y, $1, rows, columns) }
-    for rectifies in [Int32(0), 1] {
-      same(count, "standardize") { $0.loops.standardize(x, nil, v, nil, nil, rectifies, $1, rows, columns) }
-      same(count, "standardize and add") { $0.loops.standardize(x, w, v, w, residual, rectifies, $1, rows, columns) }
+    for relu in [Int32(0), 1] {
+      same(count, "standardize") { $0.loops.standardize(x, nil, v, nil, nil, relu, $1, rows, columns) }
+      same(count, "standardize and add") { $0.loops.standardize(x, w, v, w, residual, relu, $1, rows, columns) }
     }
   }
 
@@ -157,8 +157,8 @@ import Testing
     func slots(_ threads: Int) -> [Tensor] {
       Parallel.withKernelThreads(threads) {
         let response = x.convolved(with: w, geometry)
-        let slopes = gradients(of: response, withRespectTo: [x, w], weighting: y)
-        return [response] + slopes + [slopes[0].sum([0, 1, 2])]
+        let derivatives = gradients(of: response, withRespectTo: [x, w], cotangents: y)
+        return [response] + derivatives + [derivatives[0].sum([0, 1, 2])]
       }
     }
     let alone = slots(1)
@@ -190,12 +190,12 @@ import Testing
     // Their derivatives are each image's own.
     let (tracked, image) = (copies.tracked(), x.tracked())
     let found = gradients(
-      of: image.convolved(with: tracked, geometry), withRespectTo: [tracked, image], weighting: response)
+      of: image.convolved(with: tracked, geometry), withRespectTo: [tracked, image], cotangents: response)
     for index in 0..<3 {
       let (own, alone) = (x.sliced(axis: 0, from: index, length: 1).tracked(), kernel.tracked())
       let expected = gradients(
         of: own.convolved(with: alone, geometry), withRespectTo: [alone, own],
-        weighting: response.sliced(axis: 0, from: index, length: 1))
+        cotangents: response.sliced(axis: 0, from: index, length: 1))
       for (found, expected) in zip(found, expected) {
         #expect(found.sliced(axis: 0, from: index, length: 1).floats == expected.floats)
       }

@@ -24,9 +24,9 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
   func pullback(_ rule: BackwardRule) -> DerivativeCheck.Function {
     { [function] all in
       let inputs = all.dropLast().map { $0.isTracked ? $0 : $0.tracked() }
-      let slopes = gradients(
-        of: function(inputs), withRespectTo: inputs, weighting: all[all.count - 1], rule: rule, keepingGraph: true)
-      return .concatenated(slopes.map { $0.reshaped([-1]) }, axis: 0)
+      let derivatives = gradients(
+        of: function(inputs), withRespectTo: inputs, cotangents: all[all.count - 1], rule: rule, createGraph: true)
+      return .concatenated(derivatives.map { $0.reshaped([-1]) }, axis: 0)
     }
   }
 
@@ -47,14 +47,14 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     OperationCase("scale and shift", [[9]]) { $0[0] * 1.5 - 0.25 },
     OperationCase("exp", [[5]]) { $0[0].exp },
     OperationCase("log", [[5]], positive: true) { $0[0].log },
-    OperationCase("logistic", [[5]]) { $0[0].logistic },
-    OperationCase("error function", [[5]]) { $0[0].errorFunction },
-    OperationCase("square root", [[5]], positive: true) { $0[0].squareRoot },
+    OperationCase("sigmoid", [[5]]) { $0[0].sigmoid },
+    OperationCase("error function", [[5]]) { $0[0].erf },
+    OperationCase("square root", [[5]], positive: true) { $0[0].sqrt },
     OperationCase("reciprocal", [[5]], positive: true) { $0[0].reciprocalOrZero },
-    OperationCase("rectify", [[37]]) { $0[0].rectified * $0[0] },
+    OperationCase("relu", [[37]]) { $0[0].relu * $0[0] },
     OperationCase("gate", [[37]]) { $0[0].gated(by: $0[0]) * $0[0] },
     OperationCase("limit", [[37]]) { $0[0].limited(to: 0.25) * $0[0] },
-    OperationCase("join", [[2, 5], [2, 5]]) { $0[0].joined(with: $0[1]) * $0[1] },
+    OperationCase("join", [[2, 5], [2, 5]]) { $0[0].residualAdd($0[1]) * $0[1] },
     OperationCase("magnitude", [[11]]) { $0[0].magnitude },
   ]
 
@@ -65,22 +65,22 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     OperationCase("sum of a long row", [[2, 67]]) { $0[0].sum([1]) },
     OperationCase("mean", [[4, 5]]) { $0[0].mean() },
     OperationCase("norm over channels", [[2, 3, 3, 19]]) { $0[0].norm([3]) },
-    OperationCase("norm over locations", [[2, 3, 4]]) { $0[0].norm([0, 1], keepingAxes: true) },
+    OperationCase("norm over locations", [[2, 3, 4]]) { $0[0].norm([0, 1], keepDims: true) },
     OperationCase("maximum", [[5, 7]]) { $0[0].maximum() },
   ]
 
   /// Batch norm with constant statistics, alone and with what follows it; 13 channels are a vector and a remainder.
   static let normalizations =
     [[13], [2, 13]].flatMap { vectors in
-      [(false, false), (true, false), (false, true), (true, true)].map { adds, rectifies in
+      [(false, false), (true, false), (false, true), (true, true)].map { adds, relu in
         let shapes = [[2, 3, 2, 13], vectors, vectors] + (adds ? [[2, 3, 2, 13]] : [])
         let form = vectors.count > 1 ? " each image by its own" : ""
         return OperationCase(
-          "normalize\(form)\(adds ? ", add" : "")\(rectifies ? ", rectify" : "")", shapes
+          "normalize\(form)\(adds ? ", add" : "")\(relu ? ", relu" : "")", shapes
         ) {
           $0[0].normalized(
             mean: vector(of: $0[0]), rate: vector(of: $0[0]).squared, weight: $0[1], bias: $0[2],
-            residual: adds ? $0[3] : nil, rectified: rectifies)
+            residual: adds ? $0[3] : nil, relu: relu)
         }
       }
     }
@@ -103,9 +103,9 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
         },
       ]
     }
-    + [(false, [13]), (true, [13]), (false, [2, 13]), (true, [2, 13])].map { rectifies, shape in
-      OperationCase("bias \(shape)\(rectifies ? ", rectify" : "")", [[2, 3, 2, 13], shape]) {
-        $0[0].biased(by: $0[1], rectified: rectifies) * $0[0]
+    + [(false, [13]), (true, [13]), (false, [2, 13]), (true, [2, 13])].map { relu, shape in
+      OperationCase("bias \(shape)\(relu ? ", relu" : "")", [[2, 3, 2, 13], shape]) {
+        $0[0].biased(by: $0[1], relu: relu) * $0[0]
       }
     }
 
@@ -126,7 +126,7 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     OperationCase("concatenate", [[2, 3, 2], [2, 1, 2], [2, 4, 2]]) { .concatenated($0, axis: 1) },
     OperationCase("gather", [[3, 4]]) { $0[0].gather([0, 5, 5, -1, 11, 2], shape: [2, 3]) },
     OperationCase("scatter", [[6]]) { $0[0].scatter([0, 5, 5, -1, 11, 2], shape: [3, 4]) },
-    OperationCase("pick", [[3, 4]]) { $0[0].picked([3, 0, 1]) },
+    OperationCase("pick", [[3, 4]]) { $0[0].takenAlongLastAxis([3, 0, 1]) },
   ]
 
   static let products =
@@ -169,12 +169,12 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
         OperationCase("convolution's image gradient \(name)", [image, kernel]) { inputs in
           let (x, w) = (inputs[0].isTracked ? inputs[0] : inputs[0].tracked(), inputs[1])
           let y = x.convolved(with: w, geometry)
-          return gradients(of: (y * y * 0.5).sum(), withRespectTo: [x], keepingGraph: true)[0]
+          return gradients(of: (y * y * 0.5).sum(), withRespectTo: [x], createGraph: true)[0]
         },
         OperationCase("convolution's kernel gradient \(name)", [image, kernel]) { inputs in
           let (x, w) = (inputs[0], inputs[1].isTracked ? inputs[1] : inputs[1].tracked())
           let y = x.convolved(with: w, geometry)
-          return gradients(of: (y * y * 0.5).sum(), withRespectTo: [w], keepingGraph: true)[0]
+          return gradients(of: (y * y * 0.5).sum(), withRespectTo: [w], createGraph: true)[0]
         },
       ]
     } + [
@@ -193,12 +193,12 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     OperationCase("recompute a residual block", [[2, 4, 3, 3], [3, 3, 3, 3], [3], [3]]) {
       .recomputed($0) {
         $0[0].convolved(with: $0[1], .init(padding: .init(1))).normalized(
-          mean: vector(of: $0[0]), rate: vector(of: $0[0]), weight: $0[2], bias: $0[3], residual: $0[0], rectified: true)
+          mean: vector(of: $0[0]), rate: vector(of: $0[0]), weight: $0[2], bias: $0[3], residual: $0[0], relu: true)
       }
     },
     OperationCase("recompute blocks within a block, for each image", [[2, 3, 3, 2], [2, 1, 1, 2, 2], [2, 2], [2, 2]]) {
       .recomputed($0) { inputs in
-        .recomputed(inputs) { $0[0].convolved(with: $0[1]).biased(by: $0[2], rectified: true).joined(with: $0[0]) }
+        .recomputed(inputs) { $0[0].convolved(with: $0[1]).biased(by: $0[2], relu: true).residualAdd($0[0]) }
           .normalized(
             mean: vector(of: inputs[0]), rate: vector(of: inputs[0]), weight: inputs[2], bias: inputs[3],
             residual: inputs[0])
@@ -210,8 +210,8 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     OperationCase("log-sum-exp", [[3, 5]]) { $0[0].logSumExp() },
     OperationCase("softmax", [[2, 4]]) { $0[0].softmax() },
     OperationCase("cross-entropy", [[3, 5]]) { $0[0].crossEntropy(to: [4, 0, 2]) },
-    OperationCase("cross-entropy to shares", [[3, 4], [3, 4]]) { $0[0].crossEntropy(toShares: $0[1]) },
+    OperationCase("cross-entropy to shares", [[3, 4], [3, 4]]) { $0[0].crossEntropy(toSoftTargets: $0[1]) },
     OperationCase("soft plus", [[7]]) { $0[0].softPlus },
-    OperationCase("binary cross-entropy", [[3, 4], [3, 4]]) { $0[0].binaryCrossEntropy(toShares: $0[1]) },
+    OperationCase("binary cross-entropy", [[3, 4], [3, 4]]) { $0[0].binaryCrossEntropy(toSoftTargets: $0[1]) },
   ]
 }

@@ -49,9 +49,9 @@ import Testing
     }
     let variables = inputs.map { $0.tracked() }
     let value = operation.function(variables)
-    let slopes = gradients(of: value, withRespectTo: variables, weighting: some(like: value), keepingGraph: true)
-    let curvatures = gradients(of: slopes, withRespectTo: variables, weighting: slopes.map { some(like: $0) })
-    // The logistic function's second derivative has a root at 0, beside which no function keeps its relative error.
-    return [value] + slopes + (operation.name == "logistic" ? [] : curvatures)
+    let derivatives = gradients(of: value, withRespectTo: variables, cotangents: some(like: value), createGraph: true)
+    let curvatures = gradients(of: derivatives, withRespectTo: variables, cotangents: derivatives.map { some(like: $0) })
+    // The sigmoid function's second derivative has a root at 0, beside which no function keeps its relative error.
+    return [value] + derivatives + (operation.name == "sigmoid" ? [] : curvatures)
   }
 }

@@ -31,7 +31,7 @@ import Testing
         - { objective: cross_entropy, weight: 0 }
         - { objective: class_sensitivity, weight: 1, at: [plain, virtual], explain: label, against: second }
       optimizer: { name: adam, rate: 0.003 }
-      evaluation: { images: 6, methods: [grad_cam], measures: [accuracy], pictures: 0 }
+      evaluation: { images: 6, methods: [grad_cam], measures: [accuracy], figures: 0 }
       run: { steps: 2, output: unused }
       """)
     return try Setup(try Recipe.load(path, overrides: overrides))
@@ -41,8 +41,8 @@ import Testing
     setup.score(try setup.evaluate(network ?? setup.network, title: "measuring"))
   }
 
-  /// The objective, worked out here for one image at a time.
-  private func expected(_ setup: Setup, against: ClassSensitivity.Opposed, update: InnerUpdate) throws -> Double {
+  /// The objective, computed here for one image at a time.
+  private func expected(_ setup: Setup, against: ClassSensitivity.Contrast, update: InnerUpdate) throws -> Double {
     let network = setup.network.converted(to: .float64)
     var values: [Double] = []
     for index in 0..<6 {
@@ -51,7 +51,7 @@ import Testing
       let classes = ClassSensitivity(against: against)
         .classes(logits: network(image).logits, labels: batch.labels, draws: [0])
       for isVirtual in [false, true] {
-        let maps = [classes.explained, classes.opposed].map { class_ in
+        let maps = [classes.explained, classes.contrast].map { class_ in
           let tracked = network.with(parameters: network.parameters.map { $0.tracked() })
           let moved = isVirtual ? update.applied(to: tracked, image, tracked(image), towards: class_) : network
           return Inference(moved, image, capturing: setup.step.layers).maps(.normGrad, of: class_, at: setup.step.layers)
@@ -64,7 +64,7 @@ import Testing
   }
 
   @Test(
-    "it is worked out with the objective's own classes, update, weights and layers, whatever the tables hold",
+    "it is computed with the objective's own classes, update, weights and layers, whatever the tables hold",
     arguments: [[], ["evaluation.measures=[class_sensitivity]", "evaluation.virtual_rate=0.1"], ["evaluation.methods=[normgrad]"]])
   func ownSettings(_ overrides: [String]) throws {
     let update = InnerUpdate(rate: 0.02)

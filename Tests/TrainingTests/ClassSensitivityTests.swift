@@ -40,11 +40,11 @@ import Testing
     let expected = try #require(expected["squeezenet1_0"])
     let weights = try WeightFile.read(Shared.path("data/weights/squeezenet1_0-imagenet.safetensors"))
     let network = try Architecture.squeezenet1_0.network(classes: 1000, seed: nil).loading(weights.entries)
-    let normalization = Normalization(mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225])
+    let normalization = Normalization(mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225])
     let images = try #require(expected.images).map { name in
       let path = Shared.path("data/imagenet/images/\(name)")
-      let sample = Sample(picture: try Picture(contentsOf: path), label: 0, source: path)
-      return normalization([try Framing(resize: 256, crop: 224)(sample).picture])
+      let sample = Sample(image: try RGBImage(contentsOf: path), label: 0, source: path)
+      return normalization([try ResizeCrop(resize: 256, crop: 224)(sample).image])
     }
     try check(network, expected, images)
   }
@@ -78,7 +78,7 @@ import Testing
     var result = Evaluation.Result()
     for (index, image) in images.enumerated() {
       let batch = Batch(
-        images: image, labels: [0], targets: [[Target(0)]], objects: [[]], pictures: [], indices: [index])
+        images: image, labels: [0], targets: [[Target(0)]], objects: [[]], figures: [], indices: [index])
       try evaluation.measure(network, batch, workers: 2, into: &result)
     }
     var undefined = 0

@@ -107,7 +107,7 @@ struct GoldenTests {
           }
         }
       }
-      // In float32 an activation near zero may fall on the other side of a rectification and change an image's map by some
+      // In float32 an activation near zero may fall on the other side of a ReLU and change an image's map by some
       // thousandths (PyTorch's own float32 differs from the reference by up to 2.3e-3, in 11 of these 64 tensors). That is
       // why evaluation works maps out in float64, where everything agrees to what the reference's storage can tell.
       for (key, parts) in maps {
@@ -134,7 +134,7 @@ struct GoldenTests {
       methods: names.compactMap { Method($0.1) }, layers: Self.layers, virtualRate: rate)
     var result = Evaluation.Result()
     let batch = Batch(
-      images: images, labels: label, targets: label.map { [Target($0)] }, objects: label.map { _ in [] }, pictures: [],
+      images: images, labels: label, targets: label.map { [Target($0)] }, objects: label.map { _ in [] }, figures: [],
       indices: Array(label.indices))
     try evaluation.measure(network, batch, workers: 2, into: &result)
     var compared = 0

@@ -43,11 +43,11 @@ import Testing
   }
 
   private func probability(_ images: Tensor) -> [Double] {
-    network(images).logits.softmax().picked(Array(repeating: numbers.label, count: images.shape[0])).doubles
+    network(images).logits.softmax().takenAlongLastAxis(Array(repeating: numbers.label, count: images.shape[0])).doubles
   }
 
   private func logit(_ images: Tensor) -> [Double] {
-    network(images).logits.picked(Array(repeating: numbers.label, count: images.shape[0])).doubles
+    network(images).logits.takenAlongLastAxis(Array(repeating: numbers.label, count: images.shape[0])).doubles
   }
 
   private func expect(_ found: Score.Value, _ expected: Double, within tolerance: Double = 1e-9) {
@@ -118,7 +118,7 @@ import Testing
     expect(Robustness().infidelity(weights, image, score: linear), 0, within: 1e-18)
     let map = image.sum([3])
     let value = Robustness(samples: 5, radius: 0.1).maxSensitivity(map, image) { $0.sum([3]) }.number ?? 0
-    // Three uniform numbers of deviation 0.1/√3 each, over the image's own size.
+    // Three uniform numbers of std 0.1/√3 each, over the image's own size.
     let expected = 0.1 * 16 / map.squared.sum().item.squareRoot()
     #expect(value > 0.8 * expected && value < 1.2 * expected)
     expect(Robustness().maxSensitivity(map, image) { _ in map }, 0)
@@ -137,7 +137,7 @@ import Testing
     ]
     let score = Score(values + [.defined(0.25), .defined(0.75)])
     #expect(score.undefined == values.count && score.values.count == values.count + 2)
-    #expect(score.mean == 0.5 && score.deviation == 0.25)
+    #expect(score.mean == 0.5 && score.std == 0.25)
     #expect(
       score.reasons == ["constant map": 6, "no positive saliency": 1, "no region": 1, "no saliency": 1])
     #expect(Score().mean == nil && Score([.undefined("x")]).interval == nil)
@@ -149,7 +149,7 @@ import Testing
     let score = Score((0..<400).map { _ in .defined(random.normal()) })
     let (interval, mean) = (try #require(score.interval), try #require(score.mean))
     #expect(interval.contains(mean))
-    let expected = 2 * 1.96 * (try #require(score.deviation)) / 20
+    let expected = 2 * 1.96 * (try #require(score.std)) / 20
     #expect(abs((interval.upperBound - interval.lowerBound) / expected - 1) < 0.15)
     #expect(score.interval == interval)
   }
@@ -189,7 +189,7 @@ import Testing
   func everything() throws {
     let source = BatchSource(
       Scenes(count: 40, seed: 3), size: 8,
-      normalization: Normalization(mean: [0.5, 0.5, 0.5], deviation: [0.25, 0.25, 0.25]))
+      normalization: Normalization(mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]))
     let network = network.converted(to: .float32)
     let evaluation = Evaluation(
       measures: Measure.allCases, methods: [.normGrad, .gradCAM], layers: ["features.8"], virtualRate: 0.01, steps: 4)
@@ -218,7 +218,7 @@ import Testing
   func grids() throws {
     let source = BatchSource(
       Scenes(count: 120, seed: 3), size: 8,
-      normalization: Normalization(mean: [0.5, 0.5, 0.5], deviation: [0.25, 0.25, 0.25]))
+      normalization: Normalization(mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]))
     let network = network.converted(to: .float32)
     let evaluation = Evaluation(
       measures: [.gridPointing], methods: [.gradCAM], layers: ["features.14"], virtualRate: nil)

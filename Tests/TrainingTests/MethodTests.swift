@@ -65,7 +65,7 @@ import Testing
     let map = Inference(network, images, capturing: ["input"])
       .maps(.integratedGradients(steps: 300), of: classes, at: ["input"])[0]
     let zeros = Tensor.zeros(images.shape, .float64)
-    let difference = network(images).logits.picked(classes) - network(zeros).logits.picked(classes)
+    let difference = network(images).logits.takenAlongLastAxis(classes) - network(zeros).logits.takenAlongLastAxis(classes)
     #expect(relativeError(map.sum([1, 2]), difference) < 0.01)
   }
 
@@ -102,7 +102,7 @@ import Testing
   func rise() throws {
     let source = BatchSource(
       Scenes(count: 400, seed: 3), size: 12,
-      normalization: Normalization(mean: [0.5, 0.5, 0.5], deviation: [0.25, 0.25, 0.25]))
+      normalization: Normalization(mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]))
     let batch = try source.batch(Array(0..<12))
     let network = network.converted(to: .float32)
     let maps = Inference(network, batch.images, capturing: ["input"])

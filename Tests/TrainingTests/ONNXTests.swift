@@ -52,13 +52,13 @@ private struct GraphRunner {
       let y = first(last(x).convolved(with: inputs[1].permuted([2, 3, 1, 0]), geometry))
       return inputs.count > 2 ? y + channels(inputs[2]) : y
     case "BatchNormalization":
-      let rate = channels((inputs[4] + epsilon(node)).squareRoot.reciprocalOrZero)
+      let rate = channels((inputs[4] + epsilon(node)).sqrt.reciprocalOrZero)
       return (x - channels(inputs[3])) * rate * channels(inputs[1]) + channels(inputs[2])
     case "LayerNormalization":
       let kept = Array(x.shape.dropLast()) + [1]
       let centred = x - x.mean([x.rank - 1]).reshaped(kept)
       let variance = centred.squared.mean([x.rank - 1]).reshaped(kept)
-      return centred * (variance + epsilon(node)).squareRoot.reciprocalOrZero * inputs[1] + inputs[2]
+      return centred * (variance + epsilon(node)).sqrt.reciprocalOrZero * inputs[1] + inputs[2]
     case "Gemm": return Tensor.product(x, transposed: false, inputs[1], transposed: true) + inputs[2]
     case "MatMul":
       if x.rank == 4 {
@@ -69,10 +69,10 @@ private struct GraphRunner {
       let y = inputs[1].permuted([0, 1, 3, 2])
       let rows = Tensor.product(y.reshaped([-1, y.shape[3]]), transposed: false, x, transposed: true)
       return rows.reshaped(y.shape.dropLast() + [x.shape[0]]).permuted([0, 1, 3, 2])
-    case "Relu": return x.rectified
-    case "Clip": return x.rectified.limited(to: inputs[2].item)
-    case "Sigmoid": return x.logistic
-    case "Erf": return x.errorFunction
+    case "Relu": return x.relu
+    case "Clip": return x.relu.limited(to: inputs[2].item)
+    case "Sigmoid": return x.sigmoid
+    case "Erf": return x.erf
     case "Add": return x + inputs[1]
     case "Mul": return x * inputs[1]
     case "Div": return x / inputs[1]
@@ -185,14 +185,14 @@ private struct GraphRunner {
   func heads() throws {
     let weights = Architecture.resnet20.network(classes: 10, seed: 1).stateDictionary
     let drawn = Architecture.resnet20.network(classes: 4, seed: 2)
-    let (network, classes) = try #require(drawn.loadingTrunk(weights))
+    let (network, classes) = try #require(drawn.loadingBackbone(weights))
     #expect(classes == 10 && network.classes == 4 && drawn.head == "linear")
     for (index, entry) in network.stateDictionary.enumerated() {
       let source = entry.name.hasPrefix("linear.") ? drawn.stateDictionary : weights
       #expect(entry.value.floats == source[index].value.floats, "\(entry.name)")
     }
-    #expect(drawn.loadingTrunk(Architecture.resnet32.network(classes: 10, seed: 1).stateDictionary) == nil)
-    #expect(drawn.loadingTrunk(drawn.stateDictionary) == nil)
+    #expect(drawn.loadingBackbone(Architecture.resnet32.network(classes: 10, seed: 1).stateDictionary) == nil)
+    #expect(drawn.loadingBackbone(drawn.stateDictionary) == nil)
   }
 
   @Test("the mean of several files is that of their numbers; other names or shapes are an error")

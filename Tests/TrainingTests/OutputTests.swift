@@ -21,7 +21,7 @@ import Testing
         """)
   }
 
-  @Test("the colour map's lightness rises evenly, from dark to bright")
+  @Test("the color map's lightness rises evenly, from dark to bright")
   func colorMap() {
     let luminance = stride(from: 0.0, through: 1, by: 0.05).map { value -> Double in
       let color = ColorMap.color(at: value)
@@ -34,21 +34,21 @@ import Testing
 
   @Test("an overlay is brightest where the map is largest")
   func overlay() {
-    let grey = Picture.filled(width: 8, height: 8, 100)
+    let gray = RGBImage.filled(width: 8, height: 8, 100)
     var values = [Float](repeating: 0, count: 16)
     values[5] = 2
-    let picture = grey.overlaid(with: Tensor(values, shape: [1, 4, 4]))
-    func brightness(_ x: Int, _ y: Int) -> Int { (0..<3).reduce(0) { $0 + Int(picture.pixels[(y * 8 + x) * 3 + $1]) } }
+    let image = gray.overlaid(with: Tensor(values, shape: [1, 4, 4]))
+    func brightness(_ x: Int, _ y: Int) -> Int { (0..<3).reduce(0) { $0 + Int(image.pixels[(y * 8 + x) * 3 + $1]) } }
     #expect(brightness(2, 2) > brightness(7, 7))
   }
 
-  @Test("a map that is constant or not finite has no colours, and the picture says which it is")
+  @Test("a map that is constant or not finite has no colors, and the image says which it is")
   func undefinedOverlays() {
-    let grey = Picture.filled(width: 128, height: 128, 100)
-    let constant = grey.overlaid(with: .ones([1, 4, 4]))
-    let notFinite = grey.overlaid(with: Tensor([Float](repeating: .nan, count: 16), shape: [1, 4, 4]))
-    for picture in [constant, notFinite] {
-      let pixels = stride(from: 0, to: picture.pixels.count, by: 3).map { Array(picture.pixels[$0..<($0 + 3)]) }
+    let gray = RGBImage.filled(width: 128, height: 128, 100)
+    let constant = gray.overlaid(with: .ones([1, 4, 4]))
+    let notFinite = gray.overlaid(with: Tensor([Float](repeating: .nan, count: 16), shape: [1, 4, 4]))
+    for image in [constant, notFinite] {
+      let pixels = stride(from: 0, to: image.pixels.count, by: 3).map { Array(image.pixels[$0..<($0 + 3)]) }
       #expect(pixels.allSatisfy { Set($0).count == 1 })
       #expect(Set(pixels).count == 2, "the ground and the letters")
     }

@@ -13,13 +13,13 @@ import Testing
 @Suite("Real kinds of data") struct RealDataTests {
   private let folder = ScratchFolder()
 
-  private static let normalization = Normalization(mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225])
+  private static let normalization = Normalization(mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225])
 
   // MARK: The pointing game
 
   /// Of the first samples: whether each map's largest value lies on an object of its class, and whether the centre does.
-  private func game(_ data: any Dataset, _ framing: Framing, count: Int) throws -> (maps: [Double], centres: [Double]) {
-    let source = BatchSource(data, size: count, normalization: Self.normalization, framing: framing)
+  private func game(_ data: any Dataset, _ resizeCrop: ResizeCrop, count: Int) throws -> (maps: [Double], centres: [Double]) {
+    let source = BatchSource(data, size: count, normalization: Self.normalization, resizeCrop: resizeCrop)
     let evaluation = Evaluation(
       measures: [.pointingGame], methods: [.gradCAM], layers: ["features.8"], virtualRate: nil)
     var result = Evaluation.Result()
@@ -31,17 +31,17 @@ import Testing
   }
 
   /// 200×100 pixels: a whole of one class, and another in a corner that no centre hits.
-  private func pictures(_ names: [String]) throws {
+  private func figures(_ names: [String]) throws {
     for (number, name) in names.enumerated() {
       try Files.makeFolder(folder.file((name as NSString).deletingLastPathComponent))
       let pixels = (0..<200 * 100 * 3).map { UInt8(truncatingIfNeeded: ($0 / 3 % 200) * (number + 2) ^ ($0 / 600)) }
-      try Picture(width: 200, height: 100, pixels: pixels).writePNG(to: folder.file(name))
+      try RGBImage(width: 200, height: 100, pixels: pixels).writePNG(to: folder.file(name))
     }
   }
 
   @Test("a VOC tree goes through the pointing game, a sample for each class of an image")
   func voc() throws {
-    try pictures(["JPEGImages/000001.jpg", "JPEGImages/000002.jpg"])
+    try figures(["JPEGImages/000001.jpg", "JPEGImages/000002.jpg"])
     try folder.write("ImageSets/Main/val.txt", "000001\n000002\n")
     for (name, corner) in [("000001", "cat"), ("000002", "cow")] {
       try folder.write(
@@ -53,17 +53,17 @@ import Testing
         """)
     }
     let data = try ObjectImages.voc(folder.path, split: "val")
-    let found = try game(data, Framing(resize: 64, crop: 64), count: data.count)
+    let found = try game(data, ResizeCrop(resize: 64, crop: 64), count: data.count)
     // In the order of the classes: cat and dog, cow and dog. The crop leaves the corners out.
     #expect(found.maps == [1, 1] && found.centres == [1, 1])
-    let whole = try game(data, Framing(resize: 64), count: data.count)
+    let whole = try game(data, ResizeCrop(resize: 64), count: data.count)
     #expect(whole.maps.count == 4 && whole.maps[1] == 1 && whole.maps[3] == 1)
     #expect(whole.centres == [0, 1, 0, 1])
   }
 
   @Test("a COCO tree goes through the pointing game, a sample for each class of an image")
   func coco() throws {
-    try pictures(["images/a.png"])
+    try figures(["images/a.png"])
     let path = try folder.write(
       "instances.json",
       """
@@ -73,7 +73,7 @@ import Testing
          {"id": 2, "image_id": 1, "category_id": 4, "bbox": [0, 0, 6, 6], "segmentation": [[0, 0, 6, 0, 6, 6, 0, 6]]}]}
       """)
     let data = try ObjectImages.coco(annotations: path, images: folder.file("images"))
-    let found = try game(data, Framing(resize: 64), count: data.count)
+    let found = try game(data, ResizeCrop(resize: 64), count: data.count)
     #expect(found.maps.count == 2 && found.maps[1] == 1 && found.centres == [0, 1])
   }
 
@@ -84,7 +84,7 @@ import Testing
     let data = try ObjectImages.coco(
       annotations: Shared.path("data/coco/instances.json"), images: Shared.path("data/coco/images"))
     #expect(data.classNames.count == 80)
-    let found = try game(data, Framing(resize: 128, crop: 128), count: 60)
+    let found = try game(data, ResizeCrop(resize: 128, crop: 128), count: 60)
     #expect(found.maps.count > 40 && found.maps.count == found.centres.count)
     for values in [found.maps, found.centres] {
       let share = values.reduce(0, +) / Double(values.count)
@@ -118,7 +118,7 @@ import Testing
     let network = try architecture.network().loading(read.entries.map { ($0.name, $0.value) })
     let data = try CIFARBinary(.cifar10, [Shared.path("data/cifar10-binary/test_batch.bin")])
     let found = try hits(network, BatchSource(data, size: 20, normalization: Self.normalization), among: [1])[0]
-    // 500 of 10,000 images: the deviation of the share is 0.012.
+    // 500 of 10,000 images: the std of the share is 0.012.
     #expect(abs(Double(found) / Double(data.count) - accuracy) < 0.02, "\(found) of \(data.count)")
   }
 
@@ -132,7 +132,7 @@ import Testing
     let data = try ImageFolder(
       Shared.path("data/imagenet/images"), classes: Shared.path("data/imagenet/classes.txt"))
     let source = BatchSource(
-      data, size: 20, normalization: Self.normalization, framing: Framing(resize: 256, crop: 224))
+      data, size: 20, normalization: Self.normalization, resizeCrop: ResizeCrop(resize: 256, crop: 224))
     #expect(try data.count == 133 && hits(network, source, among: [1, 5]) == [84, 115])
   }
 }

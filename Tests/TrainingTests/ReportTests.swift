@@ -32,7 +32,7 @@ import Testing
     try scratch.write("\(name)/recipe.yaml", yaml)
     func evaluation(_ step: Int) -> String {
       let cells = ["plain", "virtual"].map {
-        #"{"method":"normgrad","layer":"features.5","weights":"\#($0)","mean":0.\#(9 - step),"deviation":0.1,"images":4,"undefined":1,"interval":[0.25,0.75]}"#
+        #"{"method":"normgrad","layer":"features.5","weights":"\#($0)","mean":0.\#(9 - step),"std":0.1,"images":4,"undefined":1,"interval":[0.25,0.75]}"#
       }
       return
         #"{"event":"evaluation","step":\#(step),"accuracy":0.75,"cross_entropy":0.5,"images":4,"class_sensitivity":[\#(cells.joined(separator: ","))]}"#
@@ -51,11 +51,11 @@ import Testing
     return try String(contentsOfFile: path, encoding: .utf8)
   }
 
-  @Test("a run's page has its curves, its table before and after, its pictures and its recipe, and needs nothing else")
+  @Test("a run's page has its curves, its table before and after, its figures and its recipe, and needs nothing else")
   func single() throws {
     let folder = try run("one")
-    try Files.makeFolder(folder + "/pictures")
-    try Picture(width: 2, height: 1, pixels: [1, 2, 3, 4, 5, 6]).writePNG(to: folder + "/pictures/0-disk-not-ring.png")
+    try Files.makeFolder(folder + "/figures")
+    try RGBImage(width: 2, height: 1, pixels: [1, 2, 3, 4, 5, 6]).writePNG(to: folder + "/figures/0-disk-not-ring.png")
     let page = try page(folder)
     for part in [
       "<!doctype html>", "loss, of each batch", "<polyline", "75.0%", "0.900", "0.400", "0.250 to 0.750", "[1]",

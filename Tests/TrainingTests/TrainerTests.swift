@@ -27,7 +27,7 @@ import Testing
         - { objective: cross_entropy }
         - { objective: class_sensitivity, weight: 0.5, against: random }
       optimizer: { name: adam, rate: 0.003, schedule: { name: one_cycle, warmup: 0.3 }, clip_norm: 1 }
-      evaluation: { images: 6, every: 4, methods: [normgrad, grad_cam], virtual_rate: 0.02, pictures: 2 }
+      evaluation: { images: 6, every: 4, methods: [normgrad, grad_cam], virtual_rate: 0.02, figures: 2 }
       run: { steps: 9, checkpoint_every: 3, output: unused }
       """)
     return try Setup(try Recipe.load(path, overrides: overrides))
@@ -86,13 +86,13 @@ import Testing
     }
   }
 
-  @Test("a run leaves its recipe, metrics, checkpoints and pictures, and improves what it trains")
+  @Test("a run leaves its recipe, metrics, checkpoints and figures, and improves what it trains")
   func traces() throws {
     let run = try run(try setup(), "run")
     let files = try FileManager.default.subpathsOfDirectory(atPath: run.path).sorted()
     #expect(
       files.contains("recipe.yaml") && files.contains("checkpoints/last.h5") && files.contains("checkpoints/best.h5"))
-    #expect(files.filter { $0.hasPrefix("pictures/") }.count == 2)
+    #expect(files.filter { $0.hasPrefix("figures/") }.count == 2)
     #expect(!files.contains { $0.hasSuffix(".part") })
     let lines = try String(contentsOfFile: run.metrics, encoding: .utf8).split(separator: "\n")
     let events = try lines.map { try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]) }
@@ -222,7 +222,7 @@ import Testing
       for name in ["ant", "bee"] {
         try Files.makeFolder(folder.file("\(part)/\(name)"))
         for i in 0..<count {
-          try Picture(width: 16, height: 16, pixels: (0..<768).map { UInt8(truncatingIfNeeded: $0 * (i + 1)) }).writePNG(
+          try RGBImage(width: 16, height: 16, pixels: (0..<768).map { UInt8(truncatingIfNeeded: $0 * (i + 1)) }).writePNG(
             to: folder.file("\(part)/\(name)/\(i).png"))
         }
       }
@@ -376,7 +376,7 @@ import Testing
   func stumblingBlocks(_ flags: String, _ message: String) throws {
     for index in 0..<2 {
       try Files.makeFolder(folder.file("one/ant"))
-      try Picture(width: 16, height: 16, pixels: [UInt8](repeating: UInt8(40 * index), count: 768)).writePNG(
+      try RGBImage(width: 16, height: 16, pixels: [UInt8](repeating: UInt8(40 * index), count: 768)).writePNG(
         to: folder.file("one/ant/\(index).png"))
     }
     let overrides = flags.replacing(#/ (?=[a-z]+(\.[a-z_]+)?=)/#, with: "\n").split(separator: "\n").map(String.init)

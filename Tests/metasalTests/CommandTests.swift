@@ -57,7 +57,7 @@ import Testing
           - { objective: cross_entropy }
           - { objective: class_sensitivity, weight: 0.5 }
         optimizer: { name: adam, rate: 0.003 }
-        evaluation: { images: 4, virtual_rate: 0.02, pictures: 1 }
+        evaluation: { images: 4, virtual_rate: 0.02, figures: 1 }
         run: { steps: 3, output: run }
         """))
   }
@@ -66,15 +66,15 @@ import Testing
   private static let weights = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("../../checkpoints/plain-scenes.safetensors").standardized.path
 
-  private func picture(_ name: String, width: Int = 24, height: Int = 20) throws {
+  private func image(_ name: String, width: Int = 24, height: Int = 20) throws {
     let pixels = (0..<(width * height * 3)).map { UInt8(truncatingIfNeeded: $0 * $0 % 251) }
-    try Picture(width: width, height: height, pixels: pixels).writePNG(to: folder.file(name))
+    try RGBImage(width: width, height: height, pixels: pixels).writePNG(to: folder.file(name))
   }
 
   @Test("explain draws every map and a sheet, and writes the maps as numbers that their names find")
   func explain() throws {
-    try picture("a.png")
-    try picture("b.png")
+    try image("a.png")
+    try image("b.png")
     let network = ["--model", "plain", "--weights", Self.weights]
     let answer = try start(
       ["explain", "a.png", "b.png"] + network + [
@@ -90,11 +90,11 @@ import Testing
     #expect(raw.entries.count == 2 * 2 * 2 * 3 + 1)
     #expect(raw["map.normgrad.features.5.top"]?.shape == [2, 10, 12])
     #expect(raw["meta0.01.conv3x3/filtered_norm.combined.3"]?.shape == [2, 20, 24])
-    let pictures = try FileManager.default.contentsOfDirectory(atPath: folder.file("explained"))
-    #expect(pictures.count == 2 * (2 * 2 * 2 * 3 + 1))
+    let figures = try FileManager.default.contentsOfDirectory(atPath: folder.file("explained"))
+    #expect(figures.count == 2 * (2 * 2 * 2 * 3 + 1))
 
     let single = try start(
-      ["explain", "*.png"] + network + ["--no-pictures", "--raw", "one.h5", "--class", "bottom", "--output", "none"]
+      ["explain", "*.png"] + network + ["--no-figures", "--raw", "one.h5", "--class", "bottom", "--output", "none"]
     ).finish()
     #expect(single.code == 0)
     #expect(!FileManager.default.fileExists(atPath: folder.file("none")))
@@ -102,8 +102,8 @@ import Testing
 
   @Test("explain says what is wrong with what it is asked for")
   func explainRefusals() throws {
-    try picture("a.png")
-    try folder.write("broken.png", "no picture")
+    try image("a.png")
+    try folder.write("broken.png", "no image")
     let network = ["--model", "plain", "--weights", Self.weights]
     let cases: [(arguments: [String], code: Int32, message: String)] = [
       (["a.png"], 64, "--run"), (["a.png", "--model", "plain"], 64, "--weights"),
@@ -115,7 +115,7 @@ import Testing
       (["a.png"] + network + ["--class", "99"], 64, "no class '99'"),
       (["missing.png"] + network, 66, "missing.png"), (["broken.png"] + network, 65, "broken.png"),
       (["a.png"] + network + ["--layer-weights", "1,2", "--layer", "features.5"], 64, "2 --layer-weights for 1"),
-      (["a.png"] + network + ["--mean", "0.5"], 64, "--deviation"),
+      (["a.png"] + network + ["--mean", "0.5"], 64, "--std"),
       (["a.png"] + network + ["--virtual-parameters", "layer9.*"], 64, "layer9.*"),
       (["a.png", "--run", "nowhere"], 66, "nowhere"),
       (["a.png", "--model", "resnet20", "--weights", Self.weights], 65, "linear.bias"),
@@ -143,7 +143,7 @@ import Testing
         "After step 1"))
     #expect(try run("evaluate", recipe, "--weights", "run/checkpoints/last.h5").output.contains("normgrad"))
     #expect(try run("export", "run/checkpoints/last.h5", "--to", "safetensors", "--output", "w.safetensors").code == 0)
-    try picture("a.png", width: 16, height: 16)
+    try image("a.png", width: 16, height: 16)
     #expect(try run("explain", "a.png", "--run", "run", "--class", "disk").output.contains("a.png"))
     let inspected = try run("inspect", "w.safetensors").output
     #expect(inspected.contains("architecture: plain") && inspected.contains("features.0.weight"))
@@ -218,7 +218,7 @@ import Testing
     for name in ["ant", "bee"] {
       try Files.makeFolder(folder.file("images/" + name))
       for i in 0..<4 {
-        try Picture(width: 16, height: 16, pixels: [UInt8](repeating: UInt8(i), count: 768)).writePNG(
+        try RGBImage(width: 16, height: 16, pixels: [UInt8](repeating: UInt8(i), count: 768)).writePNG(
           to: folder.file("images/\(name)/\(i).png"))
       }
     }

@@ -73,16 +73,16 @@ import Testing
     saliency: { method: normgrad, layers: [features.5] }
     outer: [{ objective: class_sensitivity }]
     optimizer: { name: adam, rate: 0.003 }
-    evaluation: { images: 2, every: 1, virtual_rate: 0.02, pictures: 1 }
+    evaluation: { images: 2, every: 1, virtual_rate: 0.02, figures: 1 }
     run: { steps: 2, checkpoint_every: 1, output: run }
     """
 
-  /// What commands read: weights, a picture, a recipe and its run.
+  /// What commands read: weights, a figure, a recipe and its run.
   private func inputs() throws -> [String: Data] {
     try prepare([
       "w.safetensors": try Files.read(Program.weights), "r.yaml": Data(Self.recipe.utf8),
     ])
-    try Picture(width: 24, height: 20, pixels: (0..<1440).map { UInt8(truncatingIfNeeded: $0 * $0 % 251) }).writePNG(
+    try RGBImage(width: 24, height: 20, pixels: (0..<1440).map { UInt8(truncatingIfNeeded: $0 * $0 % 251) }).writePNG(
       to: folder.file("work/a.png"))
     let answer = try program.start(["train", "r.yaml"], in: "work").finish()
     try #require(answer.code == 0, "\(answer.errors)")
@@ -107,11 +107,11 @@ import Testing
       Case(["convert", "w.safetensors", "--model", "plain", "--output", "o.onnx"], ["o.onnx"]),
       Case(["export", "run/checkpoints/last.h5", "--output", "o.h5"], ["o.h5"]),
       Case(["pack", "r.yaml", "--output", "o.h5"], ["o.h5"]),
-      Case(explain + ["--no-pictures", "--raw", "o.safetensors"], ["o.safetensors"]),
-      Case(explain + ["--no-pictures", "--raw", "o.h5"], ["o.h5"]),
+      Case(explain + ["--no-figures", "--raw", "o.safetensors"], ["o.safetensors"]),
+      Case(explain + ["--no-figures", "--raw", "o.h5"], ["o.h5"]),
       Case(explain, ["explained/a.png", "explained/a-top_0-normgrad-features.5.png"]),
       Case(["evaluate", "r.yaml", "--json", "o.json", "--csv", "o.csv"], ["o.json", "o.csv"]),
-      Case(["check", "r.yaml", "--picture", "o.png"], ["o.png"]),
+      Case(["check", "r.yaml", "--figure", "o.png"], ["o.png"]),
       Case(["report", "run", "--output", "o.html"], ["o.html"]),
     ])
   func outputs(_ test: Case) throws {

@@ -11,7 +11,7 @@ import Testing
   private func photograph(_ name: String) throws {
     let path = program.folder.file(name)
     try Files.makeFolder((path as NSString).deletingLastPathComponent)
-    try Picture(width: 24, height: 20, pixels: (0..<1440).map { UInt8($0 % 251) }).writePNG(to: path)
+    try RGBImage(width: 24, height: 20, pixels: (0..<1440).map { UInt8($0 % 251) }).writePNG(to: path)
     var data = try Data(contentsOf: URL(fileURLWithPath: path))
     data.removeSubrange(33..<(33 + 12 + "Software\0metasal".utf8.count))
     try data.write(to: URL(fileURLWithPath: path))
@@ -58,13 +58,13 @@ import Testing
       (["evaluate", "r.yaml", "--weights", "own.safetensors", "--json", "own.safetensors"], input),
       (["evaluate", "packed.yaml", "--csv", "packed.h5"], input),
       (["evaluate", "r.yaml", "--csv", "new", "--json", "./new"], "written twice"),
-      (["check", "r.yaml", "--picture", "photos/a.png"], foreign), (["check", "r.yaml", "--picture", "r.yaml"], input),
+      (["check", "r.yaml", "--figure", "photos/a.png"], foreign), (["check", "r.yaml", "--figure", "r.yaml"], input),
       (["explain", "photos", "--output", "photos"] + network, input),
       (["explain", "photos/a.png", "--output", "photos"] + network, input),
-      (["explain", "photos/a.png", "--no-pictures", "--raw", "photos/a.png"] + network, input),
-      (["explain", "photos/a.png", "--no-pictures", "--raw", "w.safetensors"] + network, input),
-      (["explain", "photos/a.png", "--no-pictures", "--raw", "photos/below/b.png"] + network, foreign),
-      (["explain", "photos/a.png", "--run", "run", "--no-pictures", "--raw", "run/checkpoints/last.h5"], input),
+      (["explain", "photos/a.png", "--no-figures", "--raw", "photos/a.png"] + network, input),
+      (["explain", "photos/a.png", "--no-figures", "--raw", "w.safetensors"] + network, input),
+      (["explain", "photos/a.png", "--no-figures", "--raw", "photos/below/b.png"] + network, foreign),
+      (["explain", "photos/a.png", "--run", "run", "--no-figures", "--raw", "run/checkpoints/last.h5"], input),
       (["report", "run", "--output", "notes.html"], foreign), (["report", "run", "--output", "run/recipe.yaml"], input),
       (["report", "run", "--output", "run/metrics.jsonl"], input),
       (["export", "run/checkpoints/last.h5", "--output", "run/checkpoints/last.h5"], input),
@@ -84,7 +84,7 @@ import Testing
     for _ in 0..<2 {
       for arguments in [
         ["train", "r.yaml", "--overwrite", "--profile"],
-        ["evaluate", "r.yaml", "--csv", "t.csv", "--json", "t.json"], ["check", "r.yaml", "--picture", "first.png"],
+        ["evaluate", "r.yaml", "--csv", "t.csv", "--json", "t.json"], ["check", "r.yaml", "--figure", "first.png"],
         ["explain", "photos", "--run", "run", "--output", "maps", "--raw", "maps.safetensors"],
         ["explain", "photos", "--run", "run", "--output", "photos/maps", "--raw", "maps.h5"],
         ["report", "run", "--output", "report.html"], ["pack", "r.yaml", "--output", "packed.h5"],
@@ -103,7 +103,7 @@ import Testing
 
   @Test(
     "a run leaves alone what was in its folder, and does not begin where it would have to replace it",
-    arguments: ["recipe.yaml", "metrics.jsonl", "profile.txt", "checkpoints/best.h5", "pictures/holiday.png"])
+    arguments: ["recipe.yaml", "metrics.jsonl", "profile.txt", "checkpoints/best.h5", "figures/holiday.png"])
   func runFolder(_ name: String) throws {
     try write("r.yaml", Program.recipe)
     try write("run/notes.txt", "mine")
@@ -112,10 +112,10 @@ import Testing
     try FileManager.default.removeItem(atPath: program.folder.file("run/" + name))
 
     #expect(try program.run("train", "r.yaml").code == 0)
-    try photograph("run/pictures/below/holiday.png")
+    try photograph("run/figures/below/holiday.png")
     #expect(try program.run("train", "r.yaml", "--overwrite").code == 0)
     let contents = try program.contents()
-    #expect(contents["run/notes.txt"] == Data("mine".utf8) && contents["run/pictures/below/holiday.png"] != nil)
+    #expect(contents["run/notes.txt"] == Data("mine".utf8) && contents["run/figures/below/holiday.png"] != nil)
     // A file of a run's name again, in the place of the run's own.
     try write("run/" + name, "mine: 1\n")
     try expectRefused(["train", "r.yaml", "--overwrite"], "run/" + name)

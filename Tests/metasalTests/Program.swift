@@ -74,7 +74,7 @@ struct Program {
       - { objective: cross_entropy }
       - { objective: class_sensitivity, weight: 0.5, against: random }
     optimizer: { name: adam, rate: 0.003 }
-    evaluation: { images: 4, every: 2, virtual_rate: 0.02, pictures: 1 }
+    evaluation: { images: 4, every: 2, virtual_rate: 0.02, figures: 1 }
     run: { steps: 3, checkpoint_every: 2, output: run }
     """
 

@@ -94,7 +94,7 @@ typedef enum {
 typedef enum {
   metasal_scale, metasal_shift,
   /// 0 for negative numbers; what isn't a number stays so.
-  metasal_rectify, metasal_sign, metasal_reciprocal_or_zero, metasal_square_root
+  metasal_relu, metasal_sign, metasal_reciprocal_or_zero, metasal_square_root
 } metasal_unary;
 
 /// Loops over elements of contiguous arrays; matrices are row by row.
@@ -120,10 +120,10 @@ typedef struct {
   /// z[r] = Σ x[r][j] · y[r][j] over j, without y the sum of x.
   void (*_Nonnull sumRows)(
       const void *_Nonnull x, const void *_Nullable y, void *_Nonnull z, long rows, long columns);
-  /// z[r][j] = (x[r][j] - center[j]) · scale[j] + shift[j] + residual[r][j], its positive part if `rectifies`.
+  /// z[r][j] = (x[r][j] - center[j]) · scale[j] + shift[j] + residual[r][j], its positive part if `relu`.
   void (*_Nonnull standardize)(
       const void *_Nonnull x, const void *_Nullable center, const void *_Nonnull scale, const void *_Nullable shift,
-      const void *_Nullable residual, int rectifies, void *_Nonnull z, long rows, long columns);
+      const void *_Nullable residual, int relu, void *_Nonnull z, long rows, long columns);
   /// z[j] = the largest x[offsets[k] + j] over k, the first of equals; places[j] is where it lies. `count` is positive.
   void (*_Nonnull maxima)(
       const void *_Nonnull x, const int32_t *_Nonnull offsets, long count, void *_Nonnull z, int32_t *_Nonnull places,

@@ -1,9 +1,9 @@
 import Formats
 
-extension Picture {
+extension RGBImage {
   /// Left and right exchanged.
-  var mirrored: Picture {
-    Picture(width: width, height: height) { target in
+  var mirrored: RGBImage {
+    RGBImage(width: width, height: height) { target in
       pixels.withUnsafeBufferPointer { source in
         for row in stride(from: 0, to: source.count, by: width * 3) {
           for x in 0..<width {
@@ -18,18 +18,18 @@ extension Picture {
   }
 
   /// Top and bottom exchanged.
-  var turnedOver: Picture {
+  var turnedOver: RGBImage {
     let row = width * 3
-    return Picture(
+    return RGBImage(
       width: width, height: height,
       pixels: (0..<height).reversed().flatMap { pixels[($0 * row)..<(($0 + 1) * row)] })
   }
 
-  /// The picture whose pixel at p is the nearest to that at A·p + b, p counted from pixel centres; black where there is none.
+  /// The image whose pixel at p is the nearest to that at A·p + b, p counted from pixel centres; black where there is none.
   ///
   /// - Parameter matrix: A's first row and b's first number, then the second ones.
-  func transformed(_ matrix: [Double]) -> Picture {
-    Picture(width: width, height: height) { target in
+  func transformed(_ matrix: [Double]) -> RGBImage {
+    RGBImage(width: width, height: height) { target in
       for y in 0..<height {
         for x in 0..<width {
           let (px, py) = (Double(x) + 0.5, Double(y) + 0.5)

@@ -12,10 +12,10 @@ public struct RandAugment: Sendable, Equatable {
   /// torchvision's defaults.
   public init() {}
 
-  func callAsFunction(_ picture: Picture, using random: inout RandomSource) -> Picture {
-    (0..<operations).reduce(picture) { picture, _ in
+  func callAsFunction(_ image: RGBImage, using random: inout RandomSource) -> RGBImage {
+    (0..<operations).reduce(image) { image, _ in
       let change = Change.allCases[Int.random(in: 0..<Change.allCases.count, using: &random)]
-      return change(picture, magnitude: magnitude, isReversed: Bool.random(using: &random))
+      return change(image, magnitude: magnitude, isReversed: Bool.random(using: &random))
     }
   }
 
@@ -24,32 +24,32 @@ public struct RandAugment: Sendable, Equatable {
     case identity, shearX, shearY, translateX, translateY, rotate, brightness, color, contrast, sharpness, posterize,
       solarize, autoContrast, equalize
 
-    func callAsFunction(_ picture: Picture, magnitude: Int, isReversed: Bool) -> Picture {
+    func callAsFunction(_ image: RGBImage, magnitude: Int, isReversed: Bool) -> RGBImage {
       let share = Double(magnitude) / 30
-      let (width, height) = (Double(picture.width), Double(picture.height))
+      let (width, height) = (Double(image.width), Double(image.height))
       func signed(_ strongest: Double) -> Double { (isReversed ? -1 : 1) * strongest * share }
       switch self {
-      case .identity: return picture
+      case .identity: return image
       // Shears are about the upper left corner, given as angles whose tangent is the strength.
-      case .shearX: return picture.transformed([1, signed(0.3), 0, 0, 1, 0])
-      case .shearY: return picture.transformed([1, 0, 0, signed(0.3), 1, 0])
-      case .translateX: return picture.transformed([1, 0, -signed(150.0 / 331 * width).rounded(.towardZero), 0, 1, 0])
-      case .translateY: return picture.transformed([1, 0, 0, 0, 1, -signed(150.0 / 331 * height).rounded(.towardZero)])
+      case .shearX: return image.transformed([1, signed(0.3), 0, 0, 1, 0])
+      case .shearY: return image.transformed([1, 0, 0, signed(0.3), 1, 0])
+      case .translateX: return image.transformed([1, 0, -signed(150.0 / 331 * width).rounded(.towardZero), 0, 1, 0])
+      case .translateY: return image.transformed([1, 0, 0, 0, 1, -signed(150.0 / 331 * height).rounded(.towardZero)])
       case .rotate:
         // About the centre, against the clock for positive angles.
         let angle = signed(30) * .pi / 180
         let (c, s) = (cos(angle), sin(angle))
-        return picture.transformed([
+        return image.transformed([
           c, -s, width / 2 - c * width / 2 + s * height / 2, s, c, height / 2 - s * width / 2 - c * height / 2,
         ])
-      case .brightness: return picture.brightened(by: 1 + signed(0.9))
-      case .color: return picture.saturated(by: 1 + signed(0.9))
-      case .contrast: return picture.contrasted(by: 1 + signed(0.9))
-      case .sharpness: return picture.sharpened(by: 1 + signed(0.9))
-      case .posterize: return picture.posterized(bits: 8 - Int((Double(magnitude) / 7.5).rounded(.toNearestOrEven)))
-      case .solarize: return picture.solarized(threshold: 255 * (1 - share))
-      case .autoContrast: return picture.autoContrasted
-      case .equalize: return picture.equalized
+      case .brightness: return image.brightened(by: 1 + signed(0.9))
+      case .color: return image.saturated(by: 1 + signed(0.9))
+      case .contrast: return image.contrasted(by: 1 + signed(0.9))
+      case .sharpness: return image.sharpened(by: 1 + signed(0.9))
+      case .posterize: return image.posterized(bits: 8 - Int((Double(magnitude) / 7.5).rounded(.toNearestOrEven)))
+      case .solarize: return image.solarized(threshold: 255 * (1 - share))
+      case .autoContrast: return image.autoContrasted
+      case .equalize: return image.equalized
       }
     }
   }

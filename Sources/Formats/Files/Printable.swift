@@ -1,5 +1,5 @@
 extension StringProtocol {
-  /// The text on one line, and without what would move a terminal's cursor, colour it or turn the direction of writing: names
+  /// The text on one line, and without what would move a terminal's cursor, color it or turn the direction of writing: names
   /// from files can hold anything. Such characters stand as Swift writes them, `\u{1b}`.
   public var printable: String { escaped(keeping: []) }
 

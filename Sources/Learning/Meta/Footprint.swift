@@ -37,7 +37,7 @@ extension MetaStep {
       let limit = max(1, imagesAtOnce(parameterBytes: parameterBytes) / part)
       let images = min(all, Double(part * min(max(1, workers), limit)))
       apart.add(
-        // Working out again saves nothing here: what it saves, the second pass through each block takes.
+        // Recomputing saves nothing here: what it saves, the second pass through each block takes.
         activations: images * Factors.update * Double(comparisons),
         parameters: images * Factors.copies * Double(comparisons))
     case .batch:
@@ -62,7 +62,7 @@ extension MetaStep {
     /// Of a pass with its graph; of one with maps of two classes and their graphs; of what is kept of an update that others
     /// share, and of the comparison after it; of an image's own update with all that follows.
     static let (pass, maps, waiting, comparison, update) = (1.6, 1.9, 1.6, 2.6, 5.0)
-    /// Of the parameters, for an image's own update; and what is left of activations that are worked out again.
+    /// Of the parameters, for an image's own update; and what is left of activations that are recomputed.
     static let (copies, recomputed) = (3.5, 0.6)
   }
 }

@@ -15,13 +15,13 @@ public struct InnerUpdate: Sendable, Hashable {
   public enum Direction: String, Sendable, CaseIterable { case towards, away }
 
   /// What the step lessens: the softmax cross-entropy to the class, or, for networks whose classes do not exclude each other,
-  /// −log of the logistic function of the class's own logit.
+  /// −log of the sigmoid of the class's own logit.
   public enum Loss: String, Sendable, CaseIterable {
     case crossEntropy = "cross_entropy"
     case binaryCrossEntropy = "binary_cross_entropy"
 
     func callAsFunction(_ logits: Tensor, _ classes: [Int]) -> Tensor {
-      self == .crossEntropy ? logits.crossEntropy(to: classes) : (logits.picked(classes) * -1).softPlus
+      self == .crossEntropy ? logits.crossEntropy(to: classes) : (logits.takenAlongLastAxis(classes) * -1).softPlus
     }
   }
 
@@ -81,9 +81,9 @@ public struct InnerUpdate: Sendable, Hashable {
   ///   - network: has tracked parameters.
   ///   - logits: [N, classes], what the network gives for some images.
   ///   - share: how much each image counts: one over those that share the update.
-  ///   - keepingGraph: whether what the step gives is to be differentiated.
+  ///   - createGraph: whether what the step gives is to be differentiated.
   func displacements(
-    of network: Network, _ logits: Tensor, towards classes: [Int], share: Double, keepingGraph: Bool = false
+    of network: Network, _ logits: Tensor, towards classes: [Int], share: Double, createGraph: Bool = false
   ) -> [Tensor?] {
     let moves = network.parameterNames.map { name in
       parameters.map { $0.contains { name.matches(pattern: $0) } } ?? true
@@ -91,7 +91,7 @@ public struct InnerUpdate: Sendable, Hashable {
     let step = (direction == .towards ? -rate : rate) * share
     var found = gradients(
       of: loss(logits, classes), withRespectTo: zip(network.parameters, moves).filter(\.1).map(\.0),
-      weighting: Tensor(repeating: step, shape: [classes.count], logits.scalarType), keepingGraph: keepingGraph
+      cotangents: Tensor(repeating: step, shape: [classes.count], logits.scalarType), createGraph: createGraph
     ).makeIterator()
     return moves.map { $0 ? found.next() : nil }
   }

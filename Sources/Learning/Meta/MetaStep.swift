@@ -16,7 +16,7 @@ public struct MetaStep: Sendable {
   public var objectives: [WeightedObjective]
   /// How the task loss normalizes. Maps and inner updates always use the running statistics.
   public var normalization: Pass.Normalization
-  /// Whether activations are worked out again rather than kept; see `Network.recomputes`.
+  /// Whether activations are recomputed rather than kept; see `Network.recomputes`.
   public var recomputes: Bool
 
   /// A meta step.
@@ -36,7 +36,7 @@ public struct MetaStep: Sendable {
   public struct Outcome: Sendable {
     /// The derivative of the total, per parameter in order.
     public var gradients: [Tensor]
-    /// Each objective's value, in their order; nil for one of weight 0, which is not worked out.
+    /// Each objective's value, in their order; nil for one of weight 0, which is not computed.
     public var values: [Double?]
     /// The weighted sum.
     public var total: Double
@@ -46,20 +46,20 @@ public struct MetaStep: Sendable {
 
   /// The outer gradient for a batch.
   ///
-  /// In image scope the images are worked out a few at a time, and their gradients are added in the order of the images: the
+  /// In image scope the images are computed a few at a time, and their gradients are added in the order of the images: the
   /// result does not depend on the number of workers.
   ///
   /// - Parameters:
   ///   - images: [N, H, W, 3], of the parameters' type.
   ///   - labels: N classes.
   ///   - targets: how much of each class each image is, [N, classes], for the task losses; nil for its label alone.
-  ///   - random: draws the opposed classes where an objective wants random ones.
+  ///   - random: draws the contrast classes where an objective wants random ones.
   public func callAsFunction(
     _ network: Network, _ images: Tensor, labels: [Int], targets: Tensor? = nil, workers: Int = Parallel.processors,
     random: inout RandomSource
   ) throws -> Outcome {
     let network = network.recomputing(recomputes)
-    let targets = targets ?? .shares(of: labels.map { [($0, 1)] }, classes: network.classes, images.scalarType)
+    let targets = targets ?? .softTargets(of: labels.map { [($0, 1)] }, classes: network.classes, images.scalarType)
     let batch = Batch(images: images, labels: labels, targets: targets, draws: labels.map { _ in random.next() })
     var sum = Contribution()
     let parameters = network.parameters

@@ -46,20 +46,20 @@ public struct ClassSensitivity: Sendable, Equatable {
   public enum Explained: String, Sendable, CaseIterable { case label, top }
 
   /// The class it is held against, always another one: the least likely, the most likely, or any.
-  public enum Opposed: String, Sendable, CaseIterable { case bottom, second, random }
+  public enum Contrast: String, Sendable, CaseIterable { case bottom, second, random }
 
   /// Where maps are compared: the mean over these.
   public var at: [Weights]
   /// Which class is explained.
   public var explain: Explained
   /// Which class it is held against.
-  public var against: Opposed
+  public var against: Contrast
   /// How maps are compared.
   public var similarity: Similarity
 
   /// Label against the least likely class, at both weights, by Pearson's correlation, unless told otherwise.
   public init(
-    at: [Weights] = [.plain, .virtual], explain: Explained = .label, against: Opposed = .bottom,
+    at: [Weights] = [.plain, .virtual], explain: Explained = .label, against: Contrast = .bottom,
     similarity: Similarity = .pearson
   ) {
     self.at = at
@@ -70,14 +70,14 @@ public struct ClassSensitivity: Sendable, Equatable {
 }
 
 extension ClassSensitivity {
-  /// The classes whose maps are compared, for each image; the opposed one differs from the explained one, unless there is no other.
+  /// The classes whose maps are compared, for each image; the contrast one differs from the explained one, unless there is no other.
   ///
-  /// - Parameter draws: a random number per image, for opponents taken at random.
-  public func classes(logits: Tensor, labels: [Int], draws: [UInt64]) -> (explained: [Int], opposed: [Int]) {
+  /// - Parameter draws: a random number per image, for contrast classes taken at random.
+  public func classes(logits: Tensor, labels: [Int], draws: [UInt64]) -> (explained: [Int], contrast: [Int]) {
     let width = logits.shape[1]
     let scores = logits.doubles
     let explained = explain == .label ? labels : logits.argmax()
-    let opposed = explained.enumerated().map { image, class_ in
+    let contrast = explained.enumerated().map { image, class_ in
       let others = (0..<width).filter { $0 != class_ }
       func score(_ other: Int) -> Double { scores[image * width + other] }
       switch against {
@@ -86,6 +86,6 @@ extension ClassSensitivity {
       case .random: return others.isEmpty ? class_ : others[Int(draws[image] % UInt64(others.count))]
       }
     }
-    return (explained, opposed)
+    return (explained, contrast)
   }
 }

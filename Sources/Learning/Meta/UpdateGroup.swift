@@ -6,7 +6,7 @@ import Tensors
 /// everything together, in a network with parameters for each, so that small images keep a processor busy.
 ///
 /// Those that share an update meet only in sums over them, of their inner gradients and of their outer ones. So they are
-/// worked out in parts, each a job with graphs of its own, small enough to stay near a core, and the chain rule is carried
+/// computed in parts, each a job with graphs of its own, small enough to stay near a core, and the chain rule is carried
 /// through the update by hand. With φ₀ = θ and φₛ₊₁ = φₛ + Σᵢ δᵢ(φₛ), where δᵢ = ∓ε ∇ℓᵢ is what part i adds to a step, it goes back from
 /// v = ∂L/∂φ_S by v ← v + Σᵢ (∂δᵢ/∂φₛ)ᵀ v, each product the derivative of a recorded displacement weighted by v.
 struct UpdateGroup {
@@ -38,12 +38,12 @@ struct UpdateGroup {
 
   /// One inner step of every update: what the parts recorded of it, and their displacements' sums.
   private struct Descents {
-    var parts: [[Part.Descent]] = []
+    var parts: [[MicroBatch.Descent]] = []
     private var sums: [[Tensor?]] = []
 
     var isEmpty: Bool { sums.isEmpty }
 
-    mutating func add(_ part: [(Part.Descent, displacements: [Tensor?])]) {
+    mutating func add(_ part: [(MicroBatch.Descent, displacements: [Tensor?])]) {
       parts.append(part.map(\.0))
       sums.add(part.map(\.displacements))
     }
@@ -67,10 +67,10 @@ struct UpdateGroup {
 
   /// What the group adds to the batch's values and gradients; the latter for each image where each has its own update.
   func contribution() throws -> MetaStep.Contribution {
-    var parts: [Part] = []
+    var parts: [MicroBatch] = []
     var first = Descents()
     try forEachPart { index in
-      let part = Part(step, included, network, batch, ranges[index], sharing: sharing)
+      let part = MicroBatch(step, included, network, batch, ranges[index], sharing: sharing)
       return (part, part.descend(from: nil))
     } then: { part, descents in
       parts.append(part)
@@ -95,11 +95,11 @@ struct UpdateGroup {
   ///
   /// - Returns: for each update the derivatives of what was compared with respect to the weights after the first step.
   private func throughUpdate(
-    _ parts: [Part], _ first: inout Descents, _ sum: inout MetaStep.Contribution
+    _ parts: [MicroBatch], _ first: inout Descents, _ sum: inout MetaStep.Contribution
   ) throws -> [[Tensor]] {
     guard let inner = step.inner else { return [] }
     var weights = first.reach(from: first.parts[0].map { _ in parts[0].parameters })
-    var later: [[[Part.Descent]]] = []
+    var later: [[[MicroBatch.Descent]]] = []
     for _ in 1..<inner.steps {
       let from = weights
       var descents = Descents()

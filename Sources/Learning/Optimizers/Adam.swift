@@ -45,7 +45,7 @@ public struct Adam: Sendable, Equatable {
     let step = rate / (1 - pow(beta1, Double(state.updates)))
     let correction = (1 - pow(beta2, Double(state.updates))).squareRoot()
     return parameters.indices.map { i in
-      let scale = second[i].squareRoot / correction + epsilon
+      let scale = second[i].sqrt / correction + epsilon
       return parameters[i] - first[i] / scale * step
     }
   }

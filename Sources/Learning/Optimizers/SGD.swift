@@ -16,12 +16,12 @@ public struct SGD: Sendable, Equatable {
   static let velocity = "velocity"
 
   func update(_ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout Optimizer.State) -> [Tensor] {
-    let slopes =
+    let derivatives =
       weightDecay == 0 ? gradients : zip(parameters, gradients).map { $1 + $0 * weightDecay }
-    guard momentum != 0 else { return zip(parameters, slopes).map { $0 - $1 * rate } }
-    let velocity = state.slots[Self.velocity].map { zip($0, slopes).map { $0 * momentum + $1 } } ?? slopes
+    guard momentum != 0 else { return zip(parameters, derivatives).map { $0 - $1 * rate } }
+    let velocity = state.slots[Self.velocity].map { zip($0, derivatives).map { $0 * momentum + $1 } } ?? derivatives
     state.slots[Self.velocity] = velocity
-    let moves = isNesterov ? zip(slopes, velocity).map { $0 + $1 * momentum } : velocity
+    let moves = isNesterov ? zip(derivatives, velocity).map { $0 + $1 * momentum } : velocity
     return zip(parameters, moves).map { $0 - $1 * rate }
   }
 }

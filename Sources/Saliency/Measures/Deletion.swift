@@ -5,9 +5,9 @@ import Tensors
 public struct DeletionGame: Sendable {
   /// What hides pixels.
   public enum Cover: Sendable {
-    /// 0 in the network's input: the mean colour.
+    /// 0 in the network's input: the mean color.
     case mean
-    /// The image blurred: a Gaussian of 5 pixels' deviation, cut off at 11×11, as RISE's authors take it.
+    /// The image blurred: a Gaussian of 5 pixels' std, cut off at 11×11, as RISE's authors take it.
     case blur
   }
 

@@ -62,18 +62,18 @@ public struct ImageMap: Sendable {
 
   /// How far each pixel's rank lies from the middle rank, and the sum of their squares; nil unless the map is defined. Ties
   /// have their mean rank. Halves of whole numbers, so that sums of products are exact.
-  var ranks: (deviations: [Double], squares: Double)? {
+  var ranks: (centered: [Double], squares: Double)? {
     guard state == .defined else { return nil }
-    var deviations = [Double](repeating: 0, count: values.count)
+    var centered = [Double](repeating: 0, count: values.count)
     var (start, squares) = (0, 0.0)
     for group in ties {
       // The mean of the ranks from start + 1 to start + n, less (count + 1) / 2.
-      let deviation = Double(2 * start + group.count - values.count) / 2
-      for pixel in group { deviations[pixel] = deviation }
-      squares += deviation * deviation * Double(group.count)
+      let rank = Double(2 * start + group.count - values.count) / 2
+      for pixel in group { centered[pixel] = rank }
+      squares += rank * rank * Double(group.count)
       start += group.count
     }
-    return squares > 0 ? (deviations, squares) : nil
+    return squares > 0 ? (centered, squares) : nil
   }
 
   /// Class sensitivity ("There and Back Again", section 4.2), of the maps for two classes: Spearman's rank correlation. Lower
@@ -86,7 +86,7 @@ public struct ImageMap: Sendable {
       if map.state == .notFinite { return .undefined(MapState.notFinite.rawValue) }
     }
     guard let own = ranks, let others = other.ranks else { return .undefined(MapState.constant.rawValue) }
-    let products = zip(own.deviations, others.deviations).reduce(0) { $0 + $1.0 * $1.1 }
+    let products = zip(own.centered, others.centered).reduce(0) { $0 + $1.0 * $1.1 }
     return .defined(products / (own.squares * others.squares).squareRoot())
   }
 
@@ -97,8 +97,8 @@ public struct ImageMap: Sendable {
     var count = 0.0
     for ranks in maps.lazy.compactMap(\.ranks) {
       let length = ranks.squares.squareRoot()
-      if sum.isEmpty { sum = [Double](repeating: 0, count: ranks.deviations.count) }
-      for pixel in sum.indices { sum[pixel] += ranks.deviations[pixel] / length }
+      if sum.isEmpty { sum = [Double](repeating: 0, count: ranks.centered.count) }
+      for pixel in sum.indices { sum[pixel] += ranks.centered[pixel] / length }
       count += 1
     }
     guard count > 1 else {

@@ -1,6 +1,6 @@
 import Tensors
 
-/// What a map is, which decides whether anything can be said of it. Every measure, table and picture asks this.
+/// What a map is, which decides whether anything can be said of it. Every measure, table and image asks this.
 public enum MapState: String, Sendable, CaseIterable {
   /// All values are finite, and some differ by more than rounding.
   case defined

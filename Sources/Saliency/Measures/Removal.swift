@@ -5,7 +5,7 @@ import Tensors
 public struct RemoveAndDebias: Sendable {
   /// Shares of the pixels that are removed in turn.
   public var shares: [Double]
-  /// The deviation of the noise added to what is filled in, in the units of the network's input.
+  /// The std of the noise added to what is filled in, in the units of the network's input.
   public var noise: Double
 
   /// The shares that pytorch-grad-cam takes, and the paper's noise.

@@ -5,13 +5,13 @@ import Tensors
 public struct Robustness: Sendable {
   /// Changes that are tried.
   public var samples: Int
-  /// For infidelity the deviation of the noise, for sensitivity the largest change of a pixel; in the input's units.
+  /// For infidelity the std of the noise, for sensitivity the largest change of a pixel; in the input's units.
   public var radius: Double
 
   /// So many changes of such a size.
   public init(samples: Int = 10, radius: Double = 0.02) { (self.samples, self.radius) = (samples, radius) }
 
-  /// Infidelity: the mean over noise I of (Σ I Φ − (f(x) − f(x − I)))², with the same noise in all three colours, after Φ is
+  /// Infidelity: the mean over noise I of (Σ I Φ − (f(x) − f(x − I)))², with the same noise in all three colors, after Φ is
   /// scaled by the one number that makes this least (maps have no common scale), and relative to the mean of
   /// (f(x) − f(x − I))². So 0 is a perfect account of the logit's changes, and 1 none.
   ///
@@ -21,7 +21,7 @@ public struct Robustness: Sendable {
   public func infidelity(_ map: ImageMap, _ image: Tensor, score: (Tensor) -> [Double]) -> Score.Value {
     var random = RandomSource(seed: 0, purpose: "infidelity")
     let noises = (0..<samples).map { _ in
-      Tensor.normal([1, map.height, map.width, 1], deviation: radius, image.scalarType, using: &random)
+      Tensor.normal([1, map.height, map.width, 1], std: radius, image.scalarType, using: &random)
     }
     return Self.infidelity(map, image, noises, score: score)
   }
@@ -65,7 +65,7 @@ public struct Robustness: Sendable {
 
 extension Network {
   /// Networks with layers made random (Adebayo et al. 2018), to see whether maps notice: a map that stays the same does not
-  /// explain what was learnt. Each layer's parameters are redrawn with the deviation that they have, from the seed.
+  /// explain what was learnt. Each layer's parameters are redrawn with the std that they have, from the seed.
   ///
   /// - Parameter isCascading: whether layers stay random once they are, from the last to the first; else one at a time.
   /// - Returns: the layers in that order, each with the network.
@@ -81,8 +81,8 @@ extension Network {
         parameters: zip(parameterNames, base.parameters).map { name, parameter in
           guard layer(name) == redrawn, parameter.count > 1 else { return parameter }
           let mean = parameter.mean().item
-          let deviation = (parameter - mean).squared.mean().item.squareRoot()
-          return Tensor.normal(parameter.shape, deviation: deviation, parameter.scalarType, using: &random) + mean
+          let std = (parameter - mean).squared.mean().item.squareRoot()
+          return Tensor.normal(parameter.shape, std: std, parameter.scalarType, using: &random) + mean
         })
       result.append((redrawn, current))
     }

@@ -57,8 +57,8 @@ public struct Score: Sendable, Equatable {
   /// The mean over items where it is defined; nil if it is nowhere.
   public var mean: Double? { Self.mean(numbers) }
 
-  /// The standard deviation over items (of the population).
-  public var deviation: Double? {
+  /// The standard§std over items (of the population).
+  public var std: Double? {
     mean.map { mean in
       (numbers.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(numbers.count)).squareRoot()
     }

@@ -1,6 +1,6 @@
 import CKernels
 
-/// Which pixels a convolution brings together, worked out once per geometry and open slot: the convolution itself and its
+/// Which pixels a convolution brings together, computed once per geometry and open slot: the convolution itself and its
 /// two adjoints then run on the same tiles, whatever stride, padding and dilation are (after Dukhan 2019, "The Indirect
 /// Convolution Algorithm", who looks up whole rows of pixels; here it is tiles of them).
 final class ConvolutionPlan: Sendable {

@@ -11,7 +11,7 @@ extension metasal_binary {
 extension metasal_unary {
   static let scale = metasal_scale
   static let shift = metasal_shift
-  static let rectify = metasal_rectify
+  static let relu = metasal_relu
   static let sign = metasal_sign
   static let reciprocalOrZero = metasal_reciprocal_or_zero
   static let squareRoot = metasal_square_root
@@ -62,7 +62,7 @@ extension Kernels {
   }
 
   static func erf(_ x: Tensor) -> Tensor { x.scalarType == .float32 ? map(x, Float.erf) : map(x, Double.erf) }
-  static func logistic(_ x: Tensor) -> Tensor {
+  static func sigmoid(_ x: Tensor) -> Tensor {
     x.scalarType == .float32 ? map(x) { 1 / (1 + Float.exp(-$0)) } : map(x) { 1 / (1 + Double.exp(-$0)) }
   }
 
@@ -183,7 +183,7 @@ extension Kernels {
   /// (x − center) · scale + shift + residual over the last axis, its positive part if asked; or added to a sum. Scales and
   /// shifts are [C], or [N, C] for one per image.
   static func standardize(
-    _ x: Tensor, center: Tensor?, scale: Tensor, shift: Tensor? = nil, residual: Tensor? = nil, rectifies: Bool = false,
+    _ x: Tensor, center: Tensor?, scale: Tensor, shift: Tensor? = nil, residual: Tensor? = nil, relu: Bool = false,
     onto partial: PartialSum? = nil
   ) -> Tensor {
     let (loops, size, columns) = (loops(x.scalarType), x.scalarType.size, scale.shape[scale.rank - 1])
@@ -200,7 +200,7 @@ extension Kernels {
             shift.map { $0.storage.pointer + own },
             adds
               ? UnsafeRawPointer(out.pointer + offset) : residual.map { UnsafeRawPointer($0.storage.pointer + offset) },
-            rectifies ? 1 : 0, out.pointer + offset, part.count, columns)
+            relu ? 1 : 0, out.pointer + offset, part.count, columns)
         }
       }
     }

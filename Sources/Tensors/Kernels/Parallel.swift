@@ -48,7 +48,7 @@ public enum Parallel {
     if let error = pending.withLock({ $0.error }) { throw error }
   }
 
-  /// `transform(0)`, …, `transform(count - 1)` in order, worked out as by
+  /// `transform(0)`, …, `transform(count - 1)` in order, computed as by
   /// ``forEachInOrder(_:workers:_:_:)``.
   public static func map<Result: Sendable>(
     _ count: Int, workers: Int = processors, _ transform: @Sendable (Int) throws -> Result

@@ -37,7 +37,7 @@ extension Kernels {
   /// whose range none of them leaves.
   static func norm(_ x: Tensor, to shape: [Int]) -> Tensor {
     let wide = x.converted(to: .float64)
-    return map(.squareRoot, sum(wide, times: wide, to: shape)).converted(to: x.scalarType)
+    return map(.sqrt, sum(wide, times: wide, to: shape)).converted(to: x.scalarType)
   }
 
   /// Σ (x − center) · y over all axes but the last, to [C], or over all but the first and the last, to [N, C].

@@ -95,7 +95,7 @@ struct WinogradWork<T: Scalar> {
 
   // MARK: - Parts
 
-  /// Rows of tiles, numbered through all images, that are worked out together: such as share a kernel, and as many as leave
+  /// Rows of tiles, numbered through all images, that are computed together: such as share a kernel, and as many as leave
   /// their planes in the cache.
   private var strips: [Range<Int>] {
     let limit = max(1, Self.stripSize / (plan.planes * plan.tileColumns * plan.inputs))

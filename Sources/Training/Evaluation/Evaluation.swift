@@ -16,7 +16,7 @@ public struct Evaluation: Sendable {
   public var virtualRate: Double?
   /// What that update descends.
   public var virtualLoss: InnerUpdate.Loss
-  /// What maps are worked out in. In float32 an activation near zero may fall on the other side of a rectification than in
+  /// What maps are computed in. In float32 an activation near zero may fall on the other side of a ReLU than in
   /// exact arithmetic, which moves a map after a virtual update by some thousandths; in float64 nothing of that is seen.
   public var precision: ScalarType
   /// Pixels by which the pointing game may miss.

@@ -39,7 +39,7 @@ extension Evaluation {
   }
 
   private static let legend =
-    "Means over images, ± deviation where there is room. Images without a value are counted with a question mark."
+    "Means over images, ± std where there is room. Images without a value are counted with a question mark."
 
   /// Why images have no value of a measure; nil if all have one.
   private func withoutValue(_ measure: Measure, _ results: [(title: String, result: Result)]) -> String? {
@@ -86,8 +86,8 @@ extension Evaluation {
   }
 
   private func cell(_ score: Score?) -> String {
-    guard let score, let mean = score.mean, let deviation = score.deviation else { return "undefined" }
-    return "\(decimal(mean, 3)) ± \(decimal(deviation, 3))\(missing(score))"
+    guard let score, let mean = score.mean, let std = score.std else { return "undefined" }
+    return "\(decimal(mean, 3)) ± \(decimal(std, 3))\(missing(score))"
   }
 
   private func share(_ score: Score?) -> String {
@@ -117,7 +117,7 @@ extension Evaluation {
           "images": score.values.count, "undefined": score.undefined,
         ]
         entry["mean"] = score.mean
-        entry["deviation"] = score.deviation
+        entry["std"] = score.std
         if let interval = score.interval { entry["interval"] = [interval.lowerBound, interval.upperBound] }
         if score.undefined > 0 { entry["reasons"] = score.reasons }
         if measure == .pointingGame {
@@ -146,12 +146,12 @@ extension Evaluation {
 
   /// The evaluation as CSV, a row for each measure and setting.
   public func csv(_ result: Result) -> String {
-    var lines = [Ownership.tableHead + "mean,deviation,low,high,images,undefined,reasons"]
+    var lines = [Ownership.tableHead + "mean,std,low,high,images,undefined,reasons"]
     for measure in measures {
       for setting in settings {
         guard let score = result.scores[measure]?[setting] else { continue }
         let reasons = score.reasons.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value))" }.joined(separator: "; ")
-        let numbers = [score.mean, score.deviation, score.interval?.lowerBound, score.interval?.upperBound]
+        let numbers = [score.mean, score.std, score.interval?.lowerBound, score.interval?.upperBound]
         lines.append(
           ([measure.rawValue, setting.method.description, setting.layer, setting.weights.rawValue]
             + numbers.map { $0.map { String($0) } ?? "" } + [String(score.values.count), String(score.undefined), reasons])

@@ -74,7 +74,7 @@ extension ImageMaps {
     }
     let values = sensitivity.at.flatMap { weights -> [Score.Value] in
       let update = weights == .virtual ? goal.inner?.ofOneImage : nil
-      let (first, second) = (maps(classes.explained[0], update), maps(classes.opposed[0], update))
+      let (first, second) = (maps(classes.explained[0], update), maps(classes.contrast[0], update))
       return zip(first, second).map { a, b in
         if a.state == .notFinite || b.state == .notFinite { return .undefined(MapState.notFinite.rawValue) }
         return .defined(a.rankCorrelation(with: b).number ?? (weight < 0 ? -1 : 1))

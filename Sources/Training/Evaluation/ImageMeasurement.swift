@@ -80,9 +80,9 @@ struct ImageMeasurement {
     let scores = logits.doubles
     let order = scores.indices.sorted { scores[$0] > scores[$1] }
     let maps = ImageMaps(start)
-    let targets = Tensor.shares(of: [labels.map { Target($0) }], classes: scores.count, logits.scalarType)
-    let loss = logits.crossEntropy(toShares: targets / Double(labels.count)).item
-    let binaryLoss = logits.binaryCrossEntropy(toShares: targets).item
+    let targets = Tensor.softTargets(of: [labels.map { Target($0) }], classes: scores.count, logits.scalarType)
+    let loss = logits.crossEntropy(toSoftTargets: targets / Double(labels.count)).item
+    let binaryLoss = logits.binaryCrossEntropy(toSoftTargets: targets).item
     let objectives = (evaluation.goal?.objectives ?? []).map { term -> Score.Value in
       guard term.weight != 0 else { return .defined(0) }
       switch term.objective {
@@ -129,7 +129,7 @@ struct ImageMeasurement {
     _ map: (Int) -> ImageMap
   ) -> Score.Value? {
     func probabilities(_ images: Tensor) -> [Double] {
-      networks.plain(images).logits.softmax().picked(Array(repeating: label, count: images.shape[0])).doubles
+      networks.plain(images).logits.softmax().takenAlongLastAxis(Array(repeating: label, count: images.shape[0])).doubles
     }
     switch measure {
     case .classSensitivity: return map(top).rankCorrelation(with: map(bottom))
@@ -150,7 +150,7 @@ struct ImageMeasurement {
     case .sparseness: return map(label).sparseness
     case .infidelity:
       return Robustness().infidelity(map(label), image) { images in
-        networks.plain(images).logits.picked(Array(repeating: label, count: images.shape[0])).doubles
+        networks.plain(images).logits.takenAlongLastAxis(Array(repeating: label, count: images.shape[0])).doubles
       }
     case .maxSensitivity:
       func explained(_ image: Tensor) -> Tensor {

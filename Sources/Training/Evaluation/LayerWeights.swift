@@ -42,7 +42,7 @@ struct LinearProbe {
   /// is nothing random in it.
   init(_ features: Tensor, labels: [Int], classes: Int, steps: Int = 300) {
     mean = features.mean([0])
-    scale = ((features - mean).squared.mean([0]) + 1e-8).squareRoot.reciprocalOrZero
+    scale = ((features - mean).squared.mean([0]) + 1e-8).sqrt.reciprocalOrZero
     let rows = (features - mean) * scale
     let type = rows.scalarType
     var parameters = [Tensor.zeros([rows.shape[1], classes], type), Tensor.zeros([classes], type)]

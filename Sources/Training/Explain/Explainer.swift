@@ -6,7 +6,7 @@ import Recipes
 import Saliency
 import Tensors
 
-/// Explains image files: pictures into a folder, maps into a file.
+/// Explains image files: figures into a folder, maps into a file.
 public struct Explainer: Sendable {
   private let model: Model
   private let network: Network
@@ -45,7 +45,7 @@ public struct Explainer: Sendable {
   }
 
   private struct Item: Sendable {
-    let picture: Picture
+    let image: RGBImage
     let result: Explanation.Result
   }
 
@@ -53,7 +53,7 @@ public struct Explainer: Sendable {
   ///
   /// - Parameters:
   ///   - files: images; see ``ImageFiles``.
-  ///   - folder: where pictures go; nil for none.
+  ///   - folder: where figures go; nil for none.
   ///   - raw: a safetensors or HDF5 file for maps and logits; nil for none.
   public func callAsFunction(_ files: [String], folder: String?, raw: String?) throws -> [Line] {
     // Every image is there and every name is clear before the work begins.
@@ -66,7 +66,7 @@ public struct Explainer: Sendable {
     }
     let names = OutputNames(files, classes: model.allClassNames)
     var kept = try RawMaps(explanation, model, names)
-    let drawing = ExplanationPictures(explanation: explanation, names: names, inputs: Set(paths: files))
+    let drawing = ExplanationFigures(explanation: explanation, names: names, inputs: Set(paths: files))
     if let folder {
       try drawing.requireRoom(for: files.indices.map(names.sheet), in: folder)
       try Files.makeFolder(folder)
@@ -77,19 +77,19 @@ public struct Explainer: Sendable {
     try Parallel.forEachInOrder(
       files.count, workers: workers,
       { index in
-        let picture = try model.framing(
-          Sample(picture: Picture(contentsOf: files[index]), label: 0, source: files[index])
-        ).picture
+        let image = try model.resizeCrop(
+          Sample(image: RGBImage(contentsOf: files[index]), label: 0, source: files[index])
+        ).image
         let side = network.architecture.smallestSide
-        guard min(picture.width, picture.height) >= side else {
+        guard min(image.width, image.height) >= side else {
           throw FileError(
             .malformed, files[index],
-            "\(picture.width)×\(picture.height) pixels, but \(network.architecture) needs at least \(side)×\(side)")
+            "\(image.width)×\(image.height) pixels, but \(network.architecture) needs at least \(side)×\(side)")
         }
-        try requireMemory(for: picture, files[index], among: files.count)
-        let result = explanation(network, model.normalization([picture]))
-        if let folder { try drawing.write(result, of: picture, index, into: folder) }
-        return Item(picture: picture, result: result)
+        try requireMemory(for: image, files[index], among: files.count)
+        let result = explanation(network, model.normalization([image]))
+        if let folder { try drawing.write(result, of: image, index, into: folder) }
+        return Item(image: image, result: result)
       }
     ) { item in
       guard failure == nil else { return }
@@ -123,10 +123,10 @@ public struct Explainer: Sendable {
   }
 
   /// About what an image takes: a pass, its graph where virtual updates want one, and the copies that these make.
-  private func requireMemory(for picture: Picture, _ file: String, among count: Int) throws {
+  private func requireMemory(for image: RGBImage, _ file: String, among count: Int) throws {
     let scalar = Double(network.scalarType.size)
     let isMoved = explanation.updates.contains { $0 != nil }
-    let activations = network.activationCount(height: picture.height, width: picture.width)
+    let activations = network.activationCount(height: image.height, width: image.width)
     let parameters = network.parameters.reduce(0) { $0 + $1.count }
     let images = Double(min(workers, count))
     let wanted = images * scalar * (activations * (isMoved ? 2 : 1) + Double(parameters) * (isMoved ? 1.2 : 0))
@@ -134,7 +134,7 @@ public struct Explainer: Sendable {
     guard wanted > 1e8, let available = Memory.available, wanted > Double(available) else { return }
     throw FileError(
       .malformed, file,
-      "\(picture.width)×\(picture.height) pixels take about \(Memory.words(wanted)) of memory, where "
+      "\(image.width)×\(image.height) pixels take about \(Memory.words(wanted)) of memory, where "
         + "\(Memory.words(Double(available))) are available; --resize makes images smaller")
   }
 }
@@ -166,7 +166,7 @@ public enum ImageFiles {
   private static func below(_ folder: String) throws -> [String] {
     let paths = (FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []).sorted()
     let images = paths.filter { path in
-      Picture.endings.contains(Paths.ending(of: path))
+      RGBImage.endings.contains(Paths.ending(of: path))
         && !path.split(separator: "/").contains { Clutter.includes(String($0)) }
     }
     guard !images.isEmpty else { throw FileError(.malformed, folder, "no PNG or JPEG images in this folder") }

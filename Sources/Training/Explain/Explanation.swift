@@ -24,7 +24,7 @@ public struct Explanation: Sendable {
   public var combination: Combination?
   /// Virtual class updates before maps are made; nil stands for none, which is plain maps.
   public var updates: [InnerUpdate?]
-  /// What maps are worked out in; nil for float64 after virtual updates (see ``Evaluation/precision``) and else float32.
+  /// What maps are computed in; nil for float64 after virtual updates (see ``Evaluation/precision``) and else float32.
   public var precision: ScalarType?
 
   /// Plain maps at layers unless told otherwise.

@@ -9,8 +9,8 @@ import Tensors
 public struct Model: Sendable {
   /// The network.
   public let network: Network
-  /// How pictures come to its size.
-  public let framing: Framing
+  /// How images come to its size.
+  public let resizeCrop: ResizeCrop
   /// How pixels become its input.
   public let normalization: Normalization
   /// Names of its classes, in order; empty if they are not known.
@@ -42,12 +42,12 @@ public enum ModelSource: Sendable {
   case weights(Architecture, String)
 
   /// - Parameters:
-  ///   - framing: in place of the recipe's; none where there is no recipe.
+  ///   - resizeCrop: in place of the recipe's; none where there is no recipe.
   ///   - normalization: in place of the recipe's; ImageNet's where there is no recipe.
   ///   - classNames: a file with a line for each class, in place of what the recipe's data say.
   /// - Throws: a ``FileError`` about what does not exist or does not fit.
   public func model(
-    framing: Framing? = nil, normalization: Normalization? = nil, classNames: String? = nil
+    resizeCrop: ResizeCrop? = nil, normalization: Normalization? = nil, classNames: String? = nil
   ) throws -> Model {
     var (network, recipe): (Network, Recipe?)
     var note: String?
@@ -64,7 +64,7 @@ public enum ModelSource: Sendable {
     let known = try? recipe?.data.validation.dataset().classNames
     let names = try classNames.map { try Self.names($0, count: network.classes) } ?? known ?? []
     return Model(
-      network: network, framing: framing ?? recipe?.data.framing ?? Framing(),
+      network: network, resizeCrop: resizeCrop ?? recipe?.data.resizeCrop ?? ResizeCrop(),
       normalization: normalization ?? recipe?.data.normalization ?? Recipe.Data.standardNormalization,
       classNames: names, note: note)
   }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What the pictures and tensors of an explanation are called. All of it is decided before anything is worked out: no name
+/// What the figures and tensors of an explanation are called. All of it is decided before anything is computed: no name
 /// stands for two things, and none is longer than file systems take (255 bytes, of which a file that is being written needs
 /// some for an ending).
 struct OutputNames: Sendable {

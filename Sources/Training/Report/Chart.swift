@@ -1,6 +1,6 @@
 import Foundation
 
-/// A line chart in SVG, whose colours are the page's.
+/// A line chart in SVG, whose colors are the page's.
 struct Chart {
   struct Point {
     var x, y: Double
@@ -10,7 +10,7 @@ struct Chart {
 
   struct Line {
     var name: String
-    /// Which of the page's colours.
+    /// Which of the page's colors.
     var color: Int
     var points: [Point]
     /// Whether there are so many points that a smoothed line says more.

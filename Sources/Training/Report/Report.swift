@@ -3,7 +3,7 @@ import Formats
 import Saliency
 
 /// A page about one run or several side by side: one HTML file that needs nothing else, with curves, tables before and
-/// after, and pictures.
+/// after, and figures.
 public enum Report {
   /// Writes the page.
   ///
@@ -150,15 +150,15 @@ public enum Report {
       "What the recipes say differently", table(["key"] + runs.map(\.name.escaped), rows, words: runs.count + 1))
   }
 
-  /// The runs' pictures, those of one name side by side.
+  /// The runs' figures, those of one name side by side.
   private static func gallery(_ runs: [RunRecord]) throws -> String {
     func name(_ path: String) -> String { Paths.stem(of: path) }
     var seen = Set<String>()
-    let names = runs.flatMap { $0.pictures.map(name) }.filter { seen.insert($0).inserted }
+    let names = runs.flatMap { $0.figures.map(name) }.filter { seen.insert($0).inserted }
     guard !names.isEmpty else { return "" }
     let rows = try names.map { wanted in
       let figures = try runs.flatMap { run in
-        try run.pictures.filter { name($0) == wanted }.map { path in
+        try run.figures.filter { name($0) == wanted }.map { path in
           let data = try Files.read(path, inside: run.path).base64EncodedString()
           let title = runs.count == 1 ? wanted : "\(wanted): \(run.name)"
           return """

@@ -1,6 +1,6 @@
 extension Report {
-  /// The page's looks: two colour schemes, six colours for runs that people of all colour visions can tell apart (Okabe and
-  /// Ito 2008, darkened for white ground), and tables and pictures that scroll inside their boxes on narrow screens.
+  /// The page's looks: two color schemes, six colors for runs that people of all color visions can tell apart (Okabe and
+  /// Ito 2008, darkened for white ground), and tables and figures that scroll inside their boxes on narrow screens.
   static let style = """
     :root { --ground: #fff; --ink: #1c1e21; --faint: #62676e; --rule: #d9dce0; --box: #f6f7f8;
       --c0: #0067a5; --c1: #b64b00; --c2: #007a5a; --c3: #a8458a; --c4: #7a6a00; --c5: #3f7fae; }

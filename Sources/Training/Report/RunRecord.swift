@@ -15,8 +15,8 @@ struct RunRecord {
   private(set) var changes: [(step: Int, values: [String])] = []
   /// Lines of `metrics.jsonl` that hold no event, such as one half-written when the run was killed.
   private(set) var damagedLines = 0
-  /// PNG files of its pictures, in order.
-  let pictures: [String]
+  /// PNG files of its figures, in order.
+  let figures: [String]
 
   /// - Throws: a ``FileError`` if the folder holds no run.
   init(_ path: String) throws {
@@ -31,7 +31,7 @@ struct RunRecord {
     self.path = path
     name = URL(fileURLWithPath: path).standardized.lastPathComponent
     recipe = try Recipe.load(folder.recipe)
-    pictures = folder.pictureFiles
+    figures = folder.figureFiles
     guard FileManager.default.fileExists(atPath: folder.metrics) else { return }
     for line in try Files.read(folder.metrics, inside: path).split(separator: 0x0a) {
       guard let event = try? JSONSerialization.jsonObject(with: line) as? [String: Any],

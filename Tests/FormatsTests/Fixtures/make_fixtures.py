@@ -48,17 +48,17 @@ y, x = np.mgrid[0:9, 0:12]
 rgb = np.stack([x * 20, y * 28, (x + y) * 12], -1).astype(np.uint8)
 Image.fromarray(rgb).save("rgb.png")
 Image.fromarray(np.dstack([rgb, np.full((9, 12), 99, np.uint8)])).save("rgba.png")
-Image.fromarray(rgb[..., 0]).save("grey.png")
+Image.fromarray(rgb[..., 0]).save("gray.png")
 Image.fromarray(rgb).quantize(32).save("palette.png")
 Image.fromarray(rgb).save("rgb.jpg", quality=90)
-Image.fromarray(rgb[..., 0]).save("grey.jpg", quality=90)
+Image.fromarray(rgb[..., 0]).save("gray.jpg", quality=90)
 Image.fromarray(rgb).convert("CMYK").save("cmyk.jpg", quality=95)
 progressive = io.BytesIO()
 Image.fromarray(rgb).save(progressive, "jpeg", progressive=True)
 body = progressive.getvalue()[:-2]
 with open("scans.jpg", "wb") as f:  # the last scan 600 times
     f.write(body + body[body.rindex(b"\xff\xda"):] * 600 + b"\xff\xd9")
-expected = {n: np.asarray(Image.open(n).convert("RGB")).reshape(-1) for n in ("palette.png", "rgb.jpg", "grey.jpg", "cmyk.jpg")}
+expected = {n: np.asarray(Image.open(n).convert("RGB")).reshape(-1) for n in ("palette.png", "rgb.jpg", "gray.jpg", "cmyk.jpg")}
 for name, values in expected.items():
     values.astype(np.uint8).tofile(name + ".rgb")
 
@@ -67,7 +67,7 @@ x = torch.randn(300, generator=torch.Generator().manual_seed(0)) * torch.logspac
 x = torch.cat([x, torch.tensor([0.0, -0.0, 65519, 65520, 2**-24, 2**-25, 3 * 2**-25, 1 + 2**-11, 1 + 3 * 2**-11, 3.3e38])])
 save_file({"x": x, "half": x.half(), "bfloat16": x.bfloat16()}, "halves.safetensors")
 
-# Pictures of every colour type and depth that PNG has; Pillow reads all but writes few.
+# Images of every color type and depth that PNG has; Pillow reads all but writes few.
 import struct, zlib
 
 
@@ -95,7 +95,7 @@ def bits(values, depth):
     return int(text.ljust(-(-len(text) // 8) * 8, "0"), 2).to_bytes(-(-len(text) // 8), "big")
 
 
-grey = rgb[..., 0].astype(int)
+gray = rgb[..., 0].astype(int)
 wide = rgb.astype(int) * 257 - (rgb > 0) * 100
 palette = struct.pack(">I", 48) + b"PLTE" + bytes(range(48))
 palette += struct.pack(">I", zlib.crc32(palette[4:]))
@@ -103,10 +103,10 @@ transparent = struct.pack(">I", 2) + b"tRNS" + bytes([0, 128])
 transparent += struct.pack(">I", zlib.crc32(transparent[4:]))
 kinds = {}
 for depth in (1, 2, 4):
-    kinds[f"grey{depth}"] = (0, depth, [bits(row >> (8 - depth), depth) for row in grey])
-    kinds[f"palette{depth}"] = (3, depth, [bits(row % min(16, 1 << depth), depth) for row in grey], palette + transparent)
+    kinds[f"gray{depth}"] = (0, depth, [bits(row >> (8 - depth), depth) for row in gray])
+    kinds[f"palette{depth}"] = (3, depth, [bits(row % min(16, 1 << depth), depth) for row in gray], palette + transparent)
 kinds["grey16"] = (0, 16, [wide[i, :, 0].astype(">u2").tobytes() for i in range(9)])
-kinds["greyalpha8"] = (4, 8, [np.stack([grey[i], 255 - grey[i]], -1).astype(np.uint8).tobytes() for i in range(9)])
+kinds["greyalpha8"] = (4, 8, [np.stack([gray[i], 255 - gray[i]], -1).astype(np.uint8).tobytes() for i in range(9)])
 kinds["rgb16"] = (2, 16, [wide[i].astype(">u2").tobytes() for i in range(9)])
 kinds["rgba16"] = (6, 16, [np.dstack([wide, wide[..., :1]])[i].astype(">u2").tobytes() for i in range(9)])
 # In seven passes, and with a gamma, which Pillow does not correct.
@@ -117,15 +117,15 @@ gamma = struct.pack(">I", 4) + b"gAMA" + struct.pack(">I", 100000)
 gamma += struct.pack(">I", zlib.crc32(gamma[4:]))
 kinds["rgb8gamma"] = (2, 8, [row.tobytes() for row in rgb], gamma)
 kinds["rgb16gamma"] = (2, 16, kinds["rgb16"][2], gamma)
-colours = {}
+colors = {}
 for name, kind in kinds.items():
     png("kind.png", *kind)
     with open("kind.png", "rb") as f:
-        colours[name] = torch.tensor(list(f.read()), dtype=torch.uint8)
-    picture = Image.open("kind.png")
-    if name == "grey16":  # Pillow cuts such off at 255 when it makes them colours
-        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    colours[name + ".rgb"] = torch.tensor(np.asarray(picture.convert("RGB")).copy())
+        colors[name] = torch.tensor(list(f.read()), dtype=torch.uint8)
+    image = Image.open("kind.png")
+    if name == "grey16":  # Pillow cuts such off at 255 when it makes them colors
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    colors[name + ".rgb"] = torch.tensor(np.asarray(image.convert("RGB")).copy())
 os.remove("kind.png")
 # How a camera was held.
 from PIL import ImageOps
@@ -136,6 +136,6 @@ for orientation in range(1, 9):
     held = io.BytesIO()
     Image.fromarray(rgb).save(held, "jpeg", quality=95, exif=exif)
     upright = ImageOps.exif_transpose(Image.open(held))
-    colours[f"exif{orientation}"] = torch.tensor(list(held.getvalue()), dtype=torch.uint8)
-    colours[f"exif{orientation}.rgb"] = torch.tensor(np.asarray(upright.convert("RGB")).copy())
-save_file(colours, "pictures.safetensors")
+    colors[f"exif{orientation}"] = torch.tensor(list(held.getvalue()), dtype=torch.uint8)
+    colors[f"exif{orientation}.rgb"] = torch.tensor(np.asarray(upright.convert("RGB")).copy())
+save_file(colors, "images.safetensors")

@@ -64,7 +64,7 @@ variants = {
     "stray ff00": put(clean, start[0], b"\xff\x00\x12"), "fill": put(clean, start[0], b"\xff\xff\xff"),
     "stray before the end": put(clean, len(clean) - 2, b"\x12\x34\x56"),
     "zeros before the end": put(clean, len(clean) - 2, bytes(40)), "trailing": clean + b"junk" * 9,
-    "trailing picture": clean + progressive, "two ends": clean + b"\xff\xd9", "jfif 2": changed(clean, app0[0] + 9, b"\2"),
+    "trailing image": clean + progressive, "two ends": clean + b"\xff\xd9", "jfif 2": changed(clean, app0[0] + 9, b"\2"),
     "app5": put(clean, 2, b"\xff\xe5\x00\x10" + b"\1" * 14), "comment": put(clean, 2, b"\xff\xfe\x00\x06abcd"),
     "no exif": put(clean, 2, b"\xff\xe1\x00\x10Exif\0\0garbage!"),
     "short jfif": clean[:2] + b"\xff\xe0\x00\x04ab" + clean[app0[1]:], "no jfif": clean[:2] + clean[app0[1]:],

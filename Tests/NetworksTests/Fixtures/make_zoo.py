@@ -42,8 +42,8 @@ for name, layers in LAYERS.items():
     for layer in layers:
         net.get_submodule(layer).register_forward_hook(lambda m, a, o, layer=layer: seen.__setitem__(layer, o))
     logits = net(image.clone().requires_grad_())
-    slopes = torch.autograd.grad(logits[0, 3], [seen[layer] for layer in layers])
-    maps = {l: (seen[l].norm(dim=1) * g.norm(dim=1))[0].detach() for l, g in zip(layers, slopes)}
+    gradients = torch.autograd.grad(logits[0, 3], [seen[layer] for layer in layers])
+    maps = {l: (seen[l].norm(dim=1) * g.norm(dim=1))[0].detach() for l, g in zip(layers, gradients)}
     result[name] = {
         "size": SIDE, "parameters": sum(p.numel() for p in net.parameters()),
         "state": [[k, list(v.shape)] for k, v in state.items()],

@@ -54,7 +54,7 @@ class Source:
                 return product >> 64
 
 
-# ---- layers whose backward pass is the rule's while slopes are taken, and else the derivative: what a map's own derivative
+# ---- layers whose backward pass is the rule's while gradients are taken, and else the derivative: what a map's own derivative
 # with respect to the parameters passes on its way back through the forward pass
 ruling = False
 
@@ -213,7 +213,7 @@ class Run:
         scale, shift = scale[:, None, None], shift[:, None, None]
         return Norm.apply(x, scale, shift) if self.rule == "excitation" else x * scale + shift
 
-    def slopes(self, classes, layer, sign=1.0):
+    def gradients(self, classes, layer, sign=1.0):
         scores = self.logits[torch.arange(len(classes)), classes]
         global ruling
         ruling = True
@@ -254,12 +254,12 @@ AGGREGATES = {
     "filtered_norm": lambda t: root((t.clamp(min=0) ** 2).sum(2)),
     "sum": lambda t: t.sum(2),
     "max": lambda t: t.max(2).values,
-    "max_magnitude": lambda t: t.abs().max(2).values,
+    "max_abs": lambda t: t.abs().max(2).values,
     "positive": lambda t: t.clamp(min=0).sum(2),
 }
 PAIRS = {
-    "gradient": "bias/max_magnitude", "linear_approximation": "scaling/sum", "gradient_times_input": "scaling/sum",
-    "deconvnet": "deconvnet/bias/max_magnitude", "guided_backprop": "guided/bias/max_magnitude", "normgrad": "conv1x1/norm",
+    "gradient": "bias/max_abs", "linear_approximation": "scaling/sum", "gradient_times_input": "scaling/sum",
+    "deconvnet": "deconvnet/bias/max_abs", "guided_backprop": "guided/bias/max_abs", "normgrad": "conv1x1/norm",
     "normgrad_selective": "scaling/filtered_norm", "normgrad_conv": "own_conv/norm",
 }
 
@@ -271,7 +271,7 @@ def method(name, x, classes, layer):
     word, _, number = word.partition(":")
     if word in ("grad_cam", "grad_cam++", "layer_cam"):
         run = Run(x)
-        a, g = run.seen[layer], run.slopes(classes, layer)
+        a, g = run.seen[layer], run.gradients(classes, layer)
         if word == "grad_cam":
             weights = g.mean((2, 3), keepdim=True)
         elif word == "layer_cam":
@@ -281,15 +281,15 @@ def method(name, x, classes, layer):
             weights = (g**2 * safe(below) * g.clamp(min=0)).sum((2, 3), keepdim=True)
         return (weights * a).sum(1).clamp(min=0)
     if word == "excitation_backprop":
-        return Run(x, "excitation").slopes(classes, layer).sum(1)
+        return Run(x, "excitation").gradients(classes, layer).sum(1)
     if word == "contrastive_excitation_backprop":
         run = Run(x, "excitation")
-        return (run.slopes(classes, layer).sum(1) - run.slopes(classes, layer, -1.0).sum(1)).clamp(min=0)
+        return (run.gradients(classes, layer).sum(1) - run.gradients(classes, layer, -1.0).sum(1)).clamp(min=0)
     if word == "integrated_gradients":
         start, end, total = Run(torch.zeros_like(x)).seen[layer], Run(x).seen[layer], 0
         for step in range(int(number)):
             point = start + (end - start) * ((step + 0.5) / int(number))
-            total = total + Run(x, replaced={layer: point}).slopes(classes, layer) / int(number)
+            total = total + Run(x, replaced={layer: point}).gradients(classes, layer) / int(number)
         return ((end - start) * total).sum(1)
     if word == "rise":
         source, total, cell = Source("rise"), 0, -(-SIDE // 7)
@@ -318,7 +318,7 @@ def method(name, x, classes, layer):
     rule = word if word in ("guided", "deconvnet") else None
     extract, aggregate = name.split("/")[-2:]
     run = Run(x, rule)
-    g = run.slopes(classes, layer)
+    g = run.gradients(classes, layer)
     return AGGREGATES[aggregate](term(extract, run, g, layer)).reshape(len(x), *g.shape[2:])
 
 
@@ -334,10 +334,10 @@ for name in NAMES:
     for layer in layers + (["input"] if name in ("gradient", "gradient_times_input", "guided_backprop", "deconvnet") else []):
         map = method(name, images, CLASSES, layer)
         value = (map.flatten() * torch.cos(0.7 * torch.arange(map.numel()) + 0.3)).sum()
-        slopes = torch.autograd.grad(value, [P[k] for k in D], allow_unused=True)
-        slopes = {k: s for k, s in zip(D, slopes) if s is not None}
-        norm = math.sqrt(sum((s * s).sum().item() for s in slopes.values()))
-        along = sum((s * D[k]).sum().item() for k, s in slopes.items())
+        gradients = torch.autograd.grad(value, [P[k] for k in D], allow_unused=True)
+        gradients = {k: s for k, s in zip(D, gradients) if s is not None}
+        norm = math.sqrt(sum((s * s).sum().item() for s in gradients.values()))
+        along = sum((s * D[k]).sum().item() for k, s in gradients.items())
         out.setdefault(name, {})[layer] = [float(f"{v:.13g}") for v in (value.item(), map.norm().item(), norm, along)]
         print(name, layer, out[name][layer], flush=True)
 path = pathlib.Path(__file__).resolve().parent / "methods.json"

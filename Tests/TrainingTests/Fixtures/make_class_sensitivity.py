@@ -40,7 +40,7 @@ def formula_image(phase, size=224):
 def photograph(path):
     resize = torchvision.transforms.Compose([torchvision.transforms.Resize(256), torchvision.transforms.CenterCrop(224)])
     x = np.asarray(resize(Image.open(path).convert("RGB"))).astype(np.float64) / 255
-    # Inputs are float32 in metasal, whatever maps are worked out in.
+    # Inputs are float32 in metasal, whatever maps are computed in.
     x = ((x - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).astype(np.float32).astype(np.float64)
     return torch.tensor(x.transpose(2, 0, 1)[None])
 

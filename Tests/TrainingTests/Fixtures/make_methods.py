@@ -6,7 +6,7 @@
 The network is checkpoints/plain-scenes.safetensors, the images are noise that the file holds. Integrated gradients are
 Captum's (midpoint rule, 16 steps), Grad-CAM++ and Layer-CAM are pytorch-grad-cam's (before its resizing and scaling; it adds
 1e-6 to a denominator of Grad-CAM++, which is small itself: the tolerance allows for it at the last layer, and at earlier ones
-there is nothing to compare). Excitation backprop is worked out below from the paper's
+there is nothing to compare). Excitation backprop is computed below from the paper's
 formula on layers with batch norm folded into the convolutions, which is another way than metasal's.
 """
 import pathlib

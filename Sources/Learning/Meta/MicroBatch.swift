@@ -3,7 +3,7 @@ import Saliency
 import Tensors
 
 /// Some images of a batch, their first forward pass, and what of a meta step is theirs alone.
-struct Part: Sendable {
+struct MicroBatch: Sendable {
   /// What the images add to one inner step: the weights it starts at, and how the displacements came about. These may be as
   /// large as all else, so that their elements are not kept.
   struct Descent: Sendable {
@@ -31,7 +31,7 @@ struct Part: Sendable {
   /// What it gives by its running statistics, which maps and updates use, and what the task losses see.
   private let (plain, task): (Inference?, Network.Output?)
   /// The classes that an objective compares, for each image; nil for task losses.
-  private let pairs: [(explained: [Int], opposed: [Int])?]
+  private let pairs: [(explained: [Int], contrast: [Int])?]
 
   /// The forward pass of a range of the batch's images.
   ///
@@ -87,7 +87,7 @@ struct Part: Sendable {
         let network = weights.map { self.network.with(parameters: $0[index].map { $0.tracked() }) } ?? self.network
         let logits = weights == nil ? plain.output.logits : network(plain.images).logits
         let displacements = inner.displacements(
-          of: network, logits, towards: classes, share: 1 / Double(sharing ?? 1), keepingGraph: inner.order == .exact)
+          of: network, logits, towards: classes, share: 1 / Double(sharing ?? 1), createGraph: inner.order == .exact)
         return (
           Descent(parameters: network.parameters.map(\.record), displacements: displacements.map { $0?.record }),
           displacements.map { $0?.detached() }
@@ -114,8 +114,8 @@ struct Part: Sendable {
     }
     var pairs = passes.makeIterator()
     let values = step.objectives.indices.map { index -> Tensor? in
-      guard isVirtual(index), let explained = pairs.next(), let opposed = pairs.next() else { return nil }
-      return similarity(index, explained, opposed)
+      guard isVirtual(index), let explained = pairs.next(), let contrast = pairs.next() else { return nil }
+      return similarity(index, explained, contrast)
     }
     return (values, passes.map { $0.network.parameters.map(\.record) })
   }
@@ -129,10 +129,10 @@ struct Part: Sendable {
       case .crossEntropy:
         // As a distribution, so that an image of several classes counts no more than another.
         return Profile.phase(.forward) {
-          task?.logits.crossEntropy(toShares: targets / targets.sum([1], keepingAxes: true))
+          task?.logits.crossEntropy(toSoftTargets: targets / targets.sum([1], keepDims: true))
         }
       case .binaryCrossEntropy:
-        return Profile.phase(.forward) { task?.logits.binaryCrossEntropy(toShares: targets) }
+        return Profile.phase(.forward) { task?.logits.binaryCrossEntropy(toSoftTargets: targets) }
       case .classSensitivity(let sensitivity):
         guard sensitivity.at.contains(.plain), let plain else { return nil }
         return similarity(index, plain, plain)
@@ -144,7 +144,7 @@ struct Part: Sendable {
   /// For each update the classes it goes towards: objectives at virtual weights have two, one for either class.
   private var updates: [[Int]] {
     pairs.enumerated().flatMap { index, pair in
-      isVirtual(index) ? pair.map { [$0.explained, $0.opposed] } ?? [] : []
+      isVirtual(index) ? pair.map { [$0.explained, $0.contrast] } ?? [] : []
     }
   }
 
@@ -157,12 +157,12 @@ struct Part: Sendable {
 
   /// What an objective gets from one of the weights it is taken at: for each image the mean similarity of the two classes'
   /// maps over layers, over the number of such weights.
-  private func similarity(_ objective: Int, _ explained: Inference, _ opposed: Inference) -> Tensor? {
+  private func similarity(_ objective: Int, _ explained: Inference, _ contrast: Inference) -> Tensor? {
     guard let pair = pairs[objective], case .classSensitivity(let sensitivity) = step.objectives[objective].objective
     else { return nil }
     return Profile.phase(.map) {
-      let first = explained.maps(step.method, of: pair.explained, at: step.layers, keepingGraph: true)
-      let second = opposed.maps(step.method, of: pair.opposed, at: step.layers, keepingGraph: true)
+      let first = explained.maps(step.method, of: pair.explained, at: step.layers, createGraph: true)
+      let second = contrast.maps(step.method, of: pair.contrast, at: step.layers, createGraph: true)
       let similarities = zip(first, second).map { sensitivity.similarity($0, $1) }
       let sum = similarities.dropFirst().reduce(similarities[0]) { $0 + $1 }
       return sum / Double(similarities.count * sensitivity.at.count)
@@ -180,7 +180,7 @@ struct Part: Sendable {
     var found = Profile.phase(.outer) {
       gradients(
         of: terms.map(\.0.record) + moves.map(\.0), withRespectTo: variables.flatMap(\.self),
-        weighting: terms.map(\.1) + moves.map(\.1), releasingGraph: true)
+        cotangents: terms.map(\.1) + moves.map(\.1), releasingGraph: true)
     }[...]
     return Share(
       values: values.map { value in
@@ -197,7 +197,7 @@ struct Part: Sendable {
   }
 }
 
-extension Part.Descent {
+extension MicroBatch.Descent {
   /// The displacements that depend on the weights, each with its cotangent; none if they are held constant.
   func weighted(by cotangents: [Tensor]) -> [(Record, Tensor)] {
     zip(displacements, cotangents).compactMap { move, cotangent in
@@ -209,7 +209,7 @@ extension Part.Descent {
   func pulledBack(_ cotangents: [Tensor]) -> [Tensor] {
     let moves = weighted(by: cotangents)
     return Profile.phase(.outer) {
-      gradients(of: moves.map(\.0), withRespectTo: parameters, weighting: moves.map(\.1), releasingGraph: true)
+      gradients(of: moves.map(\.0), withRespectTo: parameters, cotangents: moves.map(\.1), releasingGraph: true)
     }
   }
 }

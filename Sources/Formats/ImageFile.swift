@@ -5,13 +5,13 @@ import Tensors
 
 /// A PNG or a JPEG as it was read, told apart by content. What is broken is what Pillow calls broken, so that who reads a data
 /// set with PyTorch reads the same images here.
-public struct PictureFile: Sendable {
-  /// Upright: what a camera held askew is turned. Greys become colours; an alpha channel is dropped.
-  public let picture: Picture
+public struct ImageFile: Sendable {
+  /// Upright: what a camera held askew is turned. Greys become colors; an alpha channel is dropped.
+  public let image: RGBImage
   /// How the file's pixels lie.
   public let orientation: Orientation
   /// What says that pixels were lost within the file, though it is whole; nil where nothing does. The JPEG decoder fills them
-  /// with greys and Pillow takes them without a word.
+  /// with grays and Pillow takes them without a word.
   public let damage: String?
 
   /// More pixels than this are refused, whatever a header says.
@@ -22,17 +22,17 @@ public struct PictureFile: Sendable {
     let data = try Files.read(path)
     if data.starts(with: [0x89, 0x50, 0x4e, 0x47]) {
       orientation = Orientation(png: data)
-      (picture, damage) = (orientation.applied(to: try Self.png(data, path)), nil)
+      (image, damage) = (orientation.applied(to: try Self.png(data, path)), nil)
     } else if data.starts(with: [0xff, 0xd8]) {
       let (stored, damage) = try Self.jpeg(data, path)
       orientation = Orientation(jpeg: data)
-      (picture, self.damage) = (orientation.applied(to: stored), damage)
+      (image, self.damage) = (orientation.applied(to: stored), damage)
     } else {
       throw FileError(.malformed, path, "neither a PNG nor a JPEG image")
     }
   }
 
-  /// Whether there is memory for a picture of that size. Only of a large one it is asked: that takes time.
+  /// Whether there is memory for an image of that size. Only of a large one it is asked: that takes time.
   private static func requireMemory(_ width: Int, _ height: Int, channels: Int, _ path: String) throws {
     let bytes = width * height * channels
     guard bytes > 1 << 26, let available = Memory.available, bytes > available else { return }
@@ -46,7 +46,7 @@ public struct PictureFile: Sendable {
     withUnsafeBytes(of: bytes) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
   }
 
-  private static func png(_ data: Data, _ path: String) throws -> Picture {
+  private static func png(_ data: Data, _ path: String) throws -> RGBImage {
     // Those after the pixels do not matter, and the pixels have a sum of their own.
     if let chunk = PNGChunks(data).prefix(while: { $0.name != "IDAT" }).first(where: { !$0.isSound }) {
       throw FileError(.malformed, path, "broken PNG: the checksum of \(chunk.name) is wrong")
@@ -70,11 +70,11 @@ public struct PictureFile: Sendable {
         guard metasal_png_finish(reader, pixels.baseAddress) != 0 else { throw malformed() }
         count = width * height * 3
       }
-      return Picture(width: width, height: height, pixels: pixels)
+      return RGBImage(width: width, height: height, pixels: pixels)
     }
   }
 
-  private static func jpeg(_ data: Data, _ path: String) throws -> (Picture, damage: String?) {
+  private static func jpeg(_ data: Data, _ path: String) throws -> (RGBImage, damage: String?) {
     guard let reader = metasal_jpeg_open() else {
       throw FileError(.malformed, path, "the JPEG decoder cannot be set up")
     }
@@ -100,7 +100,7 @@ public struct PictureFile: Sendable {
         }
       }
       let damage = text(reader.pointee.damage)
-      return (Picture(width: width, height: height, pixels: pixels), damage.isEmpty ? nil : damage)
+      return (RGBImage(width: width, height: height, pixels: pixels), damage.isEmpty ? nil : damage)
     }
   }
 }

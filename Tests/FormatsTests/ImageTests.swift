@@ -5,7 +5,7 @@ import Testing
 
 @testable import Formats
 
-@Suite("Pictures") struct PictureTests {
+@Suite("Images") struct ImageFileTests {
   private static let pixels: [UInt8] = (0..<(9 * 12)).flatMap { i in
     let (x, y) = (i % 12, i / 12)
     return [UInt8(x * 20), UInt8(y * 28), UInt8((x + y) * 12)]
@@ -14,51 +14,51 @@ import Testing
   @Test("PNGs of every kind are read exactly; an alpha channel is dropped")
   func png() throws {
     for name in ["rgb.png", "rgba.png"] {
-      let picture = try Picture(contentsOf: fixture(name))
-      #expect(picture.width == 12 && picture.height == 9)
-      #expect(picture.pixels == Self.pixels, "\(name)")
+      let image = try RGBImage(contentsOf: fixture(name))
+      #expect(image.width == 12 && image.height == 9)
+      #expect(image.pixels == Self.pixels, "\(name)")
     }
-    let grey = try Picture(contentsOf: fixture("grey.png"))
-    #expect(grey.pixels == Self.pixels.enumerated().map { Self.pixels[$0.offset / 3 * 3] })
-    let palette = try Picture(contentsOf: fixture("palette.png"))
+    let gray = try RGBImage(contentsOf: fixture("gray.png"))
+    #expect(gray.pixels == Self.pixels.enumerated().map { Self.pixels[$0.offset / 3 * 3] })
+    let palette = try RGBImage(contentsOf: fixture("palette.png"))
     #expect(try Data(palette.pixels) == Data(contentsOf: URL(fileURLWithPath: fixture("palette.png.rgb"))))
   }
 
   @Test("PNGs of every kind, and JPEGs however the camera was held, agree with Pillow to within 1/255")
   func kinds() throws {
     let folder = ScratchFolder()
-    let pictures = try Safetensors.read(fixture("pictures.safetensors"))
-    let names = pictures.names.filter { !$0.hasSuffix(".rgb") }
+    let images = try Safetensors.read(fixture("images.safetensors"))
+    let names = images.names.filter { !$0.hasSuffix(".rgb") }
     #expect(names.count == 23)
     for name in names {
-      let (file, expected) = (try #require(pictures[name]), try #require(pictures[name + ".rgb"]))
+      let (file, expected) = (try #require(images[name]), try #require(images[name + ".rgb"]))
       try Data(file.doubles.map { UInt8($0) }).write(to: URL(fileURLWithPath: folder.file(name)))
-      let picture = try Picture(contentsOf: folder.file(name))
-      #expect([picture.height, picture.width, 3] == expected.shape, "\(name)")
-      let furthest = zip(picture.pixels, expected.doubles).map { abs(Double($0) - $1) }.max() ?? .infinity
+      let image = try RGBImage(contentsOf: folder.file(name))
+      #expect([image.height, image.width, 3] == expected.shape, "\(name)")
+      let furthest = zip(image.pixels, expected.doubles).map { abs(Double($0) - $1) }.max() ?? .infinity
       #expect(furthest <= 1, "\(name): \(furthest)")
     }
   }
 
-  @Test("JPEGs agree with Pillow to within 1/255 on every pixel", arguments: ["rgb.jpg", "grey.jpg"])
+  @Test("JPEGs agree with Pillow to within 1/255 on every pixel", arguments: ["rgb.jpg", "gray.jpg"])
   func jpeg(_ name: String) throws {
-    let picture = try Picture(contentsOf: fixture(name))
+    let image = try RGBImage(contentsOf: fixture(name))
     let expected = try Data(contentsOf: URL(fileURLWithPath: fixture(name + ".rgb")))
-    #expect(zip(picture.pixels, expected).allSatisfy { abs(Int($0) - Int($1)) <= 1 })
-    #expect(picture.pixels.count == expected.count)
+    #expect(zip(image.pixels, expected).allSatisfy { abs(Int($0) - Int($1)) <= 1 })
+    #expect(image.pixels.count == expected.count)
   }
 
   @Test("an Exif segment that says it is shorter than its name states no orientation")
   func shortExif() throws {
     let folder = ScratchFolder()
-    let bytes = try #require(try Safetensors.read(fixture("pictures.safetensors"))["exif6"])
+    let bytes = try #require(try Safetensors.read(fixture("images.safetensors"))["exif6"])
     var data = Data(bytes.doubles.map { UInt8($0) })
     let segment = try #require(data.firstRange(of: Data("Exif".utf8))).lowerBound
     for length in 0..<16 {
       data.replaceSubrange(segment - 2..<segment, with: [0, UInt8(length)])
       try data.write(to: URL(fileURLWithPath: folder.file("p")))
       // What follows the segment is then no JPEG, or is; the orientation is read before.
-      _ = try? Picture(contentsOf: folder.file("p"))
+      _ = try? RGBImage(contentsOf: folder.file("p"))
       #expect(Orientation(jpeg: data) == .upright)
     }
   }
@@ -74,14 +74,14 @@ import Testing
       try bytes.write(to: URL(fileURLWithPath: folder.file("p")))
       let verdict = try #require(variants[name + ".verdict"]?.doubles.first)
       guard verdict > 0 else {
-        #expect(throws: FileError.self, "\(name)") { try PictureFile(folder.file("p")) }
+        #expect(throws: FileError.self, "\(name)") { try ImageFile(folder.file("p")) }
         continue
       }
       let kind = bytes.starts(with: [0xff]) ? "clean.jpg" : "clean.png"
       let expected = try #require(variants[(verdict == 1 ? kind : name) + ".rgb"])
-      let file = try PictureFile(folder.file("p"))
-      #expect([file.picture.height, file.picture.width, 3] == expected.shape, "\(name)")
-      let furthest = zip(file.picture.pixels, expected.doubles).map { abs(Double($0) - $1) }.max() ?? .infinity
+      let file = try ImageFile(folder.file("p"))
+      #expect([file.image.height, file.image.width, 3] == expected.shape, "\(name)")
+      let furthest = zip(file.image.pixels, expected.doubles).map { abs(Double($0) - $1) }.max() ?? .infinity
       #expect(furthest <= (kind == "clean.png" ? 0 : 1), "\(name): \(furthest)")
       // That a restart has another number, all pixels being there, cannot be told from one that was lost; and zeros are codes
       // like others.
@@ -92,7 +92,7 @@ import Testing
 
   @Test("an orientation is found behind stray bytes and fill, and whatever width its number has")
   func orientation() throws {
-    let bytes = try #require(try Safetensors.read(fixture("pictures.safetensors"))["exif6"])
+    let bytes = try #require(try Safetensors.read(fixture("images.safetensors"))["exif6"])
     let data = Data(bytes.doubles.map { UInt8($0) })
     let exif = try #require(data.firstRange(of: [0xff, 0xe1])).lowerBound
     #expect(Orientation(jpeg: data) == Orientation(tag: 6))
@@ -121,15 +121,15 @@ import Testing
       func number(_ value: UInt32) -> Data { withUnsafeBytes(of: value.bigEndian) { Data($0) } }
       return number(UInt32(content.count)) + summed + number(checksum(summed) ^ (isSound ? 0 : 1))
     }
-    func read(_ data: Data) throws -> PictureFile {
+    func read(_ data: Data) throws -> ImageFile {
       try data.write(to: URL(fileURLWithPath: folder.file("p.png")))
-      return try PictureFile(folder.file("p.png"))
+      return try ImageFile(folder.file("p.png"))
     }
-    let (upright, orientation) = (try Picture(contentsOf: fixture("rgb.png")), Orientation(tag: Int(tag)))
+    let (upright, orientation) = (try RGBImage(contentsOf: fixture("rgb.png")), Orientation(tag: Int(tag)))
     for tiff in tiffs {
       for place in [pixels, plain.count - 12] {
         let file = try read(plain.prefix(place) + chunk(tiff) + plain.suffix(from: place))
-        #expect(file.orientation == orientation && file.picture == orientation.applied(to: upright))
+        #expect(file.orientation == orientation && file.image == orientation.applied(to: upright))
       }
       // A chunk after the pixels that is broken says nothing; one before them breaks the file, as for Pillow.
       let broken = chunk(tiff, isSound: false)
@@ -141,29 +141,29 @@ import Testing
     }
   }
 
-  @Test("a CMYK JPEG comes out in its colours")
+  @Test("a CMYK JPEG comes out in its colors")
   func cmyk() throws {
-    let picture = try Picture(contentsOf: fixture("cmyk.jpg"))
+    let image = try RGBImage(contentsOf: fixture("cmyk.jpg"))
     let expected = try Data(contentsOf: URL(fileURLWithPath: fixture("cmyk.jpg.rgb")))
-    #expect(zip(picture.pixels, expected).allSatisfy { abs(Int($0) - Int($1)) <= 3 })
+    #expect(zip(image.pixels, expected).allSatisfy { abs(Int($0) - Int($1)) <= 3 })
   }
 
-  @Test("a picture comes back from a PNG as it went")
+  @Test("an image comes back from a PNG as it went")
   func roundTrip() throws {
     let folder = ScratchFolder()
-    let picture = Picture(width: 12, height: 9, pixels: Self.pixels)
-    try picture.writePNG(to: folder.file("p.png"))
-    #expect(try Picture(contentsOf: folder.file("p.png")) == picture)
-    #expect(throws: FileError.self) { try picture.writePNG(to: folder.file("none/p.png")) }
+    let image = RGBImage(width: 12, height: 9, pixels: Self.pixels)
+    try image.writePNG(to: folder.file("p.png"))
+    #expect(try RGBImage(contentsOf: folder.file("p.png")) == image)
+    #expect(throws: FileError.self) { try image.writePNG(to: folder.file("none/p.png")) }
   }
 
-  @Test("a picture that claims to be enormous, or to need hundreds of scans, is refused before it takes memory or time")
+  @Test("an image that claims to be enormous, or to need hundreds of scans, is refused before it takes memory or time")
   func enormous() throws {
     let folder = ScratchFolder()
     func message(_ data: Data) throws -> String {
-      let path = folder.file("picture")
+      let path = folder.file("image")
       try data.write(to: URL(fileURLWithPath: path))
-      return #expect(throws: FileError.self) { try Picture(contentsOf: path) }?.message ?? ""
+      return #expect(throws: FileError.self) { try RGBImage(contentsOf: path) }?.message ?? ""
     }
     var png = try Data(contentsOf: URL(fileURLWithPath: fixture("rgb.png")))
     png.replaceSubrange(16..<24, with: [0, 0x0f, 0, 0, 0, 0x0f, 0, 0])

@@ -1,30 +1,30 @@
 import Formats
 
-/// How pictures of any size become images of the size that a network expects, the same way every time: the shorter side
+/// How images of any size become images of the size that a network expects, the same way every time: the shorter side
 /// resized, then a window out of the middle.
-public struct Framing: Sendable, Equatable {
-  /// What the shorter side becomes; nil where pictures keep their size.
+public struct ResizeCrop: Sendable, Equatable {
+  /// What the shorter side becomes; nil where images keep their size.
   public var resize: Int?
-  /// The side of the square window; nil for the whole picture.
+  /// The side of the square window; nil for the whole image.
   public var crop: Int?
 
   /// No change unless told otherwise.
   public init(resize: Int? = nil, crop: Int? = nil) { (self.resize, self.crop) = (resize, crop) }
 
-  /// The sample with its picture and its objects framed; objects outside the window are gone.
+  /// The sample with its image and its objects framed; objects outside the window are gone.
   ///
-  /// - Throws: a ``FileError`` that names the picture if it is smaller than the window.
+  /// - Throws: a ``FileError`` that names the image if it is smaller than the window.
   public func callAsFunction(_ sample: Sample) throws -> Sample {
     var sample = sample
     if let resize {
       // torchvision's rule for the longer side.
-      let (width, height) = (sample.picture.width, sample.picture.height)
+      let (width, height) = (sample.image.width, sample.image.height)
       let longer = resize * max(width, height) / min(width, height)
       sample = sample.resized(
         width: width <= height ? resize : longer, height: width <= height ? longer : resize)
     }
     guard let crop else { return sample }
-    let (width, height) = (sample.picture.width, sample.picture.height)
+    let (width, height) = (sample.image.width, sample.image.height)
     guard min(width, height) >= crop else {
       throw FileError(
         .malformed, sample.source, "\(width)×\(height) pixels are too few for a window of \(crop)×\(crop); resize first"
@@ -37,12 +37,12 @@ public struct Framing: Sendable, Equatable {
 }
 
 extension Sample {
-  /// The picture resized, and what is in it with it.
+  /// The image resized, and what is in it with it.
   public func resized(width: Int, height: Int) -> Sample {
-    guard width != picture.width || height != picture.height else { return self }
-    let before = picture.size
+    guard width != image.width || height != image.height else { return self }
+    let before = image.size
     var result = self
-    result.picture = picture.resized(width: width, height: height)
+    result.image = image.resized(width: width, height: height)
     func scaled(_ range: Range<Int>, _ old: Int, _ new: Int) -> Range<Int> {
       let start = min(new - 1, range.lowerBound * new / old)
       return start..<max(start + 1, (range.upperBound * new + old - 1) / old)
@@ -51,17 +51,17 @@ extension Sample {
       var object = object
       object.columns = scaled(object.columns, before.width, width)
       object.rows = scaled(object.rows, before.height, height)
-      object.mask = object.mask?.resized(from: before, to: result.picture.size)
+      object.mask = object.mask?.resized(from: before, to: result.image.size)
       return object
     }
     return result
   }
 
-  /// A window of the picture, and of what is in it what is in the window.
+  /// A window of the image, and of what is in it what is in the window.
   public func cropped(x: Int, y: Int, width: Int, height: Int) -> Sample {
-    let old = picture.width
+    let old = image.width
     var result = self
-    result.picture = picture.cropped(x: x, y: y, width: width, height: height)
+    result.image = image.cropped(x: x, y: y, width: width, height: height)
     result.objects = objects.compactMap { object in
       func moved(_ range: Range<Int>, by shift: Int, _ size: Int) -> Range<Int>? {
         let (start, end) = (max(0, range.lowerBound - shift), min(size, range.upperBound - shift))

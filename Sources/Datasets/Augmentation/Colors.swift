@@ -1,27 +1,27 @@
 import Formats
 
-// Changes of colour, as Pillow's ImageEnhance, ImageOps and ImageFilter and torchvision's functions of them make them.
-extension Picture {
+// Changes of color, as Pillow's ImageEnhance, ImageOps and ImageFilter and torchvision's functions of them make them.
+extension RGBImage {
   /// Towards black (0), as it is (1), or lighter.
-  func brightened(by factor: Double) -> Picture { mapped { Self.blend(0, $0, factor) } }
+  func brightened(by factor: Double) -> RGBImage { mapped { Self.blend(0, $0, factor) } }
 
-  /// Towards its mean grey (0), as it is (1), or starker.
-  func contrasted(by factor: Double) -> Picture {
-    let greys = self.greys
-    let mean = Int(Double(greys.reduce(0) { $0 + Int($1) }) / Double(greys.count) + 0.5)
+  /// Towards its mean gray (0), as it is (1), or starker.
+  func contrasted(by factor: Double) -> RGBImage {
+    let grays = self.grays
+    let mean = Int(Double(grays.reduce(0) { $0 + Int($1) }) / Double(grays.count) + 0.5)
     return mapped { Self.blend(mean, $0, factor) }
   }
 
-  /// Towards its greys (0), as it is (1), or more colourful.
-  func saturated(by factor: Double) -> Picture {
-    let greys = self.greys
+  /// Towards its grays (0), as it is (1), or more colorful.
+  func saturated(by factor: Double) -> RGBImage {
+    let grays = self.grays
     var result = self
-    for i in result.pixels.indices { result.pixels[i] = Self.blend(Int(greys[i / 3]), pixels[i], factor) }
+    for i in result.pixels.indices { result.pixels[i] = Self.blend(Int(grays[i / 3]), pixels[i], factor) }
     return result
   }
 
   /// Towards itself smoothed (0), as it is (1), or sharper. The outermost pixels stay as they are.
-  func sharpened(by factor: Double) -> Picture {
+  func sharpened(by factor: Double) -> RGBImage {
     var result = self
     guard width > 2 && height > 2 else { return self }
     for y in 1..<(height - 1) {
@@ -37,8 +37,8 @@ extension Picture {
     return result
   }
 
-  /// Every hue turned by a share of the colour circle.
-  func hueTurned(by share: Double) -> Picture {
+  /// Every hue turned by a share of the color circle.
+  func hueTurned(by share: Double) -> RGBImage {
     let shift = UInt8(truncatingIfNeeded: Int(share * 255))
     var result = self
     for at in stride(from: 0, to: pixels.count, by: 3) {
@@ -51,16 +51,16 @@ extension Picture {
   }
 
   /// Only the highest bits kept.
-  func posterized(bits: Int) -> Picture {
+  func posterized(bits: Int) -> RGBImage {
     let mask = UInt8(truncatingIfNeeded: 0xff << (8 - bits))
     return mapped { $0 & mask }
   }
 
   /// What is not below the threshold turned to its negative.
-  func solarized(threshold: Double) -> Picture { mapped { Double($0) < threshold ? $0 : 255 - $0 } }
+  func solarized(threshold: Double) -> RGBImage { mapped { Double($0) < threshold ? $0 : 255 - $0 } }
 
   /// Each channel stretched to the whole range.
-  var autoContrasted: Picture {
+  var autoContrasted: RGBImage {
     channelwise { counts in
       guard let low = counts.firstIndex(where: { $0 > 0 }), let high = counts.lastIndex(where: { $0 > 0 }), high > low
       else { return Array(0...255) }
@@ -70,7 +70,7 @@ extension Picture {
   }
 
   /// Each channel's values spread so that all are about as frequent.
-  var equalized: Picture {
+  var equalized: RGBImage {
     channelwise { counts in
       let present = counts.filter { $0 > 0 }
       let step = (present.reduce(0, +) - (present.last ?? 0)) / 255
@@ -83,7 +83,7 @@ extension Picture {
     }
   }
 
-  private var greys: [UInt8] {
+  private var grays: [UInt8] {
     stride(from: 0, to: pixels.count, by: 3).map { i in
       let red = 19595 * Int(pixels[i])
       let green = 38470 * Int(pixels[i + 1])
@@ -98,14 +98,14 @@ extension Picture {
     return value <= 0 ? 0 : value >= 255 ? 255 : UInt8(value)
   }
 
-  private func mapped(_ change: (UInt8) -> UInt8) -> Picture {
+  private func mapped(_ change: (UInt8) -> UInt8) -> RGBImage {
     let table = (0...255).map { change(UInt8($0)) }
     var result = self
     for i in result.pixels.indices { result.pixels[i] = table[Int(pixels[i])] }
     return result
   }
 
-  private func channelwise(_ table: ([Int]) -> [UInt8]) -> Picture {
+  private func channelwise(_ table: ([Int]) -> [UInt8]) -> RGBImage {
     var result = self
     for channel in 0..<3 {
       var counts = [Int](repeating: 0, count: 256)

@@ -12,14 +12,14 @@ public struct PixelSize: Sendable, Equatable, CustomStringConvertible {
 }
 
 /// An image of eight-bit red, green and blue, row by row.
-public struct Picture: Sendable, Equatable {
+public struct RGBImage: Sendable, Equatable {
   public let width, height: Int
   /// `height` · `width` · 3 bytes.
   public var pixels: [UInt8]
 
-  /// A picture of pixels that are at hand.
+  /// An image of pixels that are at hand.
   public init(width: Int, height: Int, pixels: [UInt8]) {
-    precondition(pixels.count == width * height * 3, "Picture: \(pixels.count) bytes for \(width)×\(height)")
+    precondition(pixels.count == width * height * 3, "RGBImage: \(pixels.count) bytes for \(width)×\(height)")
     (self.width, self.height, self.pixels) = (width, height, pixels)
   }
 
@@ -29,10 +29,10 @@ public struct Picture: Sendable, Equatable {
   /// Its sizes.
   public var size: PixelSize { PixelSize(width: width, height: height) }
 
-  /// The picture in a file, upright; see ``PictureFile``.
-  public init(contentsOf path: String) throws { self = try PictureFile(path).picture }
+  /// The image in a file, upright; see ``ImageFile``.
+  public init(contentsOf path: String) throws { self = try ImageFile(path).image }
 
-  /// Writes the picture as an eight-bit RGB PNG.
+  /// Writes the image as an eight-bit RGB PNG.
   ///
   /// - Throws: a ``FileError`` if it cannot be written; what was there before is then left as it was.
   public func writePNG(to path: String) throws {
@@ -47,10 +47,10 @@ public struct Picture: Sendable, Equatable {
     }
     guard isMade else {
       let message = withUnsafeBytes(of: image.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-      throw FileError(.unwritable, path, "the picture cannot be made: \(message)")
+      throw FileError(.unwritable, path, "the image cannot be made: \(message)")
     }
     png.removeLast(png.count - size)
-    png.insert(contentsOf: PictureMark.chunk, at: PictureMark.offset)
+    png.insert(contentsOf: FigureMark.chunk, at: FigureMark.offset)
     try Files.write(png, to: path)
   }
 }

@@ -3,22 +3,22 @@ import Learning
 import Saliency
 import Tensors
 
-/// An image's maps as pictures: an overlay for each, and a sheet of all, methods by layers.
-struct ExplanationPictures {
+/// An image's maps as figures: an overlay for each, and a sheet of all, methods by layers.
+struct ExplanationFigures {
   let explanation: Explanation
   let names: OutputNames
-  /// The images' files, which no picture may replace.
+  /// The images' files, which no image may replace.
   let inputs: Set<FileIdentity>
 
-  /// Side of the pictures in a sheet, about, in pixels.
+  /// Side of the figures in a sheet, about, in pixels.
   private static let side = 160
 
-  /// - Throws: a ``FileError`` if one of these pictures would replace an image, or what metasal did not write.
-  func requireRoom(for pictures: [String], in folder: String) throws {
-    for picture in pictures { _ = try place(picture, folder) }
+  /// - Throws: a ``FileError`` if one of these figures would replace an image, or what metasal did not write.
+  func requireRoom(for figures: [String], in folder: String) throws {
+    for image in figures { _ = try place(image, folder) }
   }
 
-  /// Where a picture of that name goes.
+  /// Where a figure of that name goes.
   private func place(_ name: String, _ folder: String) throws -> String {
     let path = "\(folder)/\(name)"
     try Ownership.requireReplaceable(path, inputs: inputs)
@@ -28,8 +28,8 @@ struct ExplanationPictures {
   /// Writes an image's sheet, and an overlay of each map, into a folder.
   ///
   /// - Parameter image: its number among the files that ``names`` was made for.
-  func write(_ result: Explanation.Result, of picture: Picture, _ image: Int, into folder: String) throws {
-    let shown = picture.reduced(to: 4 * Self.side).enlarged(max(1, Self.side / max(picture.width, picture.height)))
+  func write(_ result: Explanation.Result, of image: RGBImage, _ image: Int, into folder: String) throws {
+    let shown = image.reduced(to: 4 * Self.side).enlarged(max(1, Self.side / max(image.width, image.height)))
     for (setting, map) in result.maps {
       let plain = shown.overlaid(with: map.reshaped([1] + map.shape))
       let overlay = map.range.map { plain.withColorBar(from: $0.low, to: $0.high) } ?? plain
@@ -38,12 +38,12 @@ struct ExplanationPictures {
         setting)
       try overlay.writePNG(to: place(name, folder))
     }
-    try sheet(result, picture).writePNG(to: place(names.sheet(image), folder))
+    try sheet(result, image).writePNG(to: place(names.sheet(image), folder))
   }
 
   /// A row for each method (and virtual update), a column for each class and layer; the image in front.
-  func sheet(_ result: Explanation.Result, _ picture: Picture) -> Picture {
-    let shown = picture.reduced(to: Self.side).enlarged(max(1, Self.side / max(picture.width, picture.height)))
+  func sheet(_ result: Explanation.Result, _ image: RGBImage) -> RGBImage {
+    let shown = image.reduced(to: Self.side).enlarged(max(1, Self.side / max(image.width, image.height)))
     let cells = explanation.targets.flatMap { target in explanation.columns.map { (target, $0) } }
     let columns = ["image"] + cells.map { target, layer in "\(names.title(target, result.classes[target]))\n\(layer)" }
     let rows = explanation.methods.flatMap { method in
@@ -53,7 +53,7 @@ struct ExplanationPictures {
         }
         return (
           label: ["\(method)"] + updateTitle(update),
-          pictures: [shown] + maps.map { shown.overlaid(with: $0.reshaped([1] + $0.shape)) }
+          figures: [shown] + maps.map { shown.overlaid(with: $0.reshaped([1] + $0.shape)) }
         )
       }
     }
