@@ -108,7 +108,7 @@ static void NAME(unary)(metasal_unary f, double parameter, const void *a, void *
     case metasal_relu: LOOP(x[i] < 0 ? 0 : x[i]);
     case metasal_sign: LOOP((REAL)((x[i] > 0) - (x[i] < 0)));
     case metasal_reciprocal_or_zero: LOOP(NAME(reciprocalOrZero)(x[i]));
-    case metasal_square_root: LOOP(__builtin_elementwise_sqrt(x[i]));
+    case metasal_sqrt: LOOP(__builtin_elementwise_sqrt(x[i]));
   }
 #undef LOOP
 }

@@ -19,11 +19,11 @@ public struct Batch: Sendable {
 
   /// What a ``BatchSource`` makes, from parts that fit each other.
   public init(
-    images: Tensor, labels: [Int], targets: [[Target]], objects: [[Sample.Object]], images: [RGBImage],
+    images: Tensor, labels: [Int], targets: [[Target]], objects: [[Sample.Object]], rgbImages: [RGBImage],
     indices: [Int]
   ) {
     (self.images, self.labels, self.targets, self.objects) = (images, labels, targets, objects)
-    (self.images, self.indices) = (images, indices)
+    (self.rgbImages, self.indices) = (rgbImages, indices)
   }
 }
 
@@ -95,7 +95,7 @@ public struct BatchSource: Sendable {
     let background = normalization.mean.map { UInt8(clamping: Int(($0 * 255).rounded())) }
     let batch = try collate(
       samples(indices) { index in
-        var sample = try read(index, augmentation.contains(where: \.setsSize) ? .bare : .framed)
+        var sample = try read(index, augmentation.contains(where: \.setsSize) ? .bare : .resized)
         var random = RandomSource(seed: seed, purpose: "augmentation", epoch, index)
         sample.image = augmentation.reduce(sample.image) { $1($0, background: background, using: &random) }
         return sample
@@ -104,28 +104,28 @@ public struct BatchSource: Sendable {
     return mixing.randomElement(using: &random).map { $0(batch, using: &random) } ?? batch
   }
 
-  /// The images at `indices`, framed.
+  /// The images at `indices`, resized and cropped.
   public func batch(_ indices: [Int]) throws -> Batch {
-    try collate(samples(indices) { try read($0, .framedWithObjects) })
+    try collate(samples(indices) { try read($0, .resizedWithObjects) })
   }
 
   private func read(_ index: Int, _ form: SampleCache.Form) throws -> Sample {
     func read() throws -> Sample {
       // What changes an image's geometry would have to change its objects too, which training does not ask for.
       let sample =
-        try form == .framedWithObjects ? dataset.sample(at: index) : dataset.sampleWithoutObjects(at: index)
+        try form == .resizedWithObjects ? dataset.sample(at: index) : dataset.sampleWithoutObjects(at: index)
       return form == .bare ? sample : try resizeCrop(sample)
     }
     return try cache?.sample(index, form, read) ?? read()
   }
 
-  /// The first image that can be read, framed; where broken ones are passed over, some of them may come before it. No batch is
+  /// The first image that can be read, resized and cropped; where broken ones are passed over, some of them may come before it. No batch is
   /// made of it, whose numbers take more memory than its pixels.
   public func first() throws -> Sample {
     var index = 0
     while true {
       do {
-        let sample = try read(index, .framedWithObjects)
+        let sample = try read(index, .resizedWithObjects)
         try requireSize(of: sample)
         return sample
       } catch let error as FileError {
@@ -173,7 +173,7 @@ public struct BatchSource: Sendable {
     let images = samples.map(\.image)
     return Batch(
       images: normalization(images, precision), labels: samples.map(\.label),
-      targets: samples.map { $0.labels.map { Target($0) } }, objects: samples.map(\.objects), images: images,
+      targets: samples.map { $0.labels.map { Target($0) } }, objects: samples.map(\.objects), rgbImages: images,
       indices: indices)
   }
 }

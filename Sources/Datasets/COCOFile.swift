@@ -169,7 +169,8 @@ struct COCOFile: Decodable {
       }
       if bytes[at] == UInt8(ascii: "\"") { isText.toggle() }
       if !isText, let word = words.first(where: { bytes[at...].starts(with: $0) }) {
-        bytes.replaceSubrange(at..<at + word.count, with: Array("\"\"".utf8) + [UInt8](repeating: 0x20, count: word.count - 2))
+        bytes.replaceSubrange(
+          at..<at + word.count, with: Array("\"\"".utf8) + [UInt8](repeating: 0x20, count: word.count - 2))
         at += word.count
       } else {
         at += 1

@@ -96,7 +96,8 @@ public struct CSVList: Dataset {
     if let name {
       throw malformed(
         name.line,
-        "the label '\(name.text)' is a name, where line \(number.line) has the number '\(number.text)'; state the classes")
+        "the label '\(name.text)' is a name, where line \(number.line) has the number '\(number.text)'; state the classes"
+      )
     }
     let numbers = labels.compactMap { ClassList.number($0.text) }
     if let names = ClassList.numbered(numbers) { return names }

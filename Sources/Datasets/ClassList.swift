@@ -61,7 +61,8 @@ public struct ClassList: Sendable {
   /// The whole number that a text is, also as spreadsheets write one (`3.0`); nil if it is none.
   static func number(_ text: String) -> Int? {
     guard let first = text.first, first.isNumber || first == "-" || first == "+" else { return nil }
-    return Int(text) ?? (text.allSatisfy { "+-.0123456789".contains($0) } ? Double(text) : nil).flatMap { Int(exactly: $0) }
+    return Int(text)
+      ?? (text.allSatisfy { "+-.0123456789".contains($0) } ? Double(text) : nil).flatMap { Int(exactly: $0) }
   }
 
   /// Names for classes that are known by number alone: the numbers up to the largest.

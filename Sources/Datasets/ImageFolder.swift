@@ -91,7 +91,8 @@ public struct ImageFolder: Dataset {
 /// What editors and systems leave among data: hidden files and folders, and some that are not hidden everywhere.
 public enum Clutter {
   private static let names: Set = [
-    "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "lost+found", "@eadir",
+    "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "lost+found",
+    "@eadir",
   ]
 
   /// Whether a file or folder of this name is no data.

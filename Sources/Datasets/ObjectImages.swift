@@ -91,7 +91,8 @@ public struct ObjectImages: Dataset {
 enum Reasons {
   static let outside = "objects outside their image, left out"
   static let empty = "objects without a box or an outline that hold anything, left out"
-  static let uncertain = "images turned upright whose sizes do not tell whether their boxes must be: taken as drawn upright"
+  static let uncertain =
+    "images turned upright whose sizes do not tell whether their boxes must be: taken as drawn upright"
 }
 
 extension ObjectImages.Entry {

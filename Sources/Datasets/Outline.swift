@@ -27,13 +27,16 @@ enum Outline: Sendable {
     switch self {
     case .polygons(let polygons):
       let points = polygons.joined().enumerated()
-      let (xs, ys) = (points.filter { $0.offset % 2 == 0 }.map(\.element), points.filter { $0.offset % 2 == 1 }.map(\.element))
+      let (xs, ys) = (
+        points.filter { $0.offset % 2 == 0 }.map(\.element), points.filter { $0.offset % 2 == 1 }.map(\.element)
+      )
       guard let left = xs.min(), let right = xs.max(), let top = ys.min(), let bottom = ys.max() else { return nil }
       return [left, top, right, bottom]
     case .runs(let runs, let height, let width):
       let covered = Self.pixels(runs, height: height, width: width).enumerated().filter(\.element).map(\.offset)
       let columns = covered.map { $0 % width }
-      guard let left = columns.min(), let right = columns.max(), let first = covered.first, let last = covered.last else {
+      guard let left = columns.min(), let right = columns.max(), let first = covered.first, let last = covered.last
+      else {
         return nil
       }
       return [left, first / width, right + 1, last / width + 1].map { Double($0) }

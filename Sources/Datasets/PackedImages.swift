@@ -39,7 +39,8 @@ public struct PackedImages: Dataset {
       throw malformed("\(labels.count) labels in '\(names.labels)' for \(images.shape[0]) images in '\(names.images)'")
     }
     guard let classNames = try classes.map(ClassList.read) ?? Self.classNames(file) ?? ClassList.numbered(labels) else {
-      throw malformed("'\(names.labels)' has numbers from \(labels.min() ?? 0) to \(labels.max() ?? 0), which are no classes'")
+      throw malformed(
+        "'\(names.labels)' has numbers from \(labels.min() ?? 0) to \(labels.max() ?? 0), which are no classes'")
     }
     for (index, label) in labels.enumerated() where !classNames.indices.contains(label) {
       throw malformed("image \(index): label \(label), where there are \(classNames.count) classes")

@@ -27,7 +27,9 @@ public final class Remarks: Sendable {
   /// Reads an image, and notes if pixels were lost in it.
   func image(_ path: String) throws -> ImageFile {
     let file = try ImageFile(path)
-    if let damage = file.damage { add("images with lost pixels, filled with grays as Pillow does", "\(path): \(damage)") }
+    if let damage = file.damage {
+      add("images with lost pixels, filled with grays as Pillow does", "\(path): \(damage)")
+    }
     return file
   }
 }

@@ -11,7 +11,7 @@ public struct ResizeCrop: Sendable, Equatable {
   /// No change unless told otherwise.
   public init(resize: Int? = nil, crop: Int? = nil) { (self.resize, self.crop) = (resize, crop) }
 
-  /// The sample with its image and its objects framed; objects outside the window are gone.
+  /// The sample with its image and its objects resized and cropped; objects outside the window are gone.
   ///
   /// - Throws: a ``FileError`` that names the image if it is smaller than the window.
   public func callAsFunction(_ sample: Sample) throws -> Sample {

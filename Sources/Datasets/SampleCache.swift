@@ -1,10 +1,10 @@
 import Formats
 import Synchronization
 
-/// Samples as they were read and framed, kept in memory until a limit is reached; those after it are read each time.
+/// Samples as they were read, resized and cropped, kept in memory until a limit is reached; those after it are read each time.
 final class SampleCache: Sendable {
   /// What is kept of a sample.
-  enum Form { case bare, framed, framedWithObjects }
+  enum Form { case bare, resized, resizedWithObjects }
 
   private struct Key: Hashable {
     let index: Int

@@ -120,7 +120,8 @@ public final class HDF5Reader: Sendable {
     }
     let chunks = zip(shape, chunk).reduce(1.0) { $0 * Double(($1.0 - 1) / $1.1 + 1) }
     return Double(set.chunks) >= chunks
-      ? nil : "only \(set.chunks) of its \(Int(clamping: Int64(exactly: chunks) ?? .max)) chunks are in the file: \(cause)"
+      ? nil
+      : "only \(set.chunks) of its \(Int(clamping: Int64(exactly: chunks) ?? .max)) chunks are in the file: \(cause)"
   }
 
   /// The sizes of so many axes.

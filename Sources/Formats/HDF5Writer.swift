@@ -44,7 +44,9 @@ public final class HDF5Writer {
   /// Has the library write what it holds back.
   private func finish() throws {
     try HDF5File.withLibrary {
-      for (name, set) in sets.sorted(by: { $0.key < $1.key }) where H5Dclose(set.handle) < 0 { throw unwritable("data set '\(name)'") }
+      for (name, set) in sets.sorted(by: { $0.key < $1.key }) where H5Dclose(set.handle) < 0 {
+        throw unwritable("data set '\(name)'")
+      }
       guard H5Fflush(file, H5F_SCOPE_LOCAL) >= 0 else { throw unwritable("the file") }
     }
   }

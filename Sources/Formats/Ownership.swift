@@ -17,7 +17,8 @@ public enum Ownership {
   /// The attribute's bytes, which HDF5 has near the file's beginning unless there are many: its name; its type, a text of eight bytes;
   /// no axes; its value. Reading it with the library takes a process, which the system may refuse.
   private static let attribute =
-    Data("\(key)\0".utf8) + [0x13, 0x10, 0, 0, UInt8(name.utf8.count + 1), 0, 0, 0] + [2, 0, 0, 0] + Data("\(name)\0".utf8)
+    Data("\(key)\0".utf8) + [0x13, 0x10, 0, 0, UInt8(name.utf8.count + 1), 0, 0, 0] + [2, 0, 0, 0]
+    + Data("\(name)\0".utf8)
 
   private static let comment = "# Written by \(name), which replaces it unless somebody has changed it: "
 
@@ -33,7 +34,9 @@ public enum Ownership {
     defer { try? handle.close() }
     guard let head = try? handle.read(upToCount: 1 << 16) else { return false }
     func all() -> Data { head + ((try? handle.readToEnd()) ?? Data()) }
-    if head.starts(with: FigureMark.signature) { return head.dropFirst(FigureMark.offset).starts(with: FigureMark.chunk) }
+    if head.starts(with: PNGMark.signature) {
+      return head.dropFirst(PNGMark.offset).starts(with: PNGMark.chunk)
+    }
     if head.starts(with: WeightFile.hdf5Magic) {
       return head.range(of: attribute) != nil || (try? HDF5Reader(path).attributes())?[key] == name
     }
@@ -68,7 +71,8 @@ public enum Ownership {
     }
     guard isOwn(path) else {
       throw FileError(
-        .unwritable, path, "\(name) did not write what is there, and does not replace it; move it, or name another file")
+        .unwritable, path, "\(name) did not write what is there, and does not replace it; move it, or name another file"
+      )
     }
   }
 
@@ -139,7 +143,7 @@ extension Set<FileIdentity> {
 }
 
 /// The mark of a PNG: a chunk with a text, right behind the header.
-enum FigureMark {
+enum PNGMark {
   static let signature = Data([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
   /// Where the header ends.
   static let offset = 33

@@ -12,7 +12,9 @@ extension PyTorchFile {
     var status = zip_error_t()
     guard let made = zip_source_buffer_create(nil, 0, 0, &status) else { throw unwritable("the archive") }
     defer { zip_source_free(made) }
-    guard let archive = zip_open_from_source(made, Int32(ZIP_TRUNCATE), &status) else { throw unwritable("the archive") }
+    guard let archive = zip_open_from_source(made, Int32(ZIP_TRUNCATE), &status) else {
+      throw unwritable("the archive")
+    }
     zip_source_keep(made)  // beyond the archive's end
     var isClosed = false
     defer { if !isClosed { zip_discard(archive) } }

@@ -50,7 +50,7 @@ public struct RGBImage: Sendable, Equatable {
       throw FileError(.unwritable, path, "the image cannot be made: \(message)")
     }
     png.removeLast(png.count - size)
-    png.insert(contentsOf: FigureMark.chunk, at: FigureMark.offset)
+    png.insert(contentsOf: PNGMark.chunk, at: PNGMark.offset)
     try Files.write(png, to: path)
   }
 }

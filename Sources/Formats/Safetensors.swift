@@ -102,7 +102,8 @@ public enum Safetensors {
 
   /// Larger elements first, so that every tensor is aligned; otherwise in order.
   private static func ordered(_ tensors: NamedTensors) -> [(name: String, value: Tensor)] {
-    tensors.entries.filter { $0.value.scalarType == .float64 } + tensors.entries.filter { $0.value.scalarType == .float32 }
+    tensors.entries.filter { $0.value.scalarType == .float64 }
+      + tensors.entries.filter { $0.value.scalarType == .float32 }
   }
 
   /// What stands before the elements.

@@ -91,7 +91,8 @@ extension Keys {
     for item in items {
       let (isNew, other) = seen.insert(item)
       guard !isNew else { continue }
-      refuse(key, "'\(item)' \("\(item)" == "\(other)" ? "stands there twice" : "is '\(other)', which stands there too")")
+      refuse(
+        key, "'\(item)' \("\(item)" == "\(other)" ? "stands there twice" : "is '\(other)', which stands there too")")
     }
   }
 }

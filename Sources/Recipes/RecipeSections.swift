@@ -61,7 +61,7 @@ extension Recipe {
     public var validation = Source.folder(FolderSettings())
     /// How pixels become the network's input.
     public var normalization = standardNormalization
-    /// How figures come to the network's size.
+    /// How images come to the network's size.
     public var resizeCrop = ResizeCrop()
     /// Changes of training images, in order.
     public var augmentation: [Augmentation] = []
@@ -105,7 +105,7 @@ extension Recipe {
       keys("broken_images", &brokenImages, .choice())
       if !mixing.isEmpty && batch < 2 { keys.refuse("mixing", "there is nothing to mix in a batch of one image") }
       if let resize = resizeCrop.resize, let crop = resizeCrop.crop, crop > resize {
-        keys.refuse("crop", "a window of \(crop) in figures whose shorter side is \(resize)")
+        keys.refuse("crop", "a window of \(crop) in images whose shorter side is \(resize)")
       }
     }
   }

@@ -55,7 +55,9 @@ public struct Combination: Sendable, Hashable {
       var taking: [(map: Tensor, weight: Double)] = []
       for (layer, map) in maps.enumerated() {
         let own = map.sliced(axis: 0, from: image, length: 1)
-        if own.mapState != .constant, let scaled = Self.scaled(own.reshaped(own.shape + [1]).resized(height: height, width: width)) {
+        if own.mapState != .constant,
+          let scaled = Self.scaled(own.reshaped(own.shape + [1]).resized(height: height, width: width))
+        {
           taking.append((scaled, weights[layer]))
         } else {
           skipped[image].append(layer)

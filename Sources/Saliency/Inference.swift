@@ -52,7 +52,8 @@ public struct Inference: Sendable {
       case .excitation: return gradient(.excitation).map { $0.sum([3]) }
       case .contrastiveExcitation:
         // Signals add up, so that the difference may be taken at the layer itself.
-        let negation = self.logitGradients(of: classes, at: layers, sign: -1, rule: .excitation, createGraph: createGraph)
+        let negation = self.logitGradients(
+          of: classes, at: layers, sign: -1, rule: .excitation, createGraph: createGraph)
         return zip(gradient(.excitation), negation).map { ($0.sum([3]) - $1.sum([3])).relu }
       case .integratedGradients(let steps): return integratedGradients(steps, of: classes, at: layers, createGraph)
       case .rise(let masks):

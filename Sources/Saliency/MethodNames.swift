@@ -38,7 +38,8 @@ extension Method: LosslessStringConvertible {
     }
     func inner() throws(Malformed) -> Method {
       guard wrappings < mostWrappings else {
-        throw Malformed(description: "'\(name.prefix(60))': smooth/ and competitive/ nest \(mostWrappings) deep at most")
+        throw Malformed(
+          description: "'\(name.prefix(60))': smooth/ and competitive/ nest \(mostWrappings) deep at most")
       }
       return try parsed(rest, wrappings: wrappings + 1)
     }

@@ -95,7 +95,8 @@ extension Tensor {
       let (b, quotient) = (saved[1], saved.output)
       let derivative = g / b
       return [
-        saved.ifNeeded(0) { derivative.summed(to: shapeA) }, saved.ifNeeded(1) { -(derivative * quotient).summed(to: b.shape) },
+        saved.ifNeeded(0) { derivative.summed(to: shapeA) },
+        saved.ifNeeded(1) { -(derivative * quotient).summed(to: b.shape) },
       ]
     }
   }
@@ -170,7 +171,7 @@ extension Tensor {
 
   /// The square root, whose derivatives at 0 are taken to be 0.
   public var sqrt: Tensor {
-    Tensor.operation("squareRoot", [self], keep: .output, value: Kernels.map(.sqrt, self)) { g, saved in
+    Tensor.operation("sqrt", [self], keep: .output, value: Kernels.map(.sqrt, self)) { g, saved in
       [g * saved.output.reciprocalOrZero * 0.5]
     }
   }

@@ -1,6 +1,7 @@
 extension Tensor {
   /// Shares of classes, one row for each image: [N, classes]. A class that an image has more than once counts its shares' sum.
-  public static func softTargets(of images: [[(class: Int, share: Double)]], classes: Int, _ type: ScalarType) -> Tensor {
+  public static func softTargets(of images: [[(class: Int, share: Double)]], classes: Int, _ type: ScalarType) -> Tensor
+  {
     var values = [Double](repeating: 0, count: images.count * classes)
     for (row, image) in images.enumerated() {
       for (class_, share) in image { values[row * classes + class_] += share }
@@ -29,8 +30,8 @@ extension Tensor {
     return Tensor.operation(
       "softmax", [self], keep: .output, value: powers / powers.sum([last], keepDims: true)
     ) { g, saved in
-      // p ⊙ (g − Σ p g), which does not see what all of g have in common. With 0 at the largest share no small difference of large
-      // terms is taken where that share is nearly 1.
+      // p ⊙ (g − Σ p g), which does not see what all of g have in common. With 0 at the largest probability no small difference of large
+      // terms is taken where that probability is nearly 1.
       let (shares, rest) = (saved.output, g - atTop(g))
       return [shares * (rest - (shares * rest).sum([last], keepDims: true))]
     }
@@ -42,15 +43,17 @@ extension Tensor {
   /// as those of a class that is predicted with confidence.
   public func crossEntropy(to labels: [Int]) -> Tensor { lead(over: labels).softPlusOfAll }
 
-  /// Softmax cross-entropy of logits [N, K] to shares [N, K] of the classes, for each row: [N].
+  /// Softmax cross-entropy of logits [N, K] to targets [N, K] of the classes, for each row: [N].
   public func crossEntropy(toSoftTargets targets: Tensor) -> Tensor {
-    let largest = shares.argmax()
+    let largest = targets.argmax()
     let lead = lead(over: largest)
-    return lead.softPlusOfAll * shares.sum([1]) - (lead * shares.others(than: largest)).sum([1])
+    return lead.softPlusOfAll * targets.sum([1]) - (lead * targets.others(than: largest)).sum([1])
   }
 
   /// For each row of [N, K] how far the others lie above the element in the row's column: [N, K − 1].
-  private func lead(over columns: [Int]) -> Tensor { others(than: columns) - takenAlongLastAxis(columns).reshaped([-1, 1]) }
+  private func lead(over columns: [Int]) -> Tensor {
+    others(than: columns) - takenAlongLastAxis(columns).reshaped([-1, 1])
+  }
 
   /// For each row of [N, K] all elements but the one in the row's column: [N, K − 1].
   private func others(than columns: [Int]) -> Tensor {
@@ -69,10 +72,10 @@ extension Tensor {
   /// log(1 + exp x), whose derivative is the sigmoid function.
   public var softPlus: Tensor { reshaped(shape + [1]).softPlusOfAll }
 
-  /// Binary cross-entropy of logits [N, K] to shares [N, K], each class by itself: the mean over classes for each row, [N].
+  /// Binary cross-entropy of logits [N, K] to targets [N, K], each class by itself: the mean over classes for each row, [N].
   public func binaryCrossEntropy(toSoftTargets targets: Tensor) -> Tensor {
     // log(1 + exp x) is x⁺ + log(1 + exp −|x|), of which x⁺ may cancel x · share, and the rest is what counts then.
     let isPositive = relu.sign
-    return (self * (isPositive - shares) + (self * (1 - isPositive * 2)).softPlus).mean([1])
+    return (self * (isPositive - targets) + (self * (1 - isPositive * 2)).softPlus).mean([1])
   }
 }

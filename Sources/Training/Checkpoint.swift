@@ -56,7 +56,8 @@ public struct Checkpoint: Sendable {
       throw malformed("no checkpoint of metasal (version \(Self.version))")
     }
     guard let name = contents.attributes["architecture"], let architecture = Architecture(name),
-      let classes = contents.attributes["classes"].flatMap({ Int($0) }), (1...Architecture.mostClasses).contains(classes)
+      let classes = contents.attributes["classes"].flatMap({ Int($0) }),
+      (1...Architecture.mostClasses).contains(classes)
     else { throw malformed("an unknown architecture '\(contents.attributes["architecture"] ?? "")'") }
     do {
       let weights = contents.tensors(below: WeightFile.weightGroup).entries

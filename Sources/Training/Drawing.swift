@@ -110,8 +110,8 @@ extension RGBImage {
   }
 
   /// Figures of one size in rows and columns, with a title above each column and a label beside each row.
-  static func sheet(columns: [String], rows: [(label: [String], figures: [RGBImage])]) -> RGBImage {
-    guard let first = rows.first?.figures.first else { return filled(width: 1, height: 1, 255) }
+  static func sheet(columns: [String], rows: [(label: [String], images: [RGBImage])]) -> RGBImage {
+    guard let first = rows.first?.images.first else { return filled(width: 1, height: 1, 255) }
     let (gap, dot) = (8, 2)
     let letterWidth = (Lettering.width + 1) * dot
     // What does not fit loses its middle: names differ at their ends.
@@ -135,10 +135,10 @@ extension RGBImage {
           y: gap + line * (Lettering.height + 2) * dot)
       }
     }
-    for (row, (label, figures)) in zip(labels, rows.map(\.figures)).enumerated() {
+    for (row, (label, images)) in zip(labels, rows.map(\.images)).enumerated() {
       let y = header + row * (first.height + gap)
       for (line, text) in label.enumerated() { sheet.letter(text, x: gap, y: y + line * (Lettering.height + 2) * dot) }
-      for (column, image) in figures.enumerated() {
+      for (column, image) in images.enumerated() {
         sheet.paste(image, x: gap + labelWidth + column * (first.width + gap), y: y)
       }
     }

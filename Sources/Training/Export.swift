@@ -16,7 +16,8 @@ public enum Export {
     to path: String
   ) throws -> Int {
     try Ownership.requireReplaceable([path], inputs: [checkpoint])
-    return try write(try Checkpoint(contentsOf: checkpoint).network, as: format, precision: precision, side: side, to: path)
+    return try write(
+      try Checkpoint(contentsOf: checkpoint).network, as: format, precision: precision, side: side, to: path)
   }
 
   /// The same of a network.

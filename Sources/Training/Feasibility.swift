@@ -34,7 +34,8 @@ extension Setup {
         let isStated = recipe.evaluation.methods.contains(method) && recipe.evaluation.layers.contains(layer)
         throw recipe.problem(
           "evaluation.layers",
-          reason + (isStated ? "" : " (what section 'saliency' says is measured beside what section 'evaluation' says)"))
+          reason + (isStated ? "" : " (what section 'saliency' says is measured beside what section 'evaluation' says)")
+        )
       }
     }
     for pattern in recipe.inner?.parameters ?? [] {
@@ -58,7 +59,8 @@ extension Setup {
       for measure in evaluation.measures where measure.comparesClasses {
         throw recipe.problem(
           "evaluation.measures",
-          "\(measure.rawValue) compares maps of two classes, and the network has only one; name others, or accuracy alone")
+          "\(measure.rawValue) compares maps of two classes, and the network has only one; name others, or accuracy alone"
+        )
       }
     }
     guard evaluation.measures.contains(.gridPointing) else { return }
@@ -85,7 +87,8 @@ extension Setup {
       guard case .batchNorm = step.operation, step.shape.dropLast().reduce(1, *) == 1 else { continue }
       throw recipe.problem(
         "data.batch",
-        "\(step.name) sees one location of one image, which has no variance; `batch_norm: train` needs more than one image")
+        "\(step.name) sees one location of one image, which has no variance; `batch_norm: train` needs more than one image"
+      )
     }
   }
 }

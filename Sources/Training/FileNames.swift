@@ -8,7 +8,8 @@ extension String {
         unicodeScalars.map { scalar in
           if scalar == "/" { return "." }
           switch scalar.properties.generalCategory {
-          case .control, .format, .lineSeparator, .paragraphSeparator, .spaceSeparator, .surrogate, .unassigned: return "_"
+          case .control, .format, .lineSeparator, .paragraphSeparator, .spaceSeparator, .surrogate, .unassigned:
+            return "_"
           default: return scalar
           }
         }))

@@ -29,7 +29,7 @@ struct Gallery {
         return nil
       }
       let label = batch.labels[0]
-      let contrast = contrast class(of: label, before(batch.images).logits)
+      let contrast = contrastClass(of: label, before(batch.images).logits)
       let words = [label, contrast].map { className($0).asFileName(bytes: 100) }
       let name = "\(number)-\(words[0])-not-\(words[1])"
       let path = "\(folder)/\(name).png"
@@ -44,16 +44,16 @@ struct Gallery {
     return names.indices.contains(index) ? names[index] : "\(index)"
   }
 
-  /// A sheet of figures, each with its label beneath.
+  /// A sheet of images, each with its label beneath.
   static func labelled(_ rows: [[(image: RGBImage, label: String)]]) -> RGBImage {
     let factor = max(1, side / 2 / (rows.first?.first?.image.width ?? side))
     return .sheet(
       columns: (rows.first ?? []).map { _ in "" },
-      rows: rows.map { row in (label: [], figures: row.map { $0.image.enlarged(factor).captioned($0.label) }) })
+      rows: rows.map { row in (label: [], images: row.map { $0.image.enlarged(factor).captioned($0.label) }) })
   }
 
   /// The class that the recipe holds the label against (before training), or the least likely one.
-  private func contrast class(of label: Int, _ logits: Tensor) -> Int {
+  private func contrastClass(of label: Int, _ logits: Tensor) -> Int {
     for term in setup.recipe.outer {
       guard case .classSensitivity(var sensitivity) = term.objective else { continue }
       sensitivity.explain = .label
@@ -84,7 +84,7 @@ struct Gallery {
       layers.indices.map { l in
         (
           label: ["class", className(classes[i]), "", "layer", layers[l]],
-          figures: [large] + maps[i][l].map { large.overlaid(with: $0) }
+          images: [large] + maps[i][l].map { large.overlaid(with: $0) }
         )
       }
     }

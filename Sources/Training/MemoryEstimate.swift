@@ -62,8 +62,8 @@ public struct MemoryEstimate: Sendable {
       * (activations(sizes.validation)
         * (exact * grid * (isMoved ? 2 : 1) + (changed ? 4 * scalar : 0)) + count * exact * (isMoved ? 1.2 : 0))
       + count * exact * Double(1 + 2 * measured.measures.count { $0.isRandomization })
-    let framed = Double(sizes.validation.height) * Double(sizes.validation.width) * 3
-    let shown = Double(min(batch, recipe.evaluation.images)) * framed * (scalar + 1)
+    let resized = Double(sizes.validation.height) * Double(sizes.validation.width) * 3
+    let shown = Double(min(batch, recipe.evaluation.images)) * resized * (scalar + 1)
     evaluation = Self.program + weights * 2 + maps + shown + cached
     training = max(kept + batches + steps + cached, kept + batches + maps + shown + cached)
     let one = step.footprint(of: [1, height, width, 3], parameterBytes: Int(count) * 8, workers: 1)
@@ -91,7 +91,8 @@ public struct MemoryEstimate: Sendable {
 
   private static func advice(_ recipe: Recipe, _ step: MetaStep) -> String {
     let isShared = recipe.inner?.scope == .batch
-    return "lower run.workers, data.resize or data.crop\(isShared || step.normalization == .batch ? ", data.batch" : "")"
+    return
+      "lower run.workers, data.resize or data.crop\(isShared || step.normalization == .batch ? ", data.batch" : "")"
       + (isShared && !step.recomputes ? ", or say `run: { recompute: true }`" : "")
   }
 

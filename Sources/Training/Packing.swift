@@ -7,7 +7,7 @@ public enum Packing {
   /// A recipe's two data sets.
   public enum Split: String, Sendable, CaseIterable { case train, validation }
 
-  /// Writes the images of a recipe's data, framed as it says, with their classes and objects; see `PackedImages`.
+  /// Writes the images of a recipe's data, resized and cropped as it says, with their classes and objects; see `PackedImages`.
   ///
   /// - Returns: how many there are, what was wrong with those that were passed over, if the recipe asks for that, and what of
   ///   the others was left out, or taken otherwise than it stands there.

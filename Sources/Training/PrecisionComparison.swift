@@ -30,7 +30,8 @@ extension Setup {
   ///
   /// - Returns: nil where it says nothing: the run is in float64 anyway, or there is no memory for both.
   public func comparePrecisions() throws -> PrecisionComparison? {
-    guard recipe.run.comparesPrecision, recipe.run.precision == .float32, memory.leavesDouble(available: Memory.available)
+    guard recipe.run.comparesPrecision, recipe.run.precision == .float32,
+      memory.leavesDouble(available: Memory.available)
     else { return nil }
     let start = Date()
     let images = step.normalization == .batch ? min(4, recipe.data.batch) : 1

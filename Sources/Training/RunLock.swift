@@ -18,7 +18,8 @@ final class RunLock {
         close(descriptor)
         guard let holder else { throw error }
         let process = holder.isEmpty ? "another process" : "process \(holder)"
-        throw FileError(.unwritable, path, "\(process) is training in this folder; wait for its end, or name another folder")
+        throw FileError(
+          .unwritable, path, "\(process) is training in this folder; wait for its end, or name another folder")
       }
       // Whoever had it may have removed it after it was opened here.
       if let held = FileIdentity(descriptor: descriptor), held == FileIdentity(path) {

@@ -62,7 +62,8 @@ public struct Setup: Sendable {
       validation, size: recipe.data.batch, normalization: recipe.data.normalization, resizeCrop: recipe.data.resizeCrop,
       smallestSide: smallestSide, brokenImages: recipe.data.brokenImages, cacheLimit: cacheLimit,
       precision: recipe.run.precision)
-    let sizes = MemoryEstimate.Sizes(recipe, self.train, self.validation, try self.train.first(), try self.validation.first())
+    let sizes = MemoryEstimate.Sizes(
+      recipe, self.train, self.validation, try self.train.first(), try self.validation.first())
     let available = Memory.available
     try MemoryEstimate.requireParameters(recipe, classes: classes, available: available)
     let notes: [String]

@@ -61,7 +61,8 @@ public struct Trainer {
 
   private func run(from checkpoint: Checkpoint?) throws -> (before: Evaluation.Result, after: Evaluation.Result) {
     if try !folder.write(recipe) {
-      say("\(folder.recipe) was changed by somebody, and stays as it is; the checkpoints have the recipe of this run.\n")
+      say(
+        "\(folder.recipe) was changed by somebody, and stays as it is; the checkpoints have the recipe of this run.\n")
     }
     let log = try MetricsLog(folder.metrics, resumingAt: checkpoint?.step)
     var state = try checkpoint.map { try updated($0, log) } ?? begin()

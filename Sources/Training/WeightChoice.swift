@@ -208,7 +208,9 @@ private struct Search {
     guard !missing.isEmpty, missing.allSatisfy({ $0.hasPrefix(head) }) else { return }
     var found: [String: [StoredTensor]] = [:]
     for tensor in stored.tensors where places.contains(tensor.place) {
-      for (_, name) in names(of: tensor) where candidate.tensors[name] == nil { found[name, default: []].append(tensor) }
+      for (_, name) in names(of: tensor) where candidate.tensors[name] == nil {
+        found[name, default: []].append(tensor)
+      }
     }
     guard missing.allSatisfy({ name in found[name]?.count == 1 && fits(found[name]?[0].shape, name) }) else { return }
     for name in missing {

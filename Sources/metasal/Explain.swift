@@ -71,7 +71,8 @@ struct NetworkOptions: ParsableArguments {
   var crop: Int?
 
   @Option(
-    parsing: .upToNextOption, help: "The mean of each color, in [0, 1]; the recipe's, or ImageNet's where there is none.")
+    parsing: .upToNextOption,
+    help: "The mean of each color, in [0, 1]; the recipe's, or ImageNet's where there is none.")
   var mean: [String] = []
 
   @Option(

@@ -141,7 +141,9 @@ import Testing
     #expect(source.order(epoch: 1) != source.order(epoch: 2))
     // Orders are kept, and are the same when they are made anew.
     let orders = (0..<4).map { source.order(epoch: $0) }
-    let again = [3, 0, 2, 1, 1, 2].map { BatchSource(source.dataset, size: 8, normalization: Self.normalization, seed: 5).order(epoch: $0) }
+    let again = [3, 0, 2, 1, 1, 2].map {
+      BatchSource(source.dataset, size: 8, normalization: Self.normalization, seed: 5).order(epoch: $0)
+    }
     #expect(again == [3, 0, 2, 1, 1, 2].map { orders[$0] } && source.order(epoch: 0) == orders[0])
   }
 
@@ -194,7 +196,8 @@ import Testing
   func cache() throws {
     func source(_ data: Counting, limit: Int?) -> BatchSource {
       BatchSource(
-        data, size: 4, normalization: Self.normalization, resizeCrop: ResizeCrop(crop: 4), augmentation: [.horizontalFlip],
+        data, size: 4, normalization: Self.normalization, resizeCrop: ResizeCrop(crop: 4),
+        augmentation: [.horizontalFlip],
         seed: 1, brokenImages: .skip, cacheLimit: limit)
     }
     let (plain, kept, partly) = (Counting(), Counting(), Counting())

@@ -50,7 +50,8 @@ import Testing
     "a broken list is an error that names the line",
     arguments: [
       ("image,label\n", "no images"), ("image,label\na.png,1\n", "no column 'image'"),
-      ("image,label\na.png\n", "line 2: 1 fields"), ("", "an empty file"), ("image;label\na.png;1\n", "there are image;label"),
+      ("image,label\na.png\n", "line 2: 1 fields"), ("", "an empty file"),
+      ("image;label\na.png;1\n", "there are image;label"),
       ("image,label\na.png,\n", "line 2: no class"), ("image,label\n,cat\n", "line 2: no image"),
       ("image,label\na.png,\"cat\nb.png,dog\n", "line 2: a field in quotes"),
       ("image,label\n\"a\nb.png\",cat\nc.png\n", "line 4: 1 fields"),
@@ -118,15 +119,20 @@ import Testing
     #expect(ClassList.common(["a", "b"], ["a"]) == nil && ClassList.common(["0", "1", "10"], ["0", "1"]) == nil)
   }
 
-  @Test("fields in quotes hold commas, breaks and quotes, lines end as they like, and blanks beside fields do not count")
+  @Test(
+    "fields in quotes hold commas, breaks and quotes, lines end as they like, and blanks beside fields do not count")
   func fields() throws {
     let folder = ScratchFolder()
     for end in ["\n", "\r\n", "\r"] {
-      let text = "\u{feff}image , label,\"a, note\"\(end)a.png,cat ,\"two\(end)lines\"\(end)\(end),,\(end)"
+      let text =
+        "\u{feff}image , label,\"a, note\"\(end)a.png,cat ,\"two\(end)lines\"\(end)\(end),,\(end)"
         + "\"b \"\"1\"\".png\", dog,5\" disk\(end)\" c\", \"owl\" ,"
       let table = try CSVTable(try folder.write("t.csv", text))
       #expect(table.header == ["image", "label", "a, note"])
-      #expect(table.rows.map(\.fields) == [["a.png", "cat", "two\nlines"], ["b \"1\".png", "dog", "5\" disk"], [" c", "owl", ""]])
+      #expect(
+        table.rows.map(\.fields) == [
+          ["a.png", "cat", "two\nlines"], ["b \"1\".png", "dog", "5\" disk"], [" c", "owl", ""],
+        ])
       #expect(table.rows.map(\.line) == [2, 6, 7])
     }
   }
@@ -136,7 +142,8 @@ import Testing
     let folder = try images()
     let path = try folder.write(
       "boxes.csv",
-      "image,x1,y1,x2,y2,label\nant/0.png,1,1,3,3,ant\nbee/0.png,,,,,bee\nant/1.png,6,0,9,3,ant\nbee/1.png,-4,-3,2,1,bee\n")
+      "image,x1,y1,x2,y2,label\nant/0.png,1,1,3,3,ant\nbee/0.png,,,,,bee\nant/1.png,6,0,9,3,ant\nbee/1.png,-4,-3,2,1,bee\n"
+    )
     let data = try CSVList(path, columns: CSVList.Columns(box: ["x1", "y1", "x2", "y2"]))
     let objects = try (0..<4).map { try data.sample(at: $0).objects }
     #expect(objects.map(\.count) == [1, 0, 0, 1])
@@ -194,13 +201,18 @@ import Testing
     let data = try ImageFolder(folder.file("all"))
     #expect(data.count == 7)
     for index in 0..<7 { _ = try data.sample(at: index) }
-    #expect(data.remarks.texts == ["files whose names end as no image's, left out: 3 (\(folder.path)/all/a/9.jpg.bak, and others)"])
+    #expect(
+      data.remarks.texts == [
+        "files whose names end as no image's, left out: 3 (\(folder.path)/all/a/9.jpg.bak, and others)"
+      ])
   }
 
   @Test("what editors and systems leave in folders is no class and no image, and folders of it are counted")
   func clutter() throws {
     let folder = try images()
-    for name in [".ipynb_checkpoints", "__MACOSX", "ant/.ipynb_checkpoints", "ant/@eaDir", "bee/__MACOSX/deep", "$RECYCLE.BIN"] {
+    for name in [
+      ".ipynb_checkpoints", "__MACOSX", "ant/.ipynb_checkpoints", "ant/@eaDir", "bee/__MACOSX/deep", "$RECYCLE.BIN",
+    ] {
       try Files.makeFolder(folder.file(name))
       try FileManager.default.copyItem(atPath: folder.file("ant/0.png"), toPath: folder.file("\(name)/0.png"))
     }

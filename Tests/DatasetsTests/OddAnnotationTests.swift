@@ -10,7 +10,8 @@ import Testing
   private let folder = ScratchFolder()
 
   private static let fields = [
-    "id": "1", "image_id": "7", "category_id": "3", "bbox": "[2, 1, 4, 3]", "segmentation": "[[2, 1, 6, 1, 6, 4, 2, 4]]",
+    "id": "1", "image_id": "7", "category_id": "3", "bbox": "[2, 1, 4, 3]",
+    "segmentation": "[[2, 1, 6, 1, 6, 4, 2, 4]]",
   ]
 
   /// Two annotations: a plain one of image 8, and one of image 7 with these fields.
@@ -19,9 +20,12 @@ import Testing
   ) throws -> ObjectImages {
     for name in ["a.png", "b.png"] {
       try Files.makeFolder(folder.file("images"))
-      try RGBImage(width: 20, height: 10, pixels: [UInt8](repeating: 7, count: 600)).writePNG(to: folder.file("images/\(name)"))
+      try RGBImage(width: 20, height: 10, pixels: [UInt8](repeating: 7, count: 600)).writePNG(
+        to: folder.file("images/\(name)"))
     }
-    let fields = Self.fields.merging(changes.compactMapValues { $0 }) { $1 }.filter { !changes.keys.contains($0.key) || changes[$0.key] != .some(nil) }
+    let fields = Self.fields.merging(changes.compactMapValues { $0 }) { $1 }.filter {
+      !changes.keys.contains($0.key) || changes[$0.key] != .some(nil)
+    }
     let odd = fields.sorted { $0.key < $1.key }.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", ")
     let text = """
       {"info": null, "images": [{"id": \(images.0), "file_name": "\(files.0)"}, {"id": \(images.1), "file_name": "\(files.1)", "width": 20,
@@ -43,9 +47,11 @@ import Testing
   @Test(
     "fields that are not used, or odd in a way that does not matter, change nothing",
     arguments: [
-      ["area": "NaN"], ["area": "-Infinity"], ["area": "\"big\""], ["iscrowd": "false"], ["iscrowd": "null"], ["iscrowd": "0.0"],
+      ["area": "NaN"], ["area": "-Infinity"], ["area": "\"big\""], ["iscrowd": "false"], ["iscrowd": "null"],
+      ["iscrowd": "0.0"],
       ["iscrowd": "\"no\""], ["id": nil], ["id": "\"x-1\""], ["id": "1.0"], ["id": "null"], ["id": "{}"], ["bbox": nil],
-      ["bbox": "null"], ["bbox": "[]"], ["bbox": "[2, 1, null, 3]"], ["bbox": "[NaN, 1, 4, 3]"], ["bbox": "\"2 1 4 3\""],
+      ["bbox": "null"], ["bbox": "[]"], ["bbox": "[2, 1, null, 3]"], ["bbox": "[NaN, 1, 4, 3]"],
+      ["bbox": "\"2 1 4 3\""],
       ["bbox": "[2, 1, -4, 3]"], ["bbox": "[2, 1, 0, 0]"], ["bbox": "[1e300, 1, 4, 3]"], ["bbox": "[50, 50, 4, 3]"],
       ["image_id": "7.0"], ["image_id": "\"7\""], ["category_id": "\"3\""], ["attributes": "{\"occluded\": false}"],
       ["keypoints": "[1, 2, NaN]"], ["score": "0.5"], ["segmentation": "[2, 1, 6, 1, 6, 4, 2, 4]"],
@@ -63,7 +69,8 @@ import Testing
       (["segmentation": "[[2, 1, 6, 1, 6, 4, 2, 4], [3, 3], [3, 3, 4, 4]]"], true, 12, "parts of outlines"),
       (["segmentation": "[[2, 1, 6, 1, 6, 4, 2, 4], null, [1, 1, 2, 2, 3]]"], true, 12, "parts of outlines"),
       (["segmentation": "[[2, 1, 6, 1, 6, 4, 2, 4], [1, 1, 2, 1, NaN, 4]]"], true, 12, "parts of outlines"),
-      (["segmentation": "[[2, 1]]"], true, nil, "parts of outlines"), (["segmentation": "[[]]"], true, nil, "parts of outlines"),
+      (["segmentation": "[[2, 1]]"], true, nil, "parts of outlines"),
+      (["segmentation": "[[]]"], true, nil, "parts of outlines"),
       (["segmentation": "{\"size\": [10, 20], \"counts\": [11, 2000]}"], true, nil, "outlines that cannot be read"),
       (["segmentation": "{\"size\": [10, 20]}"], true, nil, "outlines that cannot be read"),
       (["segmentation": "{\"size\": [10, 20], \"counts\": \"~\"}"], true, nil, "outlines that cannot be read"),
@@ -73,7 +80,8 @@ import Testing
       (["segmentation": "[]", "bbox": "[40, 0, 5, 5]"], false, nil, "objects outside their image"),
       (["iscrowd": "1"], false, nil, "crowds"), (["iscrowd": "true"], false, nil, "crowds"),
       (["image_id": "70"], false, nil, "no listed image"), (["image_id": nil], false, nil, "no listed image"),
-      (["category_id": "4"], false, nil, "no listed category"), (["category_id": "[3]"], false, nil, "no listed category"),
+      (["category_id": "4"], false, nil, "no listed category"),
+      (["category_id": "[3]"], false, nil, "no listed category"),
     ] as [([String: String?], Bool, Int?, String)])
   func leftOut(_ changes: [String: String?], _ isThere: Bool, _ pixels: Int?, _ reason: String) throws {
     let data = try coco(changes)
@@ -96,9 +104,12 @@ import Testing
     #expect(try coco([:], files: ("x\\\\a.png", "b.png")).sample(at: 0).source == folder.file("images/x\\a.png"))
   }
 
-  @Test("an entry of images that names none is left out and counted", arguments: ["{}", "{\"id\": 9}", "{\"file_name\": \"c.png\"}", "null", "3"])
+  @Test(
+    "an entry of images that names none is left out and counted",
+    arguments: ["{}", "{\"id\": 9}", "{\"file_name\": \"c.png\"}", "null", "3"])
   func oddImages(_ entry: String) throws {
-    let text = "{\"images\": [\(entry), {\"id\": 1, \"file_name\": \"a\"}], \"categories\": [{\"id\": 1, \"name\": \"x\"}],"
+    let text =
+      "{\"images\": [\(entry), {\"id\": 1, \"file_name\": \"a\"}], \"categories\": [{\"id\": 1, \"name\": \"x\"}],"
       + "\"annotations\": [{\"image_id\": 1, \"category_id\": 1, \"bbox\": [0, 0, 1, 1]}]}"
     let data = try ObjectImages.coco(annotations: try folder.write("i.json", text), images: folder.path)
     #expect(data.count == 1)
@@ -109,7 +120,8 @@ import Testing
   func categories() throws {
     func names(_ ids: [String]) throws -> [String] {
       let list = ids.enumerated().map { "{\"id\": \($1), \"name\": \"\($0)\"}" }.joined(separator: ", ")
-      let text = "{\"images\": [{\"id\": 1, \"file_name\": \"a\"}], \"categories\": [\(list), {\"id\": \(ids[0]), \"name\": \"0\"}],"
+      let text =
+        "{\"images\": [{\"id\": 1, \"file_name\": \"a\"}], \"categories\": [\(list), {\"id\": \(ids[0]), \"name\": \"0\"}],"
         + "\"annotations\": [{\"image_id\": 1, \"category_id\": \(ids[0]), \"bbox\": [0, 0, 1, 1]}, null, 5]}"
       return try ObjectImages.coco(annotations: try folder.write("c.json", text), images: folder.path).classNames
     }
@@ -120,13 +132,17 @@ import Testing
 
   // MARK: VOC
 
-  private func voc(_ list: String, annotation: String = "p", file: String?, images: [String], box: String = "1 2 5 6") throws -> Sample {
+  private func voc(_ list: String, annotation: String = "p", file: String?, images: [String], box: String = "1 2 5 6")
+    throws -> Sample
+  {
     let folder = ScratchFolder()
     for image in images {
       try Files.makeFolder(folder.file("JPEGImages"))
-      try RGBImage(width: 20, height: 10, pixels: [UInt8](repeating: 7, count: 600)).writePNG(to: folder.file("JPEGImages/\(image)"))
+      try RGBImage(width: 20, height: 10, pixels: [UInt8](repeating: 7, count: 600)).writePNG(
+        to: folder.file("JPEGImages/\(image)"))
     }
-    let edges = zip(["xmin", "ymin", "xmax", "ymax"], box.split(separator: " ")).map { "<\($0)> \($1) </\($0)>" }.joined()
+    let edges = zip(["xmin", "ymin", "xmax", "ymax"], box.split(separator: " ")).map { "<\($0)> \($1) </\($0)>" }
+      .joined()
     try folder.write("ImageSets/Main/val.txt", list)
     try folder.write(
       "Annotations/\(annotation).xml",
@@ -140,8 +156,10 @@ import Testing
   @Test(
     "the image is the file that <filename> names, or else that of the annotation's name, of any ending",
     arguments: [
-      ("p.jpg", ["p.jpg"], "p.jpg"), ("p.png", ["p.png", "p.jpg"], "p.png"), ("other.bmp", ["other.bmp", "p.jpg"], "other.bmp"),
-      ("p.JPG", ["p.JPG"], "p.JPG"), ("gone.jpg", ["p.jpeg"], "p.jpeg"), ("p", ["p.png"], "p.png"), (nil, ["p.jfif"], "p.jfif"),
+      ("p.jpg", ["p.jpg"], "p.jpg"), ("p.png", ["p.png", "p.jpg"], "p.png"),
+      ("other.bmp", ["other.bmp", "p.jpg"], "other.bmp"),
+      ("p.JPG", ["p.JPG"], "p.JPG"), ("gone.jpg", ["p.jpeg"], "p.jpeg"), ("p", ["p.png"], "p.png"),
+      (nil, ["p.jfif"], "p.jfif"),
       ("C:\\photos\\p.png", ["p.png"], "p.png"), ("/home/x/p.png", ["p.png"], "p.png"), (nil, ["p.PNG"], "p.PNG"),
     ])
   func files(_ file: String?, _ images: [String], _ expected: String) throws {
@@ -151,8 +169,10 @@ import Testing
   @Test(
     "lists have tabs, blanks, flags, endings, a mark of their encoding and any line breaks",
     arguments: [
-      ("p\t1\n", "p"), ("p  -1", "p"), ("\u{feff}p\n", "p"), ("p\r\n\r\n", "p"), ("p\r", "p"), ("p.jpg\n", "p"), ("p.jpg 1\n", "p"),
-      ("my photo 7\n", "my photo 7"), ("my photo 1\n", "my photo 1"), ("my photo 1  1\n", "my photo 1"), ("a.b\n", "a.b"),
+      ("p\t1\n", "p"), ("p  -1", "p"), ("\u{feff}p\n", "p"), ("p\r\n\r\n", "p"), ("p\r", "p"), ("p.jpg\n", "p"),
+      ("p.jpg 1\n", "p"),
+      ("my photo 7\n", "my photo 7"), ("my photo 1\n", "my photo 1"), ("my photo 1  1\n", "my photo 1"),
+      ("a.b\n", "a.b"),
       (" p 0 \n", "p"), ("grüße\t 1", "grüße"),
     ])
   func lists(_ list: String, _ name: String) throws {

@@ -143,7 +143,8 @@ import Testing
     "labels that are no classes' numbers, or not one for each image, are errors that say so",
     arguments: [
       ("half", "element 2 is 0.5"), ("negative", "numbers from -1 to 0"), ("huge", "numbers from 0 to 1099511627776"),
-      ("one-hot", "found the shape [6, 2]"), ("texts", "no list of whole numbers"), ("none", "no list of whole numbers"),
+      ("one-hot", "found the shape [6, 2]"), ("texts", "no list of whole numbers"),
+      ("none", "no list of whole numbers"),
     ])
   func brokenLabels(_ name: String, _ expected: String) {
     let found = message { _ = try PackedImages(fixture("labels.h5"), names: ("images", name)) }

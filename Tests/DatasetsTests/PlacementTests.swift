@@ -14,7 +14,8 @@ import Testing
   /// A photograph with an Exif orientation.
   @discardableResult
   private func photograph(_ name: String = "photo.jpg", tag: Int, as copy: String = "p.jpg") throws -> RGBImage {
-    let tiff: [UInt8] = Array("II*\0".utf8) + [8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, UInt8(tag), 0, 0, 0, 0, 0, 0, 0]
+    let tiff: [UInt8] =
+      Array("II*\0".utf8) + [8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, UInt8(tag), 0, 0, 0, 0, 0, 0, 0]
     let exif = Array("Exif\0\0".utf8) + tiff
     var data = try Data(contentsOf: URL(fileURLWithPath: fixture(name)))
     data.insert(contentsOf: [0xff, 0xe1, 0, UInt8(exif.count + 2)] + exif, at: 2)
@@ -23,7 +24,9 @@ import Testing
   }
 
   /// Which pixels are white.
-  private func white(_ image: RGBImage) -> [Bool] { (0..<image.width * image.height).map { image.pixels[3 * $0] > 127 } }
+  private func white(_ image: RGBImage) -> [Bool] {
+    (0..<image.width * image.height).map { image.pixels[3 * $0] > 127 }
+  }
 
   private func bounds(_ mask: [Bool], width: Int) -> [Int] {
     let covered = mask.indices.filter { mask[$0] }
@@ -35,7 +38,9 @@ import Testing
     [object.columns.lowerBound, object.rows.lowerBound, object.columns.upperBound, object.rows.upperBound]
   }
 
-  private func coco(size: String, _ box: [Double], segmentation: String = "[]", file: String = "p.jpg") throws -> ObjectImages {
+  private func coco(size: String, _ box: [Double], segmentation: String = "[]", file: String = "p.jpg") throws
+    -> ObjectImages
+  {
     let box = [box[0], box[1], box[2] - box[0], box[3] - box[1]]
     let text = """
       {"images": [{"id": 1, "file_name": "\(file)"\(size)}], "categories": [{"id": 1, "name": "a"}],
@@ -46,7 +51,9 @@ import Testing
 
   private func size(_ width: Int, _ height: Int) -> String { ", \"width\": \(width), \"height\": \(height)" }
 
-  private func polygon(_ b: [Double]) -> String { "[[\(b[0]), \(b[1]), \(b[2]), \(b[1]), \(b[2]), \(b[3]), \(b[0]), \(b[3])]]" }
+  private func polygon(_ b: [Double]) -> String {
+    "[[\(b[0]), \(b[1]), \(b[2]), \(b[1]), \(b[2]), \(b[3]), \(b[0]), \(b[3])]]"
+  }
 
   /// The box as runs, column by column.
   private func runs(_ box: [Double], width: Int, height: Int) -> String {
@@ -86,7 +93,8 @@ import Testing
     let drawn = tag > 4 ? Self.stored : box.map { Double($0) }
     for factor in [0.5, 2, 3, 50] {
       let (width, height) = (Int(24 * factor), Int(16 * factor))
-      let data = try coco(size: size(width, height), drawn.map { $0 * factor }, segmentation: polygon(drawn.map { $0 * factor }))
+      let data = try coco(
+        size: size(width, height), drawn.map { $0 * factor }, segmentation: polygon(drawn.map { $0 * factor }))
       let sample = try data.sample(at: 0)
       #expect(edges(sample.objects[0]) == box && sample.objects[0].mask == white(image), "\(factor)")
     }
@@ -123,8 +131,11 @@ import Testing
     let box = bounds(white(image), width: 16)
     let data = try coco(size: size(16, 16), box.map { Double($0) })
     #expect(try edges(data.sample(at: 0).objects[0]) == box)
-    #expect(data.remarks.texts.count == 1 && data.remarks.texts[0].contains("taken as drawn upright: 1 (\(folder.path)/p.jpg)"))
-    let list = try folder.write("l.csv", "image,label,l,t,r,b\np.jpg,a,\(box.map(String.init).joined(separator: ","))\n")
+    #expect(
+      data.remarks.texts.count == 1
+        && data.remarks.texts[0].contains("taken as drawn upright: 1 (\(folder.path)/p.jpg)"))
+    let list = try folder.write(
+      "l.csv", "image,label,l,t,r,b\np.jpg,a,\(box.map(String.init).joined(separator: ","))\n")
     let rows = try CSVList(list, columns: CSVList.Columns(box: ["l", "t", "r", "b"]))
     #expect(try edges(rows.sample(at: 0).objects[0]) == box && rows.remarks.texts.count == 1)
   }
@@ -148,11 +159,14 @@ import Testing
     }
   }
 
-  @Test("objects are clipped to their image; one with nothing inside is left out and counted, and the image keeps its class")
+  @Test(
+    "objects are clipped to their image; one with nothing inside is left out and counted, and the image keeps its class"
+  )
   func outside() throws {
     try photograph(tag: 1)
     let boxes: [([Double], [Int]?)] = [
-      ([-5, -5, 4, 3], [0, 0, 4, 3]), ([20, 10, 99, 99], [20, 10, 24, 16]), ([24, 0, 30, 5], nil), ([0, 16, 5, 20], nil),
+      ([-5, -5, 4, 3], [0, 0, 4, 3]), ([20, 10, 99, 99], [20, 10, 24, 16]), ([24, 0, 30, 5], nil),
+      ([0, 16, 5, 20], nil),
       ([-9, 0, 0, 5], nil), ([100, 100, 110, 110], nil), ([23.5, 15.5, 24, 16], [23, 15, 24, 16]), ([3, 3, 3, 9], nil),
     ]
     for (box, expected) in boxes {
@@ -165,13 +179,17 @@ import Testing
         }
       }
     }
-    #expect(try coco(size: size(24, 16), [100, 0, 105, 5]).remarks.texts == ["objects outside their image, left out: 1 (annotation 1)"])
+    #expect(
+      try coco(size: size(24, 16), [100, 0, 105, 5]).remarks.texts == [
+        "objects outside their image, left out: 1 (annotation 1)"
+      ])
   }
 
   @Test("an outline that holds no pixel's centre leaves its box")
   func thin() throws {
     try photograph(tag: 1)
-    let object = try coco(size: "", [3, 3, 9, 4], segmentation: "[[3, 3.6, 9, 3.6, 9, 3.9, 3, 3.9]]").sample(at: 0).objects[0]
+    let object = try coco(size: "", [3, 3, 9, 4], segmentation: "[[3, 3.6, 9, 3.6, 9, 3.9, 3, 3.9]]").sample(at: 0)
+      .objects[0]
     #expect(edges(object) == [3, 3, 9, 4] && object.mask == nil)
   }
 

@@ -119,7 +119,8 @@ import Testing
       ("{\"images\"", "{\"images\"", "no 'images'"), ("]}", "]", "not JSON, or cut off"),
       ("\"id\": 3, \"file_name\"", "\"id\": 7, \"file_name\"", "image 7 is both"),
       ("\"id\": 5, \"name\"", "\"id\": 30, \"name\"", "category 30 is both 'dog' and 'cat'"),
-      ("\"image_id\": ", "\"image\": ", "no object in it is of use"), ("\"annotations\": [", "\"annotations\": 1, \"x\": [", "at .annotations"),
+      ("\"image_id\": ", "\"image\": ", "no object in it is of use"),
+      ("\"annotations\": [", "\"annotations\": 1, \"x\": [", "at .annotations"),
     ])
   func brokenCOCO(_ old: String, _ new: String, _ expected: String) throws {
     let path = try folder.write("instances.json", Self.coco.replacing(old, with: new))

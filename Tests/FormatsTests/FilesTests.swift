@@ -238,7 +238,8 @@ import Testing
   @Test("what would control a terminal is shown escaped, and all else as it is")
   func printable() {
     #expect("Tür – 猫 👩‍👩‍👧 'x'\\".printable == "Tür – 猫 👩‍👩‍👧 'x'\\")
-    #expect("a\u{1b}[31mb\nc\td\u{7f}\u{9b}2J\u{202e}\r".printable == #"a\u{1b}[31mb\u{a}c\u{9}d\u{7f}\u{9b}2J\u{202e}\u{d}"#)
+    #expect(
+      "a\u{1b}[31mb\nc\td\u{7f}\u{9b}2J\u{202e}\r".printable == #"a\u{1b}[31mb\u{a}c\u{9}d\u{7f}\u{9b}2J\u{202e}\u{d}"#)
     #expect("a\n\u{1b}b\r\n".printableLines == "a\n\\u{1b}b\\u{d}\n")
     #expect("\(FileError(.malformed, "a\u{1b}", "b\nc"))" == "a\\u{1b}: b\\u{a}c")
   }

@@ -22,7 +22,8 @@ import Testing
   }()
 
   private func isSame(_ read: HDF5Contents) -> Bool {
-    read.attributes == Self.contents.attributes.merging(["software": "metasal"]) { $1 } && read.dataSets.count == Self.contents.dataSets.count
+    read.attributes == Self.contents.attributes.merging(["software": "metasal"]) { $1 }
+      && read.dataSets.count == Self.contents.dataSets.count
       && Self.contents.dataSets.allSatisfy { path, value in
         switch value {
         case .tensor(let tensor), .half(let tensor):

@@ -63,7 +63,8 @@ import Testing
     }
   }
 
-  @Test("oddities are harmless, and damage is, where Pillow says so: its pixels are ours, and what it refuses is an error")
+  @Test(
+    "oddities are harmless, and damage is, where Pillow says so: its pixels are ours, and what it refuses is an error")
   func oddities() throws {
     let folder = ScratchFolder()
     let variants = try Safetensors.read(fixture("oddities.safetensors"))
@@ -85,7 +86,9 @@ import Testing
       #expect(furthest <= (kind == "clean.png" ? 0 : 1), "\(name): \(furthest)")
       // That a restart has another number, all pixels being there, cannot be told from one that was lost; and zeros are codes
       // like others.
-      let isWhole = verdict == 1 && name != "wrong restart" || ["clean.jpg", "clean.png", "adobe rgb", "scans gone", "zeros within"].contains(name)
+      let isWhole =
+        verdict == 1 && name != "wrong restart"
+        || ["clean.jpg", "clean.png", "adobe rgb", "scans gone", "zeros within"].contains(name)
       #expect((file.damage == nil) == isWhole, "\(name): \(file.damage ?? "whole")")
     }
   }
@@ -99,7 +102,8 @@ import Testing
     for stray in [[0], [0x11, 0x22], [0xff], [0xff, 0xff], [0xff, 0]] as [[UInt8]] {
       #expect(Orientation(jpeg: data.prefix(exif) + stray + data.suffix(from: exif)) == Orientation(tag: 6), "\(stray)")
     }
-    let tag = try #require(data.firstRange(of: [0x01, 0x12, 0, 3]) ?? data.firstRange(of: [0x12, 0x01, 3, 0])).lowerBound
+    let tag = try #require(data.firstRange(of: [0x01, 0x12, 0, 3]) ?? data.firstRange(of: [0x12, 0x01, 3, 0]))
+      .lowerBound
     let isBig = data[tag] == 1
     var wide = data
     wide.replaceSubrange(tag + 2..<tag + 4, with: isBig ? [0, 4] : [4, 0])
@@ -136,7 +140,9 @@ import Testing
       #expect(try read(plain.prefix(plain.count - 12) + broken + plain.suffix(12)).orientation == .upright)
       #expect(throws: FileError.self) { try read(plain.prefix(pixels) + broken + plain.suffix(from: pixels)) }
     }
-    for content in [[], Array("II*\0".utf8), Array("Exif\0\0".utf8) + tiffs[0].prefix(9), Array(tiffs[1].prefix(20))] as [[UInt8]] {
+    for content in [[], Array("II*\0".utf8), Array("Exif\0\0".utf8) + tiffs[0].prefix(9), Array(tiffs[1].prefix(20))]
+      as [[UInt8]]
+    {
       _ = try read(plain.prefix(pixels) + chunk(content) + plain.suffix(from: pixels))
     }
   }

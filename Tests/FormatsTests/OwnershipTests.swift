@@ -22,7 +22,8 @@ import Testing
     try HDF5Writer.write(to: folder.file("rows.h5")) { try $0.append(numbers: [1], to: "n") }
     try RGBImage(width: 1, height: 1, pixels: [1, 2, 3]).writePNG(to: folder.file("p.png"))
     let texts = [
-      ("recipe.yaml", Ownership.marked("model: {}\n")), ("empty.txt", Ownership.marked("")), ("t.csv", Ownership.tableHead + "mean\n"),
+      ("recipe.yaml", Ownership.marked("model: {}\n")), ("empty.txt", Ownership.marked("")),
+      ("t.csv", Ownership.tableHead + "mean\n"),
       ("page.html", Ownership.pageHead + "</head>"), ("e.json", "{\n  \"software\" : \"metasal\"\n}"),
       ("m.jsonl", "{\"software\":\"metasal\"}\n{\"step\":1}\n"), ("nothing", ""),
     ]
@@ -51,7 +52,8 @@ import Testing
     try FileManager.default.copyItem(atPath: fixture(name), toPath: path)
     let before = try Data(contentsOf: URL(fileURLWithPath: path))
     #expect(!Ownership.isOwn(path))
-    for write in [{ try Files.write(Data("x".utf8), to: path) }, { try Ownership.remove(path) }] as [() throws -> Void] {
+    for write in [{ try Files.write(Data("x".utf8), to: path) }, { try Ownership.remove(path) }] as [() throws -> Void]
+    {
       let error = #expect(throws: FileError.self) { try write() }
       #expect(error?.kind == .unwritable && error?.file == path)
     }
@@ -62,7 +64,8 @@ import Testing
   @Test(
     "texts that look alike are somebody else's",
     arguments: [
-      "{", "{}", #"{"software":"other"}"#, #"{"made by":"metasal"}"#, "[\"metasal\"]", "# Written by metasal", "metasal",
+      "{", "{}", #"{"software":"other"}"#, #"{"made by":"metasal"}"#, "[\"metasal\"]", "# Written by metasal",
+      "metasal",
       "measure,method\n", "<!doctype html>\n<html>", "model: plain", " ", "\u{89}PNG\r\n\u{1a}\n",
     ])
   func lookalikes(_ text: String) throws { #expect(!Ownership.isOwn(try folder.write("f", text))) }
@@ -100,7 +103,8 @@ import Testing
       #expect(throws: FileError.self) { try Ownership.requireReplaceable([path], inputs: [input]) }
       #expect(throws: FileError.self) { try Ownership.requireReplaceable([path], inputs: [input + "::model.ema"]) }
     }
-    try Ownership.requireReplaceable([folder.file("rows.h5"), folder.file("new")], inputs: [input, folder.file("none")])
+    try Ownership.requireReplaceable(
+      [folder.file("rows.h5"), folder.file("new")], inputs: [input, folder.file("none")])
     #expect(throws: FileError.self) {
       try Ownership.requireReplaceable([folder.file("new"), folder.file("./new")], inputs: [])
     }

@@ -7,10 +7,14 @@ import Testing
   @Test(
     "a path has a folder, a name and an ending, however short it is",
     arguments: [
-      ("r", ".", "r", "r", ""), ("list.csv", ".", "list.csv", "list", "csv"), ("/", "/", "", "", ""), ("", ".", "", "", ""),
-      ("/r", "/", "r", "r", ""), ("a/b.PNG", "a", "b.PNG", "b", "png"), ("a//b/", "a", "b", "b", ""), ("./x", ".", "x", "x", ""),
-      ("/a/b/c.tar.gz", "/a/b", "c.tar.gz", "c.tar", "gz"), (".hidden", ".", ".hidden", ".hidden", ""), (".", ".", ".", ".", ""),
-      ("..", ".", "..", "..", ""), ("a.b/c", "a.b", "c", "c", ""), ("é/ü.jpg", "é", "ü.jpg", "ü", "jpg"), ("x.", ".", "x.", "x", ""),
+      ("r", ".", "r", "r", ""), ("list.csv", ".", "list.csv", "list", "csv"), ("/", "/", "", "", ""),
+      ("", ".", "", "", ""),
+      ("/r", "/", "r", "r", ""), ("a/b.PNG", "a", "b.PNG", "b", "png"), ("a//b/", "a", "b", "b", ""),
+      ("./x", ".", "x", "x", ""),
+      ("/a/b/c.tar.gz", "/a/b", "c.tar.gz", "c.tar", "gz"), (".hidden", ".", ".hidden", ".hidden", ""),
+      (".", ".", ".", ".", ""),
+      ("..", ".", "..", "..", ""), ("a.b/c", "a.b", "c", "c", ""), ("é/ü.jpg", "é", "ü.jpg", "ü", "jpg"),
+      ("x.", ".", "x.", "x", ""),
     ])
   func parts(_ path: String, _ folder: String, _ name: String, _ stem: String, _ ending: String) {
     #expect(Paths.folder(of: path) == folder && Paths.name(of: path) == name)

@@ -43,7 +43,8 @@ import Testing
       let schedule = Schedule(try #require(Schedule.Name(rawValue: expected.name)), warmup: expected.warmup)
       for (step, rate) in expected.rates.enumerated() {
         let found = schedule.rate(0.5, step: step, of: expected.rates.count)
-        #expect(abs(found - rate) < 1e-12, "\(expected.name), step \(step) of \(expected.rates.count), \(expected.warmup)")
+        #expect(
+          abs(found - rate) < 1e-12, "\(expected.name), step \(step) of \(expected.rates.count), \(expected.warmup)")
       }
     }
   }

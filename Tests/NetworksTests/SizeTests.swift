@@ -5,11 +5,13 @@ import Testing
 
 @Suite("Sizes of networks") struct SizeTests {
   private static let described = [
-    "conv 8 size 5 padding 2 stride 2 bias", "batch_norm", "relu", "max_pool 2", "conv 4 groups 2", "adaptive_average_pool 3",
+    "conv 8 size 5 padding 2 stride 2 bias", "batch_norm", "relu", "max_pool 2", "conv 4 groups 2",
+    "adaptive_average_pool 3",
     "flatten", "linear 7", "linear",
   ]
 
-  @Test("parameters are counted without a network of that size", arguments: [Architecture.plain, .squeezenet1_1, .resnet20])
+  @Test(
+    "parameters are counted without a network of that size", arguments: [Architecture.plain, .squeezenet1_1, .resnet20])
   func parameters(_ architecture: Architecture) {
     let count = architecture.network(classes: 37, seed: nil).parameters.reduce(0) { $0 + $1.count }
     #expect(architecture.parameterCount(classes: 37) == Double(count))
@@ -29,7 +31,9 @@ import Testing
   @Test("activations of larger images are computed from small ones")
   func activations() {
     let network = Architecture.resnet18.network(seed: nil)
-    let (small, large) = (network.activationCount(height: 64, width: 64), network.activationCount(height: 224, width: 448))
+    let (small, large) = (
+      network.activationCount(height: 64, width: 64), network.activationCount(height: 224, width: 448)
+    )
     let trace = network.trace(height: 224, width: 448).steps.reduce(0.0) { $0 + Double($1.shape.reduce(1, *)) }
     #expect(small > 0 && abs(large / trace - 1) < 0.05)
   }

@@ -11,8 +11,13 @@ import Testing
     "what is no number is no number: quotes make a text, and nobody means hexadecimal",
     arguments: [
       ("steps: 10", "steps: '10'", "16: run.steps: expected a whole number from 0 to 1000000000, found '10' in quotes"),
-      ("rate: 0.01", "rate: \"0.01\"", "9: inner.rate: expected a number from 1e-12 to 1000000, found '0.01' in quotes"),
-      ("rate: 0.01", "rate: |-\n    0.1", "9: inner.rate: expected a number from 1e-12 to 1000000, found '0.1' in quotes"),
+      (
+        "rate: 0.01", "rate: \"0.01\"", "9: inner.rate: expected a number from 1e-12 to 1000000, found '0.01' in quotes"
+      ),
+      (
+        "rate: 0.01", "rate: |-\n    0.1",
+        "9: inner.rate: expected a number from 1e-12 to 1000000, found '0.1' in quotes"
+      ),
       ("rate: 0.01", "rate: 0x1p-3", "9: inner.rate: expected a number from 1e-12 to 1000000, found '0x1p-3'"),
       ("steps: 10", "steps: 0xA", "16: run.steps: expected a whole number from 0 to 1000000000, found '0xA'"),
       ("rate: 0.01", "rate: .inf", "9: inner.rate: expected a number from 1e-12 to 1000000, found '.inf'"),

@@ -11,7 +11,8 @@ import Testing
     "model.classes=#", "data.resize=#", "data.crop=#", "data.batch=#", "data.workers=#", "data.cache=#",
     "data.normalization={ mean: [#, 0, 0], std: [1, 1, 1] }",
     "data.normalization={ mean: [0, 0, 0], std: [1, #, 1] }",
-    "data.train={ scenes: { count: # } }", "data.train={ scenes: { size: # } }", "data.train={ scenes: { classes: # } }",
+    "data.train={ scenes: { count: # } }", "data.train={ scenes: { size: # } }",
+    "data.train={ scenes: { classes: # } }",
     "data.train={ scenes: { objects: # } }", "data.train={ scenes: { seed: # } }",
     "data.augmentation=[{ padded_crop: # }]", "data.augmentation=[{ random_resized_crop: { size: # } }]",
     "data.augmentation=[{ random_resized_crop: { scale: [#, 1] } }]",
@@ -98,6 +99,8 @@ import Testing
     #expect(recipe.saliency.method == .normGrad && recipe.saliency.method.description == "conv1x1/norm")
     #expect(recipe.evaluation.methods.map(\.description) == ["gradient_times_input", "smooth:25/normgrad"])
     #expect(recipe.evaluation.methods == [.linearApproximation, .smooth(.normGrad, samples: 25)])
-    #expect(try Recipe.parse(recipe.yaml, source: "again").evaluation.methods.map(\.description).first == "gradient_times_input")
+    #expect(
+      try Recipe.parse(recipe.yaml, source: "again").evaluation.methods.map(\.description).first
+        == "gradient_times_input")
   }
 }

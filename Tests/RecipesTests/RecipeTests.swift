@@ -181,7 +181,8 @@ import Testing
         "data.train={ coco: { annotations: /d/a.json, images: /d/i, samples: images } }",
         "data.validation={ voc: { folder: v, split: test, difficult: false } }", "data.resize=256", "data.crop=224",
         "data.augmentation=[vertical_flip, random_resized_crop, { color_jitter: { hue: 0.1, contrast: 0.5 } }, { randaugment: { magnitude: 5 } }, { random_erasing: { scale: [0.1, 0.2] } }]",
-        "data.mixing=[mixup, { cutmix: 0.5 }]", "data.broken_images=skip", "data.cache=64", "inner.loss=binary_cross_entropy",
+        "data.mixing=[mixup, { cutmix: 0.5 }]", "data.broken_images=skip", "data.cache=64",
+        "inner.loss=binary_cross_entropy",
         "outer=[{ objective: binary_cross_entropy, weight: 2 }]",
       ])
     #expect(recipe.model.architecture.name == "sequential: conv 8 stride 2; relu; global_average_pool; linear")

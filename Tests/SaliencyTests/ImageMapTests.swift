@@ -39,7 +39,9 @@ import Testing
     #expect(Tensor.zeros([7, 7], type).mapState == .constant)
   }
 
-  @Test("maps with infinite values or none are neither defined nor constant", arguments: [Double.nan, .infinity, -.infinity])
+  @Test(
+    "maps with infinite values or none are neither defined nor constant",
+    arguments: [Double.nan, .infinity, -.infinity])
   func notFinite(_ value: Double) {
     let some: [[Double]] = [
       [value] + Array(repeating: 1, count: 63), Array(repeating: value, count: 64), [value] + Self.smooth.dropFirst(),
@@ -79,7 +81,9 @@ import Testing
     #expect(Score(values).reasons == ["value not finite": 2])
   }
 
-  @Test("what rounding makes of ties stays tied: in ranks, in the order of removal, at the peak", arguments: [1e-20, 1, 1e20])
+  @Test(
+    "what rounding makes of ties stays tied: in ranks, in the order of removal, at the peak",
+    arguments: [1e-20, 1, 1e20])
   func ties(_ scale: Double) {
     var random = RandomSource(seed: 1, purpose: "ties")
     // A third of the values zero, a third on a plateau, and the two largest alike.
@@ -94,7 +98,8 @@ import Testing
     #expect(b.peak == (100 % 64, 100 / 64))
     // Noise alone below zero has no positive part.
     let negative = Self.map(noisy.map { $0 < 0.005 * scale ? $0 : -$0 }, 64, 64)
-    #expect(negative.energy(in: Region(width: 64, height: 64, boxes: [(0..<9, 0..<9)])) == .undefined("no positive saliency"))
+    #expect(
+      negative.energy(in: Region(width: 64, height: 64, boxes: [(0..<9, 0..<9)])) == .undefined("no positive saliency"))
   }
 
   @Test("the mean over pairs of maps is that of the pairs one by one, without those that are constant")
@@ -119,8 +124,11 @@ import Testing
     func score(_ images: Tensor) -> [Double] {
       (0..<images.shape[0]).map { images.sliced(axis: 0, from: $0, length: 1).sum().item }
     }
-    #expect(close(Robustness().infidelity(one, image, score: score), Robustness().infidelity(scaled, image, score: score)))
-    let (map, large) = (Tensor(Self.smooth, shape: [1, 8, 8]), Tensor(Self.smooth.map { $0 * scale }, shape: [1, 8, 8]))
+    #expect(
+      close(Robustness().infidelity(one, image, score: score), Robustness().infidelity(scaled, image, score: score)))
+    let (map, large) = (
+      Tensor(Self.smooth, shape: [1, 8, 8]), Tensor(Self.smooth.map { $0 * scale }, shape: [1, 8, 8])
+    )
     #expect(
       close(
         Robustness().maxSensitivity(map, image) { _ in map * 1.5 },

@@ -34,7 +34,8 @@ import Testing
   func values(_ recomputes: Bool, _ name: String) throws {
     let method = try #require(Method(name))
     let references = try #require(Self.references[name])
-    let network = try Self.network.with(parameters: Self.network.parameters.map { $0.tracked() }).recomputing(recomputes)
+    let network = try Self.network.with(parameters: Self.network.parameters.map { $0.tracked() }).recomputing(
+      recomputes)
     let layers = references.keys.sorted()
     let inference = Inference(network, Self.images, capturing: layers)
     let maps = inference.maps(method, of: [3, 7], at: layers, createGraph: true)

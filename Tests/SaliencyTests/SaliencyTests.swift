@@ -35,12 +35,14 @@ import Testing
   }
 
   @Test(
-    "a map that is constant up to rounding has Pearson's correlation 0 with derivative 0", arguments: ScalarType.allCases)
+    "a map that is constant up to rounding has Pearson's correlation 0 with derivative 0",
+    arguments: ScalarType.allCases)
   func constant(_ type: ScalarType) {
     let varied = Self.pair().x.norm([3]).converted(to: type)
     for value in [0.1, 1 / 3.0, 7e-7, 1.1e9] {
       for noise in [0.0, 3 * (type == .float32 ? 1.2e-7 : 2.2e-16)] {
-        let rounding = Tensor((0..<24).map { value * (1 + noise * sin(Double($0))) }, shape: [2, 3, 4]).converted(to: type)
+        let rounding = Tensor((0..<24).map { value * (1 + noise * sin(Double($0))) }, shape: [2, 3, 4]).converted(
+          to: type)
         for other in [varied, rounding] {
           let (a, b) = (rounding.tracked(), other.tracked())
           for result in [Similarity.pearson(a, b), Similarity.pearson(b, a)] {

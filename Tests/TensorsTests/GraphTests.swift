@@ -29,7 +29,8 @@ import Testing
       ("bias, relu", { $0.biased(by: vector, relu: true) }), ("join", { $0.residualAdd(constant) }),
       ("residual of a join", { constant.residualAdd($0) }), ("convolve", { $0.convolved(with: kernel) }),
       ("recompute", { .recomputed([$0, constant]) { normalized($0[0], $0[1], true) } }),
-      ("limit", { $0.limited(to: 6) }), ("gate", { $0.gated(by: $0) }), ("add a multiple", { $0.adding($0, times: 0.1) }),
+      ("limit", { $0.limited(to: 6) }), ("gate", { $0.gated(by: $0) }),
+      ("add a multiple", { $0.adding($0, times: 0.1) }),
     ]
   }()
 

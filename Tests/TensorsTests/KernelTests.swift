@@ -52,7 +52,7 @@ import Testing
     for f in [metasal_scale, metasal_shift, metasal_relu, metasal_sign, metasal_reciprocal_or_zero] {
       same(count, "unary \(f)") { $0.loops.unary(f, 0.75, x, $1, count) }
     }
-    same(count, "square root") { $0.loops.unary(metasal_square_root, 0, x.map { abs($0) }, $1, count) }
+    same(count, "square root") { $0.loops.unary(metasal_sqrt, 0, x.map { abs($0) }, $1, count) }
     same(count, "add scaled") { $0.loops.addScaled(x, y, -0.3, $1, count) }
     same(columns, "sum of columns") { $0.loops.sumColumns(x, nil, nil, $1, rows, columns, columns) }
     same(columns, "sum of products") { $0.loops.sumColumns(x, v, y, $1, rows, columns, columns) }

@@ -196,7 +196,9 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
           mean: vector(of: $0[0]), rate: vector(of: $0[0]), weight: $0[2], bias: $0[3], residual: $0[0], relu: true)
       }
     },
-    OperationCase("recompute blocks within a block, for each image", [[2, 3, 3, 2], [2, 1, 1, 2, 2], [2, 2], [2, 2]]) {
+    OperationCase(
+      "recompute blocks within a block, for each image", [[2, 3, 3, 2], [2, 1, 1, 2, 2], [2, 2], [2, 2]]
+    ) {
       .recomputed($0) { inputs in
         .recomputed(inputs) { $0[0].convolved(with: $0[1]).biased(by: $0[2], relu: true).residualAdd($0[0]) }
           .normalized(

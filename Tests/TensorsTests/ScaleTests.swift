@@ -9,7 +9,8 @@ import Testing
   static let exponents = [-12, -9, -6, -3, 0, 3, 6, 9, 12]
 
   @Test(
-    "values, derivatives and their derivatives err no more in float32 at any scale of any operand", arguments: OperationCase.all)
+    "values, derivatives and their derivatives err no more in float32 at any scale of any operand",
+    arguments: OperationCase.all)
   func operations(_ operation: OperationCase) {
     // The operand that is scaled; nil for all of them.
     for operand in [Int?.none] + operation.inputs.indices.map({ $0 }) {
@@ -50,7 +51,8 @@ import Testing
     let variables = inputs.map { $0.tracked() }
     let value = operation.function(variables)
     let derivatives = gradients(of: value, withRespectTo: variables, cotangents: some(like: value), createGraph: true)
-    let curvatures = gradients(of: derivatives, withRespectTo: variables, cotangents: derivatives.map { some(like: $0) })
+    let curvatures = gradients(
+      of: derivatives, withRespectTo: variables, cotangents: derivatives.map { some(like: $0) })
     // The sigmoid function's second derivative has a root at 0, beside which no function keeps its relative error.
     return [value] + derivatives + (operation.name == "sigmoid" ? [] : curvatures)
   }

@@ -54,8 +54,10 @@ import Testing
         let maps = [classes.explained, classes.contrast].map { class_ in
           let tracked = network.with(parameters: network.parameters.map { $0.tracked() })
           let moved = isVirtual ? update.applied(to: tracked, image, tracked(image), towards: class_) : network
-          return Inference(moved, image, capturing: setup.step.layers).maps(.normGrad, of: class_, at: setup.step.layers)
-            .map { ImageMap($0, width: 32, height: 32) }
+          return Inference(moved, image, capturing: setup.step.layers).maps(
+            .normGrad, of: class_, at: setup.step.layers
+          )
+          .map { ImageMap($0, width: 32, height: 32) }
         }
         values += zip(maps[0], maps[1]).map { $0.rankCorrelation(with: $1).number ?? 1 }
       }
@@ -65,7 +67,9 @@ import Testing
 
   @Test(
     "it is computed with the objective's own classes, update, weights and layers, whatever the tables hold",
-    arguments: [[], ["evaluation.measures=[class_sensitivity]", "evaluation.virtual_rate=0.1"], ["evaluation.methods=[normgrad]"]])
+    arguments: [
+      [], ["evaluation.measures=[class_sensitivity]", "evaluation.virtual_rate=0.1"], ["evaluation.methods=[normgrad]"],
+    ])
   func ownSettings(_ overrides: [String]) throws {
     let update = InnerUpdate(rate: 0.02)
     let found = try score(try setup(overrides))
@@ -85,7 +89,8 @@ import Testing
     #expect(try score(setup) == score(setup))
   }
 
-  @Test("a network whose maps have collapsed to constants scores the worst, and one that is no number never is the best")
+  @Test(
+    "a network whose maps have collapsed to constants scores the worst, and one that is no number never is the best")
   func collapsed() throws {
     let setup = try setup(["outer.0.weight=1", "outer.1.at=[plain]"])
     let own = try score(setup)
@@ -96,8 +101,11 @@ import Testing
     let broken = setup.network.with(parameters: setup.network.parameters.map { $0 * .nan })
     let measured = try setup.evaluate(broken, title: "measuring")
     #expect(setup.score(measured) == .infinity && measured.accuracy == 0 && measured.notFinite == 6)
-    let json = try #require(try JSONSerialization.jsonObject(with: try setup.evaluation.json(measured)) as? [String: Any])
-    #expect(json["cross_entropy"] is NSNull && json["outer_loss"] is NSNull && json["images_with_logits_not_finite"] as? Int == 6)
+    let json = try #require(
+      try JSONSerialization.jsonObject(with: try setup.evaluation.json(measured)) as? [String: Any])
+    #expect(
+      json["cross_entropy"] is NSNull && json["outer_loss"] is NSNull
+        && json["images_with_logits_not_finite"] as? Int == 6)
     #expect(setup.evaluation.report([("measured", measured)]).contains("6 of 6 images"))
   }
 

@@ -51,7 +51,9 @@ import Testing
 
   @Test(
     "maps that are constant in exact arithmetic spread by less than a tenth of what counts as rounding",
-    arguments: [("resnet18", "layer4"), ("resnet50", "layer4"), ("densenet121", "relu"), ("mobilenet_v2", "features.18")])
+    arguments: [
+      ("resnet18", "layer4"), ("resnet50", "layer4"), ("densenet121", "relu"), ("mobilenet_v2", "features.18"),
+    ])
   func rounding(_ name: String, _ layer: String) throws {
     let architecture = try #require(Architecture(name))
     for type in ScalarType.allCases {

@@ -105,8 +105,10 @@ import Testing
       ("07/plain", 2, nil), ("07/outside", 2, "objects outside their image, left out: 1"),
       ("07/outside_box", 1, "objects outside their image, left out: 1"),
       ("07/two_points", 2, "parts of outlines that are no polygons, left out: 1"), ("07/string_image_id", 2, nil),
-      ("07/nan_area", 2, nil), ("07/no_bbox", 2, nil), ("07/backslash", 2, nil), ("08/cars4", 1, nil), ("08/cars5", 1, nil),
-      ("08/tab", 1, nil), ("08/bom", 1, nil), ("10/quoted_newline", 2, nil), ("10/retinanet", 3, nil), ("11/column", nil, nil),
+      ("07/nan_area", 2, nil), ("07/no_bbox", 2, nil), ("07/backslash", 2, nil), ("08/cars4", 1, nil),
+      ("08/cars5", 1, nil),
+      ("08/tab", 1, nil), ("08/bom", 1, nil), ("10/quoted_newline", 2, nil), ("10/retinanet", 3, nil),
+      ("11/column", nil, nil),
       ("11/names", nil, nil), ("11/names_crlf", nil, nil), ("12/list", 12, nil), ("22/mixed", 1, nil), ("24/r", 4, nil),
     ] as [(String, Int?, String?)])
   func cases(_ name: String, _ images: Int?, _ remark: String?) throws {

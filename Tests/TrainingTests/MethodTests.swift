@@ -65,7 +65,8 @@ import Testing
     let map = Inference(network, images, capturing: ["input"])
       .maps(.integratedGradients(steps: 300), of: classes, at: ["input"])[0]
     let zeros = Tensor.zeros(images.shape, .float64)
-    let difference = network(images).logits.takenAlongLastAxis(classes) - network(zeros).logits.takenAlongLastAxis(classes)
+    let difference =
+      network(images).logits.takenAlongLastAxis(classes) - network(zeros).logits.takenAlongLastAxis(classes)
     #expect(relativeError(map.sum([1, 2]), difference) < 0.01)
   }
 

@@ -18,7 +18,9 @@ import Testing
   // MARK: The pointing game
 
   /// Of the first samples: whether each map's largest value lies on an object of its class, and whether the centre does.
-  private func game(_ data: any Dataset, _ resizeCrop: ResizeCrop, count: Int) throws -> (maps: [Double], centres: [Double]) {
+  private func game(_ data: any Dataset, _ resizeCrop: ResizeCrop, count: Int) throws -> (
+    maps: [Double], centres: [Double]
+  ) {
     let source = BatchSource(data, size: count, normalization: Self.normalization, resizeCrop: resizeCrop)
     let evaluation = Evaluation(
       measures: [.pointingGame], methods: [.gradCAM], layers: ["features.8"], virtualRate: nil)

@@ -169,7 +169,8 @@ import Testing
   @Test(
     "a run resumed with another optimizer begins with nothing remembered, as a new one would on the same weights",
     arguments: [
-      ("{name: sgd, rate: 0.01, momentum: 0.9}", "{name: adam, rate: 0.003}"), ("{name: sgd, rate: 0.01}", "{name: adamw, rate: 0.003}"),
+      ("{name: sgd, rate: 0.01, momentum: 0.9}", "{name: adam, rate: 0.003}"),
+      ("{name: sgd, rate: 0.01}", "{name: adamw, rate: 0.003}"),
       ("{name: adam, rate: 0.003}", "{name: sgd, rate: 0.01, momentum: 0.9}"),
     ])
   func otherOptimizer(_ old: String, _ new: String) throws {
@@ -222,8 +223,9 @@ import Testing
       for name in ["ant", "bee"] {
         try Files.makeFolder(folder.file("\(part)/\(name)"))
         for i in 0..<count {
-          try RGBImage(width: 16, height: 16, pixels: (0..<768).map { UInt8(truncatingIfNeeded: $0 * (i + 1)) }).writePNG(
-            to: folder.file("\(part)/\(name)/\(i).png"))
+          try RGBImage(width: 16, height: 16, pixels: (0..<768).map { UInt8(truncatingIfNeeded: $0 * (i + 1)) })
+            .writePNG(
+              to: folder.file("\(part)/\(name)/\(i).png"))
         }
       }
     }
@@ -233,7 +235,9 @@ import Testing
       ]
   }
 
-  @Test("a run that an error stops saves the steps before, and goes on from there to the same bytes when the cause is mended")
+  @Test(
+    "a run that an error stops saves the steps before, and goes on from there to the same bytes when the cause is mended"
+  )
   func failure() throws {
     let overrides = try writeImages()
     let setup = try setup(overrides)
@@ -269,7 +273,8 @@ import Testing
       isInterrupted: {
         try? good.prefix(good.count / 2).write(to: URL(fileURLWithPath: image))
         return false
-      }) { _ in }
+      }
+    ) { _ in }
     let error = #expect(throws: RunEnd.self) { try trainer.run() }
     guard case .failed(3, .some, _) = error else {
       Issue.record("\(String(describing: error))")
@@ -286,10 +291,14 @@ import Testing
   func beforeCheckpoint() throws {
     let setup = try setup()
     let whole = try run(setup, "whole")
-    for kept in [[], ["recipe.yaml"], ["recipe.yaml", "metrics.jsonl"], ["recipe.yaml", "metrics.jsonl", "checkpoints/best.h5"]] {
+    for kept in [
+      [], ["recipe.yaml"], ["recipe.yaml", "metrics.jsonl"], ["recipe.yaml", "metrics.jsonl", "checkpoints/best.h5"],
+    ] {
       let stopped = RunFolder(folder.file("stopped-\(kept.count)"))
       try Files.makeFolder(stopped.path + "/checkpoints")
-      for name in kept { try FileManager.default.copyItem(atPath: whole.path + "/" + name, toPath: stopped.path + "/" + name) }
+      for name in kept {
+        try FileManager.default.copyItem(atPath: whole.path + "/" + name, toPath: stopped.path + "/" + name)
+      }
       let resumed = try run(setup, "stopped-\(kept.count)", resumes: true)
       #expect(try contents(resumed.last) == contents(whole.last))
       #expect(try contents(resumed.best) == contents(whole.best))
@@ -303,7 +312,9 @@ import Testing
       "outer=[{ objective: cross_entropy }, { objective: class_sensitivity }, { objective: class_sensitivity, against: second }]"
     ])
     let trainer = Trainer(setup, folder: RunFolder(folder.file("run"))) { _ in }
-    let line = trainer.summary(["loss": 1.0, "cross_entropy": 2.0, "class_sensitivity_1": 3.0, "class_sensitivity_2": 4.0])
+    let line = trainer.summary([
+      "loss": 1.0, "cross_entropy": 2.0, "class_sensitivity_1": 3.0, "class_sensitivity_2": 4.0,
+    ])
     #expect(line == "loss 1.000  cross_entropy 2.000  class_sensitivity_1 3.000  class_sensitivity_2 4.000")
   }
 
@@ -323,17 +334,20 @@ import Testing
 
     let exported = folder.file("export.safetensors")
     _ = try Export.write(checkpoint: whole.last, as: .safetensors, to: exported)
-    #expect(try WeightFile.read(exported).entries.map(\.value.doubles) == state.network.stateDictionary.map(\.value.doubles))
+    #expect(
+      try WeightFile.read(exported).entries.map(\.value.doubles) == state.network.stateDictionary.map(\.value.doubles))
     _ = try Export.write(checkpoint: whole.last, as: .onnx, to: folder.file("export.onnx"))
     // As weights of another run they lose nothing either.
     #expect(
-      try Setup(setup.recipe, weights: exported).network.parameters.map(\.doubles) == state.network.parameters.map(\.doubles))
+      try Setup(setup.recipe, weights: exported).network.parameters.map(\.doubles)
+        == state.network.parameters.map(\.doubles))
   }
 
   @Test("training in either precision goes the same way, as far as float32 can")
   func precisions() throws {
     let weights = try ["float32", "float64"].map { precision in
-      let run = try run(try setup(["run.precision=\(precision)", "run.steps=2", "optimizer={name: sgd, rate: 0.01}"]), precision)
+      let run = try run(
+        try setup(["run.precision=\(precision)", "run.steps=2", "optimizer={name: sgd, rate: 0.01}"]), precision)
       return Tensor(try Checkpoint(contentsOf: run.last).network.parameters.flatMap(\.doubles))
     }
     #expect(relativeError(weights[0], weights[1]) < 1e-3)
@@ -366,12 +380,20 @@ import Testing
       ),
       ("evaluation={ images: 6, measures: [grid_pointing], grid_side: 3 }", "needs 9 classes and images"),
       ("evaluation={ images: 3, measures: [grid_pointing] }", "3 images are measured"),
-      ("evaluation={ methods: [rise], layers: [input] }", "only layer is 'input', not 'features.5' (what section 'saliency'"),
+      (
+        "evaluation={ methods: [rise], layers: [input] }",
+        "only layer is 'input', not 'features.5' (what section 'saliency'"
+      ),
       ("evaluation={ methods: [normgrad_conv], layers: [features.9] }", "maps at convolutions alone"),
-      ("model.architecture=vgg11 saliency.layers=[features.0] data={ train: { scenes: { count: 4, size: 32, classes: 4 } }, "
-        + "validation: { scenes: { count: 4, size: 32, classes: 4 } }, batch: 2, "
-        + "augmentation: [{ random_resized_crop: { size: 16 } }] }", "training images of 16×16"),
-      ("model.architecture=resnet18 model.batch_norm=train saliency.layers=[layer2] data.batch=1", "sees one location of one image"),
+      (
+        "model.architecture=vgg11 saliency.layers=[features.0] data={ train: { scenes: { count: 4, size: 32, classes: 4 } }, "
+          + "validation: { scenes: { count: 4, size: 32, classes: 4 } }, batch: 2, "
+          + "augmentation: [{ random_resized_crop: { size: 16 } }] }", "training images of 16×16"
+      ),
+      (
+        "model.architecture=resnet18 model.batch_norm=train saliency.layers=[layer2] data.batch=1",
+        "sees one location of one image"
+      ),
     ])
   func stumblingBlocks(_ flags: String, _ message: String) throws {
     for index in 0..<2 {
@@ -398,7 +420,8 @@ import Testing
     try setup.memory.require(of: setup.recipe, trains: true, available: nil)
     #expect(throws: RecipeError.self) {
       try self.setup([
-        "model={ architecture: sequential, layers: [conv 65536, global_average_pool, linear] }", "saliency.layers=['0']",
+        "model={ architecture: sequential, layers: [conv 65536, global_average_pool, linear] }",
+        "saliency.layers=['0']",
         "data.train={ scenes: { count: 4, size: 1024, classes: 4 } }", "data.batch=4",
       ])
     }

@@ -13,7 +13,8 @@ import Testing
 
   /// The library that lets calls fail, built by the first test that needs it.
   private static let library: String? = {
-    let source = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Faults/faults.c").path
+    let source = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Faults/faults.c")
+      .path
     let library = NSTemporaryDirectory() + "metasal-faults-\(getpid()).so"
     let compiler = Process()
     compiler.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -96,7 +97,9 @@ import Testing
     return Array(stride(from: 1, through: count, by: step))
   }
 
-  private static let explain = ["explain", "a.png", "--model", "plain", "--weights", "w.safetensors", "--layer", "features.5"]
+  private static let explain = [
+    "explain", "a.png", "--model", "plain", "--weights", "w.safetensors", "--layer", "features.5",
+  ]
 
   @Test(
     "a command whose write fails says so, and leaves the earlier file or the right one",
@@ -170,7 +173,9 @@ import Testing
         #expect(answer.code == (error == 0 || isLock && answer.code == 0 ? 0 : 73), "\(place)")
         #expect(answer.code == 0 || answer.errors.contains("run"), "\(place)")
         for path in checkpoints where FileManager.default.fileExists(atPath: folder.file("work/" + path)) {
-          #expect(throws: Never.self, "\(path) after \(place)") { try Checkpoint(contentsOf: folder.file("work/" + path)) }
+          #expect(throws: Never.self, "\(path) after \(place)") {
+            try Checkpoint(contentsOf: folder.file("work/" + path))
+          }
         }
         if answer.code != 0 {
           let again = try program.start(["train", "r.yaml", "--resume"], in: "work").finish()
@@ -184,10 +189,12 @@ import Testing
     print("train: \(calls.count) calls, \(tried) faults, \(refused) refused, none wrong")
   }
 
-  @Test("standard output on a full device is an error, whatever is said there", arguments: [
-    ["--help"], ["models"], ["train", "--help"], ["inspect", "w.safetensors"], ["check", "r.yaml"],
-    ["convert", "w.safetensors", "--output", "o.pth"], ["report", "run", "--output", "o.html"],
-  ])
+  @Test(
+    "standard output on a full device is an error, whatever is said there",
+    arguments: [
+      ["--help"], ["models"], ["train", "--help"], ["inspect", "w.safetensors"], ["check", "r.yaml"],
+      ["convert", "w.safetensors", "--output", "o.pth"], ["report", "run", "--output", "o.html"],
+    ])
   func fullOutput(_ arguments: [String]) throws {
     try prepare(try inputs())
     let answer = try program.start(arguments, in: "work", output: "/dev/full").finish()

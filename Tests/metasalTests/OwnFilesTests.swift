@@ -46,14 +46,16 @@ import Testing
     #expect(try program.run("pack", "r.yaml", "--output", "packed.h5").code == 0)
     try write(
       "packed.yaml",
-      Program.recipe.replacingOccurrences(of: "train: { scenes: { count: 40, size: 16, classes: 4 } }", with: "train: { hdf5: packed.h5 }"))
+      Program.recipe.replacingOccurrences(
+        of: "train: { scenes: { count: 40, size: 16, classes: 4 } }", with: "train: { hdf5: packed.h5 }"))
     #expect(try program.run("convert", "w.safetensors", "--output", "own.safetensors").code == 0)
 
     let network = ["--model", "plain", "--weights", "w.safetensors"]
     let foreign = "did not write what is there"
     let input = "is read by this command"
     for (arguments, message) in [
-      (["evaluate", "r.yaml", "--csv", "list.csv"], foreign), (["evaluate", "r.yaml", "--json", "notes.json"], foreign),
+      (["evaluate", "r.yaml", "--csv", "list.csv"], foreign),
+      (["evaluate", "r.yaml", "--json", "notes.json"], foreign),
       (["evaluate", "r.yaml", "--csv", "r.yaml"], input), (["evaluate", "r.yaml", "--json", "photos/a.png"], foreign),
       (["evaluate", "r.yaml", "--weights", "own.safetensors", "--json", "own.safetensors"], input),
       (["evaluate", "packed.yaml", "--csv", "packed.h5"], input),
@@ -65,7 +67,8 @@ import Testing
       (["explain", "photos/a.png", "--no-figures", "--raw", "w.safetensors"] + network, input),
       (["explain", "photos/a.png", "--no-figures", "--raw", "photos/below/b.png"] + network, foreign),
       (["explain", "photos/a.png", "--run", "run", "--no-figures", "--raw", "run/checkpoints/last.h5"], input),
-      (["report", "run", "--output", "notes.html"], foreign), (["report", "run", "--output", "run/recipe.yaml"], input),
+      (["report", "run", "--output", "notes.html"], foreign),
+      (["report", "run", "--output", "run/recipe.yaml"], input),
       (["report", "run", "--output", "run/metrics.jsonl"], input),
       (["export", "run/checkpoints/last.h5", "--output", "run/checkpoints/last.h5"], input),
       (["export", "run/checkpoints/last.h5", "--to", "onnx", "--output", "notes.json"], foreign),
@@ -73,7 +76,8 @@ import Testing
       (["convert", "w.safetensors", "--output", "link.safetensors"], input),
       (["convert", "w.safetensors", "--output", "hard.safetensors"], input),
       (["convert", "own.safetensors", "run/checkpoints/best.h5", "--output", "own.safetensors"], input),
-      (["pack", "r.yaml", "--output", "photos/a.png"], foreign), (["pack", "packed.yaml", "--output", "packed.h5"], input),
+      (["pack", "r.yaml", "--output", "photos/a.png"], foreign),
+      (["pack", "packed.yaml", "--output", "packed.h5"], input),
     ] { try expectRefused(arguments, message) }
   }
 
@@ -135,7 +139,8 @@ import Testing
     #expect(try program.run("train", "run/recipe.yaml", "--resume", "--set", "run.steps=4").code == 0)
     let recipe = program.folder.file("run/recipe.yaml")
     #expect(try String(contentsOfFile: recipe, encoding: .utf8).contains("steps: 4"))
-    let changed = try String(contentsOfFile: recipe, encoding: .utf8).replacingOccurrences(of: "steps: 4", with: "steps: 5")
+    let changed = try String(contentsOfFile: recipe, encoding: .utf8).replacingOccurrences(
+      of: "steps: 4", with: "steps: 5")
     try write("run/recipe.yaml", changed)
     try expectRefused(["train", "r.yaml", "--overwrite"], "run/recipe.yaml")
     let answer = try program.run("train", "run/recipe.yaml", "--resume")

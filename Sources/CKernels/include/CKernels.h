@@ -94,7 +94,7 @@ typedef enum {
 typedef enum {
   metasal_scale, metasal_shift,
   /// 0 for negative numbers; what isn't a number stays so.
-  metasal_relu, metasal_sign, metasal_reciprocal_or_zero, metasal_square_root
+  metasal_relu, metasal_sign, metasal_reciprocal_or_zero, metasal_sqrt
 } metasal_unary;
 
 /// Loops over elements of contiguous arrays; matrices are row by row.

@@ -15,7 +15,7 @@ public struct Target: Sendable, Equatable {
 extension Tensor {
   /// The targets of some images as shares of all classes, [N, classes].
   public static func softTargets(of targets: [[Target]], classes: Int, _ type: ScalarType) -> Tensor {
-    shares(of: targets.map { $0.map { ($0.label, $0.share) } }, classes: classes, type)
+    softTargets(of: targets.map { $0.map { ($0.label, $0.share) } }, classes: classes, type)
   }
 }
 
@@ -46,7 +46,7 @@ public enum Mixing: Sendable, Equatable {
         + other.map { Target($0.label, share: $0.share * (1 - share)) }
     }
     return Batch(
-      images: mixed, labels: batch.labels, targets: targets, objects: batch.objects, images: batch.rgbImages,
+      images: mixed, labels: batch.labels, targets: targets, objects: batch.objects, rgbImages: batch.rgbImages,
       indices: batch.indices)
   }
 

@@ -22,7 +22,9 @@ enum PartFiles {
     guard name.hasSuffix(".part"), let range = name.range(of: ".metasal-", options: .backwards) else { return nil }
     let numbers = name[range.upperBound...].dropLast(".part".count)
       .split(separator: "-", omittingEmptySubsequences: false)
-    guard numbers.count == 2, numbers.allSatisfy({ !$0.isEmpty && $0.allSatisfy("0123456789".contains) }) else { return nil }
+    guard numbers.count == 2, numbers.allSatisfy({ !$0.isEmpty && $0.allSatisfy("0123456789".contains) }) else {
+      return nil
+    }
     return pid_t(numbers[0])
   }
 

@@ -8,7 +8,9 @@ public struct Footprint: Sendable {
   public var parameters: Double
 
   /// So many of each.
-  public init(activations: Double, parameters: Double) { (self.activations, self.parameters) = (activations, parameters) }
+  public init(activations: Double, parameters: Double) {
+    (self.activations, self.parameters) = (activations, parameters)
+  }
 }
 
 extension MetaStep {
@@ -43,7 +45,8 @@ extension MetaStep {
     case .batch:
       // The parts' graphs of the update wait for each other; what compares goes part by part.
       apart.add(
-        activations: (all * Factors.waiting + atOnce(Self.imagesPerPart) * Factors.comparison) * Double(comparisons) * held,
+        activations: (all * Factors.waiting + atOnce(Self.imagesPerPart) * Factors.comparison) * Double(comparisons)
+          * held,
         parameters: (threads + 4) * Double(comparisons))
     case nil:
       apart.add(

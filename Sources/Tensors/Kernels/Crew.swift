@@ -87,7 +87,9 @@ public final class Crew: @unchecked Sendable {
   ///
   /// - Returns: whether there is one; the system may have no room for it.
   @Sendable public static func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
-    final class Work { let body: @Sendable () -> Void; init(_ body: @escaping @Sendable () -> Void) { self.body = body } }
+    final class Work {
+      let body: @Sendable () -> Void; init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
     var attributes = pthread_attr_t()
     guard pthread_attr_init(&attributes) == 0 else { return false }
     defer { pthread_attr_destroy(&attributes) }

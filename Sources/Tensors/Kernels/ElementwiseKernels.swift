@@ -14,7 +14,7 @@ extension metasal_unary {
   static let relu = metasal_relu
   static let sign = metasal_sign
   static let reciprocalOrZero = metasal_reciprocal_or_zero
-  static let squareRoot = metasal_square_root
+  static let sqrt = metasal_sqrt
 }
 
 extension Kernels {

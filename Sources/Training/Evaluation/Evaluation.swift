@@ -142,7 +142,8 @@ public struct Evaluation: Sendable {
     public func outerLoss(_ goal: MetaStep) -> Double {
       let total = goal.objectives.enumerated().reduce(0.0) { sum, term in
         guard term.element.weight != 0 else { return sum }
-        let score = Score(items.compactMap { $0.objectives.indices.contains(term.offset) ? $0.objectives[term.offset] : nil })
+        let score = Score(
+          items.compactMap { $0.objectives.indices.contains(term.offset) ? $0.objectives[term.offset] : nil })
         guard score.undefined == 0, let mean = score.mean else { return .infinity }
         return sum + term.element.weight * mean
       }

@@ -154,7 +154,9 @@ extension Evaluation {
         let numbers = [score.mean, score.std, score.interval?.lowerBound, score.interval?.upperBound]
         lines.append(
           ([measure.rawValue, setting.method.description, setting.layer, setting.weights.rawValue]
-            + numbers.map { $0.map { String($0) } ?? "" } + [String(score.values.count), String(score.undefined), reasons])
+            + numbers.map { $0.map { String($0) } ?? "" } + [
+              String(score.values.count), String(score.undefined), reasons,
+            ])
             .joined(separator: ","))
       }
     }
@@ -185,7 +187,8 @@ extension Measure {
         "Pointing game: how often the largest value lies on the label's object; the mean over classes; and of images where "
           + "the object covers less than a quarter (small), and has others beside it (difficult)."
       case .energy: "Energy: the share of positive saliency on the label's objects, each by its mask or else its box."
-      case .contentHeatmap: "Content heatmap: the share of positive saliency on the label's objects, where one has a mask."
+      case .contentHeatmap:
+        "Content heatmap: the share of positive saliency on the label's objects, where one has a mask."
       case .gridPointing:
         "Grid pointing game: of several images in one, the share of positive saliency on the right one."
       case .insertion: "Insertion: the area under the label's probability while the most salient pixels come."

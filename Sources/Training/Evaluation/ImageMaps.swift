@@ -12,7 +12,8 @@ final class ImageMaps {
 
     /// This, if it has the method and layers, which then come with what is made anyway; else just these.
     func covering(_ method: Method, _ layers: [String]) -> Kind {
-      methods.contains(method) && layers.allSatisfy(self.layers.contains) ? self : Kind(methods: [method], layers: layers)
+      methods.contains(method) && layers.allSatisfy(self.layers.contains)
+        ? self : Kind(methods: [method], layers: layers)
     }
   }
 

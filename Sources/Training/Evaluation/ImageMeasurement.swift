@@ -46,7 +46,8 @@ struct ImageMeasurement {
   private let hasMask: Bool
 
   init(
-    _ evaluation: Evaluation, _ networks: Networks, _ image: Tensor, label: Int, labels: [Int], objects: [Sample.Object],
+    _ evaluation: Evaluation, _ networks: Networks, _ image: Tensor, label: Int, labels: [Int],
+    objects: [Sample.Object],
     index: Int
   ) {
     (self.evaluation, self.networks, self.image) = (evaluation, networks, image)
@@ -102,7 +103,8 @@ struct ImageMeasurement {
         centre: isLocalized
           ? region.map { ImageMap.pointingOfCentre(at: $0, tolerance: evaluation.tolerance) } ?? .undefined("no region")
           : .undefined("not measured"),
-        logits: scores, isCorrect: logits.isFinite && labels.contains(logits.argmax()[0]), hasFiniteLogits: logits.isFinite,
+        logits: scores, isCorrect: logits.isFinite && labels.contains(logits.argmax()[0]),
+        hasFiniteLogits: logits.isFinite,
         objectives: objectives, labels: labels, loss: loss, binaryLoss: binaryLoss))
     guard !evaluation.measures.isEmpty else { return result }
 
@@ -129,7 +131,8 @@ struct ImageMeasurement {
     _ map: (Int) -> ImageMap
   ) -> Score.Value? {
     func probabilities(_ images: Tensor) -> [Double] {
-      networks.plain(images).logits.softmax().takenAlongLastAxis(Array(repeating: label, count: images.shape[0])).doubles
+      networks.plain(images).logits.softmax().takenAlongLastAxis(Array(repeating: label, count: images.shape[0]))
+        .doubles
     }
     switch measure {
     case .classSensitivity: return map(top).rankCorrelation(with: map(bottom))

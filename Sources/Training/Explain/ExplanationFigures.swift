@@ -27,18 +27,18 @@ struct ExplanationFigures {
 
   /// Writes an image's sheet, and an overlay of each map, into a folder.
   ///
-  /// - Parameter image: its number among the files that ``names`` was made for.
-  func write(_ result: Explanation.Result, of image: RGBImage, _ image: Int, into folder: String) throws {
+  /// - Parameter number: its place among the files that ``names`` was made for.
+  func write(_ result: Explanation.Result, of image: RGBImage, _ number: Int, into folder: String) throws {
     let shown = image.reduced(to: 4 * Self.side).enlarged(max(1, Self.side / max(image.width, image.height)))
     for (setting, map) in result.maps {
       let plain = shown.overlaid(with: map.reshaped([1] + map.shape))
       let overlay = map.range.map { plain.withColorBar(from: $0.low, to: $0.high) } ?? plain
       let name = names.overlay(
-        image, names.title(setting.target, result.classes[setting.target]), update: updateTitle(setting.update).first,
+        number, names.title(setting.target, result.classes[setting.target]), update: updateTitle(setting.update).first,
         setting)
       try overlay.writePNG(to: place(name, folder))
     }
-    try sheet(result, image).writePNG(to: place(names.sheet(image), folder))
+    try sheet(result, image).writePNG(to: place(names.sheet(number), folder))
   }
 
   /// A row for each method (and virtual update), a column for each class and layer; the image in front.
@@ -53,7 +53,7 @@ struct ExplanationFigures {
         }
         return (
           label: ["\(method)"] + updateTitle(update),
-          figures: [shown] + maps.map { shown.overlaid(with: $0.reshaped([1] + $0.shape)) }
+          images: [shown] + maps.map { shown.overlaid(with: $0.reshaped([1] + $0.shape)) }
         )
       }
     }

@@ -45,9 +45,13 @@ struct RunRecord {
       } else if kind == "evaluation" {
         evaluations.append((step, event))
       } else if kind == "recipe", let values = event["changes"] as? [String: [Any]] {
-        changes.append((step, values.sorted { $0.key < $1.key }.map { key, values in
-          "\(key): " + values.map { $0 as? String ?? "–" }.joined(separator: " → ")
-        }))
+        changes.append(
+          (
+            step,
+            values.sorted { $0.key < $1.key }.map { key, values in
+              "\(key): " + values.map { $0 as? String ?? "–" }.joined(separator: " → ")
+            }
+          ))
       }
     }
   }
