@@ -11,7 +11,7 @@ func door(_ name: String, pkgConfig: String? = nil, debian: String) -> Target {
 /// Every module of metasal's own, for those that may import all of them. What is imported must be named as a dependency: the
 /// build notices changes in those modules alone, and would leave what was compiled against an older one as it is.
 let modules: [Target.Dependency] = [
-  "Tensors", "Networks", "Saliency", "Learning", "Formats", "Datasets", "Recipes", "Training",
+  "Components", "Tensors", "Networks", "Saliency", "Learning", "Formats", "Datasets", "Recipes", "Training",
 ]
 
 /// A library target and its test target; each imports only targets above it, and the library alone its doors.
@@ -59,16 +59,17 @@ let package = Package(
       name: "metasalTests", dependencies: ["metasal", "TestSupport"] + modules, exclude: ["Faults"],
       swiftSettings: strict),
   ]
+    + library("Components", [])
     + library("Tensors", ["CKernels"], doors: ["COpenBLAS"])
-    + library("Networks", ["Tensors"], fixtures: true)
-    + library("Saliency", ["Tensors", "Networks"], fixtures: true)
-    + library("Learning", ["Tensors", "Networks", "Saliency"], fixtures: true)
+    + library("Networks", ["Components", "Tensors"], fixtures: true)
+    + library("Saliency", ["Components", "Tensors", "Networks"], fixtures: true)
+    + library("Learning", ["Components", "Tensors", "Networks", "Saliency"], fixtures: true)
     + library(
-      "Formats", ["Tensors"], doors: ["CPNG", "CJPEG", "CHDF5", "CHDF5Reader", "CZip", "CZlib", "CXML"],
+      "Formats", ["Components", "Tensors"], doors: ["CPNG", "CJPEG", "CHDF5", "CHDF5Reader", "CZip", "CZlib", "CXML"],
       fixtures: true)
-    + library("Datasets", ["Tensors", "Formats"], fixtures: true)
+    + library("Datasets", ["Components", "Tensors", "Formats"], fixtures: true)
     + library(
       "Recipes",
-      ["Tensors", "Networks", "Saliency", "Learning", "Formats", "Datasets", .product(name: "Yams", package: "Yams")])
+      ["Components", "Tensors", "Networks", "Saliency", "Learning", "Formats", "Datasets", .product(name: "Yams", package: "Yams")])
     + library("Training", modules.dropLast(), fixtures: true)
 )

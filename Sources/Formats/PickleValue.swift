@@ -1,3 +1,4 @@
+import Components
 import Foundation
 
 /// What a pickle may hold here: plain values, tensors' parts, and placeholders for all that would have to be executed.

@@ -1,3 +1,4 @@
+import Components
 import Yams
 
 extension Entry {
@@ -6,8 +7,6 @@ extension Entry {
   /// Composing hashes keys, and a key may be made of aliases: few of them cannot multiply to much.
   private static let aliasLimit = 16
 
-  /// Whether a text that isn't in quotes states nothing.
-  static func isNothing(_ text: String) -> Bool { ["", "~", "null"].contains(text) }
 
   /// Parses a YAML text; an empty one is nothing.
   init(yaml text: String, _ source: String) throws {
@@ -23,7 +22,7 @@ extension Entry {
       let node = try Parser(yaml: text, resolver: .basic, encoding: .utf8).singleRoot()
       var budget = Self.valueLimit
       self =
-        try node.map { try Self($0, source, &budget) } ?? Entry(content: .empty, place: Place(source: source, line: 1))
+        try node.map { try Self($0, source, &budget) } ?? Entry(.empty, place: Place(source: source, line: 1))
     } catch let error as YamlError {
       switch error {
       case .scanner(_, let message, let mark, _), .parser(_, let message, let mark, _),
@@ -42,7 +41,7 @@ extension Entry {
   private init(_ node: Node, _ source: String, _ budget: inout Int) throws {
     let place = Place(source: source, line: node.mark?.line)
     func problem(_ message: String) -> RecipeError { RecipeError([.init(place, "", message)]) }
-    self.place = place
+    self.init(.empty, place: place)
     budget -= 1
     guard budget > 0 else { throw problem("more than \(Self.valueLimit) values") }
     switch node {

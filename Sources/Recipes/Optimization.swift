@@ -1,3 +1,4 @@
+import Components
 import Learning
 
 extension Recipe {
@@ -25,9 +26,9 @@ extension Recipe {
     /// The rules there are.
     public enum Name: String, Sendable, CaseIterable { case sgd, adam, adamw }
 
-    init() {}
+    public init() {}
 
-    mutating func visit(_ keys: Keys) {
+    public mutating func visit(_ keys: Keys) {
       keys("name", &name, .choice(), isRequired: true)
       keys("rate", &rate, .rate, isRequired: true)
       weightDecay = weightDecay ?? defaultWeightDecay

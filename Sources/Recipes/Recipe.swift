@@ -1,3 +1,4 @@
+import Components
 import Datasets
 import Learning
 import Networks
@@ -26,9 +27,9 @@ public struct Recipe: Sendable, Section {
   /// Files that it was read from, and files and folders that it names.
   public private(set) var inputs: [String] = []
 
-  init() {}
+  public init() {}
 
-  mutating func visit(_ keys: Keys) {
+  public mutating func visit(_ keys: Keys) {
     keys("model", &model, .section(), isRequired: true)
     keys("data", &data, .section(), isRequired: true)
     keys("inner", &inner, .optional(.inner))

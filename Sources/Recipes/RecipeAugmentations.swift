@@ -1,10 +1,11 @@
+import Components
 import Datasets
 
 // Changes of training images: a name (`horizontal_flip`), or a name with what belongs to it (`padded_crop: 4`,
 // `color_jitter: { brightness: 0.4 }`).
 
 extension RandomResizedCrop: Section {
-  mutating func visit(_ keys: Keys) {
+  public mutating func visit(_ keys: Keys) {
     keys("size", &size, .integer(1...8192))
     keys("scale", &scale, .list(.areaShare))
     keys("ratio", &ratio, .list(.aspect))
@@ -14,7 +15,7 @@ extension RandomResizedCrop: Section {
 }
 
 extension RandomErasing: Section {
-  mutating func visit(_ keys: Keys) {
+  public mutating func visit(_ keys: Keys) {
     keys("probability", &probability, .share)
     keys("scale", &scale, .list(.areaShare))
     keys("ratio", &ratio, .list(.aspect))
@@ -24,7 +25,7 @@ extension RandomErasing: Section {
 }
 
 extension ColorJitter: Section {
-  mutating func visit(_ keys: Keys) {
+  public mutating func visit(_ keys: Keys) {
     let strength = Codec<Double>.number(0...100, "beyond, all pixels are black or white")
     keys("brightness", &brightness, strength)
     keys("contrast", &contrast, strength)
@@ -34,7 +35,7 @@ extension ColorJitter: Section {
 }
 
 extension RandAugment: Section {
-  mutating func visit(_ keys: Keys) {
+  public mutating func visit(_ keys: Keys) {
     keys("operations", &operations, .integer(1...14))
     keys("magnitude", &magnitude, .integer(0...30))
   }
@@ -68,7 +69,7 @@ private struct Form<Value> {
 
 extension Form {
   static func word(_ name: String, _ value: Value) -> Form where Value: Equatable {
-    Form(name: name, alone: value, read: nil, write: { $0 == value ? written(.empty) : nil })
+    Form(name: name, alone: value, read: nil, write: { $0 == value ? Entry(.empty) : nil })
   }
 
   static func with<Inner>(
@@ -104,8 +105,8 @@ extension Codec {
       write: { value in
         for form in forms {
           guard let content = form.write(value) else { continue }
-          if case .empty = content.content { return written(.scalar(form.name, isText: false)) }
-          return written(.section([(form.name, content)]))
+          if case .empty = content.content { return Entry(.scalar(form.name, isText: false)) }
+          return Entry(.section([(form.name, content)]))
         }
         return nil
       })

@@ -1,3 +1,4 @@
+import Components
 import Datasets
 import Learning
 import Networks
@@ -22,9 +23,9 @@ extension Codec {
 // MARK: - The inner update
 
 extension InnerUpdate: Section {
-  init() { self.init(rate: 0.01) }
+  public init() { self.init(rate: 0.01) }
 
-  mutating func visit(_ keys: Keys) {
+  public mutating func visit(_ keys: Keys) {
     keys("rate", &rate, .rate, isRequired: true)
     keys("steps", &steps, .integer(1...100))
     keys("loss", &loss, .choice())
@@ -55,7 +56,7 @@ extension Codec<Method> {
         }
         report.problems.append(.init(entry.place, key, message))
         return nil
-      }, write: { written(.scalar($0.description, isText: false)) })
+      }, write: { Entry(.scalar($0.description, isText: false)) })
   }
 }
 
@@ -72,7 +73,7 @@ private struct ObjectiveSection: Section {
   var weight = 1.0
   var sensitivity = ClassSensitivity()
 
-  init() {}
+  public init() {}
 
   init(_ term: WeightedObjective) {
     weight = term.weight
@@ -83,7 +84,7 @@ private struct ObjectiveSection: Section {
     }
   }
 
-  mutating func visit(_ keys: Keys) {
+  public mutating func visit(_ keys: Keys) {
     keys("objective", &name, .choice(), isRequired: true)
     keys("weight", &weight, .number(-1e6...1e6))
     guard name == .classSensitivity else { return }
@@ -114,9 +115,9 @@ extension Codec<WeightedObjective> {
 // MARK: - The schedule
 
 extension Schedule: Section {
-  init() { self.init(.constant) }
+  public init() { self.init(.constant) }
 
-  mutating func visit(_ keys: Keys) {
+  public mutating func visit(_ keys: Keys) {
     keys("name", &name, .choice(), isRequired: true)
     keys("warmup", &warmup, .share)
   }
@@ -132,7 +133,7 @@ private struct NormalizationSection: Section {
   var mean: [Double] = []
   var std: [Double] = []
 
-  mutating func visit(_ keys: Keys) {
+  public mutating func visit(_ keys: Keys) {
     keys("mean", &mean, .list(.number(Normalization.means, "pixels are from 0 to 1")), isRequired: true)
     keys(
       "std", &std, .list(.number(Normalization.stds, "pixels are from 0 to 1")), isRequired: true)
@@ -177,6 +178,6 @@ extension Codec<LayerDescription> {
         }
         report.problems.append(.init(entry.place, key, message))
         return nil
-      }, write: { written(.scalar($0.description, isText: false)) })
+      }, write: { Entry(.scalar($0.description, isText: false)) })
   }
 }

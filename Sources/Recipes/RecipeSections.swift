@@ -1,3 +1,4 @@
+import Components
 import Datasets
 import Learning
 import Networks
@@ -20,9 +21,9 @@ extension Recipe {
     /// Whether the task loss normalizes by running statistics throughout, or by the batch's.
     public enum BatchNormMode: String, Sendable, CaseIterable { case frozen, train }
 
-    init() {}
+    public init() {}
 
-    mutating func visit(_ keys: Keys) {
+    public mutating func visit(_ keys: Keys) {
       var name: ArchitectureName = if case .sequential = architecture { .sequential } else { .named(architecture) }
       var layers: [LayerDescription]? = if case .sequential(let layers) = architecture { layers } else { nil }
       keys("architecture", &name, .choice(), isRequired: true)
@@ -89,9 +90,9 @@ extension Recipe {
       case scenes(SceneSettings)
     }
 
-    init() {}
+    public init() {}
 
-    mutating func visit(_ keys: Keys) {
+    public mutating func visit(_ keys: Keys) {
       keys("train", &train, .source, isRequired: true)
       keys("validation", &validation, .source, isRequired: true)
       keys("normalization", &normalization, .normalization)
@@ -117,9 +118,9 @@ extension Recipe {
     /// Where maps are made.
     public var layers: [String] = []
 
-    init() {}
+    public init() {}
 
-    mutating func visit(_ keys: Keys) {
+    public mutating func visit(_ keys: Keys) {
       keys("method", &method, .method, isRequired: true)
       keys("layers", &layers, .list(.word, atLeast: 1), isRequired: true)
       keys.requireDistinct("layers", layers)
@@ -151,9 +152,9 @@ extension Recipe {
     /// Images of which figures are drawn.
     public var figures = 4
 
-    init() {}
+    public init() {}
 
-    mutating func visit(_ keys: Keys) {
+    public mutating func visit(_ keys: Keys) {
       keys("images", &images, .count(from: 1))
       keys("every", &every, .count(from: 0))
       keys("measures", &measures, .list(.choice()))
@@ -190,9 +191,9 @@ extension Recipe {
     /// Whether the first gradient of one image is computed in float64 too, to say so if float32 is far off.
     public var comparesPrecision = true
 
-    init() {}
+    public init() {}
 
-    mutating func visit(_ keys: Keys) {
+    public mutating func visit(_ keys: Keys) {
       keys("steps", &steps, .count(from: 0), isRequired: true)
       keys("seed", &seed, .integer(0...(.max)))
       keys("checkpoint_every", &checkpointEvery, .count(from: 0))

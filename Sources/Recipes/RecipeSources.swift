@@ -1,3 +1,4 @@
+import Components
 import Datasets
 
 extension Recipe {
@@ -8,12 +9,12 @@ extension Recipe {
     /// A file with a line for each class of the network, among which the folders' names are words; nil for the folders alone.
     public var classes: String?
 
-    init() {}
+    public init() {}
 
     /// A folder whose classes are those that it has.
     public init(_ path: String) { self.path = path }
 
-    mutating func visit(_ keys: Keys) {
+    public mutating func visit(_ keys: Keys) {
       keys("path", &path, .inputPath, isRequired: true)
       keys("classes", &classes, .optional(.inputPath))
     }
@@ -30,9 +31,9 @@ extension Recipe {
     /// What its columns are called.
     public var columns = CSVList.Columns()
 
-    init() {}
+    public init() {}
 
-    mutating func visit(_ keys: Keys) {
+    public mutating func visit(_ keys: Keys) {
       keys("file", &file, .inputPath, isRequired: true)
       keys("images", &images, .optional(.inputPath))
       keys("classes", &classes, .optional(.inputPath))
@@ -58,9 +59,9 @@ extension Recipe {
     /// What the scenes are drawn from.
     public var seed = 0
 
-    init() {}
+    public init() {}
 
-    mutating func visit(_ keys: Keys) {
+    public mutating func visit(_ keys: Keys) {
       keys("count", &count, .integer(1...10_000_000, "the order of an epoch is kept in memory"))
       keys("size", &size, .integer(16...1024))
       keys("classes", &classes, .integer(2...Scenes.shapes.count))
@@ -83,9 +84,9 @@ extension Recipe {
     /// A file with a line for each class; nil for VOC's twenty.
     public var classes: String?
 
-    init() {}
+    public init() {}
 
-    mutating func visit(_ keys: Keys) {
+    public mutating func visit(_ keys: Keys) {
       keys("folder", &folder, .inputPath, isRequired: true)
       keys("split", &split, .word)
       keys("samples", &samples, .choice())
@@ -103,9 +104,9 @@ extension Recipe {
     /// Whether an image is a sample for each of its classes or one alone.
     public var samples = ObjectImages.Samples.classes
 
-    init() {}
+    public init() {}
 
-    mutating func visit(_ keys: Keys) {
+    public mutating func visit(_ keys: Keys) {
       keys("annotations", &annotations, .inputPath, isRequired: true)
       keys("images", &images, .inputPath, isRequired: true)
       keys("samples", &samples, .choice())
@@ -120,9 +121,9 @@ extension Recipe {
     /// A file with a line for each class; nil for the labels' numbers.
     public var classes: String?
 
-    init() {}
+    public init() {}
 
-    mutating func visit(_ keys: Keys) {
+    public mutating func visit(_ keys: Keys) {
       keys("images", &images, .inputPath, isRequired: true)
       keys("labels", &labels, .inputPath, isRequired: true)
       keys("classes", &classes, .optional(.inputPath))
@@ -139,12 +140,12 @@ extension Recipe {
     /// A file with a line for each class; nil for what the file says.
     public var classes: String?
 
-    init() {}
+    public init() {}
 
     /// A file as `metasal pack` writes it.
     public init(_ file: String) { self.file = file }
 
-    mutating func visit(_ keys: Keys) {
+    public mutating func visit(_ keys: Keys) {
       keys("file", &file, .inputPath, isRequired: true)
       keys("images", &images, .word)
       keys("labels", &labels, .word)
@@ -178,7 +179,7 @@ private struct SourceSection: Section {
   var hdf5: Recipe.PackedSettings?
   var scenes: Recipe.SceneSettings?
 
-  init() {}
+  public init() {}
 
   init(_ source: Recipe.Data.Source) {
     switch source {
@@ -203,7 +204,7 @@ private struct SourceSection: Section {
     return sources.compactMap(\.self)
   }
 
-  mutating func visit(_ keys: Keys) {
+  public mutating func visit(_ keys: Keys) {
     keys("folder", &folder, .alternative(.sectionOrPath({ .init($0) }, path: \.path)))
     keys("cifar10", &cifar10, .alternative(.list(.inputPath, atLeast: 1)))
     keys("cifar100", &cifar100, .alternative(.list(.inputPath, atLeast: 1)))

@@ -1,3 +1,4 @@
+import Components
 import Learning
 import Networks
 import Recipes

@@ -1,3 +1,4 @@
+import Components
 import Formats
 
 /// What a weight file holds, for people.

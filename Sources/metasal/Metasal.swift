@@ -1,3 +1,4 @@
+import Components
 import ArgumentParser
 import Formats
 import Foundation
@@ -52,9 +53,9 @@ import Training
   /// An argument with `~` as the user's folder where shells leave it, in quotes and behind `--option=`.
   private static func expandingHome(_ argument: String) -> String {
     guard argument.hasPrefix("--"), let equals = argument.firstIndex(of: "=") else {
-      return Files.expandingHome(argument)
+      return Paths.expandingHome(argument)
     }
-    return argument[...equals] + Files.expandingHome(String(argument[argument.index(after: equals)...]))
+    return argument[...equals] + Paths.expandingHome(String(argument[argument.index(after: equals)...]))
   }
 
   private static func fail(_ message: String, _ code: Int32) -> Never {

@@ -1,3 +1,4 @@
+import Components
 import TestSupport
 
 @testable import Recipes

@@ -1,3 +1,4 @@
+import Components
 import Foundation
 
 /// Reading and writing of whole files.
@@ -30,11 +31,6 @@ public enum Files {
 
   /// - Throws: a ``FileError`` if nothing is there, or it is a folder, a FIFO or a device.
   public static func requireFile(_ path: String) throws(FileError) { _ = try OpenFile(reading: path) }
-
-  /// A path with `~` and `~name` at its beginning replaced by that user's folder, as shells do outside of quotes.
-  public static func expandingHome(_ path: String) -> String {
-    path.hasPrefix("~") ? (path as NSString).expandingTildeInPath : path
-  }
 
   /// The path without links; nil if nothing is there.
   static func resolved(_ path: String) -> String? {

@@ -1,3 +1,4 @@
+import Components
 import Foundation
 
 /// An open file. Whatever the system refuses is an error that names the file.

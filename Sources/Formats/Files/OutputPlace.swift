@@ -1,3 +1,4 @@
+import Components
 import Foundation
 
 /// Where a file is to be written: what a path names, seen through symbolic links, which stay.

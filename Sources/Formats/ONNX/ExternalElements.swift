@@ -1,3 +1,4 @@
+import Components
 import Foundation
 
 /// The files beside a model in which elements of its tensors stand (onnx.ai/onnx/repo-docs/ExternalData.html).

@@ -1,12 +1,14 @@
 /// A section of a recipe: a value with defaults whose keys are named in one visit, which reads them, writes them and knows
 /// which ones there are.
-protocol Section {
+public protocol Section {
+  /// The section with every key at its default.
   init()
+  /// Names each key with the property that holds its value.
   mutating func visit(_ keys: Keys)
 }
 
 /// A section's keys while they are read or written.
-final class Keys {
+public final class Keys {
   private enum Mode {
     case reading(Entry)
     case writing
@@ -14,8 +16,8 @@ final class Keys {
 
   private let mode: Mode
   /// The section's dotted path.
-  let path: String
-  private let report: Report
+  public let path: String
+  let report: Report
   private var known: [String] = []
   private var knownElsewhere: [String] = []
   private(set) var written: [(key: String, value: Entry)] = []
@@ -25,45 +27,75 @@ final class Keys {
   }
 
   /// Problems found so far, where keys stand, and paths of inputs.
-  final class Report {
-    var problems: [RecipeError.Problem] = []
-    var places: [String: Place] = [:]
-    var inputs: [String] = []
+  public final class Report {
+    /// What is wrong, in the order in which it was found.
+    public var problems: [RecipeError.Problem] = []
+    /// Where keys stand, by their dotted names.
+    public var places: [String: Place] = [:]
+    /// Paths of inputs.
+    public var inputs: [String] = []
+    /// Nothing found yet.
+    public init() {}
   }
 
   /// Names a key that is read by others than the section, as what an unknown one may have been meant to be.
-  func mention(_ key: String) { knownElsewhere.append(key) }
+  public func mention(_ key: String) { knownElsewhere.append(key) }
 
   /// Reads a section; unknown keys and ill-typed values go into the report.
-  static func read<S: Section>(_: S.Type, _ entry: Entry, _ path: String, _ report: Report) -> S {
-    var section = S()
-    guard case .section(let items) = entry.content else {
-      report.problems.append(.init(entry.place, path, "expected a section of keys, found \(entry.found)"))
-      return section
-    }
-    let keys = Keys(.reading(entry), path, report)
-    section.visit(keys)
-    for (key, value) in items where !keys.known.contains(key) {
-      let names = keys.known + keys.knownElsewhere
-      let suggestion = nearest(to: key, among: names).map { "did you mean '\($0)'?" }
-      let hint = suggestion ?? "known are \(names.joined(separator: ", "))"
-      report.problems.append(.init(value.place, keys.name(key), "unknown key; \(hint)"))
-    }
-    return section
+  ///
+  /// - Parameters:
+  ///   - entry: what stands there.
+  ///   - path: the section's dotted path.
+  ///   - report: takes what is wrong.
+  /// - Returns: the section, with defaults where nothing is stated or what is stated is wrong.
+  public static func read<S: Section>(_: S.Type, _ entry: Entry, _ path: String, _ report: Report) -> S {
+    read(S(), entry, path, report) { $0.visit($1) }
   }
 
-  static func write<S: Section>(_ section: S) -> Entry {
-    var copy = section
+  /// The same of a component's settings.
+  static func read<C: Component>(_ component: C, _ entry: Entry, _ path: String, _ report: Report) -> C {
+    read(component, entry, path, report) { $0.visit($1) }
+  }
+
+  private static func read<Value>(
+    _ defaults: Value, _ entry: Entry, _ path: String, _ report: Report, _ visit: (inout Value, Keys) -> Void
+  ) -> Value {
+    var value = defaults
+    guard case .section(let items) = entry.content else {
+      report.problems.append(.init(entry.place, path, "expected a section of keys, found \(entry.found)"))
+      return value
+    }
+    let keys = Keys(.reading(entry), path, report)
+    visit(&value, keys)
+    for (key, stated) in items where !keys.known.contains(key) {
+      let names = keys.known + keys.knownElsewhere
+      let suggestion = nearest(to: key, among: names).map { "did you mean '\($0)'?" }
+      let hint = suggestion ?? (names.isEmpty ? "there are none" : "known are \(names.joined(separator: ", "))")
+      report.problems.append(.init(stated.place, keys.name(key), "unknown key; \(hint)"))
+    }
+    return value
+  }
+
+  /// A section with every key stated.
+  ///
+  /// - Parameter section: what is written.
+  /// - Returns: its entry.
+  public static func write<S: Section>(_ section: S) -> Entry { write { var copy = section; copy.visit($0) } }
+
+  /// The same of a component's settings.
+  static func write(_ component: some Component) -> Entry { write { var copy = component; copy.visit($0) } }
+
+  private static func write(_ visit: (Keys) -> Void) -> Entry {
     let keys = Keys(.writing, "", Report())
-    copy.visit(keys)
-    return Entry(content: .section(keys.written), place: Place(source: "", line: nil))
+    visit(keys)
+    return Entry(.section(keys.written))
   }
 
   /// An empty key stands for the section itself.
   private func name(_ key: String) -> String { [path, key].filter { !$0.isEmpty }.joined(separator: ".") }
 
   /// Visits a key. One that is not stated keeps its default, unless it is required.
-  func callAsFunction<Value>(_ key: String, _ value: inout Value, _ codec: Codec<Value>, isRequired: Bool = false) {
+  public func callAsFunction<Value>(_ key: String, _ value: inout Value, _ codec: Codec<Value>, isRequired: Bool = false) {
     known.append(key)
     switch mode {
     case .writing: if let entry = codec.write(value) { written.append((key, entry)) }
@@ -78,7 +110,7 @@ final class Keys {
   }
 
   /// Reports something wrong with a key whose value was read. The key may lie deeper than this section's own.
-  func refuse(_ key: String, _ message: String) {
+  public func refuse(_ key: String, _ message: String) {
     guard case .reading(let section) = mode else { return }
     report.problems.append(.init(report.places.nearest(name(key)) ?? section.place, name(key), message))
   }
@@ -86,7 +118,7 @@ final class Keys {
 
 extension Keys {
   /// Refuses what stands in a list twice, under whatever names: it would be measured, and counted, twice.
-  func requireDistinct<Item: Hashable & CustomStringConvertible>(_ key: String, _ items: [Item]) {
+  public func requireDistinct<Item: Hashable & CustomStringConvertible>(_ key: String, _ items: [Item]) {
     var seen = Set<Item>()
     for item in items {
       let (isNew, other) = seen.insert(item)
@@ -99,7 +131,7 @@ extension Keys {
 
 extension [String: Place] {
   /// The place of a dotted key, or of the closest one above it that is stated.
-  func nearest(_ key: String) -> Place? {
+  public func nearest(_ key: String) -> Place? {
     var parts = key.split(separator: ".")
     while !parts.isEmpty {
       if let place = self[parts.joined(separator: ".")] { return place }

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@testable import Formats
+@testable import Components
 
 @Suite("Paths") struct PathTests {
   @Test(

@@ -1,18 +1,23 @@
-import Formats
 import Foundation
 
-/// How a value is read from a recipe and written to one. Reading reports what is wrong and gives nil.
-struct Codec<Value> {
-  let read: (Entry, _ key: String, Keys.Report) -> Value?
-  /// Nil where there is nothing to state.
-  let write: (Value) -> Entry?
-}
+/// How a value is read from a recipe and written to one.
+public struct Codec<Value> {
+  /// The value that an entry holds, known by its dotted key; what is wrong with it goes into the report, and the value is nil.
+  public let read: (_ entry: Entry, _ key: String, Keys.Report) -> Value?
+  /// The entry that states a value; nil where there is nothing to state.
+  public let write: (Value) -> Entry?
 
-func written(_ content: Entry.Content) -> Entry { Entry(content: content, place: Place(source: "", line: nil)) }
+  /// A codec of one's own.
+  public init(
+    read: @escaping (_ entry: Entry, _ key: String, Keys.Report) -> Value?, write: @escaping (Value) -> Entry?
+  ) {
+    (self.read, self.write) = (read, write)
+  }
+}
 
 extension Codec {
   /// A scalar, not in quotes, that `parse` understands.
-  static func scalar(
+  public static func scalar(
     _ expected: String, _ parse: @escaping (String) -> Value?, _ format: @escaping (Value) -> String
   ) -> Codec {
     Codec(
@@ -20,11 +25,11 @@ extension Codec {
         if case .scalar(let text, isText: false) = entry.content, let value = parse(text) { return value }
         report.problems.append(.init(entry.place, key, "expected \(expected), found \(entry.found)"))
         return nil
-      }, write: { written(.scalar(format($0), isText: false)) })
+      }, write: { Entry(.scalar(format($0), isText: false)) })
   }
 
   /// A value that may be left out, or stated as nothing: by `~`, or by a word of the key's own for it.
-  static func optional<Wrapped>(_ codec: Codec<Wrapped>, none: String? = nil) -> Codec where Value == Wrapped? {
+  public static func optional<Wrapped>(_ codec: Codec<Wrapped>, none: String? = nil) -> Codec where Value == Wrapped? {
     Codec(
       read: { entry, key, report in
         switch entry.content {
@@ -32,16 +37,16 @@ extension Codec {
         case .scalar(let text, isText: false) where text == none: return .some(nil)
         default: return codec.read(entry, key, report).map { .some($0) }
         }
-      }, write: { $0.flatMap(codec.write) ?? written(none.map { .scalar($0, isText: false) } ?? .empty) })
+      }, write: { $0.flatMap(codec.write) ?? Entry(none.map { .scalar($0, isText: false) } ?? .empty) })
   }
 
   /// A value whose key is there only where it is the one of several that was chosen.
-  static func alternative<Wrapped>(_ codec: Codec<Wrapped>) -> Codec where Value == Wrapped? {
+  public static func alternative<Wrapped>(_ codec: Codec<Wrapped>) -> Codec where Value == Wrapped? {
     Codec(read: { codec.read($0, $1, $2).map { .some($0) } }, write: { $0.flatMap(codec.write) })
   }
 
   /// A list, or a single item standing for a list of one.
-  static func list<Item>(_ codec: Codec<Item>, atLeast least: Int = 0) -> Codec where Value == [Item] {
+  public static func list<Item>(_ codec: Codec<Item>, atLeast least: Int = 0) -> Codec where Value == [Item] {
     Codec(
       read: { entry, key, report in
         let (items, isList): ([Entry], Bool) =
@@ -52,15 +57,15 @@ extension Codec {
           return nil
         }
         return values.count == items.count ? values : nil
-      }, write: { written(.list($0.compactMap(codec.write))) })
+      }, write: { Entry(.list($0.compactMap(codec.write))) })
   }
 
-  static func section(_ type: Value.Type = Value.self) -> Codec where Value: Section {
+  public static func section(_ type: Value.Type = Value.self) -> Codec where Value: Section {
     Codec(read: { entry, key, report in Keys.read(type, entry, key, report) }, write: { Keys.write($0) })
   }
 
   /// One of an enumeration's names.
-  static func choice() -> Codec where Value: RawRepresentable<String> & CaseIterable {
+  public static func choice() -> Codec where Value: RawRepresentable<String> & CaseIterable {
     Codec(
       read: { entry, key, report in
         let names = Value.allCases.map(\.rawValue)
@@ -74,20 +79,20 @@ extension Codec {
             .init(entry.place, key, "expected one of \(names.joined(separator: ", ")), found \(entry.found)"))
         }
         return nil
-      }, write: { written(.scalar($0.rawValue, isText: false)) })
+      }, write: { Entry(.scalar($0.rawValue, isText: false)) })
   }
 }
 
 extension Codec<Int> {
   /// - Parameter reason: why no other is taken, where that is not plain; it goes into the message.
-  static func integer(_ range: ClosedRange<Int>, _ reason: String? = nil) -> Codec {
+  public static func integer(_ range: ClosedRange<Int>, _ reason: String? = nil) -> Codec {
     scalar(
       "a whole number from \(range.lowerBound) to \(range.upperBound)\(because(reason))",
       { Int($0).flatMap { range.contains($0) ? $0 : nil } }, { String($0) })
   }
 
   /// Steps, images and such: with more a run would not end, and counts beyond this do not fit a checkpoint.
-  static func count(from least: Int) -> Codec { integer(least...1_000_000_000) }
+  public static func count(from least: Int) -> Codec { integer(least...1_000_000_000) }
 }
 
 private func because(_ reason: String?) -> String { reason.map { " (\($0))" } ?? "" }
@@ -106,17 +111,17 @@ extension Codec<Double> {
   }
 
   /// - Parameter reason: why no other is taken, where that is not plain; it goes into the message.
-  static func number(_ range: ClosedRange<Double>, _ reason: String? = nil) -> Codec {
+  public static func number(_ range: ClosedRange<Double>, _ reason: String? = nil) -> Codec {
     number("a number from \(plain(range.lowerBound)) to \(plain(range.upperBound))\(because(reason))") {
       range.contains($0)
     }
   }
 
   /// The length of steps. Beyond these single precision sees no change, or nothing else.
-  static var rate: Codec { number(1e-12...1e6) }
-  static var share: Codec { number(0...1) }
+  public static var rate: Codec { number(1e-12...1e6) }
+  public static var share: Codec { number(0...1) }
   /// In [0, 1), as decay rates are.
-  static var decay: Codec { number("a number from 0 to below 1") { (0..<1).contains($0) } }
+  public static var decay: Codec { number("a number from 0 to below 1") { (0..<1).contains($0) } }
 
   /// Whole numbers without a fraction, as people write them.
   private static func plain(_ value: Double) -> String {
@@ -125,16 +130,16 @@ extension Codec<Double> {
 }
 
 extension Codec<Bool> {
-  static var boolean: Codec { scalar("true or false", { Bool($0) }, { String($0) }) }
+  public static var boolean: Codec { scalar("true or false", { Bool($0) }, { String($0) }) }
 }
 
 extension Codec<String> {
-  static var word: Codec { text("a word") { word, _ in word } }
+  public static var word: Codec { text("a word") { word, _ in word } }
 
   /// The path of an input, meant from the folder of the recipe that states it (on the command line: from the current one).
-  static var inputPath: Codec {
+  public static var inputPath: Codec {
     let codec = text("a path") { path, place in
-      place.line == nil ? Files.expandingHome(path) : Entry.resolved(path, against: place.source)
+      place.line == nil ? Paths.expandingHome(path) : Entry.resolved(path, against: place.source)
     }
     return Codec(
       read: { entry, key, report in
@@ -145,7 +150,7 @@ extension Codec<String> {
   }
 
   /// The path of an output, meant from the current folder.
-  static var outputPath: Codec { text("a path") { path, _ in Files.expandingHome(path) } }
+  public static var outputPath: Codec { text("a path") { path, _ in Paths.expandingHome(path) } }
 
   /// A text that isn't empty, in quotes or not.
   private static func text(_ expected: String, _ meaning: @escaping (String, Place) -> String) -> Codec {
@@ -154,7 +159,7 @@ extension Codec<String> {
         if case .scalar(let text, _) = entry.content, !text.isEmpty { return meaning(text, entry.place) }
         report.problems.append(.init(entry.place, key, "expected \(expected), found \(entry.found)"))
         return nil
-      }, write: { written(.scalar($0, isText: Entry.isNothing($0))) })
+      }, write: { Entry(.scalar($0, isText: Entry.isNothing($0))) })
   }
 }
 

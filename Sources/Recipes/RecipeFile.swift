@@ -1,34 +1,6 @@
+import Components
 import Formats
 import Foundation
-
-/// A value in a recipe, with the place where it stands.
-struct Entry {
-  indirect enum Content {
-    /// `isText` where it is in quotes and so is no number, whatever it looks like.
-    case scalar(String, isText: Bool)
-    case list([Entry])
-    case section([(key: String, value: Entry)])
-    case empty
-  }
-
-  var content: Content
-  var place: Place
-
-  /// What it is, for messages.
-  var found: String {
-    switch content {
-    case .scalar(let text, let isText): isText ? "'\(text)' in quotes" : "'\(text)'"
-    case .list: "a list"
-    case .section: "a section"
-    case .empty: "nothing"
-    }
-  }
-
-  subscript(key: String) -> Entry? {
-    guard case .section(let items) = content else { return nil }
-    return items.first { $0.key == key }?.value
-  }
-}
 
 extension Entry {
   /// The recipe in a file, on top of the one that it extends.
@@ -58,7 +30,7 @@ extension Entry {
       throw RecipeError([.init(extended.place, "extends", "expected the path of a recipe, found \(extended.found)")])
     }
     let base = try load(resolved(name, against: path), statedAt: extended.place, extending: chain + [identity])
-    return Entry(content: .section(items.filter { $0.key != "extends" }), place: own.place).laid(over: base)
+    return Entry(.section(items.filter { $0.key != "extends" }), place: own.place).laid(over: base)
   }
 
   /// Section by section, keys given here replace those of the base.
@@ -74,15 +46,11 @@ extension Entry {
         continue
       }
       section.removeAll { item in own.contains { $0.key == item.key } }
-      merged[index].value = Entry(content: .section(section + own), place: value.place)
+      merged[index].value = Entry(.section(section + own), place: value.place)
     }
-    return Entry(content: .section(merged), place: place)
+    return Entry(.section(merged), place: place)
   }
 
-  /// A path as the file `source` means it.
-  static func resolved(_ path: String, against source: String) -> String {
-    Paths.joined(Paths.folder(of: source), Files.expandingHome(path))
-  }
 
   /// The entry with the value at a dotted path replaced: what `--set key=value` does.
   func setting(_ flag: String) throws -> Entry {
@@ -130,12 +98,12 @@ extension Entry {
       if let index = items.firstIndex(where: { $0.key == key }) {
         items[index].value = try items[index].value.replacing(path.dropFirst(), with: value)
       } else {
-        items.append((key, try Entry(content: .empty, place: value.place).replacing(path.dropFirst(), with: value)))
+        items.append((key, try Entry(.empty, place: value.place).replacing(path.dropFirst(), with: value)))
       }
       copy.content = .section(items)
     case .empty:
       copy.content = .section([
-        (key, try Entry(content: .empty, place: value.place).replacing(path.dropFirst(), with: value))
+        (key, try Entry(.empty, place: value.place).replacing(path.dropFirst(), with: value))
       ])
     case .scalar:
       throw RecipeError([.init(value.place, "", "'\(key)' lies below \(found), which is no section")])

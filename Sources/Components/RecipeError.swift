@@ -1,11 +1,12 @@
-import Formats
-
 /// Where something in a recipe stands: a line of a file, or a flag of the command line.
 public struct Place: Sendable, Hashable, CustomStringConvertible {
   /// A file's path, or a flag as it was given.
   public let source: String
   /// The line, from 1; nil for a flag or a whole file.
   public let line: Int?
+
+  /// A line of a file, or a flag.
+  public init(source: String, line: Int?) { (self.source, self.line) = (source, line) }
 
   public var description: String { line.map { "\(source):\($0)" } ?? source }
 }
@@ -42,7 +43,7 @@ public struct RecipeError: Error, CustomStringConvertible, Sendable {
   }
 
   /// An error of these problems, each file's together and in the order of its lines.
-  init(inOrder problems: [Problem]) {
+  public init(inOrder problems: [Problem]) {
     let sources = problems.map(\.place.source).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
     self.init(
       sources.flatMap { source in

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Paths taken apart and put together as texts, without a look at the disk. Foundation's functions for that stop the program on
 /// some paths of one character, and call the folder of a name alone an empty path, which becomes the root when a slash is added.
 public enum Paths {
@@ -33,6 +35,11 @@ public enum Paths {
   public static func joined(_ folder: String, _ path: String) -> String {
     if path.utf8.first == slash || folder.isEmpty || folder == "." { return path }
     return folder.utf8.last == slash ? folder + path : folder + "/" + path
+  }
+
+  /// A path with `~` as the user's folder, where a shell has left it.
+  public static func expandingHome(_ path: String) -> String {
+    path.hasPrefix("~") ? (path as NSString).expandingTildeInPath : path
   }
 
   private static func dot(in name: String) -> String.Index? {

@@ -1,0 +1,91 @@
+extension Keys {
+  /// Visits a component that one of this section's keys names and whose settings are keys beside that one:
+  /// `{ name: adam, rate: 0.001 }`. The default stays if the key is missing.
+  ///
+  /// - Parameters:
+  ///   - key: the key of the name.
+  ///   - value: becomes the component that is named.
+  ///   - registry: those that can be named.
+  ///   - isRequired: whether the key must be there.
+  public func component<Kind>(
+    _ key: String, _ value: inout Kind, of registry: Registry<Kind>, isRequired: Bool = true
+  ) {
+    var name = (value as? any Component)?.name ?? ""
+    let before = name
+    self(key, &name, .name(registry), isRequired: isRequired)
+    if name != before, let named = registry[name] { value = named }
+    visit(&value)
+  }
+
+  /// Visits a component's settings as keys of this section.
+  func visit<Kind>(_ value: inout Kind) {
+    guard var component = value as? any Component else { return }
+    component.visit(self)
+    if let visited = component as? Kind { value = visited }
+  }
+}
+
+extension Codec {
+  /// A component by its name, alone or with its settings behind it: `horizontal_flip`, `padded_crop: 4`,
+  /// `color_jitter: { hue: 0.1 }`.
+  ///
+  /// - Parameter registry: those that can be named.
+  public static func component(_ registry: Registry<Value>) -> Codec {
+    Codec(
+      read: { entry, key, report in
+        var (name, content) = (String?.none, Entry?.none)
+        switch entry.content {
+        case .scalar(let text, _): name = text
+        case .section(let items) where items.count == 1: (name, content) = (items[0].key, items[0].value)
+        default: break
+        }
+        guard let name, let prototype = registry[name], let component = prototype as? any Component else {
+          report.problems.append(.init(entry.place, key, registry.expectation(name, entry.found)))
+          return nil
+        }
+        let key = content == nil ? key : "\(key).\(name)"
+        return read(component, content ?? Entry(.section([]), place: entry.place), key, report) as? Value
+      }, write: { ($0 as? any Component).map { written($0) } })
+  }
+
+  private static func read<C: Component>(_ component: C, _ entry: Entry, _ key: String, _ report: Keys.Report) -> C? {
+    if case .section = entry.content {} else if let shorthand = C.shorthand {
+      return shorthand.read(entry, key, report)
+    }
+    let before = report.problems.count
+    let component = Keys.read(component, entry, key, report)
+    return report.problems.count == before ? component : nil
+  }
+
+  private static func written<C: Component>(_ component: C) -> Entry {
+    if let content = C.shorthand?.write(component) { return Entry(.section([(component.name, content)])) }
+    let settings = component.settings
+    if case .section(let items) = settings.content, items.isEmpty {
+      return Entry(.scalar(component.name, isText: false))
+    }
+    return Entry(.section([(component.name, settings)]))
+  }
+}
+
+extension Registry {
+  /// What a message says of a name that is not among them.
+  func expectation(_ name: String?, _ found: String) -> String {
+    let hint = name.flatMap { nearest(to: $0, among: names) }.map { "; did you mean '\($0)'?" } ?? ""
+    return "expected one of \(names.joined(separator: ", ")), found \(found)\(hint)"
+  }
+}
+
+extension Codec<String> {
+  /// The name of a component.
+  fileprivate static func name<Kind>(_ registry: Registry<Kind>) -> Codec {
+    Codec(
+      read: { entry, key, report in
+        if case .scalar(let text, _) = entry.content, registry.names.contains(text) { return text }
+        var name: String?
+        if case .scalar(let text, _) = entry.content { name = text }
+        report.problems.append(
+          .init(entry.place, key, registry.expectation(name, name.map { "'\($0)'" } ?? entry.found)))
+        return nil
+      }, write: { Entry(.scalar($0, isText: false)) })
+  }
+}
