@@ -3,6 +3,7 @@ import Datasets
 import Foundation
 import Learning
 import Networks
+import Saliency
 import Tensors
 import Training
 

@@ -20,7 +20,7 @@ public struct InnerUpdate: Sendable, Hashable {
     case crossEntropy = "cross_entropy"
     case binaryCrossEntropy = "binary_cross_entropy"
 
-    func callAsFunction(_ logits: Tensor, _ classes: [Int]) -> Tensor {
+    package func callAsFunction(_ logits: Tensor, _ classes: [Int]) -> Tensor {
       self == .crossEntropy ? logits.crossEntropy(to: classes) : (logits.takenAlongLastAxis(classes) * -1).softPlus
     }
   }
@@ -82,7 +82,7 @@ public struct InnerUpdate: Sendable, Hashable {
   ///   - logits: [N, classes], what the network gives for some images.
   ///   - share: how much each image counts: one over those that share the update.
   ///   - createGraph: whether what the step gives is to be differentiated.
-  func displacements(
+  package func displacements(
     of network: Network, _ logits: Tensor, towards classes: [Int], share: Double, createGraph: Bool = false
   ) -> [Tensor?] {
     let moves = network.parameterNames.map { name in
@@ -97,7 +97,7 @@ public struct InnerUpdate: Sendable, Hashable {
   }
 
   /// Parameters after a step; not recorded.
-  func moved(_ parameters: [Tensor], by displacements: [Tensor?]) -> [Tensor] {
+  package func moved(_ parameters: [Tensor], by displacements: [Tensor?]) -> [Tensor] {
     zip(parameters, displacements).map { parameter, move in
       move.map { parameter.detached() + $0.detached() } ?? parameter.detached()
     }
