@@ -146,7 +146,7 @@ extension Codec<String> {
         let path = codec.read(entry, key, report)
         if let path { report.inputs.append(path) }
         return path
-      }, write: { codec.write(absolute($0)) })
+      }, write: { codec.write(Paths.absolute($0)) })
   }
 
   /// The path of an output, meant from the current folder.
@@ -162,6 +162,3 @@ extension Codec<String> {
       }, write: { Entry(.scalar($0, isText: Entry.isNothing($0))) })
   }
 }
-
-/// The path from the root, so that a resolved recipe means the same wherever it is put.
-func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }

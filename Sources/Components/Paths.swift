@@ -42,6 +42,9 @@ public enum Paths {
     path.hasPrefix("~") ? (path as NSString).expandingTildeInPath : path
   }
 
+  /// The path from the root, so that a resolved recipe means the same wherever it is put.
+  public static func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
+
   private static func dot(in name: String) -> String.Index? {
     name.utf8.lastIndex(of: UInt8(ascii: ".")).flatMap { $0 == name.startIndex ? nil : $0 }
   }

@@ -124,10 +124,10 @@ import Testing
   func mixing() {
     var random = RandomSource(seed: 2, purpose: "test")
     let images = Tensor((0..<3).flatMap { [Float](repeating: Float($0), count: 6 * 5 * 3) }, shape: [3, 6, 5, 3])
-    let images = (0..<3).map { _ in RGBImage(width: 5, height: 6) { _ in } }
+    let rgbImages = (0..<3).map { _ in RGBImage(width: 5, height: 6) { _ in } }
     let batch = Batch(
       images: images, labels: [0, 1, 2], targets: [[Target(0)], [Target(1)], [Target(2)]], objects: [[], [], []],
-      images: images, indices: [0, 1, 2])
+      rgbImages: rgbImages, indices: [0, 1, 2])
     for mixing in [Mixing.mixup(0.4), .cutmix(1)] {
       for _ in 0..<20 {
         let mixed = mixing(batch, using: &random)

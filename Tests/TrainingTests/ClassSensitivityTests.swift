@@ -80,7 +80,7 @@ import Testing
     var result = Evaluation.Result()
     for (index, image) in images.enumerated() {
       let batch = Batch(
-        images: image, labels: [0], targets: [[Target(0)]], objects: [[]], figures: [], indices: [index])
+        images: image, labels: [0], targets: [[Target(0)]], objects: [[]], rgbImages: [], indices: [index])
       try evaluation.measure(network, batch, workers: 2, into: &result)
     }
     var undefined = 0

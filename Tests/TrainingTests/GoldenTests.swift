@@ -134,7 +134,7 @@ struct GoldenTests {
       methods: names.compactMap { Method($0.1) }, layers: Self.layers, virtualRate: rate)
     var result = Evaluation.Result()
     let batch = Batch(
-      images: images, labels: label, targets: label.map { [Target($0)] }, objects: label.map { _ in [] }, figures: [],
+      images: images, labels: label, targets: label.map { [Target($0)] }, objects: label.map { _ in [] }, rgbImages: [],
       indices: Array(label.indices))
     try evaluation.measure(network, batch, workers: 2, into: &result)
     var compared = 0

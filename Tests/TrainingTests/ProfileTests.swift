@@ -1,6 +1,7 @@
 import Foundation
 import Learning
 import Networks
+import Saliency
 import Tensors
 import TestSupport
 import Testing
