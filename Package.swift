@@ -70,6 +70,9 @@ let package = Package(
     + library("Datasets", ["Components", "Tensors", "Formats"], fixtures: true)
     + library(
       "Recipes",
-      ["Components", "Tensors", "Networks", "Saliency", "Learning", "Formats", "Datasets", .product(name: "Yams", package: "Yams")])
+      [
+        "Components", "Tensors", "Networks", "Saliency", "Learning", "Formats", "Datasets",
+        .product(name: "Yams", package: "Yams"),
+      ])
     + library("Training", modules.dropLast(), fixtures: true)
 )

@@ -7,13 +7,15 @@ extension Keys {
   ///   - value: becomes the component that is named.
   ///   - registry: those that can be named.
   ///   - isRequired: whether the key must be there.
+  ///   - others: visits keys that stand between the name and the settings.
   public func component<Kind>(
-    _ key: String, _ value: inout Kind, of registry: Registry<Kind>, isRequired: Bool = true
+    _ key: String, _ value: inout Kind, of registry: Registry<Kind>, isRequired: Bool = true, _ others: () -> Void = {}
   ) {
     var name = (value as? any Component)?.name ?? ""
     let before = name
     self(key, &name, .name(registry), isRequired: isRequired)
     if name != before, let named = registry[name] { value = named }
+    others()
     visit(&value)
   }
 
@@ -49,7 +51,8 @@ extension Codec {
   }
 
   private static func read<C: Component>(_ component: C, _ entry: Entry, _ key: String, _ report: Keys.Report) -> C? {
-    if case .section = entry.content {} else if let shorthand = C.shorthand {
+    if case .section = entry.content {
+    } else if let shorthand = C.shorthand {
       return shorthand.read(entry, key, report)
     }
     let before = report.problems.count

@@ -80,10 +80,18 @@ public final class Keys {
   ///
   /// - Parameter section: what is written.
   /// - Returns: its entry.
-  public static func write<S: Section>(_ section: S) -> Entry { write { var copy = section; copy.visit($0) } }
+  public static func write<S: Section>(_ section: S) -> Entry {
+    write {
+      var copy = section; copy.visit($0)
+    }
+  }
 
   /// The same of a component's settings.
-  static func write(_ component: some Component) -> Entry { write { var copy = component; copy.visit($0) } }
+  static func write(_ component: some Component) -> Entry {
+    write {
+      var copy = component; copy.visit($0)
+    }
+  }
 
   private static func write(_ visit: (Keys) -> Void) -> Entry {
     let keys = Keys(.writing, "", Report())
@@ -95,7 +103,9 @@ public final class Keys {
   private func name(_ key: String) -> String { [path, key].filter { !$0.isEmpty }.joined(separator: ".") }
 
   /// Visits a key. One that is not stated keeps its default, unless it is required.
-  public func callAsFunction<Value>(_ key: String, _ value: inout Value, _ codec: Codec<Value>, isRequired: Bool = false) {
+  public func callAsFunction<Value>(
+    _ key: String, _ value: inout Value, _ codec: Codec<Value>, isRequired: Bool = false
+  ) {
     known.append(key)
     switch mode {
     case .writing: if let entry = codec.write(value) { written.append((key, entry)) }

@@ -7,7 +7,6 @@ extension Entry {
   /// Composing hashes keys, and a key may be made of aliases: few of them cannot multiply to much.
   private static let aliasLimit = 16
 
-
   /// Parses a YAML text; an empty one is nothing.
   init(yaml text: String, _ source: String) throws {
     func problem(_ line: Int?, _ message: String) -> RecipeError {

@@ -40,10 +40,9 @@ public struct Recipe: Sendable, Section {
     keys("run", &run, .section(), isRequired: true)
     keys.mention("extends")
     guard inner == nil else { return }
-    for (i, term) in outer.enumerated() {
-      if case .classSensitivity(let sensitivity) = term.objective, sensitivity.at.contains(.virtual) {
-        keys.refuse("outer.\(i).at", "an objective at the virtual weights needs the section 'inner'")
-      }
+    let maps = MapSettings(saliency.method, at: saliency.layers)
+    for (i, term) in outer.enumerated() where term.objective.needs(maps).usesVirtualWeights {
+      keys.refuse("outer.\(i).at", "an objective at the virtual weights needs the section 'inner'")
     }
   }
 
@@ -69,7 +68,7 @@ public struct Recipe: Sendable, Section {
   }
 
   private static func read(_ entry: Entry, _ report: Keys.Report) throws -> Recipe {
-    var recipe = Keys.read(Recipe.self, entry, "", report)
+    var recipe = Keys.read(Recipe.self, FormerKeys.replaced(in: entry), "", report)
     guard report.problems.isEmpty else { throw RecipeError(inOrder: report.problems) }
     recipe.places = report.places
     recipe.inputs = Set(report.places.values.filter { $0.line != nil }.map(\.source)).sorted() + report.inputs

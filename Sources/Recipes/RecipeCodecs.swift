@@ -63,52 +63,19 @@ extension Codec<Method> {
 // MARK: - Objectives
 
 private struct ObjectiveSection: Section {
-  enum Name: String, CaseIterable {
-    case crossEntropy = "cross_entropy"
-    case binaryCrossEntropy = "binary_cross_entropy"
-    case classSensitivity = "class_sensitivity"
-  }
-
-  var name = Name.crossEntropy
+  var objective: any OuterObjective = CrossEntropy()
   var weight = 1.0
-  var sensitivity = ClassSensitivity()
 
-  public init() {}
-
-  init(_ term: WeightedObjective) {
-    weight = term.weight
-    switch term.objective {
-    case .crossEntropy: name = .crossEntropy
-    case .binaryCrossEntropy: name = .binaryCrossEntropy
-    case .classSensitivity(let sensitivity): (name, self.sensitivity) = (.classSensitivity, sensitivity)
-    }
-  }
-
-  public mutating func visit(_ keys: Keys) {
-    keys("objective", &name, .choice(), isRequired: true)
-    keys("weight", &weight, .number(-1e6...1e6))
-    guard name == .classSensitivity else { return }
-    keys("at", &sensitivity.at, .list(.choice(), atLeast: 1))
-    keys("explain", &sensitivity.explain, .choice())
-    keys("against", &sensitivity.against, .choice())
-    keys("similarity", &sensitivity.similarity, .choice())
-    if Set(sensitivity.at).count < sensitivity.at.count { keys.refuse("at", "the same weights twice") }
+  mutating func visit(_ keys: Keys) {
+    keys.component("objective", &objective, of: Registries.objectives) { keys("weight", &weight, .number(-1e6...1e6)) }
   }
 }
 
 extension Codec<WeightedObjective> {
   static var objective: Codec {
     by(
-      ObjectiveSection.self,
-      { section in
-        let objective: Objective =
-          switch section.name {
-          case .crossEntropy: .crossEntropy
-          case .binaryCrossEntropy: .binaryCrossEntropy
-          case .classSensitivity: .classSensitivity(section.sensitivity)
-          }
-        return WeightedObjective(objective, weight: section.weight)
-      }, { ObjectiveSection($0) })
+      ObjectiveSection.self, { WeightedObjective($0.objective, weight: $0.weight) },
+      { ObjectiveSection(objective: $0.objective, weight: $0.weight) })
   }
 }
 

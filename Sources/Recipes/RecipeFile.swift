@@ -51,7 +51,6 @@ extension Entry {
     return Entry(.section(merged), place: place)
   }
 
-
   /// The entry with the value at a dotted path replaced: what `--set key=value` does.
   func setting(_ flag: String) throws -> Entry {
     let place = Place(source: "--set \(flag)", line: nil)

@@ -12,10 +12,16 @@ public struct Inference: Sendable {
 
   /// One forward pass. To differentiate maps with respect to the network's parameters, these must be tracked.
   ///
-  /// - Parameter layers: layers whose maps will be asked for, by name; `input` is the images.
-  public init(_ network: Network, _ images: Tensor, capturing layers: [String]) {
+  /// - Parameters:
+  ///   - network: what is explained.
+  ///   - images: [N, H, W, 3], normalized, of the parameters' type.
+  ///   - layers: layers whose maps will be asked for, by name; `input` is the images.
+  ///   - normalization: how batch norms normalize.
+  public init(
+    _ network: Network, _ images: Tensor, capturing layers: [String], normalization: Pass.Normalization = .running
+  ) {
     (self.network, self.images) = (network, images)
-    output = network(images, capturing: layers)
+    output = network(images, capturing: layers, normalization: normalization)
   }
 
   /// The maps of one class per image: [N, H, W] for each layer, at the layer's own resolution.

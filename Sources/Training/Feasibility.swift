@@ -52,11 +52,15 @@ extension Setup {
   private static func checkClasses(
     _ recipe: Recipe, _ network: Network, _ evaluation: Evaluation, dataClasses: Int
   ) throws {
+    let maps = MapSettings(recipe.saliency.method, at: recipe.saliency.layers)
+    for (index, term) in recipe.outer.enumerated()
+    where term.weight != 0 && term.objective.needs(maps).classes > network.classes {
+      throw recipe.problem(
+        "outer.\(index)",
+        "\(term.objective.name) compares \(term.objective.needs(maps).classes) classes, and the network has only \(network.classes)"
+      )
+    }
     if network.classes < 2 {
-      for (index, term) in recipe.outer.enumerated() where term.weight != 0 && !term.objective.isTask {
-        throw recipe.problem(
-          "outer.\(index)", "maps are held against those of another class, and the network has only one")
-      }
       for measure in evaluation.measures where measure.comparesClasses {
         throw recipe.problem(
           "evaluation.measures",

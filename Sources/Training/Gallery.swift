@@ -54,12 +54,8 @@ struct Gallery {
 
   /// The class that the recipe holds the label against (before training), or the least likely one.
   private func contrastClass(of label: Int, _ logits: Tensor) -> Int {
-    for term in setup.recipe.outer {
-      guard case .classSensitivity(var sensitivity) = term.objective else { continue }
-      sensitivity.explain = .label
-      return sensitivity.classes(logits: logits, labels: [label], draws: [0]).contrast[0]
-    }
-    return ClassSensitivity().classes(logits: logits, labels: [label], draws: [0]).contrast[0]
+    setup.recipe.outer.lazy.compactMap { $0.objective.contrastClass(to: label, logits: logits) }.first
+      ?? ClassSensitivity().classes(logits: logits, labels: [label], draws: [0]).contrast[0]
   }
 
   private func sheet(_ batch: Batch, classes: [Int], networks: [(String, Network)]) -> RGBImage {

@@ -69,9 +69,11 @@ struct RegistryTests {
   @Test("an unknown name, an unknown key and what a component refuses are problems, and then there is no component")
   func problems() {
     let unknown = read(scalar("sqare"))
-    #expect(unknown.shape == nil && unknown.problems == [
-      "expected one of square, dot, rectangle, found 'sqare'; did you mean 'square'?"
-    ])
+    #expect(
+      unknown.shape == nil
+        && unknown.problems == [
+          "expected one of square, dot, rectangle, found 'sqare'; did you mean 'square'?"
+        ])
     let key = read(Entry(.section([("rectangle", Entry(.section([("depth", scalar("5"))])))])))
     #expect(key.shape == nil && key.problems == ["unknown key; known are width, height"])
     let refused = read(Entry(.section([("rectangle", Entry(.section([("width", scalar("5"))])))])))

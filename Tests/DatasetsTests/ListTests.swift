@@ -49,7 +49,7 @@ import Testing
   @Test(
     "a broken list is an error that names the line",
     arguments: [
-      ("image,label\n", "no images"), ("image,label\na.png,1\n", "no column 'image'"),
+      ("image,label\n", "no images"), ("photo,label\na.png,1\n", "no column 'image'"),
       ("image,label\na.png\n", "line 2: 1 fields"), ("", "an empty file"),
       ("image;label\na.png;1\n", "there are image;label"),
       ("image,label\na.png,\n", "line 2: no class"), ("image,label\n,cat\n", "line 2: no image"),

@@ -117,7 +117,7 @@ import Testing
   @Test(
     "files that are not COCO's, or contradict themselves, are errors that say where",
     arguments: [
-      ("{\"images\"", "{\"images\"", "no 'images'"), ("]}", "]", "not JSON, or cut off"),
+      ("{\"images\"", "{\"photos\"", "no 'images'"), ("]}", "]", "not JSON, or cut off"),
       ("\"id\": 3, \"file_name\"", "\"id\": 7, \"file_name\"", "image 7 is both"),
       ("\"id\": 5, \"name\"", "\"id\": 30, \"name\"", "category 30 is both 'dog' and 'cat'"),
       ("\"image_id\": ", "\"image\": ", "no object in it is of use"),

@@ -28,10 +28,11 @@ extension MetaStep {
     let threads = min(Double(max(1, workers)), all)
     // The sum of gradients, and what it grows by.
     var sum = Footprint(activations: 0, parameters: 2)
-    let isWhole = normalization == .batch && objectives.contains { $0.weight != 0 && $0.objective.isTask }
-    if isWhole { sum.add(activations: all * Factors.pass, parameters: 1) }
-    let comparisons = objectives.count { $0.weight != 0 && !$0.objective.isTask }
-    guard isOn(objectives.map { !(isWhole && $0.objective.isTask) }) else { return sum }
+    let needs = needs
+    let whole = needs.map { $0.couplesImages || ($0.normalizesAsTraining && normalization == .batch) }
+    if isOn(whole) { sum.add(activations: all * Factors.pass, parameters: 1) }
+    let comparisons = zip(objectives, needs).count { $0.weight != 0 && !$1.normalizesAsTraining }
+    guard isOn(whole.map { !$0 }) else { return sum }
     var apart = Footprint(activations: 0, parameters: 0)
     switch needsUpdate ? inner?.scope : nil {
     case .image:

@@ -14,7 +14,8 @@ public struct MetaStep: Sendable {
   public var layers: [String]
   /// The terms of the outer loss.
   public var objectives: [WeightedObjective]
-  /// How the task loss normalizes. Maps and inner updates always use the running statistics.
+  /// How objectives normalize that do so as training does, such as task losses. Maps and inner updates always use the running
+  /// statistics.
   public var normalization: Pass.Normalization
   /// Whether activations are recomputed rather than kept; see `Network.recomputes`.
   public var recomputes: Bool
@@ -38,9 +39,11 @@ public struct MetaStep: Sendable {
     public var gradients: [Tensor]
     /// Each objective's value, in their order; nil for one of weight 0, which is not computed.
     public var values: [Double?]
+    /// The same for each image of the batch.
+    public var valuesByImage: [[Double]?]
     /// The weighted sum.
     public var total: Double
-    /// The network's running statistics after the step; nil unless the task loss normalizes by the batch.
+    /// The network's running statistics after the step; nil unless an objective normalizes by the batch.
     public var statistics: Network?
   }
 
@@ -64,35 +67,42 @@ public struct MetaStep: Sendable {
     var sum = Contribution()
     let parameters = network.parameters
     let all = 0..<labels.count
-    // Batch statistics tie the images of the task loss together, so that it needs the whole batch at once.
-    let whole = objectives.map { normalization == .batch && $0.objective.isTask }
-    let apart = whole.map { !$0 }
-    if isOn(whole) {
+    precondition(!needsUpdate || inner != nil, "MetaStep: an objective at virtual weights, and no inner update")
+    // What needs the whole batch at once; each image has parameters of its own in image scope, whoever it is together with.
+    let coupled = needs.map { $0.couplesImages || ($0.normalizesAsTraining && normalization == .batch) }
+    let apart = needs.map { inner?.scope == .image && $0.usesVirtualWeights }
+    for hasOwnParameters in [false, true] {
+      let whole = zip(coupled, apart).map { $0 && $1 == hasOwnParameters }
+      guard isOn(whole) else { continue }
       sum.add(
         try Parallel.withKernelThreads(workers) {
-          try UpdateGroup(self, whole, network, batch, sharing: [all]).contribution()
+          try
+            (hasOwnParameters
+            ? UpdateGroup(self, whole, network, batch, apart: all)
+            : UpdateGroup(self, whole, network, batch, sharing: [all])).contribution()
         }, parameters)
     }
-    if isOn(apart) {
+    let separate = coupled.map { !$0 }
+    if isOn(separate) {
       switch needsUpdate ? inner?.scope : nil {
       case .image:
         let parts = partsApart(images.shape, workers: workers)
         let size = parameters.reduce(0) { $0 + $1.count * $1.scalarType.size }
         let limit = max(1, imagesAtOnce(parameterBytes: size) / max(1, parts.first?.count ?? 1))
         try Parallel.forEachInOrder(parts.count, workers: workers, atOnce: limit) {
-          try UpdateGroup(self, apart, network, batch, apart: parts[$0]).contribution()
+          try UpdateGroup(self, separate, network, batch, apart: parts[$0]).contribution()
         } _: {
           sum.add($0, parameters)
         }
       case .batch:
         sum.add(
           try Parallel.withKernelThreads(workers) {
-            try UpdateGroup(self, apart, network, batch, sharing: parts(of: all.count)).contribution()
+            try UpdateGroup(self, separate, network, batch, sharing: parts(of: all.count)).contribution()
           }, parameters)
       case nil:
         let parts = parts(of: all.count)
         try Parallel.forEachInOrder(parts.count, workers: workers) {
-          try UpdateGroup(self, apart, network, batch, sharing: [parts[$0]]).contribution()
+          try UpdateGroup(self, separate, network, batch, sharing: [parts[$0]]).contribution()
         } _: {
           sum.add($0, parameters)
         }
@@ -103,7 +113,7 @@ public struct MetaStep: Sendable {
     }
     return Outcome(
       gradients: sum.gradients.isEmpty ? parameters.map { .zeros($0.shape, $0.scalarType) } : sum.gradients,
-      values: values,
+      values: values, valuesByImage: objectives.indices.map { sum.values.isEmpty ? nil : sum.values[$0] },
       total: zip(values, objectives).reduce(0) { $0 + ($1.0 ?? 0) * $1.1.weight }, statistics: sum.statistics)
   }
 
@@ -118,27 +128,25 @@ public struct MetaStep: Sendable {
   }
 
   /// What a step is taken on.
-  struct Batch {
-    /// [N, H, W, 3].
-    let images: Tensor
+  public struct Batch: Sendable {
+    /// [N, H, W, 3], normalized.
+    public let images: Tensor
     /// N classes.
-    let labels: [Int]
-    /// [N, classes].
-    let targets: Tensor
+    public let labels: [Int]
+    /// How much of each class each image is, [N, classes].
+    public let targets: Tensor
     /// A random number for each image.
-    let draws: [UInt64]
+    public let draws: [UInt64]
   }
+
+  /// What each objective has to say beforehand.
+  var needs: [ObjectiveNeeds] { objectives.map { $0.objective.needs(MapSettings(method, at: layers)) } }
 
   /// Whether some of these objectives count.
   func isOn(_ included: [Bool]) -> Bool { zip(included, objectives).contains { $0 && $1.weight != 0 } }
 
   /// Whether some objective that counts is taken at virtual weights.
-  var needsUpdate: Bool {
-    objectives.contains { term in
-      guard term.weight != 0, case .classSensitivity(let sensitivity) = term.objective else { return false }
-      return sensitivity.at.contains(.virtual)
-    }
-  }
+  public var needsUpdate: Bool { isOn(needs.map(\.usesVirtualWeights)) }
 
   /// Images that need no update of their own go a few together, since a parameter's gradient, which may be larger than all
   /// else, is then written once for all of them.

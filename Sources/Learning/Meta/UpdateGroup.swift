@@ -68,20 +68,27 @@ struct UpdateGroup {
   /// What the group adds to the batch's values and gradients; the latter for each image where each has its own update.
   func contribution() throws -> MetaStep.Contribution {
     var parts: [MicroBatch] = []
-    var first = Descents()
     try forEachPart { index in
-      let part = MicroBatch(step, included, network, batch, ranges[index], sharing: sharing)
-      return (part, part.descend(from: nil))
-    } then: { part, descents in
-      parts.append(part)
-      first.add(descents)
+      MicroBatch(step, included, network, batch, ranges[index], sharing: sharing)
+    } then: {
+      parts.append($0)
+    }
+    let slots = UpdateSlots(parts.map(\.plan))
+    var first = Descents()
+    if !slots.first.isEmpty {
+      let begun = parts
+      try forEachPart {
+        begun[$0].descend(slots, from: nil)
+      } then: {
+        first.add($0)
+      }
     }
 
     var sum = MetaStep.Contribution()
-    let cotangents = first.isEmpty ? [] : try throughUpdate(parts, &first, &sum)
+    let cotangents = first.isEmpty ? [] : try throughUpdate(parts, slots, &first, &sum)
     let (begun, descents) = (parts, first.parts)
     try forEachPart {
-      begun[$0].finish(descents[$0], cotangents)
+      begun[$0].finish(descents.isEmpty ? [] : descents[$0], cotangents)
     } then: { share in
       sum.values.add(share.values)
       sum.gradients.add(share.gradients[0])
@@ -95,7 +102,7 @@ struct UpdateGroup {
   ///
   /// - Returns: for each update the derivatives of what was compared with respect to the weights after the first step.
   private func throughUpdate(
-    _ parts: [MicroBatch], _ first: inout Descents, _ sum: inout MetaStep.Contribution
+    _ parts: [MicroBatch], _ slots: UpdateSlots, _ first: inout Descents, _ sum: inout MetaStep.Contribution
   ) throws -> [[Tensor]] {
     guard let inner = step.inner else { return [] }
     var weights = first.reach(from: first.parts[0].map { _ in parts[0].parameters })
@@ -104,7 +111,7 @@ struct UpdateGroup {
       let from = weights
       var descents = Descents()
       try forEachPart {
-        parts[$0].descend(from: from)
+        parts[$0].descend(slots, from: from)
       } then: {
         descents.add($0)
       }
@@ -115,10 +122,12 @@ struct UpdateGroup {
     weights = []
     var cotangents: [[Tensor]] = []
     try forEachPart {
-      parts[$0].compare(at: reached.next())
+      parts[$0].compare(slots, at: reached.next())
     } then: { share in
       sum.values.add(share.values)
-      cotangents.add(share.gradients)
+      cotangents.add(Array(share.gradients.prefix(slots.first.count)))
+      // Of terms that have plain passes beside virtual ones.
+      for own in share.gradients.dropFirst(slots.first.count) { sum.gradients.add(own) }
     }
     for descents in later.reversed() where inner.order == .exact {
       let beyond = cotangents

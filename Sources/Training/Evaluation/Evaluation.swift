@@ -48,11 +48,7 @@ public struct Evaluation: Sendable {
 
   /// Whether some maps are made after a virtual update.
   var movesParameters: Bool {
-    virtualRate != nil
-      || goal?.objectives.contains { term in
-        guard term.weight != 0, case .classSensitivity(let sensitivity) = term.objective else { return false }
-        return sensitivity.at.contains(.virtual)
-      } ?? false
+    virtualRate != nil || goal?.needsUpdate ?? false
   }
 
   /// One cell of the table: how maps are made.
@@ -62,10 +58,10 @@ public struct Evaluation: Sendable {
     /// Where.
     public let layer: String
     /// At which weights.
-    public let weights: ClassSensitivity.Weights
+    public let weights: MapWeights
 
     /// A method at a layer.
-    public init(method: Method, layer: String, weights: ClassSensitivity.Weights) {
+    public init(method: Method, layer: String, weights: MapWeights) {
       (self.method, self.layer, self.weights) = (method, layer, weights)
     }
   }
@@ -87,8 +83,8 @@ public struct Evaluation: Sendable {
     let isCorrect: Bool
     /// Whether all logits are finite.
     let hasFiniteLogits: Bool
-    /// Each of the goal's objectives; none without a goal.
-    let objectives: [Score.Value]
+    /// Each of the goal's objectives; nil where the value that is trained on is meant, none without a goal.
+    var objectives: [Score.Value?]
     /// All classes in the image.
     let labels: [Int]
     /// Softmax cross-entropy to the labels, and binary cross-entropy of each class by itself.
@@ -143,7 +139,9 @@ public struct Evaluation: Sendable {
       let total = goal.objectives.enumerated().reduce(0.0) { sum, term in
         guard term.element.weight != 0 else { return sum }
         let score = Score(
-          items.compactMap { $0.objectives.indices.contains(term.offset) ? $0.objectives[term.offset] : nil })
+          items.compactMap {
+            $0.objectives.indices.contains(term.offset) ? $0.objectives[term.offset] ?? .undefined("not measured") : nil
+          })
         guard score.undefined == 0, let mean = score.mean else { return .infinity }
         return sum + term.element.weight * mean
       }
@@ -181,7 +179,7 @@ public struct Evaluation: Sendable {
   }
 
   /// The weights at which maps are made.
-  public var weights: [ClassSensitivity.Weights] { virtualRate == nil ? [.plain] : [.plain, .virtual] }
+  public var weights: [MapWeights] { virtualRate == nil ? [.plain] : [.plain, .virtual] }
 
   /// All settings, in the table's order.
   public var settings: [Setting] {
@@ -193,6 +191,7 @@ public struct Evaluation: Sendable {
   /// Measures a batch's images, adding to `result`; images are independent of each other.
   public func measure(_ network: Network, _ batch: Batch, workers: Int, into result: inout Result) throws {
     let networks = Networks(self, network)
+    var images: [ImageResult] = []
     try Parallel.forEachInOrder(
       batch.labels.count, workers: workers,
       { index in
@@ -205,6 +204,29 @@ public struct Evaluation: Sendable {
           .result()
         }
       }
-    ) { result.add($0) }
+    ) { images.append($0) }
+    try addTrainedValues(network, batch, workers: workers, to: &images)
+    for image in images { result.add(image) }
+  }
+
+  /// Fills in the goal's objectives that have no score of their own: the values that are trained on, of a batch of validation images.
+  private func addTrainedValues(
+    _ network: Network, _ batch: Batch, workers: Int, to images: inout [ImageResult]
+  ) throws {
+    guard var goal, let first = images.first else { return }
+    let unscored = first.item.objectives.map { $0 == nil }
+    guard unscored.contains(true) else { return }
+    for index in goal.objectives.indices { goal.objectives[index].weight = unscored[index] ? 1 : 0 }
+    goal.normalization = .running
+    var random = RandomSource(seed: 0, purpose: "validation", batch.indices.first ?? 0)
+    let outcome = try goal(
+      network, batch.images, labels: batch.labels,
+      targets: .softTargets(of: batch.targets, classes: network.classes, batch.images.scalarType), workers: workers,
+      random: &random)
+    for (objective, values) in outcome.valuesByImage.enumerated() {
+      for (image, value) in (values ?? []).enumerated() where unscored[objective] {
+        images[image].item.objectives[objective] = .defined(value)
+      }
+    }
   }
 }

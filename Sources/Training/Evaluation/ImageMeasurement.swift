@@ -69,7 +69,7 @@ struct ImageMeasurement {
   private var kind: ImageMaps.Kind { .init(methods: evaluation.methods, layers: evaluation.layers) }
 
   /// The update before maps are made at these weights.
-  private func update(_ weights: ClassSensitivity.Weights) -> InnerUpdate? {
+  private func update(_ weights: MapWeights) -> InnerUpdate? {
     weights == .virtual ? evaluation.update : nil
   }
 
@@ -84,17 +84,12 @@ struct ImageMeasurement {
     let targets = Tensor.softTargets(of: [labels.map { Target($0) }], classes: scores.count, logits.scalarType)
     let loss = logits.crossEntropy(toSoftTargets: targets / Double(labels.count)).item
     let binaryLoss = logits.binaryCrossEntropy(toSoftTargets: targets).item
-    let objectives = (evaluation.goal?.objectives ?? []).map { term -> Score.Value in
-      guard term.weight != 0 else { return .defined(0) }
-      switch term.objective {
-      case .crossEntropy: return .defined(loss)
-      case .binaryCrossEntropy: return .defined(binaryLoss)
-      case .classSensitivity(let sensitivity):
-        guard let goal = evaluation.goal else { return .undefined("no goal") }
-        return maps.sensitivity(
-          sensitivity, weight: term.weight, goal, evaluation.measures.isEmpty ? .init(methods: [], layers: []) : kind,
-          logits: logits, label: label, image: index)
-      }
+    let evaluated = EvaluatedImage(
+      logits: logits, label: label, labels: labels, index: index, crossEntropy: loss, binaryCrossEntropy: binaryLoss,
+      maps: maps, kind: evaluation.measures.isEmpty ? .init(methods: [], layers: []) : kind)
+    let objectives = (evaluation.goal?.objectives ?? []).map { term -> Score.Value? in
+      guard term.weight != 0, let goal = evaluation.goal else { return .defined(0) }
+      return term.objective.score(of: evaluated, weight: term.weight, in: goal)
     }
     var result = Evaluation.ImageResult(
       item: .init(
@@ -168,7 +163,7 @@ struct ImageMeasurement {
 
   /// How alike maps are to those of networks made random: means over the networks, for the label throughout.
   private func randomizations(
-    _ weights: ClassSensitivity.Weights, _ maps: (Int) -> [[ImageMap]], _ result: inout Evaluation.ImageResult
+    _ weights: MapWeights, _ maps: (Int) -> [[ImageMap]], _ result: inout Evaluation.ImageResult
   ) {
     for (measure, randomized) in [
       (Measure.cascadingRandomization, networks.cascading), (.independentRandomization, networks.independent),

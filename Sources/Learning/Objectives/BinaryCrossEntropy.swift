@@ -1,0 +1,28 @@
+import Components
+import Saliency
+import Tensors
+
+/// Binary cross-entropy of each class by itself, the mean over classes, for images of any number of classes:
+/// −q log σ(z) − (1 − q) log(1 − σ(z)).
+public struct BinaryCrossEntropy: OuterObjective {
+  public let name = "binary_cross_entropy"
+
+  /// It has no settings.
+  public init() {}
+
+  public func needs(_ maps: MapSettings) -> ObjectiveNeeds { ObjectiveNeeds(normalizesAsTraining: true) }
+
+  public func terms(for images: ObjectiveImages) -> [ObjectiveTerm] {
+    let targets = images.targets
+    return [ObjectiveTerm([PassRequest()]) { $0[0].output.logits.binaryCrossEntropy(toSoftTargets: targets) }]
+  }
+
+  public func score(of image: EvaluatedImage, weight: Double, in step: MetaStep) -> Score.Value? {
+    .defined(image.binaryCrossEntropy)
+  }
+}
+
+extension OuterObjective where Self == BinaryCrossEntropy {
+  /// Binary cross-entropy of each class by itself.
+  public static var binaryCrossEntropy: Self { BinaryCrossEntropy() }
+}

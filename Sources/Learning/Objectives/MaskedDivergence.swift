@@ -1,0 +1,49 @@
+import Components
+import Saliency
+import Tensors
+
+/// Predictions that rest on what the map calls important: the Kullback–Leibler divergence Σ p log(p / q) of the prediction p for
+/// an image and the prediction q for the image without its least salient pixels, which are set to 0, the mean color. After
+/// saliency guided training (Ismail, Corrada Bravo and Feizi 2021, equation 3), with any method in place of the gradient:
+/// the map is that of the label at the first layer that the recipe names, and is not differentiated.
+public struct MaskedDivergence: OuterObjective {
+  public let name = "masked_divergence"
+  /// The share of the pixels that are removed.
+  public var removed: Double
+
+  /// Half of the pixels unless told otherwise.
+  public init(removed: Double = 0.5) { self.removed = removed }
+
+  public mutating func visit(_ keys: Keys) { keys("removed", &removed, .share) }
+
+  public func needs(_ maps: MapSettings) -> ObjectiveNeeds { ObjectiveNeeds(layers: Array(maps.layers.prefix(1))) }
+
+  public func terms(for images: ObjectiveImages) -> [ObjectiveTerm] {
+    let layers = Array(images.maps.layers.prefix(1))
+    let masked = images.plain.maps(images.maps.method, of: images.labels, at: layers).first.map {
+      Self.masked(images.images, by: $0.detached(), removed: removed)
+    }
+    return [
+      ObjectiveTerm([PassRequest(), PassRequest(images: masked)]) { passes in
+        let (whole, part) = (passes[0].output.logits, passes[1].output.logits)
+        func logProbabilities(_ logits: Tensor) -> Tensor { logits - logits.logSumExp().reshaped([-1, 1]) }
+        return (whole.softmax() * (logProbabilities(whole) - logProbabilities(part))).sum([1])
+      }
+    ]
+  }
+
+  /// Images [N, H, W, C] with the least salient pixels at 0, by maps [N, h, w] that are resized to the images; of equal ones
+  /// the first in reading order.
+  private static func masked(_ images: Tensor, by maps: Tensor, removed: Double) -> Tensor {
+    let (count, height, width) = (images.shape[0], images.shape[1], images.shape[2])
+    let values = maps.reshaped(maps.shape + [1]).resized(height: height, width: width).doubles
+    let pixels = height * width
+    var mask = [Double](repeating: 1, count: count * pixels)
+    for image in 0..<count {
+      let own = (image * pixels)..<((image + 1) * pixels)
+      let order = own.sorted { (values[$0], $0) < (values[$1], $1) }
+      for pixel in order.prefix(Int((Double(pixels) * removed).rounded())) { mask[pixel] = 0 }
+    }
+    return images.detached() * Tensor(mask, shape: [count, height, width, 1]).converted(to: images.scalarType)
+  }
+}
