@@ -30,7 +30,7 @@ let package = Package(
   name: "metasal",
   products: [
     .executable(name: "metasal", targets: ["metasal"]),
-    .library(name: "Metasal", targets: ["Tensors", "Networks", "Saliency", "Learning", "Formats", "Datasets"]),
+    .library(name: "Metasal", targets: ["MetasalKit"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -47,16 +47,18 @@ let package = Package(
     door("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev"),
     door("CZip", pkgConfig: "libzip", debian: "libzip-dev"),
     .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
-    .executableTarget(
-      name: "metasal",
+    .target(
+      name: "Commands",
       dependencies: modules + [.product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: strict),
+    .target(name: "MetasalKit", dependencies: modules + ["Commands"], swiftSettings: strict),
+    .executableTarget(name: "metasal", dependencies: ["Commands"], swiftSettings: strict),
     .executableTarget(
       name: "metasal-benchmark",
       dependencies: modules + [.product(name: "ArgumentParser", package: "swift-argument-parser")],
       path: "Benchmarks/MetaStepBenchmark", swiftSettings: strict),
     .testTarget(
-      name: "metasalTests", dependencies: ["metasal", "TestSupport"] + modules, exclude: ["Faults"],
+      name: "metasalTests", dependencies: ["metasal", "Commands", "TestSupport"] + modules, exclude: ["Faults"],
       swiftSettings: strict),
   ]
     + library("Components", [])

@@ -32,17 +32,15 @@ public struct MaskedDivergence: OuterObjective {
     ]
   }
 
-  /// Images [N, H, W, C] with the least salient pixels at 0, by maps [N, h, w] that are resized to the images; of equal ones
-  /// the first in reading order.
+  /// Images [N, H, W, C] with the least salient pixels at 0, by maps [N, h, w]; of equally salient ones the last in reading
+  /// order go first.
   private static func masked(_ images: Tensor, by maps: Tensor, removed: Double) -> Tensor {
     let (count, height, width) = (images.shape[0], images.shape[1], images.shape[2])
-    let values = maps.reshaped(maps.shape + [1]).resized(height: height, width: width).doubles
     let pixels = height * width
     var mask = [Double](repeating: 1, count: count * pixels)
     for image in 0..<count {
-      let own = (image * pixels)..<((image + 1) * pixels)
-      let order = own.sorted { (values[$0], $0) < (values[$1], $1) }
-      for pixel in order.prefix(Int((Double(pixels) * removed).rounded())) { mask[pixel] = 0 }
+      let map = ImageMap(maps.sliced(axis: 0, from: image, length: 1), width: width, height: height)
+      for pixel in map.order.suffix(Int((Double(pixels) * removed).rounded())) { mask[image * pixels + pixel] = 0 }
     }
     return images.detached() * Tensor(mask, shape: [count, height, width, 1]).converted(to: images.scalarType)
   }

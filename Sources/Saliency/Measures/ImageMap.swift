@@ -58,7 +58,7 @@ public struct ImageMap: Sendable {
   }
 
   /// Pixels in the order of their values, the largest first; equal ones in reading order.
-  var order: [Int] { ties.reversed().flatMap(\.self) }
+  public var order: [Int] { ties.reversed().flatMap(\.self) }
 
   /// How far each pixel's rank lies from the middle rank, and the sum of their squares; nil unless the map is defined. Ties
   /// have their mean rank. Halves of whole numbers, so that sums of products are exact.

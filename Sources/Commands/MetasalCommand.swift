@@ -6,8 +6,10 @@ import Recipes
 import Training
 
 /// The command line: fine-tunes image classifiers so that their saliency maps depend on the class they explain.
-@main struct Metasal: ParsableCommand {
-  static let configuration = CommandConfiguration(
+public struct MetasalCommand: ParsableCommand {
+  public init() {}
+
+  public static let configuration = CommandConfiguration(
     commandName: "metasal",
     abstract: "Fine-tune image classifiers so that their saliency maps depend on the class they explain.",
     version: "0.1.0",
@@ -17,7 +19,7 @@ import Training
     ])
 
   /// Runs the command, and turns errors into one message and the exit code that fits.
-  static func main() {
+  public static func main() {
     do {
       var command = try parseAsRoot(CommandLine.arguments.dropFirst().map(expandingHome))
       try command.run()

@@ -1,0 +1,12 @@
+// Everything that metasal has, by one import: tensors and networks, maps and measures, objectives and the meta step, formats and
+// data sets, recipes and training, and the command line.
+@_exported import Commands
+@_exported import Components
+@_exported import Datasets
+@_exported import Formats
+@_exported import Learning
+@_exported import Networks
+@_exported import Recipes
+@_exported import Saliency
+@_exported import Tensors
+@_exported import Training

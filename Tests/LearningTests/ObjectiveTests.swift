@@ -1,0 +1,186 @@
+import Components
+import Networks
+import Saliency
+import TestSupport
+import Tensors
+import Testing
+
+@testable import Learning
+
+/// How far a virtual update moves the maps of the label: the squared distance of the maps before and after. Its one term has
+/// plain and virtual passes.
+private struct MapShift: OuterObjective {
+  let name = "map_shift"
+  var strength = 1.0
+
+  mutating func visit(_ keys: Keys) { keys("strength", &strength, .number(0...10)) }
+
+  func needs(_ maps: MapSettings) -> ObjectiveNeeds { ObjectiveNeeds(usesVirtualWeights: true) }
+
+  func terms(for images: ObjectiveImages) -> [ObjectiveTerm] {
+    let (labels, maps) = (images.labels, images.maps)
+    return [
+      ObjectiveTerm([
+        PassRequest(.plain, layers: maps.layers), PassRequest(.virtual(towards: labels), layers: maps.layers),
+      ]) { passes in
+        let both = passes.map { $0.maps(maps.method, of: labels, at: maps.layers, createGraph: true) }
+        let distances = zip(both[0], both[1]).map { ($0 - $1).squared.sum([1, 2]) }
+        return distances.dropFirst().reduce(distances[0]) { $0 + $1 } * strength
+      }
+    ]
+  }
+}
+
+/// How unlike the images' logits are: the squared distance of each one's from their mean, at plain or at virtual weights.
+private struct Spread: OuterObjective {
+  let name = "spread"
+  var isVirtual = false
+
+  func needs(_ maps: MapSettings) -> ObjectiveNeeds {
+    ObjectiveNeeds(usesVirtualWeights: isVirtual, couplesImages: true)
+  }
+
+  func terms(for images: ObjectiveImages) -> [ObjectiveTerm] {
+    [
+      ObjectiveTerm([PassRequest(isVirtual ? .virtual(towards: images.labels) : .plain)]) { passes in
+        let logits = passes[0].output.logits
+        return (logits - logits.mean([0])).squared.sum([1])
+      }
+    ]
+  }
+}
+
+/// The logit of the label for an image turned upside down, at plain and at virtual weights: images of its own.
+private struct Upended: OuterObjective {
+  let name = "upended"
+
+  func needs(_ maps: MapSettings) -> ObjectiveNeeds { ObjectiveNeeds(usesVirtualWeights: true) }
+
+  func terms(for images: ObjectiveImages) -> [ObjectiveTerm] {
+    let (labels, height) = (images.labels, images.images.shape[1])
+    let rows = (0..<height).map { images.images.sliced(axis: 1, from: height - 1 - $0, length: 1) }
+    let own = Tensor.concatenated(rows, axis: 1)
+    return [PassRequest.Weights.plain, .virtual(towards: labels)].map { weights in
+      ObjectiveTerm([PassRequest(weights, images: own)]) { $0[0].output.logits.takenAlongLastAxis(labels) }
+    }
+  }
+}
+
+@Suite("Objectives") struct ObjectiveTests {
+  /// Its norms' shifts are not 0, or pixels that are set to 0 would lie on every ReLU's kink.
+  private static let network: Network = {
+    let network = Architecture.plain.network(classes: 4, seed: 3).converted(to: .float64)
+    var random = RandomSource(seed: 5, purpose: "shifts")
+    return network.with(
+      parameters: zip(network.parameterNames, network.parameters).map { name, parameter in
+        guard name.hasSuffix("bias") else { return parameter }
+        return .uniform(parameter.shape, from: -0.3, to: 0.3, .float64, using: &random)
+      })
+  }()
+  private static let images: Tensor = {
+    var random = RandomSource(seed: 2, purpose: "images")
+    return .normal([5, 12, 12, 3], .float64, using: &random)
+  }()
+  private static let labels = [0, 3, 1, 2, 1]
+
+  private static func step(_ objectives: [(any OuterObjective, Double)], _ inner: InnerUpdate?) -> MetaStep {
+    MetaStep(
+      inner: inner, method: .normGrad, layers: ["features.5", "features.8"],
+      objectives: objectives.map { WeightedObjective($0, weight: $1) })
+  }
+
+  private static func outcome(_ step: MetaStep, _ parameters: [Tensor]) throws -> MetaStep.Outcome {
+    var random = RandomSource(seed: 0, purpose: "test")
+    return try step(network.with(parameters: parameters), images, labels: labels, workers: 2, random: &random)
+  }
+
+  private static func difference(_ a: [Tensor], _ b: [Tensor]) -> Double {
+    func length(_ x: [Tensor]) -> Double { x.reduce(0) { $0 + $1.squared.sum().item }.squareRoot() }
+    return length(zip(a, b).map { $0 - $1 }) / length(b)
+  }
+
+  private static let objectives: [any OuterObjective] = [
+    Mosaic(), Mosaic(at: [.virtual]), Mosaic(at: [.plain, .virtual]), MaskedDivergence(), MapShift(), Spread(),
+    Spread(isVirtual: true), Upended(),
+  ]
+
+  @Test(
+    "the outer gradient of objectives of every mould agrees with central differences, in both scopes",
+    arguments: objectives.indices, [(InnerUpdate.Scope.image, 1), (.image, 2), (.batch, 1), (.batch, 2)])
+  func differences(_ index: Int, _ inner: (scope: InnerUpdate.Scope, steps: Int)) throws {
+    let update = InnerUpdate(rate: 0.02, steps: inner.steps, scope: inner.scope)
+    let step = Self.step([(Self.objectives[index], 1.3), (CrossEntropy(), 0.2)], update)
+    let parameters = Self.network.parameters
+    let gradient = try Self.outcome(step, parameters).gradients
+    let length = gradient.reduce(0) { $0 + $1.squared.sum().item }.squareRoot()
+    // Along the gradient, where nothing cancels, and a little of everything.
+    var random = RandomSource(seed: 9, purpose: "direction")
+    let direction = gradient.map { $0 * (1 / length) + .normal($0.shape, std: 0.005, .float64, using: &random) }
+    let found = zip(gradient, direction).reduce(0) { $0 + ($1.0 * $1.1).sum().item }
+    // A large step may cross a kink, and a small one drowns in rounding.
+    var errors: [Double] = []
+    for h in [1e-6, 1e-7, 1e-5, 1e-8] where errors.allSatisfy({ $0 >= 1e-6 }) {
+      let differences = try [h, 2 * h].map { h in
+        let values = try [h, -h].map { h in
+          try Self.outcome(step, zip(parameters, direction).map { $0 + $1 * h }).total
+        }
+        return values[0] - values[1]
+      }
+      errors.append(abs((8 * differences[0] - differences[1]) / (12 * h) - found) / abs(found))
+    }
+    #expect(try #require(errors.min()) < 1e-6, "\(found), relative errors \(errors)")
+  }
+
+  @Test("the value of a batch is the mean of those by image, and every image has one", arguments: objectives.indices)
+  func values(_ index: Int) throws {
+    let step = Self.step([(Self.objectives[index], 2)], InnerUpdate(rate: 0.02))
+    let outcome = try Self.outcome(step, Self.network.parameters)
+    let values = try #require(outcome.valuesByImage[0])
+    #expect(values.count == 5 && values.allSatisfy { $0 != 0 && $0.isFinite })
+    #expect(abs(values.reduce(0, +) / 5 - (try #require(outcome.values[0]))) < 1e-12)
+    #expect(abs(outcome.total - 2 * (try #require(outcome.values[0]))) < 1e-12)
+  }
+
+  @Test("passes that several objectives ask for alike are made once", arguments: InnerUpdate.Scope.allCases)
+  func sharedPasses(_ scope: InnerUpdate.Scope) throws {
+    let update = InnerUpdate(rate: 0.02, scope: scope)
+    func gradients(_ objectives: [(any OuterObjective, Double)]) throws -> [Tensor] {
+      try Self.outcome(Self.step(objectives, update), Self.network.parameters).gradients
+    }
+    let once = try gradients([(ClassSensitivity(at: [.virtual]), 2)])
+    let twice = try gradients([(ClassSensitivity(at: [.virtual]), 0.5), (ClassSensitivity(at: [.virtual]), 1.5)])
+    #expect(Self.difference(twice, once) < 1e-9)
+
+    func plan(_ classes: [[Int]]) -> PassPlan {
+      let terms = classes.map { classes in
+        ObjectiveTerm([PassRequest(.virtual(towards: classes), layers: ["a\(classes[0])"])]) { $0[0].output.logits }
+      }
+      return PassPlan([(terms, false)], images: .zeros([1, 2, 2, 3]), layers: [])
+    }
+    // The second is the first in one part of the batch alone, the third in both.
+    let slots = UpdateSlots([plan([[0], [0], [0]]), plan([[1], [2], [1]])])
+    #expect(slots.slots == [0, 1, 0] && slots.first == [0, 1])
+    let own = Tensor.ones([1, 2, 2, 3])
+    let terms = [PassRequest(images: own, layers: ["x"]), PassRequest(images: own * 1, layers: ["y"])].map { request in
+      ObjectiveTerm([request]) { $0[0].output.logits }
+    }
+    let sets = PassPlan([([terms[0]], false), ([terms[1]], false)], images: .zeros([1, 2, 2, 3]), layers: nil).sets
+    #expect(sets.map(\.layers) == [nil, ["x", "y"]])
+  }
+
+  @Test("a mosaic is perfect where each class's map lies on its own tiles, and its value is a share")
+  func mosaic() throws {
+    let outcome = try Self.outcome(Self.step([(Mosaic(), 1)], nil), Self.network.parameters)
+    #expect(try #require(outcome.valuesByImage[0]).allSatisfy { (0...1).contains($0) })
+  }
+
+  @Test("nothing removed leaves no divergence; more removed leaves more")
+  func divergence() throws {
+    func value(_ removed: Double) throws -> Double {
+      let step = Self.step([(MaskedDivergence(removed: removed), 1)], nil)
+      return try #require(try Self.outcome(step, Self.network.parameters).values[0])
+    }
+    #expect(abs(try value(0)) < 1e-12)
+    #expect(try value(0.2) > 0 && value(1) > value(0.2))
+  }
+}
