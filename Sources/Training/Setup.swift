@@ -133,6 +133,13 @@ public struct Setup: Sendable {
   /// one that does not depend on the class. Infinite where it is not a number.
   public func score(_ result: Evaluation.Result) -> Double { result.outerLoss(step) }
 
+  /// One update of the parameters as the recipe has it.
+  public var trainingStep: TrainingStep {
+    TrainingStep(
+      step, optimizer: recipe.optimizer.optimizer, rate: recipe.optimizer.rate, schedule: recipe.optimizer.schedule,
+      steps: recipe.run.steps, clipNorm: recipe.optimizer.clipNorm, workers: workers)
+  }
+
   /// Measures a network on the validation images that the recipe asks for.
   ///
   /// - Parameter evaluation: what is measured, if not what the recipe says.

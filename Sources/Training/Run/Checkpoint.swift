@@ -5,15 +5,10 @@ import Recipes
 import Tensors
 
 /// Everything a run is made of at a step, so that it can go on as if it had never stopped.
+@dynamicMemberLookup
 public struct Checkpoint: Sendable {
-  /// The network as it is.
-  public var network: Network
-  /// What the optimizer remembers.
-  public var optimizer: Optimizer.State
-  /// Updates made.
-  public var step: Int
-  /// What draws contrast classes. Order and augmentation depend on the seed and the step alone.
-  public var random: RandomSource
+  /// What changes with every step.
+  public var state: TrainingState
   /// The lowest score of an evaluation so far; see ``Setup/score(_:)``.
   public var best: Double?
   /// The resolved recipe.
@@ -21,28 +16,34 @@ public struct Checkpoint: Sendable {
 
   private static let version = "1"
 
+  /// The parts of the state: `checkpoint.network` is `checkpoint.state.network`.
+  public subscript<Value>(dynamicMember path: WritableKeyPath<TrainingState, Value>) -> Value {
+    get { state[keyPath: path] }
+    set { state[keyPath: path] = newValue }
+  }
+
   /// Writes the checkpoint as HDF5: weights under `model/` with PyTorch's names and shapes, the optimizer's memory under
   /// `optimizer/` alike, and the rest under `run/`.
   public func write(to path: String) throws {
     var contents = HDF5Contents()
-    for (name, value) in network.stateDictionary { contents.add(WeightFile.weightGroup + name, .tensor(value)) }
-    let parameters = network.state.filter(\.kind.isParameter)
-    for (slot, tensors) in optimizer.slots.sorted(by: { $0.key < $1.key }) {
+    for (name, value) in self.network.stateDictionary { contents.add(WeightFile.weightGroup + name, .tensor(value)) }
+    let parameters = self.network.state.filter(\.kind.isParameter)
+    for (slot, tensors) in self.optimizer.slots.sorted(by: { $0.key < $1.key }) {
       for (entry, tensor) in zip(parameters, tensors) {
         let value = entry.kind == .kernel ? tensor.permuted([3, 2, 0, 1]) : tensor
         contents.add("optimizer/\(slot)/\(entry.name)", .tensor(value))
       }
     }
-    contents.add("run/step", .integers([Int64(step)]))
-    contents.add("run/optimizer_updates", .integers([Int64(optimizer.updates)]))
-    contents.add("run/random_state", .integers([Int64(bitPattern: random.state)]))
+    contents.add("run/step", .integers([Int64(self.step)]))
+    contents.add("run/optimizer_updates", .integers([Int64(self.optimizer.updates)]))
+    contents.add("run/random_state", .integers([Int64(bitPattern: self.random.state)]))
     if let best { contents.add("run/best", .tensor(Tensor([best]))) }
     contents.attributes = [
-      "metasal_checkpoint": Self.version, "architecture": network.architecture.name,
-      "classes": String(network.classes),
+      "metasal_checkpoint": Self.version, "architecture": self.network.architecture.name,
+      "classes": String(self.network.classes),
       "recipe": recipe,
     ]
-    contents.attributes["optimizer"] = optimizer.rule
+    contents.attributes["optimizer"] = self.optimizer.rule
     try HDF5File.write(contents, to: path)
   }
 
@@ -59,6 +60,7 @@ public struct Checkpoint: Sendable {
       let classes = contents.attributes["classes"].flatMap({ Int($0) }),
       (1...Architecture.mostClasses).contains(classes)
     else { throw malformed("an unknown architecture '\(contents.attributes["architecture"] ?? "")'") }
+    let network: Network
     do {
       let weights = contents.tensors(below: WeightFile.weightGroup).entries
       network = try architecture.network(classes: classes, seed: nil).converted(to: weights.scalarType).loading(weights)
@@ -72,11 +74,11 @@ public struct Checkpoint: Sendable {
       guard (0...Int64(Int32.max)).contains(value) else { throw malformed("'\(name)' is \(value), which is no count") }
       return Int(value)
     }
-    step = try count("run/step")
-    random = RandomSource(state: UInt64(bitPattern: try integer("run/random_state")))
+    let step = try count("run/step")
+    let random = RandomSource(state: UInt64(bitPattern: try integer("run/random_state")))
     best = contents.tensor("run/best")?.doubles.first
     recipe = contents.attributes["recipe"] ?? ""
-    optimizer = Optimizer.State()
+    var optimizer = Optimizer.State()
     optimizer.rule = contents.attributes["optimizer"]
     optimizer.updates = try count("run/optimizer_updates")
     let parameters = network.state.filter(\.kind.isParameter)
@@ -93,14 +95,15 @@ public struct Checkpoint: Sendable {
         return value
       }
     }
+    state = TrainingState(network: network, optimizer: optimizer, step: step, random: random)
   }
 
   /// The same in a precision: of a run whose recipe says another one by now.
   func converted(to type: ScalarType) -> Checkpoint {
-    guard type != network.scalarType else { return self }
+    guard type != self.network.scalarType else { return self }
     var copy = self
-    copy.network = network.converted(to: type)
-    copy.optimizer.slots = optimizer.slots.mapValues { $0.map { $0.converted(to: type) } }
+    copy.network = self.network.converted(to: type)
+    copy.optimizer.slots = self.optimizer.slots.mapValues { $0.map { $0.converted(to: type) } }
     return copy
   }
 
@@ -113,7 +116,7 @@ public struct Checkpoint: Sendable {
     network: Network, optimizer: Optimizer.State = .init(), step: Int = 0, random: RandomSource, best: Double? = nil,
     recipe: String
   ) {
-    (self.network, self.optimizer, self.step) = (network, optimizer, step)
-    (self.random, self.best, self.recipe) = (random, best, recipe)
+    state = TrainingState(network: network, optimizer: optimizer, step: step, random: random)
+    (self.best, self.recipe) = (best, recipe)
   }
 }

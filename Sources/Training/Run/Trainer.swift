@@ -6,45 +6,31 @@ import Networks
 import Recipes
 import Tensors
 
-/// Why a run ended early.
-public enum RunEnd: Error, CustomStringConvertible {
-  /// A signal came; the step was finished and saved.
-  case interrupted(step: Int, checkpoint: String)
-  /// An objective or the gradient was no number any more.
-  case diverged(step: Int, what: String, checkpoint: String?)
-  /// Something else went wrong; the steps made before are saved, if there are any.
-  case failed(step: Int, checkpoint: String?, cause: any Error)
-
-  public var description: String {
-    switch self {
-    case .interrupted(let step, let checkpoint):
-      "interrupted after step \(step); saved in \(checkpoint), continue with --resume"
-    case .diverged(let step, let what, let checkpoint):
-      "step \(step): \(what) is not finite, so the run stops; "
-        + (checkpoint.map { "the last good checkpoint is \($0)" } ?? "no checkpoint was saved yet")
-    case .failed(let step, let checkpoint, let cause):
-      "\(cause)\n"
-        + (checkpoint.map { "The run stops after step \(step), which is saved in \($0); continue with --resume." }
-          ?? "The run stops after step \(step), which could not be saved; --resume continues from the checkpoint before.")
-    }
-  }
-}
-
 /// One training run, from a recipe to an improved network: measures, trains, measures again, and leaves everything in the
-/// run's folder.
+/// run's folder. What a step does is ``TrainingStep``'s; here are the files, going on after an interruption, and the best
+/// checkpoint. Who wants to know how it goes is a ``TrainingObserver``.
 public struct Trainer {
   private let setup: Setup
   private let folder: RunFolder
+  private let step: TrainingStep
+  private let observers: [any TrainingObserver]
   private let isInterrupted: () -> Bool
   private let say: (String) -> Void
 
+  /// A run of a recipe that was made real.
+  ///
   /// - Parameters:
+  ///   - setup: the recipe made real.
+  ///   - folder: where everything goes.
+  ///   - observers: who is told how it goes, besides the progress line, the log and the figures.
   ///   - isInterrupted: asked after each step whether to save and stop.
   ///   - say: takes what people are told, a few lines at a time.
   public init(
-    _ setup: Setup, folder: RunFolder, isInterrupted: @escaping () -> Bool = { false }, say: @escaping (String) -> Void
+    _ setup: Setup, folder: RunFolder, observers: [any TrainingObserver] = [],
+    isInterrupted: @escaping () -> Bool = { false }, say: @escaping (String) -> Void
   ) {
-    (self.setup, self.folder, self.isInterrupted, self.say) = (setup, folder, isInterrupted, say)
+    (self.setup, self.folder, self.observers) = (setup, folder, observers)
+    (self.isInterrupted, self.say, step) = (isInterrupted, say, setup.trainingStep)
   }
 
   private var recipe: Recipe { setup.recipe }
@@ -65,6 +51,10 @@ public struct Trainer {
         "\(folder.recipe) was changed by somebody, and stays as it is; the checkpoints have the recipe of this run.\n")
     }
     let log = try MetricsLog(folder.metrics, resumingAt: checkpoint?.step)
+    let told = Observers(
+      all: [ProgressObserver(), LogObserver(log: log, evaluation: setup.evaluation)] + observers + [
+        FigureObserver(setup: setup, folder: folder)
+      ])
     var state = try checkpoint.map { try updated($0, log) } ?? begin()
 
     if !setup.notes.isEmpty { say(setup.notes.joined(separator: "\n") + "\n") }
@@ -74,31 +64,35 @@ public struct Trainer {
     let before = try setup.evaluate(setup.network, title: "measuring before")
     say("Before training:\n\n\(setup.evaluation.report([("before", before)]))\n")
     if checkpoint == nil {
-      try log.add("evaluation", step: 0, setup.evaluation.event(before))
-      try log.sync()
+      try told.measured(before, at: 0)
+      try told.checkpointBegins(at: 0)
       try keepBest(&state, before)
     }
 
     var after: Evaluation.Result? = state.step == 0 ? before : nil
-    try train(&state, log, &after)
+    try train(&state, isLogged: log.holds("evaluation"), told, &after)
     let final = try after ?? setup.evaluate(state.network, title: "measuring after")
     say("After step \(state.step):\n\n\(setup.evaluation.report([("before", before), ("after", final)]))\n")
     if let findings = setup.findings { say(findings + "\n") }
-    let figures = try Gallery(setup).draw(before: setup.network, after: state.network, into: folder.figures)
-    for file in folder.figureFiles where !figures.contains(file) { try Ownership.remove(file) }
+    try told.runEnds(before: setup.network, after: state.network)
+    say(contents)
+    return (before, final)
+  }
+
+  /// What is in the folder, for people.
+  private var contents: String {
+    let figures = folder.figureFiles.count
     var contents = Table(["", ""], leftAligned: 2)
     contents.add(["  checkpoints/last.h5", "the network after the last step"])
     contents.add(["  checkpoints/best.h5", "the network where the measured loss was lowest"])
     contents.add(["  metrics.jsonl", "every step and every evaluation"])
-    if !figures.isEmpty { contents.add(["  figures/", "maps of \(figures.count) images, before beside after"]) }
-    say(
-      """
+    if figures > 0 { contents.add(["  figures/", "maps of \(figures) images, before beside after"]) }
+    return """
       The run's folder is \(folder.path):
       \(contents)
       Take the network elsewhere with
         metasal export \(folder.last) --to safetensors --output improved.safetensors
-      """)
-    return (before, final)
+      """
   }
 
   private func begin() -> Checkpoint {
@@ -157,53 +151,56 @@ public struct Trainer {
   }
 
   /// The steps that are left; `after` becomes the evaluation of the last one, if it was due.
-  private func train(_ state: inout Checkpoint, _ log: MetricsLog, _ after: inout Evaluation.Result?) throws {
+  ///
+  /// - Parameter isLogged: whether the evaluation of the step that the run goes on from is in the log.
+  private func train(
+    _ state: inout Checkpoint, isLogged: Bool, _ told: Observers, _ after: inout Evaluation.Result?
+  ) throws {
     let steps = recipe.run.steps
     do {
       // What an error kept from being measured comes first.
-      if state.step > 0, !log.holds("evaluation"), isMeasured(state.step) {
-        after = try measure(&state, log)
+      if state.step > 0, !isLogged, isMeasured(state.step) {
+        after = try measure(&state, told)
         // It may be the best one only since now, which the checkpoint says too.
-        try log.sync()
-        try state.write(to: folder.last)
+        try save(state, told)
       }
       guard state.step < steps else { return }
       let batches = Prefetcher(setup.train, steps: state.step..<steps, threads: recipe.data.workers)
-      let progress = Progress("training", total: steps, start: state.step)
-      defer { progress.clear() }
+      try told.runBegins(at: state.step, of: steps)
       while let batch = try Profile.phase(.data, { try batches.next() }) {
-        let (next, values) = try self.next(state, batch)
-        try log.add("step", step: next.step, values)
-        state = next
-        progress.update(state.step, detail: summary(values))
-        after = nil
-        if isMeasured(state.step) {
-          progress.clear()
-          after = try measure(&state, log)
-        }
+        let (next, record) = try taken(state.state, batch)
+        try told.stepTaken(record)
+        state.state = next
+        after = isMeasured(state.step) ? try measure(&state, told) : nil
         let isLast = state.step == steps
         let stops = isInterrupted()
         let isDue = recipe.run.checkpointEvery > 0 && state.step % recipe.run.checkpointEvery == 0
-        if isLast || isDue || stops {
-          try log.sync()
-          try state.write(to: folder.last)
-        }
+        if isLast || isDue || stops { try save(state, told) }
         if stops && !isLast { throw RunEnd.interrupted(step: state.step, checkpoint: folder.last) }
       }
-    } catch let end as RunEnd { throw end } catch { throw failed(state, log, error) }
+    } catch let end as RunEnd { throw end } catch { throw failed(state, told, error) }
+  }
+
+  private func taken(_ state: TrainingState, _ batch: Batch) throws -> (TrainingState, TrainingStep.Record) {
+    do { return try step(state, batch) } catch let divergence as TrainingStep.Divergence {
+      let isSaved = FileManager.default.fileExists(atPath: folder.last)
+      throw RunEnd.diverged(
+        step: state.step + 1, what: divergence.what, checkpoint: isSaved ? folder.last : nil)
+    }
   }
 
   private func isMeasured(_ step: Int) -> Bool {
     step == recipe.run.steps || (recipe.evaluation.every > 0 && step % recipe.evaluation.every == 0)
   }
 
-  /// Measures the network, and saves it if it is the best one so far. It is logged last, so that what was not brought to its end is
-  /// done again.
-  private func measure(_ state: inout Checkpoint, _ log: MetricsLog) throws -> Evaluation.Result {
+  /// Measures the network, and saves it if it is the best one so far. Observers are told last, so that what was not brought to
+  /// its end is done again.
+  private func measure(_ state: inout Checkpoint, _ told: Observers) throws -> Evaluation.Result {
+    try told.measurementBegins(at: state.step)
     let result = try setup.evaluate(state.network, title: "measuring")
-    try log.sync()
+    try told.checkpointBegins(at: state.step)
     try keepBest(&state, result)
-    try log.add("evaluation", step: state.step, setup.evaluation.event(result))
+    try told.measured(result, at: state.step)
     return result
   }
 
@@ -216,57 +213,16 @@ public struct Trainer {
     state = best
   }
 
+  private func save(_ state: Checkpoint, _ told: Observers) throws {
+    try told.checkpointBegins(at: state.step)
+    try state.write(to: folder.last)
+  }
+
   /// Saves the steps that were made before an error.
-  private func failed(_ state: Checkpoint, _ log: MetricsLog, _ error: any Error) -> any Error {
+  private func failed(_ state: Checkpoint, _ told: Observers, _ error: any Error) -> any Error {
     guard state.step > 0 else { return error }
-    try? log.sync()
+    try? told.checkpointBegins(at: state.step)
     let isSaved = (try? state.write(to: folder.last)) != nil
     return RunEnd.failed(step: state.step, checkpoint: isSaved ? folder.last : nil, cause: error)
-  }
-
-  /// The state after one more update of the parameters, and what is logged of it.
-  private func next(_ state: Checkpoint, _ batch: Batch) throws -> (Checkpoint, [String: Any]) {
-    var next = state
-    let outcome = try setup.step(
-      state.network, batch.images, labels: batch.labels,
-      targets: .softTargets(of: batch.targets, classes: state.network.classes, batch.images.scalarType),
-      workers: setup.workers, random: &next.random)
-    var values: [String: Any] = ["loss": outcome.total]
-    for (name, value) in zip(objectiveNames, outcome.values) {
-      values[name] = value
-      if let value, !value.isFinite { throw diverged(state, "the objective \(name)") }
-    }
-    let (gradients, norm) = clipped(outcome.gradients, toNorm: recipe.optimizer.clipNorm)
-    guard norm.isFinite else { throw diverged(state, "the gradient") }
-    let rate = recipe.optimizer.schedule.rate(recipe.optimizer.rate, step: state.step, of: recipe.run.steps)
-    let parameters = Profile.phase(.optimizer) {
-      recipe.optimizer.optimizer.update(state.network.parameters, gradients, rate: rate, state: &next.optimizer)
-    }
-    guard parameters.allSatisfy(\.isFinite) else { throw diverged(state, "a parameter") }
-    next.network = (outcome.statistics ?? state.network).with(parameters: parameters)
-    next.step += 1
-    values["gradient_norm"] = norm
-    values["rate"] = rate
-    return (next, values)
-  }
-
-  private func diverged(_ state: Checkpoint, _ what: String) -> RunEnd {
-    let isSaved = FileManager.default.fileExists(atPath: folder.last)
-    return .diverged(step: state.step + 1, what: what, checkpoint: isSaved ? folder.last : nil)
-  }
-
-  /// The objectives' names, numbered where one occurs more than once.
-  private var objectiveNames: [String] {
-    let names = recipe.outer.map(\.objective.name)
-    return names.enumerated().map { index, name in
-      names.filter { $0 == name }.count > 1 ? "\(name)_\(index)" : name
-    }
-  }
-
-  /// The loss and all objectives.
-  func summary(_ values: [String: Any]) -> String {
-    (["loss"] + objectiveNames).compactMap { name in
-      (values[name] as? Double).map { "\(name) \(decimal($0, 3))" }
-    }.joined(separator: "  ")
   }
 }

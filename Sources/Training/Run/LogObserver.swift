@@ -1,0 +1,18 @@
+/// Writes every update and every measurement into `metrics.jsonl`.
+struct LogObserver: TrainingObserver {
+  let log: MetricsLog
+  let evaluation: Evaluation
+
+  func stepTaken(_ record: TrainingStep.Record) throws {
+    var values: [String: Any] = ["loss": record.loss, "gradient_norm": record.gradientNorm, "rate": record.rate]
+    for (name, value) in record.objectives { values[name] = value }
+    try log.add("step", step: record.step, values)
+  }
+
+  /// Last, so that what was not brought to its end is done again.
+  func measured(_ result: Evaluation.Result, at step: Int) throws {
+    try log.add("evaluation", step: step, evaluation.event(result))
+  }
+
+  func checkpointBegins(at step: Int) throws { try log.sync() }
+}

@@ -1,0 +1,20 @@
+import Networks
+
+/// The line that shows how far training is, with the loss and the objectives.
+final class ProgressObserver: TrainingObserver {
+  private var progress: Progress?
+
+  func runBegins(at step: Int, of steps: Int) { progress = Progress("training", total: steps, start: step) }
+  func stepTaken(_ record: TrainingStep.Record) { progress?.update(record.step, detail: Self.summary(record)) }
+  func measurementBegins(at step: Int) { progress?.clear() }
+  func runEnds(before: Network, after: Network) { progress?.clear() }
+
+  deinit { progress?.clear() }
+
+  /// The loss and all objectives.
+  static func summary(_ record: TrainingStep.Record) -> String {
+    ([("loss", Optional(record.loss))] + record.objectives.map { ($0.name, $0.value) }).compactMap { name, value in
+      value.map { "\(name) \(decimal($0, 3))" }
+    }.joined(separator: "  ")
+  }
+}

@@ -1,0 +1,158 @@
+import Datasets
+import Learning
+import Networks
+import Tensors
+
+/// Everything that changes from one update of the parameters to the next.
+public struct TrainingState: Sendable {
+  /// The network as it is.
+  public var network: Network
+  /// What the optimizer remembers.
+  public var optimizer: Optimizer.State
+  /// Updates made.
+  public var step: Int
+  /// What draws contrast classes. Order and augmentation depend on the seed and the step alone.
+  public var random: RandomSource
+
+  /// A state; at the beginning unless told otherwise.
+  public init(network: Network, optimizer: Optimizer.State = .init(), step: Int = 0, random: RandomSource) {
+    (self.network, self.optimizer, self.step, self.random) = (network, optimizer, step, random)
+  }
+}
+
+/// One update of the parameters, a function of the state before it and a batch: the outer gradient, summed over the
+/// processes that train together, clipped, and handed to the optimizer. It reads and writes no file.
+public struct TrainingStep: Sendable {
+  /// The outer gradient.
+  public var outer: MetaStep
+  /// How the parameters move on it.
+  public var optimizer: Optimizer
+  /// The learning rate at its peak, and how it changes over so many steps.
+  public var (rate, schedule, steps): (Double, Schedule, Int)
+  /// The largest norm of the gradient; nil for any.
+  public var clipNorm: Double?
+  /// Threads.
+  public var workers: Int
+  /// The processes that train together.
+  public var communicator: any Communicator
+
+  /// An update; by one process unless told otherwise.
+  public init(
+    _ outer: MetaStep, optimizer: Optimizer, rate: Double, schedule: Schedule = Schedule(.constant), steps: Int,
+    clipNorm: Double? = nil, workers: Int = Parallel.processors, communicator: any Communicator = SingleProcess()
+  ) {
+    (self.outer, self.optimizer, self.rate, self.schedule, self.steps) = (outer, optimizer, rate, schedule, steps)
+    (self.clipNorm, self.workers, self.communicator) = (clipNorm, workers, communicator)
+  }
+
+  /// What is to be said of an update.
+  public struct Record: Sendable {
+    /// The number of the update, from 1.
+    public let step: Int
+    /// The outer loss.
+    public let loss: Double
+    /// The objectives' values by their names, which are numbered where one occurs more than once; nil where the weight is 0.
+    public let objectives: [(name: String, value: Double?)]
+    /// The L2 norm of the gradient before it is clipped.
+    public let gradientNorm: Double
+    /// The learning rate.
+    public let rate: Double
+  }
+
+  /// Why there is no state after an update: something was infinite or not a number.
+  public struct Divergence: Error {
+    /// What it was.
+    public let what: String
+  }
+
+  /// The state after one more update.
+  ///
+  /// - Parameters:
+  ///   - state: the state before it.
+  ///   - batch: this process's part of the batch.
+  /// - Returns: the state, and what is to be said of the update.
+  /// - Throws: ``Divergence``, or what the communicator throws.
+  public func callAsFunction(_ state: TrainingState, _ batch: Batch) throws -> (state: TrainingState, record: Record) {
+    var next = state
+    let count = batch.labels.count
+    let share = try share(of: count, &next.random)
+    let outcome = try outer(
+      state.network, batch.images, labels: batch.labels,
+      targets: .softTargets(of: batch.targets, classes: state.network.classes, batch.images.scalarType),
+      workers: workers, random: &next.random)
+    try skip(after: count, &next.random)
+    let sum = try summed(outcome, share)
+    for (name, value) in zip(objectiveNames, sum.values) {
+      if let value, !value.isFinite { throw Divergence(what: "the objective \(name)") }
+    }
+    let (gradients, norm) = clipped(sum.gradients, toNorm: clipNorm)
+    guard norm.isFinite else { throw Divergence(what: "the gradient") }
+    let rate = schedule.rate(rate, step: state.step, of: steps)
+    let parameters = Profile.phase(.optimizer) {
+      optimizer.update(state.network.parameters, gradients, rate: rate, state: &next.optimizer)
+    }
+    guard parameters.allSatisfy(\.isFinite) else { throw Divergence(what: "a parameter") }
+    next.network = (sum.statistics ?? state.network).with(parameters: parameters)
+    next.step += 1
+    let record = Record(
+      step: next.step, loss: sum.total, objectives: zip(objectiveNames, sum.values).map { ($0, $1) },
+      gradientNorm: norm,
+      rate: rate)
+    return (next, record)
+  }
+
+  /// The objectives' names, numbered where one occurs more than once.
+  var objectiveNames: [String] {
+    let names = outer.objectives.map(\.objective.name)
+    return names.enumerated().map { index, name in
+      names.filter { $0 == name }.count > 1 ? "\(name)_\(index)" : name
+    }
+  }
+}
+
+// MARK: - Several processes
+
+extension TrainingStep {
+  /// Which share of the whole batch `count` images are. The random numbers of the images of processes before this one are
+  /// passed over, so that each image gets the one that it would get in a single process.
+  private func share(of count: Int, _ random: inout RandomSource) throws -> Double {
+    guard communicator.size > 1 else { return 1 }
+    let counts = try self.counts(count)
+    for _ in 0..<counts.prefix(communicator.rank).reduce(0, +) { _ = random.next() }
+    return Double(count) / Double(counts.reduce(0, +))
+  }
+
+  /// Passes over the random numbers of the images of processes after this one.
+  private func skip(after count: Int, _ random: inout RandomSource) throws {
+    guard communicator.size > 1 else { return }
+    for _ in 0..<(try counts(count)).dropFirst(communicator.rank + 1).reduce(0, +) { _ = random.next() }
+  }
+
+  /// How many images each process has.
+  private func counts(_ count: Int) throws -> [Int] {
+    var counts = [Double](repeating: 0, count: communicator.size)
+    counts[communicator.rank] = Double(count)
+    return try communicator.allReduce(counts).map { Int($0) }
+  }
+
+  /// The whole batch's outcome, from those of its parts: means, each with its part's share.
+  private func summed(_ own: MetaStep.Outcome, _ share: Double) throws -> MetaStep.Outcome {
+    guard communicator.size > 1 else { return own }
+    var all = own
+    all.gradients = try communicator.allReduce(own.gradients.map { $0 * share })
+    let values = try communicator.allReduce(own.values.map { ($0 ?? 0) * share } + [own.total * share])
+    all.values = zip(own.values, values).map { $0 == nil ? nil : $1 }
+    all.total = values[values.count - 1]
+    if let statistics = own.statistics {
+      var means = try communicator.allReduce(
+        statistics.state.filter { $0.kind == .statistic }.map { $0.value * share })[...]
+      var network = statistics
+      network.visit { _, kind, tensor in
+        guard kind == .statistic, let mean = means.popFirst() else { return }
+        tensor = mean
+      }
+      all.statistics = network
+    }
+    return all
+  }
+}
