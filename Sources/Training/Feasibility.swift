@@ -57,7 +57,9 @@ extension Setup {
     where term.weight != 0 && term.objective.needs(maps).classes > network.classes {
       throw recipe.problem(
         "outer.\(index)",
-        "\(term.objective.name) compares \(term.objective.needs(maps).classes) classes, and the network has only \(network.classes)"
+        network.classes < 2
+          ? "maps are held against those of another class, and the network has only one"
+          : "\(term.objective.name) needs \(term.objective.needs(maps).classes) classes, and the network has \(network.classes)"
       )
     }
     if network.classes < 2 {

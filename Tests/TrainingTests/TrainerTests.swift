@@ -312,10 +312,10 @@ import Testing
     let setup = try setup([
       "outer=[{ objective: cross_entropy }, { objective: class_sensitivity }, { objective: class_sensitivity, against: second }]"
     ])
-    let trainer = Trainer(setup, folder: RunFolder(folder.file("run"))) { _ in }
-    let line = trainer.summary([
-      "loss": 1.0, "cross_entropy": 2.0, "class_sensitivity_1": 3.0, "class_sensitivity_2": 4.0,
-    ])
+    let line = ProgressObserver.summary(
+      .init(
+        step: 1, loss: 1, objectives: zip(setup.trainingStep.objectiveNames, [2.0, 3, 4]).map { ($0, $1) },
+        gradientNorm: 1, rate: 0.1))
     #expect(line == "loss 1.000  cross_entropy 2.000  class_sensitivity_1 3.000  class_sensitivity_2 4.000")
   }
 

@@ -1,0 +1,166 @@
+import Datasets
+import Foundation
+import Learning
+import Networks
+import Recipes
+import Synchronization
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Training
+
+/// Processes that are threads: each waits until all have said what they have, and takes the sum.
+private final class Threads: Sendable {
+  private let waiting: Mutex<(parts: [Int: [Tensor]], sums: [Tensor]?, taken: Int)> = Mutex(([:], nil, 0))
+  let size: Int
+
+  init(_ size: Int) { self.size = size }
+
+  func sum(_ tensors: [Tensor], of rank: Int) -> [Tensor] {
+    // The sum before must have been taken by all.
+    while !waiting.withLock({ $0.sums == nil && $0.parts[rank] == nil }) { usleep(50) }
+    waiting.withLock { waiting in
+      waiting.parts[rank] = tensors
+      guard waiting.parts.count == size else { return }
+      let parts = (0..<size).compactMap { waiting.parts[$0] }
+      waiting.sums = parts.dropFirst().reduce(parts[0]) { zip($0, $1).map { $0 + $1 } }
+    }
+    while true {
+      let sums = waiting.withLock { waiting -> [Tensor]? in
+        guard let sums = waiting.sums, waiting.parts[rank] != nil else { return nil }
+        waiting.parts[rank] = nil
+        waiting.taken += 1
+        if waiting.taken == size { (waiting.sums, waiting.taken) = (nil, 0) }
+        return sums
+      }
+      if let sums { return sums }
+      usleep(50)
+    }
+  }
+}
+
+private struct ThreadCommunicator: Communicator {
+  let threads: Threads
+  let rank: Int
+  var size: Int { threads.size }
+  func allReduce(_ tensors: [Tensor]) -> [Tensor] { threads.sum(tensors, of: rank) }
+}
+
+@Suite("The training step") struct TrainingStepTests {
+  private static func setup(_ overrides: [String] = []) throws -> Setup {
+    let folder = ScratchFolder()
+    try """
+    model: { architecture: plain }
+    data: { train: { scenes: { count: 40, size: 16 } }, validation: { scenes: { count: 10, size: 16, seed: 1 } }, batch: 8 }
+    inner: { rate: 0.02 }
+    saliency: { method: normgrad, layers: [features.5] }
+    outer: [{ objective: cross_entropy }, { objective: class_sensitivity, against: random }]
+    optimizer: { name: adam, rate: 0.01, clip_norm: 1 }
+    run: { steps: 3, output: run, precision: float64 }
+    """.write(toFile: folder.file("recipe.yaml"), atomically: true, encoding: .utf8)
+    return try Setup(Recipe.load(folder.file("recipe.yaml"), overrides: overrides))
+  }
+
+  private static func begin(_ setup: Setup) -> TrainingState {
+    TrainingState(network: setup.network, random: Checkpoint.contrastClasses(setup.recipe))
+  }
+
+  @Test("it is a function: the same state and batch give the same bits, and the state before stays as it was")
+  func pure() throws {
+    let setup = try Self.setup()
+    let state = Self.begin(setup)
+    let batch = try setup.train.batch(step: 0)
+    let before = state.network.parameters.map(\.doubles)
+    let (first, record) = try setup.trainingStep(state, batch)
+    let (second, _) = try setup.trainingStep(state, batch)
+    #expect(first.network.parameters.map(\.doubles) == second.network.parameters.map(\.doubles))
+    #expect(first.random == second.random && first.random != state.random)
+    #expect(state.network.parameters.map(\.doubles) == before && first.network.parameters.map(\.doubles) != before)
+    #expect(
+      record.step == 1 && first.step == 1 && record.objectives.map(\.name) == ["cross_entropy", "class_sensitivity"])
+  }
+
+  @Test(
+    "several processes take the step that one takes of the whole batch, with the same random contrast classes",
+    arguments: [2, 3], ["frozen", "train"])
+  func processes(_ size: Int, _ mode: String) throws {
+    // Of batch statistics each process sees its own part's, so that there only the running ones are compared in sum.
+    let weights = try Self.setup().network
+    @Sendable func run(_ communicator: any Communicator, _ shard: Shard) throws -> TrainingState {
+      let setup = try Self.setup(["model.batch_norm=train"])
+      var step = setup.trainingStep
+      step.communicator = communicator
+      step.outer.normalization = mode == "train" ? .batch : .running
+      let source = BatchSource(
+        setup.train.dataset, size: 8, normalization: setup.train.normalization, precision: .float64, shard: shard)
+      var state = TrainingState(network: weights, random: Checkpoint.contrastClasses(setup.recipe))
+      for number in 0..<3 { state = try step(state, source.batch(step: number)).state }
+      return state
+    }
+    let alone = try run(SingleProcess(), .whole)
+    let threads = Threads(size)
+    let states = Mutex<[Int: Result<TrainingState, any Error>]>([:])
+    for rank in 0..<size {
+      Thread.detachNewThread {
+        let state = Result { try run(ThreadCommunicator(threads: threads, rank: rank), Shard(rank, of: size)) }
+        states.withLock { $0[rank] = state }
+      }
+    }
+    while states.withLock({ $0.count }) < size { usleep(1000) }
+    let together = try states.withLock { states in try (0..<size).map { try #require(states[$0]).get() } }
+    for state in together {
+      #expect(state.random == alone.random && state.step == 3)
+      #expect(state.network.parameters.map(\.doubles) == together[0].network.parameters.map(\.doubles))
+      #expect(state.network.state.map { $0.value.doubles } == together[0].network.state.map { $0.value.doubles })
+    }
+    guard mode == "frozen" else { return }
+    for (a, b) in zip(together[0].network.parameters, alone.network.parameters) {
+      #expect(relativeError(a, b) < 1e-8)
+    }
+  }
+
+  @Test("texts are gathered from all processes, whatever their lengths")
+  func gather() throws {
+    let threads = Threads(3)
+    let texts = ["", "a", "a longer text"]
+    let found = Mutex<[Int: [[UInt8]]]>([:])
+    for rank in 0..<3 {
+      Thread.detachNewThread {
+        let all = (try? ThreadCommunicator(threads: threads, rank: rank).allGather(Array(texts[rank].utf8))) ?? []
+        found.withLock { $0[rank] = all }
+      }
+    }
+    while found.withLock({ $0.count }) < 3 { usleep(1000) }
+    #expect(found.withLock { $0 } == [0, 1, 2].reduce(into: [:]) { $0[$1] = texts.map { Array($0.utf8) } })
+    #expect(try SingleProcess().allGather([1, 2]) == [[1, 2]])
+  }
+
+  @Test("observers are told of every step and measurement, in order, and an observer's error saves what was done")
+  func observers() throws {
+    final class Recorder: TrainingObserver {
+      var events: [String] = []
+      var failsAt: Int?
+      func runBegins(at step: Int, of steps: Int) { events.append("begin \(step)/\(steps)") }
+      func stepTaken(_ record: TrainingStep.Record) throws {
+        events.append("step \(record.step)")
+        if record.step == failsAt { throw CocoaError(.userCancelled) }
+      }
+      func measured(_ result: Evaluation.Result, at step: Int) { events.append("measured \(step)") }
+      func runEnds(before: Network, after: Network) { events.append("end") }
+    }
+    let setup = try Self.setup(["evaluation.every=2", "evaluation.images=4", "evaluation.figures=0"])
+    let folder = ScratchFolder()
+    let recorder = Recorder()
+    try Trainer(setup, folder: RunFolder(folder.file("run")), observers: [recorder]) { _ in }.run()
+    #expect(
+      recorder.events == [
+        "measured 0", "begin 0/3", "step 1", "step 2", "measured 2", "step 3", "measured 3", "end",
+      ])
+    let failing = Recorder()
+    failing.failsAt = 2
+    let other = RunFolder(folder.file("other"))
+    #expect(throws: RunEnd.self) { try Trainer(setup, folder: other, observers: [failing]) { _ in }.run() }
+    #expect(try Checkpoint(contentsOf: other.last).step == 1)
+  }
+}
