@@ -7,39 +7,10 @@ import Testing
 
 /// The program as a user meets it: its messages, exit codes, and what it leaves behind.
 @Suite("The command line") struct CommandTests {
-  private let folder = ScratchFolder()
+  private let program = Program()
+  private var folder: ScratchFolder { program.folder }
 
-  private struct Answer {
-    let code: Int32
-    let output, errors: String
-  }
-
-  /// The program beside the tests.
-  private static let program: URL = {
-    let beside = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
-    return beside.appendingPathComponent("metasal")
-  }()
-
-  private func start(_ arguments: [String]) throws -> (process: Process, finish: () throws -> Answer) {
-    let (process, output, errors) = (Process(), folder.file("out"), folder.file("err"))
-    process.executableURL = Self.program
-    process.arguments = arguments
-    process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
-    for path in [output, errors] { try Data().write(to: URL(fileURLWithPath: path)) }
-    process.standardOutput = FileHandle(forWritingAtPath: output)
-    process.standardError = FileHandle(forWritingAtPath: errors)
-    try process.run()
-    return (
-      process,
-      {
-        process.waitUntilExit()
-        func text(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
-        return Answer(code: process.terminationStatus, output: try text(output), errors: try text(errors))
-      }
-    )
-  }
-
-  private func run(_ arguments: String...) throws -> Answer { try start(arguments).finish() }
+  private func run(_ arguments: String...) throws -> Program.Answer { try program.start(arguments).finish() }
 
   private func recipe(_ change: (String) -> String = { $0 }) throws -> String {
     try folder.write(
@@ -76,7 +47,7 @@ import Testing
     try image("a.png")
     try image("b.png")
     let network = ["--model", "plain", "--weights", Self.weights]
-    let answer = try start(
+    let answer = try program.start(
       ["explain", "a.png", "b.png"] + network + [
         "--class", "top", "3", "--method", "normgrad", "conv3x3/filtered_norm", "--layer", "features.5", "features.8",
         "--combine", "weighted_sum", "--layer-weights", "1,3", "--virtual-rate", "0", "0.01", "--raw",
@@ -93,7 +64,7 @@ import Testing
     let figures = try FileManager.default.contentsOfDirectory(atPath: folder.file("explained"))
     #expect(figures.count == 2 * (2 * 2 * 2 * 3 + 1))
 
-    let single = try start(
+    let single = try program.start(
       ["explain", "*.png"] + network + ["--no-figures", "--raw", "one.h5", "--class", "bottom", "--output", "none"]
     ).finish()
     #expect(single.code == 0)
@@ -122,7 +93,7 @@ import Testing
       (["a.png"] + network + ["--output", "/proc/nothing"], 73, "/proc/nothing"),
     ]
     for (arguments, code, message) in cases {
-      let answer = try start(["explain"] + arguments).finish()
+      let answer = try program.start(["explain"] + arguments).finish()
       #expect(answer.code == code, "\(arguments): \(answer.errors)")
       #expect(answer.errors.contains(message), "\(arguments): \(answer.errors)")
     }
@@ -163,14 +134,14 @@ import Testing
   @Test("an interrupt finishes the step, saves, and exits with 130", arguments: [SIGINT, SIGTERM])
   func interrupt(_ signal: Int32) throws {
     let recipe = try recipe { $0.replacingOccurrences(of: "steps: 3", with: "steps: 100000") }
-    let (process, finish) = try start(["train", recipe])
+    let running = try program.start(["train", recipe])
     let metrics = folder.file("run/metrics.jsonl")
     for _ in 0..<600
     where ((try? String(contentsOfFile: metrics, encoding: .utf8)) ?? "").split(separator: "\n").count < 4 {
       usleep(50_000)
     }
-    kill(process.processIdentifier, signal)
-    let answer = try finish()
+    kill(running.number, signal)
+    let answer = try running.finish()
     #expect(answer.code == 130)
     #expect(answer.errors.contains("continue with --resume"))
     #expect(try Checkpoint(contentsOf: folder.file("run/checkpoints/last.h5")).step >= 3)
