@@ -146,7 +146,9 @@ extension Codec<String> {
         let path = codec.read(entry, key, report)
         if let path { report.inputs.append(path) }
         return path
-      }, write: { codec.write(Paths.absolute($0)) })
+      },
+      // From the root, so that a resolved recipe means the same wherever it is put.
+      write: { codec.write(Paths.absolute($0)) })
   }
 
   /// The path of an output, meant from the current folder.

@@ -42,8 +42,20 @@ public enum Paths {
     path.hasPrefix("~") ? (path as NSString).expandingTildeInPath : path
   }
 
-  /// The path from the root, so that a resolved recipe means the same wherever it is put.
-  public static func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
+  /// A path from the root, without `.`, `..` and doubled slashes; what is a relative one is meant from the current folder. Links are
+  /// not looked at.
+  public static func absolute(_ path: String) -> String {
+    let whole = path.utf8.first == slash ? path : FileManager.default.currentDirectoryPath + "/" + path
+    var parts: [Substring.UTF8View] = []
+    for part in whole.utf8.split(separator: slash) {
+      if part.elementsEqual("..".utf8) {
+        _ = parts.popLast()
+      } else if !part.elementsEqual(".".utf8) {
+        parts.append(part)
+      }
+    }
+    return "/" + parts.map { String(Substring($0)) }.joined(separator: "/")
+  }
 
   private static func dot(in name: String) -> String.Index? {
     name.utf8.lastIndex(of: UInt8(ascii: ".")).flatMap { $0 == name.startIndex ? nil : $0 }

@@ -21,6 +21,7 @@ import Testing
 
   private func contents(_ path: String) throws -> [String: [Double]] { try runs.contents(path) }
 
+  /// Makes folders of images to train on and to measure, and returns what a recipe says of them.
   private func writeImages() throws -> [String] {
     for (part, count) in [("train", 10), ("validation", 3)] {
       for name in ["ant", "bee"] {

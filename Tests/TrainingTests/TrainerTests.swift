@@ -178,5 +178,4 @@ import Testing
     #expect(try Checkpoint(contentsOf: run.best).network.parameters.count == best.network.parameters.count)
   }
 
-  /// Makes folders of images to train on and to measure, and returns what a recipe says of them.
 }
