@@ -1,4 +1,3 @@
-import Components
 import Commands
 
 // The command line with the components that metasal has. A program with components of its own looks the same, but for one
