@@ -101,11 +101,11 @@ final class Recorder {
   /// - Returns: what stands for its result: zeros of its shape.
   func record(_ operation: any TracedOperation, _ path: String, _ inputs: [Tensor]) -> Tensor {
     if !keepsIdentities, operation.isIdentity(on: inputs[0].shape) { return inputs[0] }
-    let values = inputs.compactMap { $0.identity.flatMap { values[$0] } }
+    let numbers = inputs.compactMap { input in input.identity.flatMap { values[$0] } }
     let shape = operation.shape(of: inputs.map(\.shape))
     if shape.contains(where: { $0 < 1 }) { trace.isPossible = false }
     let output = Tensor.lazyZeros(shape.map { max(1, $0) }, scalarType).tracked()
-    append(operation, path, values, output)
+    append(operation, path, numbers, output)
     return output
   }
 

@@ -8,7 +8,7 @@ import Testing
 @testable import Training
 
 /// Exported graphs, carried out operation by operation as ONNX's operators are defined, on values [N, C, H, W].
-private struct GraphRunner {
+struct GraphRunner {
   let model: ONNXModel
   var values: [String: Tensor] = [:]
 
