@@ -20,7 +20,7 @@ struct ConvolutionBenchmark {
     let kernels = Dictionary(uniqueKeysWithValues: network.state.map { ($0.name, $0.value.shape) })
     var kinds: [(kind: Kind, name: String, count: Int)] = []
     for step in network.trace(height: size, width: size).steps {
-      guard case .convolution(let geometry, _, _, _) = step.operation, let kernel = kernels[step.name + ".weight"]
+      guard let geometry = (step.operation as? Convolution)?.geometry, let kernel = kernels[step.name + ".weight"]
       else {
         continue
       }

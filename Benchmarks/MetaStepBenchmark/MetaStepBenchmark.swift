@@ -97,7 +97,7 @@ import Training
     if profile { FileHandle.standardError.write(Data((report.text + "\n").utf8)) }
 
     let result: [String: Any] = [
-      "work": work.rawValue, "architecture": architecture.name, "batch": batch, "size": size,
+      "work": work.rawValue, "architecture": architecture.label, "batch": batch, "size": size,
       "scope": scope.rawValue, "order": order.rawValue, "threads": threads, "seconds": seconds,
       "norm": norm, "peak_memory_mib": memory, "gflop": Double(report.totals.reduce(0) { $0 + $1.arithmetic }) * 1e-9,
       "convolution_gflops": Double(operations) / max(1, duration) * apart,

@@ -287,7 +287,7 @@ enum Listed {
 
 extension Architecture: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }
-  public static var allValueStrings: [String] { allCases.map(\.name) }
+  public static var allValueStrings: [String] { all.map(\.name) }
 }
 extension Combination.Rule: ExpressibleByArgument {}
 extension InnerUpdate.Direction: ExpressibleByArgument {}

@@ -53,7 +53,7 @@ public final class Keys {
   }
 
   /// The same of a component's settings.
-  static func read<C: Component>(_ component: C, _ entry: Entry, _ path: String, _ report: Report) -> C {
+  public static func read<C: Component>(_ component: C, _ entry: Entry, _ path: String, _ report: Report) -> C {
     read(component, entry, path, report) { $0.visit($1) }
   }
 

@@ -1,71 +1,103 @@
+import Components
+import Synchronization
 import Tensors
 
-/// The networks that metasal can make, by the names that recipes use. Those from `resnet18` on are torchvision's, for
-/// ImageNet, with torchvision's names.
-public enum Architecture: Sendable, Hashable {
-  /// One that is known by its name.
-  case named(Name)
-  /// Layers as a recipe describes them, which fit each other.
-  case sequential([LayerDescription])
+/// A kind of network that can be made for any number of classes: a name, or a name with settings. A program adds its own
+/// before it reads a recipe, a checkpoint or its command line:
+///
+///     Registries.architectures.register(Architecture("tiny", usualSide: 32) { classes, random in
+///       TinyNetwork(classes: classes, using: &random)
+///     })
+public struct Architecture: Component {
+  /// What makes its networks.
+  public private(set) var family: any NetworkFamily
+  /// What was read off a network; shared by all copies.
+  private var facts = Facts()
 
-  /// The names, in the order of tables; each is written as it is called here, so that none can be missing.
-  public enum Name: String, Sendable, CaseIterable {
-    case resnet20, resnet32, resnet44, resnet56
-    case plain
-    case resnet18, resnet34, resnet50, resnet101, resnet152, resnext50_32x4d, wide_resnet50_2
-    case vgg11, vgg13, vgg16, vgg19, vgg11_bn, vgg13_bn, vgg16_bn, vgg19_bn
-    case alexnet
-    case squeezenet1_0, squeezenet1_1
-    case mobilenet_v2
-    case densenet121
-    case convnext_tiny
-    case efficientnet_b0
-  }
-}
-
-extension Architecture: CaseIterable, CustomStringConvertible {
-  /// Those that have names.
-  public static let allCases = Name.allCases.map(Architecture.named)
-
-  private static let prefix = "sequential: "
-
-  /// The architecture of that name, or the one that a ``name`` describes.
-  public init?(_ name: String) {
-    if let name = Name(rawValue: name) {
-      self = .named(name)
-    } else if name.hasPrefix(Self.prefix) {
-      let texts = name.dropFirst(Self.prefix.count).split(separator: ";")
-      guard let layers = try? texts.map({ try LayerDescription(String($0)) }),
-        let described = try? Architecture(layers: layers)
-      else { return nil }
-      self = described
-    } else {
-      return nil
-    }
+  private final class Facts: Sendable {
+    let outline = Mutex<NetworkOutline?>(nil)
   }
 
-  /// Its name; of described layers the description.
-  public var name: String {
-    switch self {
-    case .named(let name): name.rawValue
-    case .sequential(let layers): Self.prefix + layers.map(\.description).joined(separator: "; ")
-    }
+  /// The networks of a family with the settings that it has.
+  public init(_ family: some NetworkFamily) {
+    precondition(
+      !family.name.isEmpty && !family.name.contains(where: { $0 == ":" || $0.isWhitespace }),
+      "Architecture: '\(family.name)' is no name")
+    self.family = family
   }
 
-  /// Its name.
-  public var description: String { if case .sequential = self { "the sequential network" } else { name } }
+  /// A network that its name alone makes.
+  ///
+  /// - Parameters:
+  ///   - name: what recipes, checkpoints and flags call it; a word.
+  ///   - usualSide: the side in pixels of the images that it is usual for; nil for 32, or the smallest if that is larger.
+  ///   - root: makes the module that maps images [N, H, W, 3] to logits [N, classes], with weights that are drawn from the
+  ///     source; zeros if that is nil.
+  public init(
+    _ name: String, usualSide: Int? = nil,
+    root: @escaping @Sendable (_ classes: Int, _ random: inout RandomSource?) -> any Module
+  ) {
+    self.init(NamedFamily(name: name, usualSide: usualSide, make: root))
+  }
 
   /// Described layers.
   ///
   /// - Throws: what is wrong, if they do not fit each other.
   public init(layers: [LayerDescription]) throws(LayerDescription.Malformed) {
-    var none: RandomSource?
-    _ = try Sequential.described(layers, classes: 1, using: &none, isMade: false)
-    guard layers.smallestSide != nil else {
-      throw .init(description: "no image is large enough for all of these layers", layer: nil)
-    }
-    self = .sequential(layers)
+    self.init(try SequentialFamily(layers))
   }
+
+  /// The architecture of that name, or the one that a ``label`` describes; nil if none is registered.
+  public init?(_ label: String) {
+    if let named = Registries.architectures[label], !named.family.needsSettings {
+      self = named
+      return
+    }
+    guard let separator = label.firstRange(of: Self.separator),
+      let named = Registries.architectures[String(label[..<separator.lowerBound])],
+      let stated = named.family.architecture(String(label[separator.upperBound...]))
+    else { return nil }
+    self = stated
+  }
+
+  private static let separator = ": "
+
+  /// What recipes call it; of described layers `sequential`.
+  public var name: String { family.name }
+
+  /// Its name, and its settings if it has some: `sequential: conv 8; relu; …`. Checkpoints and exports name networks so.
+  public var label: String { name + (family.summary.map { Self.separator + $0 } ?? "") }
+
+  public mutating func visit(_ keys: Keys) {
+    func visited(_ family: some NetworkFamily) -> any NetworkFamily {
+      var family = family
+      family.visit(keys)
+      return family
+    }
+    let before = label
+    family = visited(family)
+    if label != before { facts = Facts() }
+  }
+}
+
+extension NetworkFamily {
+  fileprivate func architecture(_ summary: String) -> Architecture? { reading(summary).map { Architecture($0) } }
+}
+
+extension Architecture: Hashable, CustomStringConvertible {
+  public static func == (a: Architecture, b: Architecture) -> Bool { a.label == b.label }
+  public func hash(into hasher: inout Hasher) { hasher.combine(label) }
+
+  /// Its name, for people.
+  public var description: String { family.summary == nil ? name : "the \(name) network" }
+
+  /// Those that metasal brings along, in the order of tables.
+  public static let zoo =
+    cifarResNets + [plain] + resNets + vggs + [alexnet] + squeezeNets
+    + [mobilenet_v2, densenet121, convnext_tiny, efficientnet_b0]
+
+  /// All that a name alone makes, in the order of tables: the zoo and what a program has registered.
+  public static var all: [Architecture] { Registries.architectures.all.filter { !$0.family.needsSettings } }
 }
 
 extension Architecture {
@@ -75,121 +107,69 @@ extension Architecture {
   /// Classes unless told otherwise.
   public static let defaultClasses = 10
 
-  /// The side in pixels of the smallest images of which something is left after all halvings.
-  public var smallestSide: Int {
-    switch self {
-    case .sequential(let layers): layers.smallestSide ?? 1
-    case .named(let name): name.smallestSide
-    }
-  }
-
-  /// The side in pixels of the images that it is usual for.
-  public var usualSide: Int {
-    switch self {
-    case .sequential: max(32, smallestSide)
-    case .named(let name): name.usualSide
-    }
-  }
-
-  /// Whether it has batch norms.
-  public var hasBatchNorms: Bool {
-    switch self {
-    case .vgg11, .vgg13, .vgg16, .vgg19, .alexnet, .squeezenet1_0, .squeezenet1_1, .convnext_tiny: false
-    case .sequential(let layers): layers.contains { $0.kind == .batchNorm }
-    default: true
-    }
-  }
-
   /// A network.
   ///
-  /// - Parameter seed: what its weights are drawn from; nil leaves them zero, for weights that are loaded: drawing a
-  ///   hundred million takes seconds.
+  /// - Parameters:
+  ///   - classes: number of logits.
+  ///   - seed: what its weights are drawn from; nil leaves them zero, for weights that are loaded: drawing a hundred million
+  ///     takes seconds.
+  /// - Returns: the network.
   public func network(classes: Int = defaultClasses, seed: UInt64? = 0) -> Network {
+    if let single = family as? SingleModule {
+      precondition(
+        classes == single.classes,
+        "Architecture: '\(name)' is one module of \(single.classes) classes; register an architecture to make others")
+    }
+    return made(classes: classes, seed: seed)
+  }
+
+  private func made(classes: Int, seed: UInt64?) -> Network {
     var random = seed.map { RandomSource(seed: $0, purpose: "initialization") }
-    func cifar(_ blocks: Int) -> CIFARResNet { CIFARResNet(blocks: blocks, classes: classes, using: &random) }
-    func resnet(_ kind: ResidualBlock.Kind, _ counts: [Int]) -> Sequential {
-      .resNet(kind, counts, classes: classes, using: &random)
-    }
-    func vgg(_ counts: [Int], isNormalized: Bool = false) -> Sequential {
-      .vgg(counts, isNormalized: isNormalized, classes: classes, using: &random)
-    }
-    func described(_ layers: [LayerDescription]) -> Sequential {
-      do { return try Sequential.described(layers, classes: classes, using: &random) } catch {
-        preconditionFailure("Architecture: layers that do not fit each other, \(error)")
-      }
-    }
-    func root(_ name: Name) -> any Module {
-      switch name {
-      case .resnet20: cifar(3)
-      case .resnet32: cifar(5)
-      case .resnet44: cifar(7)
-      case .resnet56: cifar(9)
-      case .plain: PlainNetwork(classes: classes, using: &random)
-      case .resnet18: resnet(.basic, [2, 2, 2, 2])
-      case .resnet34: resnet(.basic, [3, 4, 6, 3])
-      case .resnet50: resnet(.bottleneck(), [3, 4, 6, 3])
-      case .resnet101: resnet(.bottleneck(), [3, 4, 23, 3])
-      case .resnet152: resnet(.bottleneck(), [3, 8, 36, 3])
-      case .resnext50_32x4d: resnet(.bottleneck(groups: 32, width: 4), [3, 4, 6, 3])
-      case .wide_resnet50_2: resnet(.bottleneck(width: 128), [3, 4, 6, 3])
-      case .vgg11: vgg([1, 1, 2, 2, 2])
-      case .vgg13: vgg([2, 2, 2, 2, 2])
-      case .vgg16: vgg([2, 2, 3, 3, 3])
-      case .vgg19: vgg([2, 2, 4, 4, 4])
-      case .vgg11_bn: vgg([1, 1, 2, 2, 2], isNormalized: true)
-      case .vgg13_bn: vgg([2, 2, 2, 2, 2], isNormalized: true)
-      case .vgg16_bn: vgg([2, 2, 3, 3, 3], isNormalized: true)
-      case .vgg19_bn: vgg([2, 2, 4, 4, 4], isNormalized: true)
-      case .alexnet: Sequential.alexNet(classes: classes, using: &random)
-      case .squeezenet1_0: Sequential.squeezeNet(isRevised: false, classes: classes, using: &random)
-      case .squeezenet1_1: Sequential.squeezeNet(isRevised: true, classes: classes, using: &random)
-      case .mobilenet_v2: Sequential.mobileNetV2(classes: classes, using: &random)
-      case .densenet121: Sequential.denseNet([6, 12, 24, 16], classes: classes, using: &random)
-      case .convnext_tiny: Sequential.convNeXt([3, 3, 9, 3], [96, 192, 384, 768], classes: classes, using: &random)
-      case .efficientnet_b0: Sequential.efficientNetB0(classes: classes, using: &random)
-      }
-    }
-    let made: any Module =
-      switch self {
-      case .named(let name): root(name)
-      case .sequential(let layers): described(layers)
-      }
-    return Network(architecture: self, classes: classes, root: made)
+    return Network(architecture: self, classes: classes, root: family.root(classes: classes, using: &random))
+  }
+
+  /// The side in pixels of the smallest images of which something is left after every operation.
+  public var smallestSide: Int { outline.smallestSide }
+
+  /// The side in pixels of the images that it is usual for.
+  public var usualSide: Int { family.usualSide ?? max(32, smallestSide) }
+
+  /// Whether it has batch norms, or other layers with running statistics.
+  public var hasBatchNorms: Bool { outline.hasBatchNorms }
+
+  /// Parameters of a network of so many classes, for which none of that size is made.
+  public func parameterCount(classes: Int) -> Double { outline.parameterCount(classes) }
+
+  /// What is known without a network of that size; found out once.
+  var outline: NetworkOutline {
+    if let outline = family.outline { return outline }
+    if let found = facts.outline.withLock({ $0 }) { return found }
+    let found = NetworkOutline(made(classes: 1, seed: nil), usualSide: family.usualSide)
+    facts.outline.withLock { $0 = found }
+    return found
   }
 }
 
-extension Architecture.Name {
-  fileprivate var smallestSide: Int {
-    switch self {
-    case .vgg11, .vgg13, .vgg16, .vgg19, .vgg11_bn, .vgg13_bn, .vgg16_bn, .vgg19_bn: 32
-    case .alexnet: 63
-    case .squeezenet1_0: 21
-    case .squeezenet1_1: 17
-    case .densenet121: 29
-    case .convnext_tiny: 32
-    default: 1
-    }
-  }
-
-  fileprivate var usualSide: Int {
-    switch self {
-    case .resnet20, .resnet32, .resnet44, .resnet56, .plain: 32
-    default: 224
-    }
+extension NetworkOutline {
+  /// Reads it off a network of one class.
+  ///
+  /// - Parameters:
+  ///   - network: the network; its weights do not matter.
+  ///   - usualSide: the side of images that are large enough, if that is known.
+  init(_ network: Network, usualSide: Int?) {
+    let trace = network.trace(height: usualSide ?? 224, width: usualSide ?? 224, keepsIdentities: true)
+    let counts = network.parameters.map { Double($0.count) }
+    // The head comes last: for each class a row of weights and a bias.
+    let (all, head) = (counts.reduce(0, +), counts.suffix(2).reduce(0, +))
+    self.init(
+      smallestSide: trace.smallestSide ?? 1, hasBatchNorms: network.state.contains { $0.kind == .statistic },
+      parameterCount: { all + Double($0 - 1) * head })
   }
 }
 
-extension Architecture {
-  /// Short for those that have names.
-  public static let
-    resnet20 = named(.resnet20), resnet32 = named(.resnet32), resnet44 = named(.resnet44), resnet56 = named(.resnet56),
-    plain = named(.plain),
-    resnet18 = named(.resnet18), resnet34 = named(.resnet34), resnet50 = named(.resnet50),
-    resnet101 = named(.resnet101), resnet152 = named(.resnet152),
-    resnext50_32x4d = named(.resnext50_32x4d), wide_resnet50_2 = named(.wide_resnet50_2),
-    vgg11 = named(.vgg11), vgg13 = named(.vgg13), vgg16 = named(.vgg16), vgg19 = named(.vgg19),
-    vgg11_bn = named(.vgg11_bn), vgg13_bn = named(.vgg13_bn), vgg16_bn = named(.vgg16_bn), vgg19_bn = named(.vgg19_bn),
-    alexnet = named(.alexnet), squeezenet1_0 = named(.squeezenet1_0), squeezenet1_1 = named(.squeezenet1_1),
-    mobilenet_v2 = named(.mobilenet_v2), densenet121 = named(.densenet121),
-    convnext_tiny = named(.convnext_tiny), efficientnet_b0 = named(.efficientnet_b0)
+extension Registries {
+  /// The networks that recipes, checkpoints and flags can name. Those from `resnet18` on are torchvision's, for ImageNet, with
+  /// torchvision's names.
+  public static let architectures = Registry<Architecture>(
+    "network", Architecture.zoo + [Architecture(SequentialFamily())])
 }

@@ -20,7 +20,7 @@ public enum Initialization: Sendable {
 
   /// Weights of this shape; zeros without a source, for networks whose weights are loaded.
   func weights(_ shape: [Int], fanIn: Int, fanOut: Int, using random: inout RandomSource?) -> Tensor {
-    guard var source = random else { return .zeros(shape) }
+    guard var source = random else { return .lazyZeros(shape) }
     defer { random = source }
     return switch self {
     case .heFanIn: .normal(shape, std: (2 / Double(fanIn)).squareRoot(), using: &source)

@@ -11,11 +11,28 @@ public enum ParameterKind: Sendable {
 
   /// Whether it is a parameter.
   public var isParameter: Bool { self != .statistic }
+
+  private static let (axesInFiles, ownAxes) = ([3, 2, 0, 1], [2, 3, 1, 0])
+
+  /// A tensor as files have it: a kernel [KH, KW, C/groups, O] as [O, C/groups, KH, KW], all else as it is.
+  public func inFiles(_ tensor: Tensor) -> Tensor {
+    self == .kernel ? tensor.permuted(Self.axesInFiles) : tensor
+  }
+
+  /// The shape that a tensor of this shape has in files.
+  public func shapeInFiles(_ shape: [Int]) -> [Int] { self == .kernel ? Self.axesInFiles.map { shape[$0] } : shape }
+
+  /// A tensor from a file as networks have it: a kernel [O, C/groups, KH, KW] as [KH, KW, C/groups, O], all else as it is. What
+  /// is no kernel for its number of axes stays as it is, to be refused for its shape.
+  public func fromFiles(_ tensor: Tensor) -> Tensor {
+    self == .kernel && tensor.rank == 4 ? tensor.permuted(Self.ownAxes) : tensor
+  }
 }
 
 /// A layer or a group of layers: a value that maps a tensor to a tensor and names what it is made of.
 public protocol Module: Sendable {
-  /// The response to `x`. Layers inside are called through `pass`, which gives them their names.
+  /// The response to `x`. Layers inside are called through `pass`, which gives them their names; what is done between them is best
+  /// done by ``Pass/perform(_:_:_:)``, so that traces and exports know of it.
   func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor
 
   /// Visits every parameter and statistic once, in the order and under the names of PyTorch's state dicts, each below
@@ -69,6 +86,8 @@ public struct Pass {
   let recomputes: Bool
   /// Puts down what is done, if anyone wants to know.
   private let recorder: Recorder?
+  /// The type of the module that is being called, for traces.
+  private var owner = ""
 
   /// A run that is put down.
   init(_ recorder: Recorder) {
@@ -89,11 +108,9 @@ public struct Pass {
   public mutating func callAsFunction(_ name: String, _ module: some Module, _ x: Tensor) -> Tensor {
     let outer = path
     path = path / name
-    let y = recomputes(module) ? recomputed(module, x) : module(x, &self)
     defer { path = outer }
-    if let recorder, let operation = (module as? any OperationLayer)?.operation {
-      recorder.record(operation, path.description, [x], y)
-    }
+    if let recorder { return activation(path.description, traced(module, x, in: outer, recorder)) }
+    let y = recomputes(module) ? recomputed(module, x) : module(x, &self)
     if let layer = module as? Convolution, wanted.contains(path.description) {
       let kernel = Array(layer.kernel.shape.suffix(4))
       convolutions[path.description] = CapturedConvolution(
@@ -102,18 +119,43 @@ public struct Pass {
     return activation(path.description, y)
   }
 
-  /// Does what is no layer of its own, to activations: `value`, which is `operation` of `inputs`.
-  mutating func perform(_ operation: Trace.Operation, _ inputs: [Tensor], _ value: Tensor) -> Tensor {
-    recorder?.record(operation, path.description, inputs, value)
-    return value
+  /// Puts down what a module does: one operation, what its own layers do, or what nothing is known of.
+  private mutating func traced(
+    _ module: some Module, _ x: Tensor, in place: Path, _ recorder: Recorder
+  ) -> Tensor {
+    // A value that no step has given is what the module that calls this one has done itself.
+    let (input, x) = recorder.value(x, in: place.description, owner)
+    if let operation = module as? any TracedOperation { return recorder.record(operation, path.description, [x]) }
+    let (type, outer) = ("\(type(of: module))", owner)
+    owner = type
+    defer { owner = outer }
+    let y = module(x, &self)
+    return recorder.knows(y) ? y : recorder.unknown(y, from: input, path.description, type)
+  }
+
+  /// Does what is no layer of its own, to activations, so that traces know of it.
+  ///
+  /// - Parameters:
+  ///   - operation: what is done.
+  ///   - inputs: what it is done to.
+  ///   - value: what it gives.
+  /// - Returns: `value`; in a trace, zeros of its shape.
+  public mutating func perform(
+    _ operation: some TracedOperation, _ inputs: [Tensor], _ value: @autoclosure () -> Tensor
+  ) -> Tensor {
+    guard let recorder else { return value() }
+    return recorder.record(
+      operation, path.description, inputs.map { recorder.value($0, in: path.description, owner).tensor })
   }
 
   /// The sum of two branches.
-  mutating func sum(_ x: Tensor, _ branch: Tensor) -> Tensor { perform(.add, [x, branch], x.residualAdd(branch)) }
+  public mutating func sum(_ x: Tensor, _ branch: Tensor) -> Tensor {
+    perform(Add(), [x, branch], x.residualAdd(branch))
+  }
 
   /// Images beside each other in one, channel after channel.
-  mutating func concatenated(_ images: [Tensor]) -> Tensor {
-    perform(.concatenateChannels, images, .concatenated(images, axis: 3))
+  public mutating func concatenated(_ images: [Tensor]) -> Tensor {
+    perform(ConcatenateChannels(), images, .concatenated(images, axis: 3))
   }
 
   /// Calls a layer and what follows it in so many networks: a sum with `residual` and a ReLU. In one go, unless
@@ -125,7 +167,7 @@ public struct Pass {
     if recorder != nil || wanted.contains(own) || replacements[own] != nil {
       let y = self(name, layer, x)
       let sum = residual.map { self.sum(y, $0) } ?? y
-      return relu ? perform(.relu, [sum], sum.relu) : sum
+      return relu ? perform(ReLU(), [sum], sum.relu) : sum
     }
     let outer = path
     path = path / name
@@ -140,6 +182,7 @@ public struct Pass {
   /// Lets an activation go by; a wanted one is kept, as a variable if nothing before it is tracked.
   mutating func activation(_ name: String, _ y: Tensor) -> Tensor {
     if y.rank == 4 { names.append(name) }
+    recorder?.note(name, y)
     var y = y
     if let replacement = replacements[name] {
       precondition(replacement.shape == y.shape, "Pass: \(replacement.shape) in place of \(y.shape) at \(name)")

@@ -28,6 +28,23 @@ public struct Network: Sendable {
   public private(set) var recomputes = false
   var root: any Module
 
+  init(architecture: Architecture, classes: Int, root: any Module) {
+    (self.architecture, self.classes, self.root) = (architecture, classes, root)
+  }
+
+  /// A network of one's own: a module under a name. It can be trained, explained, saved and exported. A checkpoint of it is read
+  /// by a program that has registered an architecture of that name; see ``Architecture``.
+  ///
+  /// - Parameters:
+  ///   - name: what messages and files call it; a word.
+  ///   - classes: number of logits.
+  ///   - usualSide: the side in pixels of the images that it is usual for; nil for 32, or the smallest if that is larger.
+  ///   - root: maps images [N, H, W, 3] to logits [N, classes].
+  public init(_ name: String, classes: Int, usualSide: Int? = nil, root: some Module) {
+    let single = SingleModule(name: name, usualSide: usualSide, classes: classes, module: root)
+    self.init(architecture: Architecture(single), classes: classes, root: root)
+  }
+
   /// What a run through a network gives.
   public struct Output: Sendable {
     /// [N, classes]
@@ -104,14 +121,6 @@ extension Network {
     var (copy, state) = (self, [(name: String, kind: ParameterKind, value: Tensor)]())
     copy.visit { state.append(($0, $1, $2)) }
     return state
-  }
-
-  /// Whether all activations between its layers are relu.
-  public var isNonNegative: Bool {
-    switch architecture {
-    case .named(let name): ![.convnext_tiny, .efficientnet_b0].contains(name)
-    case .sequential(let layers): !layers.contains { [.silu, .gelu].contains($0.kind) }
-    }
   }
 
   /// The parameters, in order.

@@ -36,8 +36,9 @@ extension Sequential {
       let isAsked = pass.asked.contains((pass.path / names[end]).description)
       switch modules[end] {
       case is Convolution where !isAsked: hasConvolution = true
-      case is BatchNorm, is ReLU: break
-      case let layer as FixedLayer: if case .maxPool = layer { isOver = true }
+      case is BatchNorm: break
+      case is MaxPool: isOver = true
+      case is any FixedLayer: break
       // Of a convolution that is asked for it is also wanted how its response came about.
       default: return hasConvolution && end > start + 1 ? start..<end : nil
       }

@@ -27,15 +27,12 @@ public struct StateMismatch: Error, CustomStringConvertible {
 extension Network {
   /// Parameters and statistics with PyTorch's names, shapes and order: kernels as [O, C/groups, KH, KW].
   public var stateDictionary: [(name: String, value: Tensor)] {
-    state.map { ($0.name, $0.kind == .kernel ? $0.value.detached().permuted([3, 2, 0, 1]) : $0.value.detached()) }
+    state.map { ($0.name, $0.kind.inFiles($0.value.detached())) }
   }
 
   /// The names and PyTorch's shapes of parameters and statistics, in its order.
   public var stateShapes: [(name: String, shape: [Int])] {
-    state.map { entry in
-      let shape = entry.value.shape
-      return (entry.name, entry.kind == .kernel ? [3, 2, 0, 1].map { shape[$0] } : shape)
-    }
+    state.map { ($0.name, $0.kind.shapeInFiles($0.value.shape)) }
   }
 
   /// The layer that makes the logits: its name, which those of the last parameters begin with.
@@ -86,7 +83,7 @@ extension Network {
     var copy = self
     copy.visit { name, kind, tensor in
       guard let value = given[name]?.converted(to: type) else { return }
-      tensor = kind == .kernel ? value.permuted([2, 3, 1, 0]) : value
+      tensor = kind.fromFiles(value)
     }
     return copy
   }
@@ -99,7 +96,7 @@ extension Network {
     for step in trace(height: architecture.usualSide, width: architecture.usualSide).steps {
       names[step.output] = step.name
       let parts = ["weight", "bias", "running_mean", "running_var"].map { step.name + "." + $0 }
-      guard case .batchNorm(let epsilon) = step.operation, parts.allSatisfy({ given[$0] == nil }),
+      guard let norm = step.operation as? BatchNorm, parts.allSatisfy({ given[$0] == nil }),
         let bias = names[step.inputs[0]].map({ $0 + ".bias" }), let value = given[bias]
       else { continue }
       // A bias that the convolution has anyway stays its own.
@@ -107,7 +104,7 @@ extension Network {
       let (shape, type) = (value.shape, value.scalarType)
       result += [
         (parts[0], .ones(shape, type)), (parts[1], own.contains(bias) ? .zeros(shape, type) : value),
-        (parts[2], .zeros(shape, type)), (parts[3], Tensor(repeating: 1 - epsilon, shape: shape, type)),
+        (parts[2], .zeros(shape, type)), (parts[3], Tensor(repeating: 1 - norm.epsilon, shape: shape, type)),
       ]
     }
     result.removeAll { folded.contains($0.name) }

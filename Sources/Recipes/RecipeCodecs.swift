@@ -116,35 +116,3 @@ extension Codec<Normalization> {
       { NormalizationSection(mean: $0.mean, std: $0.std) })
   }
 }
-
-// MARK: - Networks
-
-/// What `architecture` may say: a network's name, or that layers follow.
-enum ArchitectureName: RawRepresentable, CaseIterable {
-  case named(Architecture), sequential
-
-  static let allCases = Architecture.allCases.map { ArchitectureName.named($0) } + [.sequential]
-
-  init?(rawValue: String) {
-    guard let name = Self.allCases.first(where: { $0.rawValue == rawValue }) else { return nil }
-    self = name
-  }
-
-  var rawValue: String { if case .named(let architecture) = self { architecture.name } else { "sequential" } }
-}
-
-extension Codec<LayerDescription> {
-  static var layer: Codec {
-    Codec(
-      read: { entry, key, report in
-        var message = "expected a layer such as 'conv 32 size 3 stride 2', found \(entry.found)"
-        if case .scalar(let text, _) = entry.content {
-          do { return try LayerDescription(text) } catch let error as LayerDescription.Malformed {
-            message = error.description
-          } catch {}
-        }
-        report.problems.append(.init(entry.place, key, message))
-        return nil
-      }, write: { Entry(.scalar($0.description, isText: false)) })
-  }
-}

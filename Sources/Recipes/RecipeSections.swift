@@ -24,19 +24,7 @@ extension Recipe {
     public init() {}
 
     public mutating func visit(_ keys: Keys) {
-      var name: ArchitectureName = if case .sequential = architecture { .sequential } else { .named(architecture) }
-      var layers: [LayerDescription]? = if case .sequential(let layers) = architecture { layers } else { nil }
-      keys("architecture", &name, .choice(), isRequired: true)
-      keys("layers", &layers, .alternative(.list(.layer, atLeast: 1)))
-      switch (name, layers) {
-      case (.named(let named), nil): architecture = named
-      case (.sequential, let layers?):
-        do { architecture = try Architecture(layers: layers) } catch {
-          keys.refuse(error.layer.map { "layers.\($0)" } ?? "layers", error.description)
-        }
-      case (.sequential, nil): keys.refuse("architecture", "a sequential network needs 'layers'")
-      case (.named, _): keys.refuse("layers", "layers are of 'architecture: sequential' alone")
-      }
+      keys.component("architecture", &architecture, of: Registries.architectures)
       keys("weights", &weights, .optional(.inputPath))
       let needsBatch = weights == nil && architecture.hasBatchNorms
       var mode = batchNorm ?? (needsBatch ? .train : .frozen)

@@ -100,9 +100,11 @@ extension Method {
     case .pair(let pair) where pair.extract == .ownConvolution && !network.convolutionNames.contains(layer):
       let some = network.convolutionNames.suffix(3).joined(separator: ", ")
       return "\(self) has maps at convolutions alone, such as \(some); '\(layer)' is none"
-    case .excitation where !network.isNonNegative, .contrastiveExcitation where !network.isNonNegative:
+    case .excitation, .contrastiveExcitation:
+      guard let reason = network.excitationObstacle(at: layer) else { return nil }
       return
-        "\(self) supposes activations that are not negative, as ReLU leaves them; \(network.architecture)'s are not"
+        "\(self) has no map at '\(layer)' of \(network.architecture): it supposes activations that are not negative, as ReLU leaves them, "
+        + "between there and the logits, and \(reason)"
     case .competitive where network.classes < 2:
       return "\(self) compares classes, and the network has only one class"
     case .smooth(let inner, _), .competitive(let inner, _): return inner.obstacle(at: layer, of: network)

@@ -48,28 +48,30 @@ final class Node: @unchecked Sendable {
 ///
 /// When the derivative itself is to be differentiated these are the recorded tensors; otherwise they are detached, so
 /// that nothing is recorded that nobody will differentiate.
-struct Saved {
+public struct Saved {
   let operands: [Tensor?]
   let kept: Tensor?
   /// For each operand whose derivative is asked for (a pullback may skip the others), where it is summed; that is nil while
   /// derivatives are recorded.
   let sums: [PartialSum??]
-  /// How cotangents pass the operations that saliency methods treat in their own ways.
-  let rule: BackwardRule
+  /// How cotangents pass the operations that saliency methods treat in their own ways. An operation's pullback that does not
+  /// look at it is the derivative under every rule.
+  public let rule: BackwardRule
 
-  /// The value of operand `index`.
-  subscript(index: Int) -> Tensor {
+  /// The value of operand `index`; the operation must have asked for its operands.
+  public subscript(index: Int) -> Tensor {
     guard let value = operands[index] else { preconditionFailure("pullback: operand \(index) was not kept") }
     return value
   }
 
-  var output: Tensor {
+  /// The operation's result; the operation must have asked for it.
+  public var output: Tensor {
     guard let kept else { preconditionFailure("pullback: the output was not kept") }
     return kept
   }
 
   /// `derivative()` if operand `index` needs one.
-  func ifNeeded(_ index: Int, _ derivative: () -> Tensor) -> Tensor? { sums[index] == nil ? nil : derivative() }
+  public func ifNeeded(_ index: Int, _ derivative: () -> Tensor) -> Tensor? { sums[index] == nil ? nil : derivative() }
 
   /// The same for an operation that can add its result to what has come of the derivative so far.
   func ifNeeded(_ index: Int, onto derivative: (PartialSum?) -> Tensor) -> Tensor? { sums[index].map(derivative) }
@@ -77,17 +79,47 @@ struct Saved {
 
 /// Takes the derivative with respect to an operation's output to the derivatives with respect to its operands; nil
 /// stands for zero. Written in recorded operations, which is what gives derivatives of every order.
-typealias Pullback = @Sendable (_ cotangent: Tensor, _ saved: Saved) -> [Tensor?]
+public typealias Pullback = @Sendable (_ cotangent: Tensor, _ saved: Saved) -> [Tensor?]
 
 /// What an operation's pullback needs to know besides the shapes.
-enum Keep { case nothing, operands, output, both }
+public enum Keep: Sendable {
+  /// Nothing: shapes and constants are enough.
+  case nothing
+  /// The operands' values.
+  case operands
+  /// The result's value.
+  case output
+  /// The values of the operands and of the result.
+  case both
+}
 
 extension Tensor {
-  /// A tensor with `value`'s elements, recorded as the result of an operation on `operands`.
+  /// An operation of one's own: `value`, recorded as the result of an operation on `operands` whose derivative `pullback`
+  /// gives. A softplus, log(1 + exp(x)), whose derivative is the sigmoid function:
   ///
-  /// `pullback` may capture shapes and constants; tensors it needs must be asked for through `keep`. `arithmetic` is the
-  /// number of floating-point operations, for profiles, where it is what the time goes into.
-  static func operation(
+  ///     func softplus(_ x: Tensor) -> Tensor {
+  ///       let values = x.doubles.map { log(1 + exp($0)) }
+  ///       return .operation(
+  ///         "softplus", [x], keep: .operands, value: Tensor(values, shape: x.shape).converted(to: x.scalarType)
+  ///       ) { cotangent, saved in [cotangent * saved[0].sigmoid] }
+  ///     }
+  ///
+  /// A pullback that is made of tensors' operations can be differentiated itself, as often as they can; this is what virtual
+  /// updates and their outer gradients need. One that computes with elements gives first derivatives alone, and wrong
+  /// ones of higher order.
+  ///
+  /// - Parameters:
+  ///   - name: what profiles and messages call it.
+  ///   - operands: what it is applied to.
+  ///   - keep: what of the values the pullback needs; see ``Saved``.
+  ///   - arithmetic: the number of floating-point operations, for profiles, where these are what the time goes into.
+  ///   - value: computes the result. It is called once, at once; of operations inside nothing is recorded if they are applied
+  ///     to ``detached()`` operands.
+  ///   - pullback: from the derivative with respect to the result, a tensor of the result's shape, those with respect to the
+  ///     operands, each of its operand's shape; nil for zero. It may capture shapes and constants; tensors must come from what is
+  ///     kept, so that they take part in derivatives of higher order. It must not capture anything that changes.
+  /// - Returns: the result; recorded if one of the operands is.
+  public static func operation(
     _ name: StaticString, _ operands: [Tensor], keep: Keep, arithmetic: Int = 0, value: @autoclosure () -> Tensor,
     pullback: @escaping Pullback
   ) -> Tensor {

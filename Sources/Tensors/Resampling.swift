@@ -107,9 +107,7 @@ extension Tensor {
   ///   `ceil_mode`; it does only if it begins inside the image or the padding before it.
   public func maxPooled(window: Int, stride: Int, padding: Int = 0, coveringEdges: Bool = false) -> Tensor {
     func outputs(_ inputs: Int) -> Int {
-      let room = inputs + 2 * padding - window + (coveringEdges ? stride - 1 : 0)
-      let windows = room < 0 ? 0 : room / stride + 1
-      return (windows - 1) * stride < inputs + padding ? windows : windows - 1
+      Self.poolings(of: inputs, window: window, stride: stride, padding: padding, coveringEdges: coveringEdges)
     }
     let target = rank == 4 ? [shape[0], outputs(shape[1]), outputs(shape[2]), shape[3]] : []
     precondition(
@@ -120,6 +118,14 @@ extension Tensor {
     return Tensor.operation("maxPool", [self], keep: .nothing, value: value) { g, _ in
       [g.scatter(places, shape: own)]
     }
+  }
+
+  /// How many windows of ``maxPooled(window:stride:padding:coveringEdges:)`` there are along an axis of so many locations; none
+  /// or fewer if there is no room for one.
+  public static func poolings(of inputs: Int, window: Int, stride: Int, padding: Int, coveringEdges: Bool) -> Int {
+    let room = inputs + 2 * padding - window + (coveringEdges ? stride - 1 : 0)
+    let windows = room < 0 ? 0 : room / stride + 1
+    return (windows - 1) * stride < inputs + padding ? windows : windows - 1
   }
 
   /// The mean over all locations of an image [N, H, W, C]: [N, C].

@@ -56,6 +56,12 @@ extension Tensor {
     Tensor(repeating: 0, shape: shape, type)
   }
 
+  /// A tensor of zeros that takes memory only where its elements are looked at: for weights that are replaced before they are
+  /// used, and for values of which only the shape matters.
+  public static func lazyZeros(_ shape: [Int], _ type: ScalarType = .float32) -> Tensor {
+    Tensor(storage: Storage(zeros: shape.reduce(1, *) * type.size), shape: shape, scalarType: type)
+  }
+
   /// A tensor of ones.
   public static func ones(_ shape: [Int], _ type: ScalarType = .float32) -> Tensor {
     Tensor(repeating: 1, shape: shape, type)

@@ -6,7 +6,7 @@ public enum Catalogue {
   /// A table of all architectures.
   public static var architectures: String {
     var table = Table(["network", "layers for saliency, from coarse to fine", "parameters", "images"], leftAligned: 2)
-    for architecture in Architecture.allCases {
+    for architecture in Architecture.all {
       let network = architecture.network(classes: architecture.usualSide == 32 ? 10 : 1000, seed: nil)
       let parameters = network.parameters.reduce(0) { $0 + $1.count }
       let side = max(64, architecture.smallestSide)

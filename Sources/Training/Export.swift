@@ -25,7 +25,7 @@ public enum Export {
     _ network: Network, as format: WeightFile.Format, precision: StoredPrecision? = nil, side: Int? = nil,
     to path: String
   ) throws -> Int {
-    let metadata = ["architecture": network.architecture.name, "classes": String(network.classes), "format": "pt"]
+    let metadata = ["architecture": network.architecture.label, "classes": String(network.classes), "format": "pt"]
     guard format == .onnx else {
       let weights = NamedTensors(network.stateDictionary, metadata: metadata)
       try WeightFile.write(weights, as: format, precision: precision, to: path)
@@ -49,7 +49,10 @@ public enum Export {
         "images of \(side)×\(side) take about \(Memory.words(wanted)) of memory, where \(Memory.words(Double(available))) are available"
       )
     }
-    var model = ONNXModel(network, height: side, width: side)
+    var model: ONNXModel
+    do { model = try ONNXModel(network, height: side, width: side) } catch {
+      throw FileError(.unwritable, path, error.description)
+    }
     model.metadata = metadata
     try model.write(to: path)
     return network.stateDictionary.count

@@ -91,7 +91,7 @@ extension Setup {
     }
     guard recipe.model.batchNorm == .train, recipe.data.batch == 1 else { return }
     for step in network.trace(height: height, width: width).steps {
-      guard case .batchNorm = step.operation, step.shape.dropLast().reduce(1, *) == 1 else { continue }
+      guard step.operation is BatchNorm, step.shape.dropLast().reduce(1, *) == 1 else { continue }
       throw recipe.problem(
         "data.batch",
         "\(step.name) sees one location of one image, which has no variance; `batch_norm: train` needs more than one image"

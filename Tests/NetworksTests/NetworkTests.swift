@@ -5,7 +5,7 @@ import Testing
 @testable import Tensors
 
 @Suite("Networks") struct NetworkTests {
-  @Test("architectures know whether they have batch norms", arguments: Architecture.allCases)
+  @Test("architectures know whether they have batch norms", arguments: Architecture.zoo)
   func batchNorms(_ architecture: Architecture) {
     let hasStatistics = architecture.network(classes: 2, seed: nil).state.contains { $0.kind == .statistic }
     #expect(architecture.hasBatchNorms == hasStatistics)

@@ -30,7 +30,7 @@ import Testing
   }
 
   /// All that are torchvision's.
-  static let architectures = Architecture.allCases.filter {
+  static let architectures = Architecture.zoo.filter {
     ![.resnet20, .resnet32, .resnet44, .resnet56, .plain].contains($0)
   }
   /// Those that the goldens do not have.
@@ -144,16 +144,19 @@ extension Network {
     guard let features else { return [] }
     return features.modules.indices.compactMap { index in
       guard
-        case .maxPool(let window, let stride, let padding, let coversEdges)? = features.modules[index] as? FixedLayer
+        let pool = features.modules[index] as? MaxPool
       else { return nil }
       let layer = "features." + features.names[index - 1]
       func input(_ network: Network) -> Tensor? {
         network(image.converted(to: network.scalarType), capturing: [layer]).activations[layer]?.detached()
       }
       guard let exact = input(double), let rounded = input(self) else { return nil }
-      let pooled = exact.maxPooled(window: window, stride: stride, padding: padding, coveringEdges: coversEdges)
+      let pooled = exact.maxPooled(
+        window: pool.window, stride: pool.stride, padding: pool.padding, coveringEdges: pool.coveringEdges)
       func places(_ x: Tensor) -> [Int32] {
-        Kernels.maxPool(x, window: window, stride: stride, padding: padding, shape: pooled.shape).places
+        Kernels.maxPool(
+          x, window: pool.window, stride: pool.stride, padding: pool.padding, shape: pooled.shape
+        ).places
       }
       let losses = (pooled - exact.gather(places(rounded), shape: pooled.shape)).doubles
       return ChosenPool(
@@ -179,7 +182,7 @@ extension Network {
     var entry = 0
     visit { name, kind, tensor in
       entry += 1
-      let shape = kind == .kernel ? [3, 2, 0, 1].map { tensor.shape[$0] } : tensor.shape
+      let shape = kind.shapeInFiles(tensor.shape)
       let isNorm = shape.count == 1 && name.hasSuffix(".weight")
       let root = Double(shape.dropFirst().reduce(1, *)).squareRoot()
       var k = 0.0
@@ -190,7 +193,7 @@ extension Network {
         if name.hasSuffix("running_var") { return 1 + 0.1 * s }
         return isNorm ? 0.5 + 0.1 * s : 0.1 * s
       }
-      tensor = kind == .kernel ? value.permuted([2, 3, 1, 0]) : value
+      tensor = kind.fromFiles(value)
     }
   }
 }

@@ -186,7 +186,7 @@ import Testing
         "inner.loss=binary_cross_entropy",
         "outer=[{ objective: binary_cross_entropy, weight: 2 }]",
       ])
-    #expect(recipe.model.architecture.name == "sequential: conv 8 stride 2; relu; global_average_pool; linear")
+    #expect(recipe.model.architecture.label == "sequential: conv 8 stride 2; relu; global_average_pool; linear")
     #expect(recipe.data.mixing == [.mixup(0.2), .cutmix(0.5)] && recipe.data.augmentation.count == 5)
     #expect(recipe.data.resizeCrop == ResizeCrop(resize: 256, crop: 224) && recipe.data.brokenImages == .skip)
     #expect(recipe.data.cache == 64)
@@ -207,7 +207,7 @@ import Testing
       ),
       ("data.augmentation=[flip]", "expected one of horizontal_flip"),
       ("data.mixing=[{ mixup: 9 }]", "from 0.001 to 4"),
-      ("model.architecture=sequential", "needs 'layers'"), ("model.layers=[relu]", "'architecture: sequential' alone"),
+      ("model.architecture=sequential", "needs 'layers'"), ("model.layers=[relu]", "unknown key"),
     ])
   func contradictions(_ overrides: String, _ message: String) throws {
     let folder = ScratchFolder()

@@ -81,7 +81,7 @@ import Testing
       guard entry.0.kind.isParameter else { return nil }
       let values = (0..<entry.1.value.count).map { cos(3.7 * Double($0 + 1) + 1.3 * Double(j + 1)) }
       let direction = Tensor(values, shape: entry.1.value.shape)
-      return entry.0.kind == .kernel ? direction.permuted([2, 3, 1, 0]) : direction
+      return entry.0.kind.fromFiles(direction)
     }
   }()
 

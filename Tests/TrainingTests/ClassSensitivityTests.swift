@@ -116,7 +116,7 @@ import Testing
         return Float(isNorm ? 0.5 + 0.1 * s : 0.1 * s)
       }
       let value = Tensor(values, shape: shape)
-      tensor = kind == .kernel ? value.permuted([2, 3, 1, 0]) : value
+      tensor = kind.fromFiles(value)
     }
   }
 

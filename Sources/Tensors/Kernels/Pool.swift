@@ -111,17 +111,38 @@ final class Storage: @unchecked Sendable {
   let bytes: Int
   /// Bytes after which the elements begin again; all of them, unless the storage is known to hold one thing several times.
   let period: Int
+  /// Whether the memory is the system's, not the pool's.
+  private let isMapped: Bool
 
   init(bytes: Int, period: Int? = nil) {
     self.bytes = bytes
     self.period = period ?? bytes
     pointer = Pool.take(bytes: bytes)
+    isMapped = false
   }
+
+  /// Zeros that take memory only where they are looked at: pages that the system gives when they are first read or written.
+  init(zeros bytes: Int) {
+    (self.bytes, period) = (bytes, bytes)
+    let found = bytes < 1 << 20 ? MAP_FAILED : mmap(nil, bytes, PROT_READ | PROT_WRITE, Self.flags, -1, 0)
+    if let found, found != MAP_FAILED {
+      (pointer, isMapped) = (found, true)
+    } else {
+      (pointer, isMapped) = (Pool.take(bytes: bytes), false)
+      pointer.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+    }
+  }
+
+  #if os(Linux)
+    private static let flags = Int32(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+  #else
+    private static let flags = MAP_PRIVATE | MAP_ANON | MAP_NORESERVE
+  #endif
 
   /// Whether nobody but the caller holds it, and nothing is known of what it holds, so that it may be written to again.
   static func isOwn(_ storage: inout Storage) -> Bool {
     isKnownUniquelyReferenced(&storage) && storage.period == storage.bytes
   }
 
-  deinit { Pool.give(back: pointer, bytes: bytes) }
+  deinit { if isMapped { munmap(pointer, bytes) } else { Pool.give(back: pointer, bytes: bytes) } }
 }

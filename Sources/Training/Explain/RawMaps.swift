@@ -62,7 +62,7 @@ struct RawMaps {
       let stacked = values.map { $0.reshaped([1] + $0.shape) }
       return (name: name, value: values.count == 1 ? values[0] : Tensor.concatenated(stacked, axis: 0))
     }
-    let metadata = ["images": files.joined(separator: "\n"), "architecture": model.network.architecture.name]
+    let metadata = ["images": files.joined(separator: "\n"), "architecture": model.network.architecture.label]
     if path.hasSuffix(".h5") || path.hasSuffix(".hdf5") {
       var contents = HDF5Contents()
       contents.attributes = metadata

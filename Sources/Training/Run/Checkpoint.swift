@@ -1,3 +1,4 @@
+import Components
 import Formats
 import Learning
 import Networks
@@ -30,7 +31,7 @@ public struct Checkpoint: Sendable {
     let parameters = self.network.state.filter(\.kind.isParameter)
     for (slot, tensors) in self.optimizer.slots.sorted(by: { $0.key < $1.key }) {
       for (entry, tensor) in zip(parameters, tensors) {
-        let value = entry.kind == .kernel ? tensor.permuted([3, 2, 0, 1]) : tensor
+        let value = entry.kind.inFiles(tensor)
         contents.add("optimizer/\(slot)/\(entry.name)", .tensor(value))
       }
     }
@@ -39,7 +40,7 @@ public struct Checkpoint: Sendable {
     contents.add("run/random_state", .integers([Int64(bitPattern: self.random.state)]))
     if let best { contents.add("run/best", .tensor(Tensor([best]))) }
     contents.attributes = [
-      "metasal_checkpoint": Self.version, "architecture": self.network.architecture.name,
+      "metasal_checkpoint": Self.version, "architecture": self.network.architecture.label,
       "classes": String(self.network.classes),
       "recipe": recipe,
     ]
@@ -56,10 +57,18 @@ public struct Checkpoint: Sendable {
     guard contents.attributes["metasal_checkpoint"] == Self.version else {
       throw malformed("no checkpoint of metasal (version \(Self.version))")
     }
-    guard let name = contents.attributes["architecture"], let architecture = Architecture(name),
-      let classes = contents.attributes["classes"].flatMap({ Int($0) }),
+    guard let classes = contents.attributes["classes"].flatMap({ Int($0) }),
       (1...Architecture.mostClasses).contains(classes)
-    else { throw malformed("an unknown architecture '\(contents.attributes["architecture"] ?? "")'") }
+    else {
+      throw malformed(
+        "'\(contents.attributes["classes"] ?? "")' classes, expected from 1 to \(Architecture.mostClasses)")
+    }
+    let label = contents.attributes["architecture"] ?? ""
+    guard let architecture = Architecture(label) else {
+      throw malformed(
+        "an unknown architecture '\(label)'; a program that has a network of its own registers it before it reads a checkpoint of "
+          + "it, and these are registered here: \(Registries.architectures.names.joined(separator: ", "))")
+    }
     let network: Network
     do {
       let weights = contents.tensors(below: WeightFile.weightGroup).entries
@@ -87,7 +96,7 @@ public struct Checkpoint: Sendable {
       optimizer.slots[slot] = try parameters.map { entry in
         let path = "optimizer/\(slot)/\(entry.name)"
         guard let stored = contents.tensor(path) else { throw malformed("no data set '\(path)'") }
-        let value = entry.kind == .kernel && stored.rank == 4 ? stored.permuted([2, 3, 1, 0]) : stored
+        let value = entry.kind.fromFiles(stored)
         guard value.shape == entry.value.shape, value.scalarType == entry.value.scalarType else {
           throw malformed(
             "data set '\(path)' is \(stored.scalarType) \(stored.shape), which does not fit the parameter")

@@ -1,5 +1,24 @@
 import Tensors
 
+extension Architecture {
+  /// Residual networks of basic blocks.
+  public static let resnet18 = resNet("resnet18", .basic, [2, 2, 2, 2])
+  public static let resnet34 = resNet("resnet34", .basic, [3, 4, 6, 3])
+  /// Residual networks of bottlenecks.
+  public static let resnet50 = resNet("resnet50", .bottleneck(), [3, 4, 6, 3])
+  public static let resnet101 = resNet("resnet101", .bottleneck(), [3, 4, 23, 3])
+  public static let resnet152 = resNet("resnet152", .bottleneck(), [3, 8, 36, 3])
+  /// ResNeXt, and a wide residual network.
+  public static let resnext50_32x4d = resNet("resnext50_32x4d", .bottleneck(groups: 32, width: 4), [3, 4, 6, 3])
+  public static let wide_resnet50_2 = resNet("wide_resnet50_2", .bottleneck(width: 128), [3, 4, 6, 3])
+
+  static let resNets = [resnet18, resnet34, resnet50, resnet101, resnet152, resnext50_32x4d, wide_resnet50_2]
+
+  private static func resNet(_ name: String, _ kind: ResidualBlock.Kind, _ counts: [Int]) -> Architecture {
+    Architecture(name, usualSide: 224) { Sequential.resNet(kind, counts, classes: $0, using: &$1) }
+  }
+}
+
 extension Sequential {
   /// The residual networks for ImageNet of He et al. 2016: a 7×7 stem, max pooling and four stages of blocks with 64, 128,
   /// 256 and 512 channels (four times as many for bottlenecks). Names and initialization are torchvision's: `conv1`,
@@ -20,7 +39,7 @@ extension Sequential {
       ("conv1", Convolution(3, 64, size: 7, stride: 2, padding: 3, initialization: .heFanOut, using: &random)),
       ("bn1", BatchNorm(64)),
       ("relu", ReLU()),
-      ("maxpool", FixedLayer.maxPool(window: 3, stride: 2, padding: 1)),
+      ("maxpool", MaxPool(window: 3, stride: 2, padding: 1)),
     ]
     var channels = 64
     for (stage, count) in counts.enumerated() {
@@ -32,7 +51,7 @@ extension Sequential {
       }
       layers.append(("layer\(stage + 1)", Sequential(blocks)))
     }
-    layers.append(("avgpool", FixedLayer.globalAveragePool))
+    layers.append(("avgpool", GlobalAveragePool()))
     layers.append(("fc", Linear(channels, classes, using: &random)))
     return Sequential(named: layers)
   }
@@ -51,10 +70,10 @@ public struct ResidualBlock: Block {
   }
 
   /// In the order of their names, as many as there are normalizations.
-  public private(set) var convolutions: [Convolution]
-  public private(set) var norms: [BatchNorm]
+  public private(set) var convolutions: [Named<Convolution>]
+  public private(set) var norms: [Named<BatchNorm>]
   /// Nil where the shortcut changes nothing.
-  public private(set) var downsample: Sequential?
+  public private(set) var downsample: Named<Sequential>?
   /// Channels of the response.
   let outputs: Int
 
@@ -64,44 +83,47 @@ public struct ResidualBlock: Block {
         inputs, outputs, size: size, stride: stride, padding: size / 2, groups: groups, initialization: .heFanOut,
         using: &random)
     }
+    let made: [Convolution]
     switch kind {
     case .basic:
       outputs = channels
-      convolutions = [
+      made = [
         convolution(inputs, channels, size: 3, stride: stride),
         convolution(channels, channels, size: 3),
       ]
     case .bottleneck(let groups, let width):
       let inner = channels / 64 * width * groups
       outputs = 4 * channels
-      convolutions = [
+      made = [
         convolution(inputs, inner, size: 1),
         convolution(inner, inner, size: 3, stride: stride, groups: groups),
         convolution(inner, outputs, size: 1),
       ]
     }
-    norms = convolutions.map { BatchNorm($0.kernel.shape[3]) }
+    convolutions = made.enumerated().map { Named("conv\($0 + 1)", $1) }
+    norms = made.enumerated().map { Named("bn\($0 + 1)", BatchNorm($1.kernel.shape[3])) }
     if stride > 1 || inputs != outputs {
-      downsample = Sequential([convolution(inputs, outputs, size: 1, stride: stride), BatchNorm(outputs)])
+      let shortcut = convolution(inputs, outputs, size: 1, stride: stride)
+      downsample = Named("downsample", Sequential([shortcut, BatchNorm(outputs)]))
     }
   }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
-    let shortcut = downsample.map { pass("downsample", $0, x) } ?? x
+    let shortcut = downsample.map { pass($0, x) } ?? x
     var y = x
     for (index, (convolution, norm)) in zip(convolutions, norms).enumerated() {
       let isLast = index == convolutions.count - 1
-      y = pass("conv\(index + 1)", convolution, y)
-      y = pass("bn\(index + 1)", norm, y, adding: isLast ? shortcut : nil, relu: true)
+      y = pass(convolution, y)
+      y = pass(norm, y, adding: isLast ? shortcut : nil, relu: true)
     }
     return y
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
     for index in convolutions.indices {
-      try convolutions[index].visit(path / "conv\(index + 1)", body)
-      try norms[index].visit(path / "bn\(index + 1)", body)
+      try convolutions[index].visit(path, body)
+      try norms[index].visit(path, body)
     }
-    try downsample?.visit(path / "downsample", body)
+    try downsample?.visit(path, body)
   }
 }

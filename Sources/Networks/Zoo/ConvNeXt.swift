@@ -1,8 +1,15 @@
 import Tensors
 
+extension Architecture {
+  /// The smallest ConvNeXt.
+  public static let convnext_tiny = Architecture("convnext_tiny", usualSide: 224) {
+    Sequential.convNeXt([3, 3, 9, 3], [96, 192, 384, 768], classes: $0, using: &$1)
+  }
+}
+
 extension Sequential {
   /// ConvNeXt (Liu et al. 2022). Names and initialization are torchvision's: `features.0.0`, `features.1.0.layer_scale`,
-  /// `features.1.0.block.0`, …, `classifier.2`. Stochastic depth does nothing, as dropout; see ``FixedLayer/omittedDropout``.
+  /// `features.1.0.block.0`, …, `classifier.2`. Stochastic depth does nothing, as dropout; see ``OmittedDropout``.
   ///
   /// - Parameters:
   ///   - counts: blocks in each stage.
@@ -29,7 +36,7 @@ extension Sequential {
     }
     let last = widths[widths.count - 1]
     return Sequential(named: [
-      ("features", Sequential(features)), ("avgpool", FixedLayer.globalAveragePool),
+      ("features", Sequential(features)), ("avgpool", GlobalAveragePool()),
       (
         "classifier",
         Sequential(named: [
@@ -44,15 +51,16 @@ extension Sequential {
 /// A 7×7 convolution of each channel by itself, then at each location normalization and two linear layers; scaled, and added
 /// to what came in.
 public struct ConvNeXtBlock: Block {
+  private static let scaleName = "layer_scale"
   /// [C, 1, 1], as torchvision has it.
   public private(set) var layerScale: Tensor
-  public private(set) var block: Sequential
+  public private(set) var block: Named<Sequential>
 
   init(_ channels: Int, epsilon: Double, using random: inout RandomSource?) {
     let initialization = Initialization.truncatedNormal(0.02)
     layerScale = Tensor(repeating: 1e-6, shape: [channels, 1, 1])
     // 1 and 6 are torchvision's permutations, which channels last do without.
-    block = Sequential(named: [
+    let layers = Sequential(named: [
       (
         "0",
         Convolution(
@@ -61,20 +69,21 @@ public struct ConvNeXtBlock: Block {
       ),
       ("2", LayerNorm(channels, epsilon: epsilon)),
       ("3", Linear(channels, 4 * channels, initialization: initialization, using: &random)),
-      ("4", FixedLayer.geLU),
+      ("4", GeLU()),
       ("5", Linear(4 * channels, channels, initialization: initialization, using: &random)),
     ])
+    block = Named("block", layers)
   }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
-    let y = pass("block", block, x)
+    let y = pass(block, x)
     let scale = layerScale.reshaped(Array(layerScale.shape.dropLast(2))).overChannels(of: y)
-    let scaled = pass.perform(.scaleChannels("layer_scale"), [y], y * scale)
+    let scaled = pass.perform(ScaleChannels(Self.scaleName), [y], y * scale)
     return pass.sum(scaled, x)
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
-    try body(path / "layer_scale", .weight, &layerScale)
-    try block.visit(path / "block", body)
+    try body(path / Self.scaleName, .weight, &layerScale)
+    try block.visit(path, body)
   }
 }

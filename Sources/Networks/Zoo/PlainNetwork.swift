@@ -1,14 +1,19 @@
 import Tensors
 
+extension Architecture {
+  /// ``PlainNetwork``.
+  public static let plain = Architecture("plain", usualSide: 32) { PlainNetwork(classes: $0, using: &$1) }
+}
+
 /// A small network without shortcuts for 32×32 images: five 3×3 convolutions, each with batch norm and ReLU, two
 /// of them strided, then global average pooling and a linear layer. Convolutions are `features.0`, `.3`, `.6`, `.9`, `.12`;
 /// the ReLUs after them, where saliency looks, `features.2` (16 channels), `.5` and `.8` (32, at half size), `.11`
 /// and `.14` (64, at a quarter).
 public struct PlainNetwork: Module {
   /// Convolutions, normalizations and ReLUs.
-  public var features: Sequential
+  public var features: Named<Sequential>
   /// The classifier.
-  public var classifier: Linear
+  public var classifier: Named<Linear>
 
   /// A randomly initialized network.
   public init(classes: Int, using random: inout RandomSource?) {
@@ -18,18 +23,18 @@ public struct PlainNetwork: Module {
       modules.append(BatchNorm(outputs))
       modules.append(ReLU())
     }
-    features = Sequential(modules)
-    classifier = Linear(64, classes, using: &random)
+    features = Named("features", Sequential(modules))
+    classifier = Named("classifier", Linear(64, classes, using: &random))
   }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
-    let x = pass("features", features, x)
-    let means = pass.perform(.globalAveragePool(keepDims: false), [x], x.globalAveragePooled())
-    return pass("classifier", classifier, means)
+    let x = pass(features, x)
+    let means = pass.perform(GlobalAveragePool(), [x], x.globalAveragePooled())
+    return pass(classifier, means)
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
-    try features.visit(path / "features", body)
-    try classifier.visit(path / "classifier", body)
+    try features.visit(path, body)
+    try classifier.visit(path, body)
   }
 }

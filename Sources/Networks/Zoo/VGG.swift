@@ -1,9 +1,31 @@
 import Tensors
 
+extension Architecture {
+  /// The networks of Simonyan and Zisserman 2015, without batch norm and with it.
+  public static let vgg11 = vgg("vgg11", [1, 1, 2, 2, 2])
+  public static let vgg13 = vgg("vgg13", [2, 2, 2, 2, 2])
+  public static let vgg16 = vgg("vgg16", [2, 2, 3, 3, 3])
+  public static let vgg19 = vgg("vgg19", [2, 2, 4, 4, 4])
+  public static let vgg11_bn = vgg("vgg11_bn", [1, 1, 2, 2, 2], isNormalized: true)
+  public static let vgg13_bn = vgg("vgg13_bn", [2, 2, 2, 2, 2], isNormalized: true)
+  public static let vgg16_bn = vgg("vgg16_bn", [2, 2, 3, 3, 3], isNormalized: true)
+  public static let vgg19_bn = vgg("vgg19_bn", [2, 2, 4, 4, 4], isNormalized: true)
+  /// The network of Krizhevsky 2014.
+  public static let alexnet = Architecture("alexnet", usualSide: 224) { Sequential.alexNet(classes: $0, using: &$1) }
+
+  static let vggs = [vgg11, vgg13, vgg16, vgg19, vgg11_bn, vgg13_bn, vgg16_bn, vgg19_bn]
+
+  private static func vgg(_ name: String, _ counts: [Int], isNormalized: Bool = false) -> Architecture {
+    Architecture(name, usualSide: 224) {
+      Sequential.vgg(counts, isNormalized: isNormalized, classes: $0, using: &$1)
+    }
+  }
+}
+
 extension Sequential {
   /// The networks of Simonyan and Zisserman 2015: five stages of 3×3 convolutions, each halved by max pooling, then three
   /// linear layers. Names and initialization are torchvision's: `features.0`, …, `classifier.6`. Dropout keeps its place
-  /// among the names and does nothing; see ``FixedLayer/omittedDropout``.
+  /// among the names and does nothing; see ``OmittedDropout``.
   ///
   /// - Parameters:
   ///   - counts: convolutions in each of the five stages, of 64, 128, 256, 512 and 512 channels.
@@ -22,20 +44,20 @@ extension Sequential {
         features.append(ReLU())
         channels = outputs
       }
-      features.append(FixedLayer.maxPool(window: 2, stride: 2))
+      features.append(MaxPool(window: 2, stride: 2))
     }
     func linear(_ inputs: Int, _ outputs: Int) -> Linear {
       Linear(inputs, outputs, initialization: .normal(0.01), using: &random)
     }
     return Sequential(named: [
       ("features", Sequential(features)),
-      ("avgpool", FixedLayer.adaptiveAveragePool(7)),
-      ("flatten", FixedLayer.flatten),
+      ("avgpool", AdaptiveAveragePool(7)),
+      ("flatten", Flatten()),
       (
         "classifier",
         Sequential([
-          linear(512 * 7 * 7, 4096), ReLU(), FixedLayer.omittedDropout,
-          linear(4096, 4096), ReLU(), FixedLayer.omittedDropout,
+          linear(512 * 7 * 7, 4096), ReLU(), OmittedDropout(),
+          linear(4096, 4096), ReLU(), OmittedDropout(),
           linear(4096, classes),
         ])
       ),
@@ -44,14 +66,14 @@ extension Sequential {
 
   /// The network of Krizhevsky 2014 ("One weird trick for parallelizing convolutional neural networks"), which is
   /// torchvision's `alexnet`, with its names and PyTorch's default initialization. Dropout does nothing; see
-  /// ``FixedLayer/omittedDropout``.
+  /// ``OmittedDropout``.
   public static func alexNet(classes: Int, using random: inout RandomSource?) -> Sequential {
     func convolution(_ inputs: Int, _ outputs: Int, size: Int, stride: Int = 1, padding: Int) -> Convolution {
       Convolution(
         inputs, outputs, size: size, stride: stride, padding: padding, bias: true, initialization: .pyTorch,
         using: &random)
     }
-    let pool = FixedLayer.maxPool(window: 3, stride: 2)
+    let pool = MaxPool(window: 3, stride: 2)
     let features = Sequential([
       convolution(3, 64, size: 11, stride: 4, padding: 2), ReLU(), pool,
       convolution(64, 192, size: 5, padding: 2), ReLU(), pool,
@@ -60,12 +82,12 @@ extension Sequential {
       convolution(256, 256, size: 3, padding: 1), ReLU(), pool,
     ])
     let classifier = Sequential([
-      FixedLayer.omittedDropout, Linear(256 * 6 * 6, 4096, using: &random), ReLU(),
-      FixedLayer.omittedDropout, Linear(4096, 4096, using: &random), ReLU(),
+      OmittedDropout(), Linear(256 * 6 * 6, 4096, using: &random), ReLU(),
+      OmittedDropout(), Linear(4096, 4096, using: &random), ReLU(),
       Linear(4096, classes, using: &random),
     ])
     return Sequential(named: [
-      ("features", features), ("avgpool", FixedLayer.adaptiveAveragePool(6)), ("flatten", FixedLayer.flatten),
+      ("features", features), ("avgpool", AdaptiveAveragePool(6)), ("flatten", Flatten()),
       ("classifier", classifier),
     ])
   }

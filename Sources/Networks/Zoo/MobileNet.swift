@@ -1,8 +1,15 @@
 import Tensors
 
+extension Architecture {
+  /// MobileNetV2.
+  public static let mobilenet_v2 = Architecture("mobilenet_v2", usualSide: 224) {
+    Sequential.mobileNetV2(classes: $0, using: &$1)
+  }
+}
+
 extension Sequential {
   /// MobileNetV2 (Sandler et al. 2018). Names and initialization are torchvision's: `features.0.0`, `features.1.conv.0.0`,
-  /// …, `classifier.1`. Dropout does nothing; see ``FixedLayer/omittedDropout``.
+  /// …, `classifier.1`. Dropout does nothing; see ``OmittedDropout``.
   ///
   /// - Parameters:
   ///   - classes: number of logits.
@@ -25,11 +32,11 @@ extension Sequential {
     }
     features.append(normalized(channels, 1280, size: 1, using: &random))
     return Sequential(named: [
-      ("features", Sequential(features)), ("avgpool", FixedLayer.globalAveragePool),
+      ("features", Sequential(features)), ("avgpool", GlobalAveragePool()),
       (
         "classifier",
         Sequential([
-          FixedLayer.omittedDropout, Linear(1280, classes, initialization: .normal(0.01), using: &random),
+          OmittedDropout(), Linear(1280, classes, initialization: .normal(0.01), using: &random),
         ])
       ),
     ])
@@ -43,7 +50,7 @@ extension Sequential {
       Convolution(
         inputs, outputs, size: size, stride: stride, padding: size / 2, groups: groups, initialization: .heFanOut,
         using: &random),
-      BatchNorm(outputs), FixedLayer.relu6,
+      BatchNorm(outputs), ReLU6(),
     ])
   }
 }
@@ -51,7 +58,7 @@ extension Sequential {
 /// MobileNetV2's block: widened by a 1×1 convolution, filtered channel by channel, and narrowed again without
 /// ReLU; with a shortcut where the shape stays.
 public struct InvertedResidual: Block {
-  public private(set) var conv: Sequential
+  public private(set) var conv: Named<Sequential>
   let hasShortcut: Bool
 
   init(_ inputs: Int, _ outputs: Int, expansion: Int, stride: Int, using random: inout RandomSource?) {
@@ -61,16 +68,16 @@ public struct InvertedResidual: Block {
     modules.append(Sequential.normalized(inner, inner, size: 3, stride: stride, groups: inner, using: &random))
     modules.append(Convolution(inner, outputs, size: 1, initialization: .heFanOut, using: &random))
     modules.append(BatchNorm(outputs))
-    conv = Sequential(modules)
+    conv = Named("conv", Sequential(modules))
     hasShortcut = stride == 1 && inputs == outputs
   }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
-    let y = pass("conv", conv, x)
+    let y = pass(conv, x)
     return hasShortcut ? pass.sum(y, x) : y
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
-    try conv.visit(path / "conv", body)
+    try conv.visit(path, body)
   }
 }

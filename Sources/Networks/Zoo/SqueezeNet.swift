@@ -1,9 +1,21 @@
 import Tensors
 
+extension Architecture {
+  /// SqueezeNet and its authors' revision.
+  public static let squeezenet1_0 = squeezeNet("squeezenet1_0", isRevised: false)
+  public static let squeezenet1_1 = squeezeNet("squeezenet1_1", isRevised: true)
+
+  static let squeezeNets = [squeezenet1_0, squeezenet1_1]
+
+  private static func squeezeNet(_ name: String, isRevised: Bool) -> Architecture {
+    Architecture(name, usualSide: 224) { Sequential.squeezeNet(isRevised: isRevised, classes: $0, using: &$1) }
+  }
+}
+
 extension Sequential {
   /// SqueezeNet 1.0 (Iandola et al. 2016) or 1.1 (the authors' lighter revision), whose logits are means over locations of
   /// responses after a ReLU, so none is negative. Names and initialization are torchvision's: `features.0`,
-  /// `features.3.squeeze`, …, `classifier.1`. Dropout does nothing; see ``FixedLayer/omittedDropout``.
+  /// `features.3.squeeze`, …, `classifier.1`. Dropout does nothing; see ``OmittedDropout``.
   ///
   /// - Parameters:
   ///   - isRevised: whether it is version 1.1.
@@ -19,14 +31,14 @@ extension Sequential {
     let pooled = isRevised ? [0, 2, 4] : [0, 3, 7]
     var channels = stem
     for (index, width) in widths.enumerated() {
-      if pooled.contains(index) { features.append(FixedLayer.maxPool(window: 3, stride: 2, coveringEdges: true)) }
+      if pooled.contains(index) { features.append(MaxPool(window: 3, stride: 2, coveringEdges: true)) }
       features.append(Fire(channels, squeezed: width, using: &random))
       channels = 8 * width
     }
     let classifier = Sequential([
-      FixedLayer.omittedDropout,
+      OmittedDropout(),
       Convolution(channels, classes, size: 1, bias: true, initialization: .normal(0.01), using: &random),
-      ReLU(), FixedLayer.globalAveragePool,
+      ReLU(), GlobalAveragePool(),
     ])
     return Sequential(named: [("features", Sequential(features)), ("classifier", classifier)])
   }
@@ -35,29 +47,30 @@ extension Sequential {
 /// SqueezeNet's module: a 1×1 convolution to few channels, then a 1×1 and a 3×3 convolution of them side by side, to four
 /// times as many channels each.
 public struct Fire: Block {
-  public private(set) var squeeze, expand1x1, expand3x3: Convolution
+  public private(set) var squeeze, expand1x1, expand3x3: Named<Convolution>
 
   init(_ inputs: Int, squeezed: Int, using random: inout RandomSource?) {
-    func convolution(_ inputs: Int, _ outputs: Int, size: Int) -> Convolution {
-      Convolution(
+    func convolution(_ name: String, _ inputs: Int, _ outputs: Int, size: Int) -> Named<Convolution> {
+      let convolution = Convolution(
         inputs, outputs, size: size, padding: size / 2, bias: true, initialization: .heUniform, using: &random)
+      return Named(name, convolution)
     }
-    squeeze = convolution(inputs, squeezed, size: 1)
-    expand1x1 = convolution(squeezed, 4 * squeezed, size: 1)
-    expand3x3 = convolution(squeezed, 4 * squeezed, size: 3)
+    squeeze = convolution("squeeze", inputs, squeezed, size: 1)
+    expand1x1 = convolution("expand1x1", squeezed, 4 * squeezed, size: 1)
+    expand3x3 = convolution("expand3x3", squeezed, 4 * squeezed, size: 3)
   }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
-    func activated(_ name: String, _ convolution: Convolution, _ x: Tensor) -> Tensor {
-      pass(name + "_activation", ReLU(), pass(name, convolution, x))
+    func activated(_ convolution: Named<Convolution>, _ x: Tensor) -> Tensor {
+      pass(convolution.name + "_activation", ReLU(), pass(convolution, x))
     }
-    let few = activated("squeeze", squeeze, x)
-    return pass.concatenated([activated("expand1x1", expand1x1, few), activated("expand3x3", expand3x3, few)])
+    let few = activated(squeeze, x)
+    return pass.concatenated([activated(expand1x1, few), activated(expand3x3, few)])
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
-    try squeeze.visit(path / "squeeze", body)
-    try expand1x1.visit(path / "expand1x1", body)
-    try expand3x3.visit(path / "expand3x3", body)
+    try squeeze.visit(path, body)
+    try expand1x1.visit(path, body)
+    try expand3x3.visit(path, body)
   }
 }

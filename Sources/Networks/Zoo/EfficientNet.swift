@@ -1,9 +1,16 @@
 import Tensors
 
+extension Architecture {
+  /// EfficientNet-B0.
+  public static let efficientnet_b0 = Architecture("efficientnet_b0", usualSide: 224) {
+    Sequential.efficientNetB0(classes: $0, using: &$1)
+  }
+}
+
 extension Sequential {
   /// EfficientNet-B0 (Tan and Le 2019). Names and initialization are torchvision's: `features.0.0`,
   /// `features.1.0.block.0.0`, `features.1.0.block.1.fc1`, …, `classifier.1`. Dropout and stochastic depth do nothing; see
-  /// ``FixedLayer/omittedDropout``.
+  /// ``OmittedDropout``.
   public static func efficientNetB0(classes: Int, using random: inout RandomSource?) -> Sequential {
     // The paper's table 1.
     let stages: [(expansion: Int, size: Int, stride: Int, channels: Int, count: Int)] = [
@@ -23,11 +30,11 @@ extension Sequential {
     }
     features.append(MBConv.normalized(channels, 1280, size: 1, using: &random))
     return Sequential(named: [
-      ("features", Sequential(features)), ("avgpool", FixedLayer.globalAveragePool),
+      ("features", Sequential(features)), ("avgpool", GlobalAveragePool()),
       (
         "classifier",
         Sequential([
-          FixedLayer.omittedDropout, Linear(1280, classes, initialization: .uniformFanOut, using: &random),
+          OmittedDropout(), Linear(1280, classes, initialization: .uniformFanOut, using: &random),
         ])
       ),
     ])
@@ -37,7 +44,7 @@ extension Sequential {
 /// A widening 1×1 convolution, one of each channel by itself, squeeze and excitation, and a narrowing 1×1 convolution; added to
 /// what came in where the shape is the same.
 public struct MBConv: Block {
-  public private(set) var block: Sequential
+  public private(set) var block: Named<Sequential>
   private let hasShortcut: Bool
 
   init(_ inputs: Int, _ outputs: Int, expansion: Int, size: Int, stride: Int, using random: inout RandomSource?) {
@@ -47,7 +54,7 @@ public struct MBConv: Block {
     modules.append(Self.normalized(inner, inner, size: size, stride: stride, groups: inner, using: &random))
     modules.append(SqueezeExcitation(inner, squeezed: max(1, inputs / 4), using: &random))
     modules.append(Self.normalized(inner, outputs, size: 1, isActivated: false, using: &random))
-    block = Sequential(modules)
+    block = Named("block", Sequential(modules))
     hasShortcut = stride == 1 && inputs == outputs
   }
 
@@ -59,41 +66,41 @@ public struct MBConv: Block {
     let convolution = Convolution(
       inputs, outputs, size: size, stride: stride, padding: size / 2, groups: groups, initialization: .heFanOut,
       using: &random)
-    return Sequential([convolution, BatchNorm(outputs)] + (isActivated ? [FixedLayer.siLU] : []))
+    return Sequential([convolution, BatchNorm(outputs)] + (isActivated ? [SiLU()] : []))
   }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
-    let y = pass("block", block, x)
+    let y = pass(block, x)
     return hasShortcut ? pass.sum(y, x) : y
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
-    try block.visit(path / "block", body)
+    try block.visit(path, body)
   }
 }
 
 /// Each channel times a number between 0 and 1 that two small layers make of all channels' means (Hu et al. 2018).
 public struct SqueezeExcitation: Module {
-  public private(set) var fc1, fc2: Convolution
+  public private(set) var fc1, fc2: Named<Convolution>
 
   init(_ channels: Int, squeezed: Int, using random: inout RandomSource?) {
-    func layer(_ inputs: Int, _ outputs: Int) -> Convolution {
-      Convolution(inputs, outputs, size: 1, bias: true, initialization: .heFanOut, using: &random)
+    func layer(_ name: String, _ inputs: Int, _ outputs: Int) -> Named<Convolution> {
+      Named(name, Convolution(inputs, outputs, size: 1, bias: true, initialization: .heFanOut, using: &random))
     }
-    (fc1, fc2) = (layer(channels, squeezed), layer(squeezed, channels))
+    (fc1, fc2) = (layer("fc1", channels, squeezed), layer("fc2", squeezed, channels))
   }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
     let kept = [x.shape[0], 1, 1, x.shape[3]]
-    let means = pass.perform(.globalAveragePool(keepDims: true), [x], x.globalAveragePooled().reshaped(kept))
-    let y = pass("activation", FixedLayer.siLU, pass("fc1", fc1, means))
-    let gates = pass("fc2", fc2, y)
-    let shares = pass.perform(.sigmoid, [gates], gates.sigmoid)
-    return pass.perform(.multiply, [x, shares], x * shares)
+    let means = pass.perform(GlobalAveragePool(keepsLocations: true), [x], x.globalAveragePooled().reshaped(kept))
+    let y = pass("activation", SiLU(), pass(fc1, means))
+    let gates = pass(fc2, y)
+    let shares = pass.perform(Sigmoid(), [gates], gates.sigmoid)
+    return pass.perform(Multiply(), [x, shares], x * shares)
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
-    try fc1.visit(path / "fc1", body)
-    try fc2.visit(path / "fc2", body)
+    try fc1.visit(path, body)
+    try fc2.visit(path, body)
   }
 }

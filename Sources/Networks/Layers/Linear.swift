@@ -1,0 +1,57 @@
+import Tensors
+
+/// A linear layer of the channels: x [..., I] to x·Wᵀ + b [..., O].
+public struct Linear: Module {
+  /// [O, I]
+  public var weight: Tensor
+  /// [O]
+  public var bias: Tensor
+
+  /// Drawn as PyTorch draws it unless told otherwise.
+  public init(
+    _ inputs: Int, _ outputs: Int, initialization: Initialization = .pyTorch, using random: inout RandomSource?
+  ) {
+    weight = initialization.weights([outputs, inputs], fanIn: inputs, fanOut: outputs, using: &random)
+    bias = initialization.biases(outputs, fanIn: inputs, using: &random)
+  }
+
+  public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
+    let inputs = x.shape[x.rank - 1]
+    let rows = x.reshaped(weight.rank == 2 ? [-1, inputs] : [x.shape[0], -1, inputs])
+    return (Tensor.product(rows, transposed: false, weight, transposed: true) + bias.overChannels(of: rows))
+      .reshaped(x.shape.dropLast() + [weight.shape[weight.rank - 2]])
+  }
+
+  public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {
+    try body(path / "weight", .weight, &weight)
+    try body(path / "bias", .weight, &bias)
+  }
+}
+
+extension Linear: TracedOperation {
+  public func shape(of inputs: [[Int]]) -> [Int] {
+    // Features that do not fit have no result.
+    let fits = inputs[0].last == weight.shape[weight.rank - 1]
+    return inputs[0].dropLast() + [fits ? weight.shape[weight.rank - 2] : 0]
+  }
+
+  public var excitation: ExcitationUse { .needsNonNegative }
+}
+
+extension LayerWord {
+  /// `linear 100` or, as the last layer, `linear`: features; the last one has as many as there are classes.
+  static let linear = LayerWord(
+    "linear", number: .optional, needsLocations: false
+  ) { layer, input throws(LayerDescription.Malformed) in
+    guard input.isFlat else { throw layer.malformed("flatten or global_average_pool has to come before it") }
+    guard input.isLast == (layer.number == nil) else {
+      throw layer.malformed(
+        input.isLast
+          ? "the last layer has as many features as there are classes, and no number" : "it needs a number of features")
+    }
+    let (features, outputs) = (input.channels, layer.number ?? input.classes)
+    return LayerPlan(
+      channels: outputs, isFlat: true, parameterCount: (Double(features) + 1) * Double(outputs)
+    ) { random in Linear(features, outputs, using: &random) }
+  }
+}
