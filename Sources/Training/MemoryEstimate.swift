@@ -42,7 +42,7 @@ public struct MemoryEstimate: Sendable {
       network.activationCount(height: size.height, width: size.width)
     }
     // The network before and as it is, the optimizer's memory, and what an update makes of them.
-    let kept = Self.program + weights * (recipe.optimizer.name == .sgd ? 4 : 5)
+    let kept = Self.program + weights * (Double(3 + max(1, recipe.optimizer.rule.slots.count)))
     let batch = recipe.data.batch
     let (height, width) = sizes.training
     let numbers = Double(height) * Double(width) * 3

@@ -136,7 +136,7 @@ public struct Setup: Sendable {
   /// One update of the parameters as the recipe has it.
   public var trainingStep: TrainingStep {
     TrainingStep(
-      step, optimizer: recipe.optimizer.optimizer, rate: recipe.optimizer.rate, schedule: recipe.optimizer.schedule,
+      step, optimizer: recipe.optimizer.rule, rate: recipe.optimizer.rate, schedule: recipe.optimizer.schedule,
       steps: recipe.run.steps, clipNorm: recipe.optimizer.clipNorm, workers: workers)
   }
 

@@ -18,7 +18,7 @@ import Testing
     #expect(recipe.inner?.parameters == ["layer3.*"])
     #expect(recipe.outer.map(\.weight) == [1, 3])
     #expect(recipe.outer[1].objective.isEqual(to: ClassSensitivity(against: .second)))
-    #expect(recipe.optimizer.schedule == Schedule(.oneCycle, warmup: 0.1))
+    #expect(recipe.optimizer.schedule.isEqual(to: OneCycleSchedule(warmup: 0.1)))
     #expect(recipe.run.output == "runs/x")
   }
 
