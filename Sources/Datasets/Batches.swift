@@ -37,9 +37,9 @@ public struct BatchSource: Sendable {
   /// How images come to the network's size.
   public let resizeCrop: ResizeCrop
   /// Changes of training images, in order.
-  public let augmentation: [Augmentation]
+  public let augmentation: [any Augmentation]
   /// One of these, drawn for each training batch, mixes its images; none if empty.
-  public let mixing: [Mixing]
+  public let mixing: [any Mixing]
   /// Images in a training batch.
   public let size: Int
   /// What the images' numbers are.
@@ -65,7 +65,7 @@ public struct BatchSource: Sendable {
   ///   - shard: the part of each training batch to make. Images are mixed with those of the same part.
   public init(
     _ dataset: any Dataset, size: Int, normalization: Normalization, resizeCrop: ResizeCrop = ResizeCrop(),
-    augmentation: [Augmentation] = [], mixing: [Mixing] = [], seed: UInt64 = 0, smallestSide: Int = 1,
+    augmentation: [any Augmentation] = [], mixing: [any Mixing] = [], seed: UInt64 = 0, smallestSide: Int = 1,
     brokenImages: BrokenImages = .stop, cacheLimit: Int? = nil, precision: ScalarType = .float32,
     shard: Shard = .whole
   ) {

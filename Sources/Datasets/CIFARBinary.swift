@@ -76,3 +76,44 @@ public struct CIFARBinary: Dataset {
       label: Int(batch.data[start + variant.labelBytes - 1]), source: "\(batch.path), record \(index - batch.start)")
   }
 }
+
+extension CIFARBinary {
+  /// CIFAR-10's binary batches, as recipes state them: `cifar10: [files]`.
+  public struct CIFAR10: DatasetSource, Equatable {
+    public let name = "cifar10"
+    /// The batches.
+    public var files: [String]
+
+    /// Batches in these files.
+    public init(_ files: [String] = []) { self.files = files }
+
+    public mutating func visit(_ keys: Keys) { keys("files", &files, .paths, isRequired: true) }
+
+    /// The files alone.
+    public static var shorthand: Codec<Self>? { Codec<[String]>.paths.standing(for: { Self($0) }, \.files) }
+
+    public func dataset() throws -> any Dataset { try CIFARBinary(.cifar10, files) }
+  }
+
+  /// CIFAR-100's binary batches, as recipes state them: `cifar100: [files]`.
+  public struct CIFAR100: DatasetSource, Equatable {
+    public let name = "cifar100"
+    /// The batches.
+    public var files: [String]
+
+    /// Batches in these files.
+    public init(_ files: [String] = []) { self.files = files }
+
+    public mutating func visit(_ keys: Keys) { keys("files", &files, .paths, isRequired: true) }
+
+    /// The files alone.
+    public static var shorthand: Codec<Self>? { Codec<[String]>.paths.standing(for: { Self($0) }, \.files) }
+
+    public func dataset() throws -> any Dataset { try CIFARBinary(.cifar100, files) }
+  }
+}
+
+extension Codec<[String]> {
+  /// At least one input.
+  fileprivate static var paths: Codec { list(.inputPath, atLeast: 1) }
+}

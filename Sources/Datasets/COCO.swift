@@ -71,6 +71,34 @@ extension ObjectImages {
   }
 }
 
+extension ObjectImages {
+  /// COCO's annotations and images, as recipes state them.
+  public struct COCO: DatasetSource, Equatable {
+    public let name = "coco"
+    /// The JSON file.
+    public var annotations: String
+    /// The folder of the images.
+    public var images: String
+    /// Whether an image is a sample for each of its classes or one alone.
+    public var samples: Samples
+
+    /// Annotations and the folder of their images.
+    public init(annotations: String = "", images: String = "", samples: Samples = .classes) {
+      (self.annotations, self.images, self.samples) = (annotations, images, samples)
+    }
+
+    public mutating func visit(_ keys: Keys) {
+      keys("annotations", &annotations, .inputPath, isRequired: true)
+      keys("images", &images, .inputPath, isRequired: true)
+      keys("samples", &samples, .choice())
+    }
+
+    public func dataset() throws -> any Dataset {
+      try ObjectImages.coco(annotations: annotations, images: images, samples: samples)
+    }
+  }
+}
+
 /// Where an image is that a list names.
 enum ImagePath {
   /// - Returns: the name as meant from the folder; with slashes for backslashes, as Windows has them, if nothing is there

@@ -89,6 +89,32 @@ public struct ImageFolder: Dataset {
   }
 }
 
+extension ImageFolder {
+  /// A folder of images for each class, as recipes state it: `folder: path`, or `folder: { path, classes }`.
+  public struct Source: DatasetSource, Equatable {
+    public let name = "folder"
+    /// The folder.
+    public var path: String
+    /// A file with a line for each class of the network, among which the folders' names are words; nil for the folders alone.
+    public var classes: String?
+
+    /// A folder whose classes are those that it has, unless they are stated.
+    public init(_ path: String = "", classes: String? = nil) { (self.path, self.classes) = (path, classes) }
+
+    public mutating func visit(_ keys: Keys) {
+      keys("path", &path, .inputPath, isRequired: true)
+      keys("classes", &classes, .optional(.inputPath))
+    }
+
+    /// A path alone stands for a folder without a list of classes.
+    public static var shorthand: Codec<Self>? {
+      Codec<String>.inputPath.standing(for: { Source($0) }) { $0 == Source($0.path) ? $0.path : nil }
+    }
+
+    public func dataset() throws -> any Dataset { try ImageFolder(path, classes: classes) }
+  }
+}
+
 /// What editors and systems leave among data: hidden files and folders, and some that are not hidden everywhere.
 public enum Clutter {
   private static let names: Set = [

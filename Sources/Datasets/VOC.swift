@@ -46,6 +46,39 @@ extension ObjectImages {
   }
 }
 
+extension ObjectImages {
+  /// A PASCAL VOC tree, as recipes state it.
+  public struct VOC: DatasetSource, Equatable {
+    public let name = "voc"
+    /// The year's folder.
+    public var folder: String
+    /// Which of its lists.
+    public var split = "val"
+    /// Whether an image is a sample for each of its classes or one alone.
+    public var samples = Samples.classes
+    /// Whether objects count that are marked as difficult.
+    public var includesDifficult = true
+    /// A file with a line for each class; nil for VOC's twenty.
+    public var classes: String?
+
+    /// The validation images of a year.
+    public init(_ folder: String = "") { self.folder = folder }
+
+    public mutating func visit(_ keys: Keys) {
+      keys("folder", &folder, .inputPath, isRequired: true)
+      keys("split", &split, .word)
+      keys("samples", &samples, .choice())
+      keys("difficult", &includesDifficult, .boolean)
+      keys("classes", &classes, .optional(.inputPath))
+    }
+
+    public func dataset() throws -> any Dataset {
+      try ObjectImages.voc(
+        folder, split: split, samples: samples, includesDifficult: includesDifficult, classes: classes)
+    }
+  }
+}
+
 /// An image's annotation.
 private struct VOCAnnotation {
   let path: String

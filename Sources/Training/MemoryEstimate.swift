@@ -27,7 +27,7 @@ public struct MemoryEstimate: Sendable {
     init(_ recipe: Recipe, _ train: BatchSource, _ validation: BatchSource, _ first: Sample, _ measured: Sample) {
       func size(_ sample: Sample) -> (height: Int, width: Int) { (sample.image.height, sample.image.width) }
       (training, self.validation) = (size(first), size(measured))
-      for case .randomResizedCrop(let crop) in recipe.data.augmentation { training = (crop.size, crop.size) }
+      for size in recipe.data.augmentation.compactMap(\.outputSize) { training = (size.height, size.width) }
       trainingSet = (train.dataset.count, first.image.pixels.count)
       validationSet = (validation.dataset.count, measured.image.pixels.count)
     }
