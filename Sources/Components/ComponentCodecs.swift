@@ -47,6 +47,10 @@ extension Codec {
           report.problems.append(.init(entry.place, key, registry.expectation(name, found)))
           return nil
         }
+        guard content != nil || !type(of: component).needsSettings else {
+          report.problems.append(.init(entry.place, key, "expected settings, as in '\(name): { … }', found \(found)"))
+          return nil
+        }
         let key = "\(key).\(name)"
         report.places[key] = content?.place ?? entry.place
         return read(component, content ?? Entry(.section([]), place: entry.place), key, report) as? Value

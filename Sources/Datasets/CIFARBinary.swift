@@ -21,6 +21,11 @@ public struct CIFARBinary: Dataset {
   private static let side = 32
   private var recordSize: Int { variant.labelBytes + 3 * Self.side * Self.side }
 
+  /// Reads batches.
+  ///
+  /// - Parameters:
+  ///   - variant: which of the two formats.
+  ///   - paths: the batches.
   /// - Throws: a ``FileError`` if a file is missing, is not whole records, or holds a label out of range; or if the list of
   ///   CIFAR-100's names beside them is not one of a hundred.
   public init(_ variant: Variant, _ paths: [String]) throws {

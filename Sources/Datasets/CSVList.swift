@@ -30,7 +30,11 @@ public struct CSVList: Dataset {
 
   public let remarks = Remarks()
 
+  /// Reads a list; the images are read when they are asked for.
+  ///
   /// - Parameters:
+  ///   - path: the list.
+  ///   - columns: what its columns are called.
   ///   - folder: where the paths begin; the list's own folder if nil.
   ///   - classes: a file with a line for each class, which the labels then number, or name by any word of its line. Without
   ///     it labels that are whole numbers are the classes themselves, and others are names; see ``ClassList``.

@@ -16,7 +16,10 @@ public struct PackedImages: Dataset {
   private let annotations: Annotations
   private let path: String
 
+  /// Opens a file; the images are read when they are asked for.
+  ///
   /// - Parameters:
+  ///   - path: the file.
   ///   - names: of the data sets with the images and the labels.
   ///   - classes: a file with a line for each class; nil for the names in the file, or numbers.
   /// - Throws: a ``FileError`` if the file is missing or not of that kind, or a label is none of the classes.

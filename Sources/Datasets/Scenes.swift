@@ -24,6 +24,8 @@ public struct Scenes: Dataset, DatasetSource, Equatable {
   /// The classes there are.
   public static let shapes = Shape.allCases.map(\.rawValue)
 
+  /// Scenes; 1000 of two objects unless told otherwise.
+  ///
   /// - Parameters:
   ///   - count: number of scenes.
   ///   - size: side of the square images in pixels.

@@ -16,8 +16,10 @@ extension ObjectImages {
   /// - Parameters:
   ///   - folder: the year's folder, such as `VOCdevkit/VOC2007`.
   ///   - split: `train`, `val`, `trainval` or `test`.
+  ///   - samples: whether an image is a sample for each of its classes or one alone.
   ///   - includesDifficult: whether objects count that are marked as difficult.
   ///   - classes: a file with a line for each class; nil for VOC's twenty.
+  /// - Returns: the data set.
   /// - Throws: a ``FileError`` that names the file, and the line in it.
   public static func voc(
     _ folder: String, split: String, samples: Samples = .classes, includesDifficult: Bool = true, classes: String? = nil

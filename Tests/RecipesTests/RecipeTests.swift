@@ -213,6 +213,7 @@ import Testing
         "random_resized_crop.scale: expected two numbers"
       ),
       ("data.augmentation=[flip]", "expected one of horizontal_flip"),
+      ("data.augmentation=[color_jitter]", "augmentation.0: expected settings, as in 'color_jitter: { … }'"),
       ("data.mixing=[{ mixup: 9 }]", "from 0.001 to 4"),
       ("model.architecture=sequential", "needs 'layers'"), ("model.layers=[relu]", "'architecture: sequential' alone"),
     ])

@@ -17,6 +17,9 @@ public struct ColorJitter: Augmentation, Equatable {
   /// No change.
   public init() {}
 
+  /// By default nothing is changed.
+  public static var needsSettings: Bool { true }
+
   public mutating func visit(_ keys: Keys) {
     let strength = Codec<Double>.number(0...100, "beyond, all pixels are black or white")
     keys("brightness", &brightness, strength)
