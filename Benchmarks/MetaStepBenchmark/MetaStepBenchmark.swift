@@ -112,7 +112,7 @@ import Training
     let source = BatchSource(
       try ImageFolder(folder), size: batch,
       normalization: Normalization(mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]),
-      augmentation: [.horizontalFlip, .paddedCrop(4)])
+      augmentation: [HorizontalFlip(), PaddedCrop(4)])
     func once() throws {
       let batches = Prefetcher(source, steps: 0..<source.batchesPerEpoch, threads: threads)
       while try batches.next() != nil {}

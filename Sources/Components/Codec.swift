@@ -28,6 +28,18 @@ extension Codec {
       }, write: { Entry(.scalar(format($0), isText: false)) })
   }
 
+  /// The codec of a value that another one stands for, such as the crop that 4 means in `padded_crop: 4`.
+  ///
+  /// - Parameters:
+  ///   - whole: the value that is meant.
+  ///   - part: what stands for it; nil if it says too little.
+  /// - Returns: the codec.
+  public func standing<Whole>(
+    for whole: @escaping (Value) -> Whole, _ part: @escaping (Whole) -> Value?
+  ) -> Codec<Whole> {
+    Codec<Whole>(read: { read($0, $1, $2).map(whole) }, write: { part($0).flatMap(write) })
+  }
+
   /// A value that may be left out, or stated as nothing: by `~`, or by a word of the key's own for it.
   public static func optional<Wrapped>(_ codec: Codec<Wrapped>, none: String? = nil) -> Codec where Value == Wrapped? {
     Codec(

@@ -12,11 +12,15 @@ public protocol Component: Sendable {
   /// How settings are written that are no section: the 4 of `padded_crop: 4`. Nil, as it is unless told otherwise, if they
   /// always are one.
   static var shorthand: Codec<Self>? { get }
+
+  /// Whether its name without settings would mean nothing, as of a change of colors by no amount; false unless told otherwise.
+  static var needsSettings: Bool { get }
 }
 
 extension Component {
   public mutating func visit(_ keys: Keys) {}
   public static var shorthand: Codec<Self>? { nil }
+  public static var needsSettings: Bool { false }
 
   /// Its settings, every one stated.
   public var settings: Entry { Keys.write(self) }

@@ -35,17 +35,24 @@ extension Codec {
   public static func component(_ registry: Registry<Value>) -> Codec {
     Codec(
       read: { entry, key, report in
-        var (name, content) = (String?.none, Entry?.none)
+        var (name, content, found) = (String?.none, Entry?.none, entry.found)
         switch entry.content {
         case .scalar(let text, _): name = text
-        case .section(let items) where items.count == 1: (name, content) = (items[0].key, items[0].value)
+        case .section(let items) where items.count == 1:
+          (name, content, found) = (items[0].key, items[0].value, "'\(items[0].key)'")
+        case .section(let items): found = "\(items.count) keys"
         default: break
         }
         guard let name, let prototype = registry[name], let component = prototype as? any Component else {
-          report.problems.append(.init(entry.place, key, registry.expectation(name, entry.found)))
+          report.problems.append(.init(entry.place, key, registry.expectation(name, found)))
           return nil
         }
-        let key = content == nil ? key : "\(key).\(name)"
+        guard content != nil || !type(of: component).needsSettings else {
+          report.problems.append(.init(entry.place, key, "expected settings, as in '\(name): { … }', found \(found)"))
+          return nil
+        }
+        let key = "\(key).\(name)"
+        report.places[key] = content?.place ?? entry.place
         return read(component, content ?? Entry(.section([]), place: entry.place), key, report) as? Value
       }, write: { ($0 as? any Component).map { written($0) } })
   }

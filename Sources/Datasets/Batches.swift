@@ -37,9 +37,9 @@ public struct BatchSource: Sendable {
   /// How images come to the network's size.
   public let resizeCrop: ResizeCrop
   /// Changes of training images, in order.
-  public let augmentation: [Augmentation]
+  public let augmentation: [any Augmentation]
   /// One of these, drawn for each training batch, mixes its images; none if empty.
-  public let mixing: [Mixing]
+  public let mixing: [any Mixing]
   /// Images in a training batch.
   public let size: Int
   /// What the images' numbers are.
@@ -61,11 +61,21 @@ public struct BatchSource: Sendable {
   /// Batches of `size` images.
   ///
   /// - Parameters:
+  ///   - dataset: where the images come from.
+  ///   - size: images in a training batch.
+  ///   - normalization: how pixels become a network's input.
+  ///   - resizeCrop: how images come to the network's size.
+  ///   - augmentation: changes of training images, in order.
+  ///   - mixing: one of these, drawn for each training batch, mixes its images.
+  ///   - seed: what order, augmentation and mixing are drawn from.
+  ///   - smallestSide: the least height and width in pixels that images must have.
+  ///   - brokenImages: whether a broken image is an error, or counted and passed over.
   ///   - cacheLimit: bytes of images that are kept in memory once they were read; nil for none.
+  ///   - precision: what the images' numbers are.
   ///   - shard: the part of each training batch to make. Images are mixed with those of the same part.
   public init(
     _ dataset: any Dataset, size: Int, normalization: Normalization, resizeCrop: ResizeCrop = ResizeCrop(),
-    augmentation: [Augmentation] = [], mixing: [Mixing] = [], seed: UInt64 = 0, smallestSide: Int = 1,
+    augmentation: [any Augmentation] = [], mixing: [any Mixing] = [], seed: UInt64 = 0, smallestSide: Int = 1,
     brokenImages: BrokenImages = .stop, cacheLimit: Int? = nil, precision: ScalarType = .float32,
     shard: Shard = .whole
   ) {

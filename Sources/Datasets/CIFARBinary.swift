@@ -21,6 +21,11 @@ public struct CIFARBinary: Dataset {
   private static let side = 32
   private var recordSize: Int { variant.labelBytes + 3 * Self.side * Self.side }
 
+  /// Reads batches.
+  ///
+  /// - Parameters:
+  ///   - variant: which of the two formats.
+  ///   - paths: the batches.
   /// - Throws: a ``FileError`` if a file is missing, is not whole records, or holds a label out of range; or if the list of
   ///   CIFAR-100's names beside them is not one of a hundred.
   public init(_ variant: Variant, _ paths: [String]) throws {
@@ -75,4 +80,45 @@ public struct CIFARBinary: Dataset {
       image: RGBImage(width: Self.side, height: Self.side, pixels: pixels),
       label: Int(batch.data[start + variant.labelBytes - 1]), source: "\(batch.path), record \(index - batch.start)")
   }
+}
+
+extension CIFARBinary {
+  /// CIFAR-10's binary batches, as recipes state them: `cifar10: [files]`.
+  public struct CIFAR10: DatasetSource, Equatable {
+    public let name = "cifar10"
+    /// The batches.
+    public var files: [String]
+
+    /// Batches in these files.
+    public init(_ files: [String] = []) { self.files = files }
+
+    public mutating func visit(_ keys: Keys) { keys("files", &files, .paths, isRequired: true) }
+
+    /// The files alone.
+    public static var shorthand: Codec<Self>? { Codec<[String]>.paths.standing(for: { Self($0) }, \.files) }
+
+    public func dataset() throws -> any Dataset { try CIFARBinary(.cifar10, files) }
+  }
+
+  /// CIFAR-100's binary batches, as recipes state them: `cifar100: [files]`.
+  public struct CIFAR100: DatasetSource, Equatable {
+    public let name = "cifar100"
+    /// The batches.
+    public var files: [String]
+
+    /// Batches in these files.
+    public init(_ files: [String] = []) { self.files = files }
+
+    public mutating func visit(_ keys: Keys) { keys("files", &files, .paths, isRequired: true) }
+
+    /// The files alone.
+    public static var shorthand: Codec<Self>? { Codec<[String]>.paths.standing(for: { Self($0) }, \.files) }
+
+    public func dataset() throws -> any Dataset { try CIFARBinary(.cifar100, files) }
+  }
+}
+
+extension Codec<[String]> {
+  /// At least one input.
+  fileprivate static var paths: Codec { list(.inputPath, atLeast: 1) }
 }

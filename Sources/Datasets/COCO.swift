@@ -8,8 +8,10 @@ extension ObjectImages {
   /// use by itself; ``Remarks`` count it.
   ///
   /// - Parameters:
-  ///   - annotations: the JSON file.
+  ///   - path: the JSON file.
   ///   - folder: where the images are.
+  ///   - samples: whether an image is a sample for each of its classes or one alone.
+  /// - Returns: the data set.
   /// - Throws: a ``FileError`` if the file is not of that kind, or contradicts itself.
   public static func coco(annotations path: String, images folder: String, samples: Samples = .classes) throws -> Self {
     func malformed(_ message: String) -> FileError { FileError(.malformed, path, message) }
@@ -68,6 +70,34 @@ extension ObjectImages {
       throw malformed((["no object in it is of use"] + remarks.texts).joined(separator: "; "))
     }
     return ObjectImages(entries, classNames: names, samples: samples, remarks: remarks)
+  }
+}
+
+extension ObjectImages {
+  /// COCO's annotations and images, as recipes state them.
+  public struct COCO: DatasetSource, Equatable {
+    public let name = "coco"
+    /// The JSON file.
+    public var annotations: String
+    /// The folder of the images.
+    public var images: String
+    /// Whether an image is a sample for each of its classes or one alone.
+    public var samples: Samples
+
+    /// Annotations and the folder of their images.
+    public init(annotations: String = "", images: String = "", samples: Samples = .classes) {
+      (self.annotations, self.images, self.samples) = (annotations, images, samples)
+    }
+
+    public mutating func visit(_ keys: Keys) {
+      keys("annotations", &annotations, .inputPath, isRequired: true)
+      keys("images", &images, .inputPath, isRequired: true)
+      keys("samples", &samples, .choice())
+    }
+
+    public func dataset() throws -> any Dataset {
+      try ObjectImages.coco(annotations: annotations, images: images, samples: samples)
+    }
   }
 }
 

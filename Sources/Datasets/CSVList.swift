@@ -30,7 +30,11 @@ public struct CSVList: Dataset {
 
   public let remarks = Remarks()
 
+  /// Reads a list; the images are read when they are asked for.
+  ///
   /// - Parameters:
+  ///   - path: the list.
+  ///   - columns: what its columns are called.
   ///   - folder: where the paths begin; the list's own folder if nil.
   ///   - classes: a file with a line for each class, which the labels then number, or name by any word of its line. Without
   ///     it labels that are whole numbers are the classes themselves, and others are names; see ``ClassList``.
@@ -119,5 +123,39 @@ public struct CSVList: Dataset {
       return object
     }
     return Sample(image: file.image, label: entry.label, objects: objects, source: entry.path)
+  }
+}
+
+extension CSVList {
+  /// A list of images, as recipes state it.
+  public struct Source: DatasetSource, Equatable {
+    public let name = "csv"
+    /// The list.
+    public var file = ""
+    /// Where its paths begin; nil for the list's own folder.
+    public var images: String?
+    /// A file with a line for each class; nil for the labels that occur.
+    public var classes: String?
+    /// What its columns are called.
+    public var columns = Columns()
+
+    /// A list whose columns have the usual names.
+    public init(_ file: String = "") { self.file = file }
+
+    public mutating func visit(_ keys: Keys) {
+      keys("file", &file, .inputPath, isRequired: true)
+      keys("images", &images, .optional(.inputPath))
+      keys("classes", &classes, .optional(.inputPath))
+      keys("image_column", &columns.image, .word)
+      keys("label_column", &columns.label, .word)
+      keys("box_columns", &columns.box, .list(.word))
+      if ![0, 4].contains(columns.box.count) {
+        keys.refuse("box_columns", "expected four columns: of the left, upper, right and lower edge")
+      }
+    }
+
+    public func dataset() throws -> any Dataset {
+      try CSVList(file, columns: columns, folder: images, classes: classes)
+    }
   }
 }

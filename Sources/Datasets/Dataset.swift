@@ -4,13 +4,21 @@ import Formats
 public protocol Dataset: Sendable {
   /// Number of samples.
   var count: Int { get }
+  /// The names of the classes, in the order of the labels.
   var classNames: [String] { get }
+  /// A sample, read or made anew.
+  ///
   /// - Parameter index: below ``count``.
+  /// - Returns: the sample.
   /// - Throws: a ``FileError`` that names the file if it is broken.
   func sample(at index: Int) throws -> Sample
   /// What was left out, or taken otherwise than it stands there, so far.
   var remarks: Remarks { get }
   /// The sample without its objects, for those who would not look at them: masks take time to make.
+  ///
+  /// - Parameter index: below ``count``.
+  /// - Returns: the sample.
+  /// - Throws: a ``FileError`` that names the file if it is broken.
   func sampleWithoutObjects(at index: Int) throws -> Sample
 }
 
@@ -71,7 +79,10 @@ extension Dataset {
     return sample
   }
 
-  /// `wanted` indices spread evenly over the set, which for folders means over the classes; all of them if there are fewer.
+  /// Indices spread evenly over the set, which for folders means over the classes.
+  ///
+  /// - Parameter wanted: how many.
+  /// - Returns: the indices; all of them if there are fewer.
   public func spread(_ wanted: Int) -> [Int] {
     let wanted = min(wanted, count)
     return (0..<wanted).map { $0 * count / wanted }

@@ -1,3 +1,4 @@
+import Components
 import Foundation
 import Formats
 
@@ -10,7 +11,12 @@ public struct IDXImages: Dataset {
   private let height, width, channels: Int
   public let count: Int
 
-  /// - Parameter classes: a file with a line for each class; nil for the labels' numbers.
+  /// Reads both files.
+  ///
+  /// - Parameters:
+  ///   - images: the file of the images.
+  ///   - labelsPath: the file of the labels.
+  ///   - classes: a file with a line for each class; nil for the labels' numbers.
   /// - Throws: a ``FileError`` if a file is missing or broken, the two do not fit, or a label is none of the classes.
   public init(images: String, labels labelsPath: String, classes: String? = nil) throws {
     let (sizes, pixels) = try Self.read(images, axes: 3...4)
@@ -64,5 +70,31 @@ public struct IDXImages: Dataset {
     return Sample(
       image: RGBImage(width: width, height: height, pixels: colors), label: Int(labels[index]),
       source: "\(path), image \(index)")
+  }
+}
+
+extension IDXImages {
+  /// Images and labels in two files, as recipes state them.
+  public struct Source: DatasetSource, Equatable {
+    public let name = "idx"
+    /// The file of the images.
+    public var images: String
+    /// The file of the labels.
+    public var labels: String
+    /// A file with a line for each class; nil for the labels' numbers.
+    public var classes: String?
+
+    /// Two files.
+    public init(images: String = "", labels: String = "", classes: String? = nil) {
+      (self.images, self.labels, self.classes) = (images, labels, classes)
+    }
+
+    public mutating func visit(_ keys: Keys) {
+      keys("images", &images, .inputPath, isRequired: true)
+      keys("labels", &labels, .inputPath, isRequired: true)
+      keys("classes", &classes, .optional(.inputPath))
+    }
+
+    public func dataset() throws -> any Dataset { try IDXImages(images: images, labels: labels, classes: classes) }
   }
 }

@@ -10,8 +10,12 @@ public struct ImageFolder: Dataset {
   public let remarks = Remarks()
   private let files: [(path: String, label: Int)]
 
-  /// - Parameter classes: a file with a line for each class, in which the folders' names are words (`n02123159 tiger_cat`);
-  ///   nil for the folders' names in order.
+  /// Lists a folder; the images are read when they are asked for.
+  ///
+  /// - Parameters:
+  ///   - path: the folder.
+  ///   - classes: a file with a line for each class, in which the folders' names are words (`n02123159 tiger_cat`);
+  ///     nil for the folders' names in order.
   /// - Throws: a ``FileError`` if the folder is missing, holds no classes, a class holds no images, or is not in the file.
   public init(_ path: String, classes: String? = nil) throws {
     let folders = try Self.list(path, remarks).filter { Self.isFolder(path + "/" + $0) }
@@ -86,6 +90,32 @@ public struct ImageFolder: Dataset {
       remarks.add("folders hidden or made by a system, left out", path + "/" + name)
     }
     return names.filter { !Clutter.includes($0) }.sortedByCodePoint()
+  }
+}
+
+extension ImageFolder {
+  /// A folder of images for each class, as recipes state it: `folder: path`, or `folder: { path, classes }`.
+  public struct Source: DatasetSource, Equatable {
+    public let name = "folder"
+    /// The folder.
+    public var path: String
+    /// A file with a line for each class of the network, among which the folders' names are words; nil for the folders alone.
+    public var classes: String?
+
+    /// A folder whose classes are those that it has, unless they are stated.
+    public init(_ path: String = "", classes: String? = nil) { (self.path, self.classes) = (path, classes) }
+
+    public mutating func visit(_ keys: Keys) {
+      keys("path", &path, .inputPath, isRequired: true)
+      keys("classes", &classes, .optional(.inputPath))
+    }
+
+    /// A path alone stands for a folder without a list of classes.
+    public static var shorthand: Codec<Self>? {
+      Codec<String>.inputPath.standing(for: { Source($0) }) { $0 == Source($0.path) ? $0.path : nil }
+    }
+
+    public func dataset() throws -> any Dataset { try ImageFolder(path, classes: classes) }
   }
 }
 

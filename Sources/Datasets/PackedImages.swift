@@ -1,3 +1,4 @@
+import Components
 import Foundation
 import Formats
 
@@ -15,7 +16,10 @@ public struct PackedImages: Dataset {
   private let annotations: Annotations
   private let path: String
 
+  /// Opens a file; the images are read when they are asked for.
+  ///
   /// - Parameters:
+  ///   - path: the file.
   ///   - names: of the data sets with the images and the labels.
   ///   - classes: a file with a line for each class; nil for the names in the file, or numbers.
   /// - Throws: a ``FileError`` if the file is missing or not of that kind, or a label is none of the classes.
@@ -71,5 +75,39 @@ public struct PackedImages: Dataset {
     Sample(
       image: RGBImage(width: images.shape[2], height: images.shape[1], pixels: try images[index]),
       label: labels[index], labels: annotations.classes?[index], source: "\(path), image \(index)")
+  }
+}
+
+extension PackedImages {
+  /// An HDF5 file of images, as recipes state it: `hdf5: path`, or `hdf5: { file, images, labels, classes }`.
+  public struct Source: DatasetSource, Equatable {
+    public let name = "hdf5"
+    /// The file.
+    public var file: String
+    /// The name of the data set with the images.
+    public var images = defaultNames.images
+    /// The name of the data set with the labels.
+    public var labels = defaultNames.labels
+    /// A file with a line for each class; nil for what the file says.
+    public var classes: String?
+
+    /// A file as `metasal pack` writes it.
+    public init(_ file: String = "") { self.file = file }
+
+    public mutating func visit(_ keys: Keys) {
+      keys("file", &file, .inputPath, isRequired: true)
+      keys("images", &images, .word)
+      keys("labels", &labels, .word)
+      keys("classes", &classes, .optional(.inputPath))
+    }
+
+    /// A path alone stands for a file that `metasal pack` wrote.
+    public static var shorthand: Codec<Self>? {
+      Codec<String>.inputPath.standing(for: { Source($0) }) { $0 == Source($0.file) ? $0.file : nil }
+    }
+
+    public func dataset() throws -> any Dataset {
+      try PackedImages(file, names: (images, labels), classes: classes)
+    }
   }
 }

@@ -1,3 +1,4 @@
+import Components
 import Foundation
 import Formats
 import Tensors
@@ -7,30 +8,55 @@ import Tensors
 ///
 /// The label is the class of the largest object, which has at least twice the area of any other. Colors, textures,
 /// places, sizes and angles are drawn alike for all classes, so a network has to learn form.
-public struct Scenes: Dataset {
-  public let count: Int
-  public let classNames: [String]
-  private let size: Int
-  private let objects: Int
-  private let seed: UInt64
+public struct Scenes: Dataset, DatasetSource, Equatable {
+  public let name = "scenes"
+  /// Number of scenes.
+  public private(set) var count: Int
+  /// Side of the images in pixels.
+  public private(set) var size: Int
+  /// How many of ``shapes`` take part.
+  public private(set) var classes: Int
+  /// Objects in each scene.
+  public private(set) var objects: Int
+  /// What the scenes are drawn from.
+  public private(set) var seed: UInt64
 
   /// The classes there are.
   public static let shapes = Shape.allCases.map(\.rawValue)
 
+  /// Scenes; 1000 of two objects unless told otherwise.
+  ///
   /// - Parameters:
+  ///   - count: number of scenes.
   ///   - size: side of the square images in pixels.
   ///   - classes: how many of ``shapes`` take part.
   ///   - objects: objects in each scene, from 2 to 4.
-  public init(count: Int, size: Int = 32, classes: Int = shapes.count, objects: Int = 2, seed: UInt64 = 0) {
+  ///   - seed: what the scenes are drawn from.
+  public init(count: Int = 1000, size: Int = 32, classes: Int = shapes.count, objects: Int = 2, seed: UInt64 = 0) {
     precondition((2...Self.shapes.count).contains(classes) && (2...min(4, classes)).contains(objects) && size >= 16)
-    (self.count, self.size, self.objects, self.seed) = (count, size, objects, seed)
-    classNames = Array(Self.shapes.prefix(classes))
+    (self.count, self.size, self.classes, self.objects, self.seed) = (count, size, classes, objects, seed)
   }
+
+  public mutating func visit(_ keys: Keys) {
+    var seed = Int(clamping: self.seed)
+    keys("count", &count, .integer(1...10_000_000, "the order of an epoch is kept in memory"))
+    keys("size", &size, .integer(16...1024))
+    keys("classes", &classes, .integer(2...Self.shapes.count))
+    keys("objects", &objects, .integer(2...4))
+    keys("seed", &seed, .integer(0...(.max)))
+    if objects > classes { keys.refuse("objects", "\(objects) objects of different classes need as many classes") }
+    self.seed = UInt64(seed)
+  }
+
+  public func dataset() -> any Dataset { self }
+
+  public var classNames: [String] { Array(Self.shapes.prefix(classes)) }
 
   public func sample(at index: Int) -> Sample {
     var random = RandomSource(seed: seed, purpose: "scene", index)
     var canvas = Canvas(size: size)
     let ground = canvas.paintBackground(&random)
+    let classNames = classNames
     let classes = Array(classNames.indices).shuffled(using: &random).prefix(objects)
     var placed: [(x: Double, y: Double, radius: Double)] = []
     var found: [Sample.Object] = []

@@ -16,8 +16,10 @@ extension ObjectImages {
   /// - Parameters:
   ///   - folder: the year's folder, such as `VOCdevkit/VOC2007`.
   ///   - split: `train`, `val`, `trainval` or `test`.
+  ///   - samples: whether an image is a sample for each of its classes or one alone.
   ///   - includesDifficult: whether objects count that are marked as difficult.
   ///   - classes: a file with a line for each class; nil for VOC's twenty.
+  /// - Returns: the data set.
   /// - Throws: a ``FileError`` that names the file, and the line in it.
   public static func voc(
     _ folder: String, split: String, samples: Samples = .classes, includesDifficult: Bool = true, classes: String? = nil
@@ -43,6 +45,39 @@ extension ObjectImages {
       return entry
     }
     return ObjectImages(entries, classNames: names, samples: samples, remarks: remarks)
+  }
+}
+
+extension ObjectImages {
+  /// A PASCAL VOC tree, as recipes state it.
+  public struct VOC: DatasetSource, Equatable {
+    public let name = "voc"
+    /// The year's folder.
+    public var folder: String
+    /// Which of its lists.
+    public var split = "val"
+    /// Whether an image is a sample for each of its classes or one alone.
+    public var samples = Samples.classes
+    /// Whether objects count that are marked as difficult.
+    public var includesDifficult = true
+    /// A file with a line for each class; nil for VOC's twenty.
+    public var classes: String?
+
+    /// The validation images of a year.
+    public init(_ folder: String = "") { self.folder = folder }
+
+    public mutating func visit(_ keys: Keys) {
+      keys("folder", &folder, .inputPath, isRequired: true)
+      keys("split", &split, .word)
+      keys("samples", &samples, .choice())
+      keys("difficult", &includesDifficult, .boolean)
+      keys("classes", &classes, .optional(.inputPath))
+    }
+
+    public func dataset() throws -> any Dataset {
+      try ObjectImages.voc(
+        folder, split: split, samples: samples, includesDifficult: includesDifficult, classes: classes)
+    }
   }
 }
 

@@ -79,21 +79,6 @@ extension Codec<WeightedObjective> {
   }
 }
 
-// MARK: - The schedule
-
-extension Schedule: Section {
-  public init() { self.init(.constant) }
-
-  public mutating func visit(_ keys: Keys) {
-    keys("name", &name, .choice(), isRequired: true)
-    keys("warmup", &warmup, .share)
-  }
-}
-
-extension Codec<Schedule> {
-  static var schedule: Codec { .section() }
-}
-
 // MARK: - Data
 
 private struct NormalizationSection: Section {

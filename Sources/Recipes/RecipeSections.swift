@@ -45,17 +45,17 @@ extension Recipe {
       mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225])
 
     /// What is trained on.
-    public var train = Source.folder(FolderSettings())
+    public var train: any DatasetSource = ImageFolder.Source()
     /// What is measured.
-    public var validation = Source.folder(FolderSettings())
+    public var validation: any DatasetSource = ImageFolder.Source()
     /// How pixels become the network's input.
     public var normalization = standardNormalization
     /// How images come to the network's size.
     public var resizeCrop = ResizeCrop()
     /// Changes of training images, in order.
-    public var augmentation: [Augmentation] = []
+    public var augmentation: [any Augmentation] = []
     /// How training batches are mixed: one of these, drawn for each batch.
-    public var mixing: [Mixing] = []
+    public var mixing: [any Mixing] = []
     /// Images in a training step.
     public var batch = 32
     /// Threads that read and augment.
@@ -65,29 +65,16 @@ extension Recipe {
     /// What becomes of images that cannot be read.
     public var brokenImages = BrokenImages.stop
 
-    /// Where images come from.
-    public enum Source: Sendable, Equatable {
-      case folder(FolderSettings)
-      case cifar10([String])
-      case cifar100([String])
-      case csv(ListSettings)
-      case voc(VOCSettings)
-      case coco(COCOSettings)
-      case idx(IDXSettings)
-      case hdf5(PackedSettings)
-      case scenes(SceneSettings)
-    }
-
     public init() {}
 
     public mutating func visit(_ keys: Keys) {
-      keys("train", &train, .source, isRequired: true)
-      keys("validation", &validation, .source, isRequired: true)
+      keys("train", &train, .component(Registries.datasets), isRequired: true)
+      keys("validation", &validation, .component(Registries.datasets), isRequired: true)
       keys("normalization", &normalization, .normalization)
       keys("resize", &resizeCrop.resize, .optional(.integer(1...8192)))
       keys("crop", &resizeCrop.crop, .optional(.integer(1...8192)))
-      keys("augmentation", &augmentation, .list(.augmentation))
-      keys("mixing", &mixing, .list(.mixing))
+      keys("augmentation", &augmentation, .list(.component(Registries.augmentations)))
+      keys("mixing", &mixing, .list(.component(Registries.mixings)))
       keys("batch", &batch, .integer(1...65_536))
       keys("workers", &workers, .integer(1...256))
       keys("cache", &cache, .optional(.integer(1...(1 << 24), "mebibytes")))

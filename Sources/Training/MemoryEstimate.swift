@@ -27,7 +27,7 @@ public struct MemoryEstimate: Sendable {
     init(_ recipe: Recipe, _ train: BatchSource, _ validation: BatchSource, _ first: Sample, _ measured: Sample) {
       func size(_ sample: Sample) -> (height: Int, width: Int) { (sample.image.height, sample.image.width) }
       (training, self.validation) = (size(first), size(measured))
-      for case .randomResizedCrop(let crop) in recipe.data.augmentation { training = (crop.size, crop.size) }
+      for size in recipe.data.augmentation.compactMap(\.outputSize) { training = (size.height, size.width) }
       trainingSet = (train.dataset.count, first.image.pixels.count)
       validationSet = (validation.dataset.count, measured.image.pixels.count)
     }
@@ -42,7 +42,7 @@ public struct MemoryEstimate: Sendable {
       network.activationCount(height: size.height, width: size.width)
     }
     // The network before and as it is, the optimizer's memory, and what an update makes of them.
-    let kept = Self.program + weights * (recipe.optimizer.name == .sgd ? 4 : 5)
+    let kept = Self.program + weights * (Double(3 + max(1, recipe.optimizer.rule.slots.count)))
     let batch = recipe.data.batch
     let (height, width) = sizes.training
     let numbers = Double(height) * Double(width) * 3

@@ -136,7 +136,7 @@ public struct Setup: Sendable {
   /// One update of the parameters as the recipe has it.
   public var trainingStep: TrainingStep {
     TrainingStep(
-      step, optimizer: recipe.optimizer.optimizer, rate: recipe.optimizer.rate, schedule: recipe.optimizer.schedule,
+      step, optimizer: recipe.optimizer.rule, rate: recipe.optimizer.rate, schedule: recipe.optimizer.schedule,
       steps: recipe.run.steps, clipNorm: recipe.optimizer.clipNorm, workers: workers)
   }
 
@@ -192,32 +192,6 @@ extension [FileError] {
     guard let first else { return nil }
     let images = count == 1 ? "1 image" : "\(count) images"
     return "\(images) could not be read and passed over: \(first)\(count > 1 ? ", and others" : "")"
-  }
-}
-
-extension Recipe.Data.Source {
-  /// The data set it names.
-  func dataset() throws -> any Dataset {
-    switch self {
-    case .folder(let settings): try ImageFolder(settings.path, classes: settings.classes)
-    case .cifar10(let files): try CIFARBinary(.cifar10, files)
-    case .cifar100(let files): try CIFARBinary(.cifar100, files)
-    case .csv(let settings):
-      try CSVList(settings.file, columns: settings.columns, folder: settings.images, classes: settings.classes)
-    case .voc(let settings):
-      try ObjectImages.voc(
-        settings.folder, split: settings.split, samples: settings.samples,
-        includesDifficult: settings.includesDifficult, classes: settings.classes)
-    case .coco(let settings):
-      try ObjectImages.coco(annotations: settings.annotations, images: settings.images, samples: settings.samples)
-    case .idx(let settings): try IDXImages(images: settings.images, labels: settings.labels, classes: settings.classes)
-    case .hdf5(let settings):
-      try PackedImages(settings.file, names: (settings.images, settings.labels), classes: settings.classes)
-    case .scenes(let settings):
-      Scenes(
-        count: settings.count, size: settings.size, classes: settings.classes, objects: settings.objects,
-        seed: UInt64(settings.seed))
-    }
   }
 }
 

@@ -109,7 +109,7 @@ import Testing
     var erasing = RandomErasing()
     erasing.probability = 1
     for _ in 0..<50 {
-      let cropped = crop(image, using: &random)
+      let cropped = crop(image, background: [0, 0, 0], using: &random)
       #expect(cropped.width == 8 && cropped.height == 8 && cropped.pixels.allSatisfy { $0 == 200 })
       let erased = erasing(image, background: [1, 2, 3], using: &random)
       let share = Double(erased.pixels.count { $0 == 1 }) / 600
@@ -117,7 +117,7 @@ import Testing
     }
     // Too wide for any of the shapes asked for: the middle is taken.
     let strip = RGBImage(width: 300, height: 2, pixels: [UInt8](repeating: 9, count: 1800))
-    #expect(crop(strip, using: &random).pixels.allSatisfy { $0 == 9 })
+    #expect(crop(strip, background: [0, 0, 0], using: &random).pixels.allSatisfy { $0 == 9 })
   }
 
   @Test("mixed images are as much of each class as of each image")
@@ -128,7 +128,7 @@ import Testing
     let batch = Batch(
       images: images, labels: [0, 1, 2], targets: [[Target(0)], [Target(1)], [Target(2)]], objects: [[], [], []],
       rgbImages: rgbImages, indices: [0, 1, 2])
-    for mixing in [Mixing.mixup(0.4), .cutmix(1)] {
+    for mixing in [Mixup(0.4), CutMix(1)] as [any Mixing] {
       for _ in 0..<20 {
         let mixed = mixing(batch, using: &random)
         for image in 0..<3 {
@@ -139,7 +139,7 @@ import Testing
         }
       }
     }
-    let draws = (0..<2000).map { _ in Mixing.beta(0.5, using: &random) }
+    let draws = (0..<2000).map { _ in random.beta(0.5) }
     #expect(abs(draws.reduce(0, +) / 2000 - 0.5) < 0.05 && abs(draws.reduce(0) { $0 + $1 * $1 } / 2000 - 0.375) < 0.05)
   }
 }

@@ -120,7 +120,7 @@ import Testing
   func determinism() throws {
     let source = BatchSource(
       Scenes(count: 50, size: 16, seed: 3), size: 8, normalization: Self.normalization,
-      augmentation: [.horizontalFlip, .paddedCrop(2)], seed: 5)
+      augmentation: [HorizontalFlip(), PaddedCrop(2)], seed: 5)
     func batches(_ steps: Range<Int>, threads: Int, granted: Int = .max) throws -> [[Float]] {
       var asked = 0
       let prefetcher = Prefetcher(source, steps: steps, threads: threads, ahead: 2) { body in
@@ -153,7 +153,7 @@ import Testing
     func source(_ shard: Shard) -> BatchSource {
       BatchSource(
         Scenes(count: 30, size: 16, seed: 3), size: 8, normalization: Self.normalization,
-        augmentation: [.horizontalFlip, .paddedCrop(2)], seed: 5, shard: shard)
+        augmentation: [HorizontalFlip(), PaddedCrop(2)], seed: 5, shard: shard)
     }
     for count in [1, 2, 3, 8] {
       for step in [0, 2, 5] {
@@ -198,7 +198,7 @@ import Testing
     func source(_ data: Counting, limit: Int?) -> BatchSource {
       BatchSource(
         data, size: 4, normalization: Self.normalization, resizeCrop: ResizeCrop(crop: 4),
-        augmentation: [.horizontalFlip],
+        augmentation: [HorizontalFlip()],
         seed: 1, brokenImages: .skip, cacheLimit: limit)
     }
     let (plain, kept, partly) = (Counting(), Counting(), Counting())
@@ -222,10 +222,10 @@ import Testing
     for (found, expected) in zip(values, [0, 1, -1.2, 1, -1, -0.4] as [Float]) { #expect(abs(found - expected) < 1e-6) }
     var random = RandomSource(seed: 0, purpose: "test")
     let flips = Set(
-      (0..<20).map { _ in Augmentation.horizontalFlip(image, background: [0, 0, 0], using: &random).pixels })
+      (0..<20).map { _ in HorizontalFlip()(image, background: [0, 0, 0], using: &random).pixels })
     #expect(flips == [[0, 255, 51, 255, 0, 102], [255, 0, 102, 0, 255, 51]])
     let crops = Set(
-      (0..<200).map { _ in Augmentation.paddedCrop(1)(image, background: [0, 0, 0], using: &random).pixels })
+      (0..<200).map { _ in PaddedCrop(1)(image, background: [0, 0, 0], using: &random).pixels })
     #expect(crops.contains([0, 0, 0, 0, 255, 51]) && crops.contains([255, 0, 102, 0, 0, 0]))
     #expect(crops.contains([0, 0, 0, 0, 0, 0]) && crops.contains(image.pixels))
   }

@@ -91,7 +91,7 @@ private struct OwnNetwork: Module {
   func checkpoint() throws {
     let path = folder.file("c.h5")
     let network = network(name: "own_of_a_checkpoint")
-    try Checkpoint(network: network, random: RandomSource(seed: 0), recipe: "").write(to: path)
+    try Checkpoint(network: network, random: RandomSource(seed: 0, purpose: "test"), recipe: "").write(to: path)
     let error = #expect(throws: FileError.self) { try Checkpoint(contentsOf: path) }
     #expect(error?.message.contains("an unknown architecture 'own_of_a_checkpoint'; a program that has") == true)
     Registries.architectures.register(

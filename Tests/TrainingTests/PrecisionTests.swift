@@ -52,7 +52,7 @@ import Testing
   /// A file with the formula's weights.
   private func weights() throws -> String {
     var first = 0
-    let entries = Architecture.named(.densenet121).network(classes: 3, seed: nil).stateDictionary.map { name, value in
+    let entries = Architecture.densenet121.network(classes: 3, seed: nil).stateDictionary.map { name, value in
       guard value.rank > 1 else {
         let isOne = name.hasSuffix(".running_var") || name.hasSuffix(".weight")
         return (name: name, value: isOne ? Tensor.ones(value.shape) : .zeros(value.shape))

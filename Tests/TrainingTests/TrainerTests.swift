@@ -146,7 +146,7 @@ import Testing
       #expect(said.contains("another one, and begins with nothing remembered") == other)
       let state = try Checkpoint(contentsOf: folder.last).optimizer
       #expect(state.updates == (other ? 4 : 9) && stopped.optimizer.updates == 5)
-      #expect(state.rule == optimizer.recipe.optimizer.optimizer.name)
+      #expect(state.rule == optimizer.recipe.optimizer.rule.memory)
     }
   }
 

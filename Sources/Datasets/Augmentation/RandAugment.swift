@@ -1,9 +1,11 @@
+import Components
 import Foundation
 import Formats
 import Tensors
 
 /// Some changes drawn from fourteen, all of one strength (Cubuk et al. 2020).
-public struct RandAugment: Sendable, Equatable {
+public struct RandAugment: Augmentation, Equatable {
+  public let name = "randaugment"
   /// How many changes, one after the other.
   public var operations = 2
   /// Their strength, below 31.
@@ -12,7 +14,12 @@ public struct RandAugment: Sendable, Equatable {
   /// torchvision's defaults.
   public init() {}
 
-  func callAsFunction(_ image: RGBImage, using random: inout RandomSource) -> RGBImage {
+  public mutating func visit(_ keys: Keys) {
+    keys("operations", &operations, .integer(1...14))
+    keys("magnitude", &magnitude, .integer(0...30))
+  }
+
+  public func callAsFunction(_ image: RGBImage, background: [UInt8], using random: inout RandomSource) -> RGBImage {
     (0..<operations).reduce(image) { image, _ in
       let change = Change.allCases[Int.random(in: 0..<Change.allCases.count, using: &random)]
       return change(image, magnitude: magnitude, isReversed: Bool.random(using: &random))

@@ -1,47 +1,57 @@
+import Components
 import Foundation
 import Tensors
 
-/// Adam (Kingma and Ba 2015) and, where the weight decay is decoupled from the gradient, AdamW (Loshchilov and Hutter 2019),
-/// as PyTorch has them.
-public struct Adam: Sendable, Equatable {
-  /// Decay of the first and the second moment.
+/// Adam (Kingma and Ba 2015), as PyTorch has it: m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g² of the gradient g + λθ, and
+/// θ ← θ − rate · m̂ / (√v̂ + ε), with m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) in update t.
+public struct Adam: Optimizer, Equatable {
+  public let name = "adam"
+  /// Decay of the first and the second moment, β₁ and β₂.
   public var beta1, beta2: Double
-  /// Added to the root of the second moment.
+  /// ε, added to the root of the second moment.
   public var epsilon: Double
-  /// λ: how strongly parameters are drawn to 0.
+  /// λ: how strongly parameters are drawn to 0, by way of the gradient.
   public var weightDecay: Double
-  /// Whether the decay acts on the parameters (AdamW) or on the gradient (Adam).
-  public var isDecayDecoupled: Bool
 
   /// Adam with PyTorch's defaults.
-  public init(
-    beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, weightDecay: Double = 0,
-    isDecayDecoupled: Bool = false
-  ) {
-    (self.beta1, self.beta2, self.epsilon) = (beta1, beta2, epsilon)
-    (self.weightDecay, self.isDecayDecoupled) = (weightDecay, isDecayDecoupled)
+  public init(beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, weightDecay: Double = 0) {
+    (self.beta1, self.beta2, self.epsilon, self.weightDecay) = (beta1, beta2, epsilon, weightDecay)
+  }
+
+  public mutating func visit(_ keys: Keys) { visit(keys, standardDecay: 0) }
+
+  /// Visits the keys, which AdamW has too.
+  ///
+  /// - Parameters:
+  ///   - keys: the keys.
+  ///   - standardDecay: the weight decay that `~` stands for.
+  mutating func visit(_ keys: Keys, standardDecay: Double) {
+    keys.weightDecay(&weightDecay, standard: standardDecay)
+    var betas = [beta1, beta2]
+    keys("betas", &betas, .list(.decay, atLeast: 2))
+    keys("epsilon", &epsilon, .number(1e-30...1, "what is less is 0 in single precision"))
+    guard betas.count == 2 else { return keys.refuse("betas", "expected two numbers, found \(betas.count)") }
+    (beta1, beta2) = (betas[0], betas[1])
   }
 
   /// What is remembered.
-  static let moments = ["first_moment", "second_moment"]
+  private static let (first, second) = ("first_moment", "second_moment")
 
-  func update(_ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout Optimizer.State) -> [Tensor] {
-    var (parameters, gradients) = (parameters, gradients)
-    if weightDecay != 0 {
-      if isDecayDecoupled {
-        parameters = parameters.map { $0 * (1 - rate * weightDecay) }
-      } else {
-        gradients = zip(parameters, gradients).map { $1 + $0 * weightDecay }
-      }
-    }
+  public var slots: [String] { [Self.first, Self.second] }
+
+  public func step(
+    _ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout OptimizerState
+  ) -> [Tensor] {
+    var gradients = gradients
+    if weightDecay != 0 { gradients = zip(parameters, gradients).map { $1 + $0 * weightDecay } }
     func moment(_ name: String, _ decay: Double, _ news: [Tensor]) -> [Tensor] {
       var moment = news.map { $0 * (1 - decay) }
       if let old = state.slots[name] { moment = zip(old, moment).map { $0 * decay + $1 } }
       state.slots[name] = moment
       return moment
     }
-    let first = moment(Self.moments[0], beta1, gradients)
-    let second = moment(Self.moments[1], beta2, gradients.map(\.squared))
+    let first = moment(Self.first, beta1, gradients)
+    let second = moment(Self.second, beta2, gradients.map(\.squared))
     let step = rate / (1 - pow(beta1, Double(state.updates)))
     let correction = (1 - pow(beta2, Double(state.updates))).squareRoot()
     return parameters.indices.map { i in

@@ -1,60 +1,99 @@
+import Components
 import Foundation
 import Tensors
 
-/// How parameters move on a gradient: a rule, as a value. Its memory is a value of its own, so that it can be saved and
-/// given back bit for bit.
-public enum Optimizer: Sendable, Equatable {
-  case sgd(SGD)
-  case adam(Adam)
+/// How parameters move on a gradient. A rule is a value that never changes; what it remembers between updates is a value of
+/// its own, ``OptimizerState``, so that it can be saved and given back bit for bit.
+///
+/// To add one, write one file with a type that conforms, and register a value of it:
+///
+///     Registries.optimizers.register(Lion())
+public protocol Optimizer: Component {
+  /// By what its memory is told from those of other rules. Rules that remember the same, such as Adam and AdamW, share it. The
+  /// rule's name, unless told otherwise.
+  var memory: String { get }
 
-  /// What the rule remembers between updates.
-  public struct State: Sendable {
-    /// The ``Optimizer/name`` of the rule that made the updates; nil before the first.
-    public var rule: String?
-    /// Updates made.
-    public var updates = 0
-    /// One tensor per parameter for each thing remembered, by its name.
-    public var slots: [String: [Tensor]] = [:]
-    /// Nothing remembered yet.
-    public init() {}
-  }
+  /// What is remembered for each parameter between updates, by name: `first_moment`. Nothing unless told otherwise.
+  var slots: [String] { get }
 
-  /// The rule's name, by which its memory is told from others'. Adam and AdamW remember the same.
-  public var name: String {
-    switch self {
-    case .sgd: "sgd"
-    case .adam: "adam"
-    }
-  }
-
-  /// A memory as the rule goes on with it: of its own updates, and of nothing that it does not remember itself, such as a
-  /// velocity from before the momentum was set to 0; nil if it is another rule's. Counts and moments mean something else there.
-  public func adopting(_ state: State) -> State? {
-    guard state.updates > 0 else { return State() }
-    guard state.rule == name else { return nil }
-    var state = state
-    switch self {
-    case .sgd(let rule): state.slots = rule.momentum == 0 ? [:] : state.slots.filter { $0.key == SGD.velocity }
-    case .adam: guard Adam.moments.allSatisfy(state.slots.keys.contains) else { return nil }
-    }
-    return state
-  }
+  /// Whether the rule can go on where some of its ``slots`` are missing. It cannot, unless told otherwise.
+  var startsSlots: Bool { get }
 
   /// The parameters after one update.
   ///
   /// - Parameters:
-  ///   - parameters, gradients: in the same order and of the same shapes.
+  ///   - parameters: what moves.
+  ///   - gradients: in the same order and of the same shapes.
   ///   - rate: the learning rate of this update.
+  ///   - state: what is remembered. ``OptimizerState/updates`` counts this update already; slots are missing in the first one.
+  /// - Returns: the parameters moved, in the same order.
+  func step(_ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout OptimizerState) -> [Tensor]
+}
+
+extension Registries {
+  /// The optimizers that recipes can name.
+  public static let optimizers = Registry<any Optimizer>("optimizer", [SGD(), Adam(), AdamW()])
+}
+
+/// What an optimizer remembers between updates.
+public struct OptimizerState: Sendable {
+  /// The ``Optimizer/memory`` of the rule that made the updates; nil before the first.
+  public var rule: String?
+  /// Updates made.
+  public var updates = 0
+  /// One tensor per parameter for each thing remembered, by its name.
+  public var slots: [String: [Tensor]] = [:]
+
+  /// Nothing remembered yet.
+  public init() {}
+}
+
+extension Optimizer {
+  public var memory: String { name }
+  public var slots: [String] { [] }
+  public var startsSlots: Bool { false }
+
+  /// The parameters after one update, which the state counts.
+  ///
+  /// - Parameters:
+  ///   - parameters: what moves.
+  ///   - gradients: in the same order and of the same shapes.
+  ///   - rate: the learning rate of this update.
+  ///   - state: what is remembered.
+  /// - Returns: the parameters moved, in the same order.
   public func update(
-    _ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout State
+    _ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout OptimizerState
   ) -> [Tensor] {
     precondition(parameters.count == gradients.count, "Optimizer: \(gradients.count) gradients")
-    state.rule = name
+    state.rule = memory
     state.updates += 1
-    switch self {
-    case .sgd(let rule): return rule.update(parameters, gradients, rate: rate, state: &state)
-    case .adam(let rule): return rule.update(parameters, gradients, rate: rate, state: &state)
-    }
+    return step(parameters, gradients, rate: rate, state: &state)
+  }
+
+  /// A memory as the rule goes on with it: of its own updates, and of nothing that it does not remember itself, such as a
+  /// velocity from before the momentum was set to 0.
+  ///
+  /// - Parameter state: what some rule left.
+  /// - Returns: the memory; nil if it is another rule's, whose counts and moments mean something else.
+  public func adopting(_ state: OptimizerState) -> OptimizerState? {
+    guard state.updates > 0 else { return OptimizerState() }
+    guard state.rule == memory, startsSlots || slots.allSatisfy(state.slots.keys.contains) else { return nil }
+    var state = state
+    state.slots = state.slots.filter { slots.contains($0.key) }
+    return state
+  }
+}
+
+extension Keys {
+  /// Visits the weight decay of an optimizer.
+  ///
+  /// - Parameters:
+  ///   - value: λ.
+  ///   - standard: what `~` stands for.
+  public func weightDecay(_ value: inout Double, standard: Double) {
+    var stated: Double? = value
+    self("weight_decay", &stated, .optional(.number(0...1000)))
+    value = stated ?? standard
   }
 }
 

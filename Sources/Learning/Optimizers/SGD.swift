@@ -1,9 +1,14 @@
+import Components
 import Tensors
 
 /// Stochastic gradient descent with momentum, as PyTorch's `SGD`: v ← μv + g + λθ (v ← g + λθ at first), θ ← θ − rate · v, or
 /// with Nesterov's momentum θ ← θ − rate · (g + λθ + μv).
-public struct SGD: Sendable, Equatable {
-  public var momentum, weightDecay: Double
+public struct SGD: Optimizer, Equatable {
+  public let name = "sgd"
+  /// μ, in [0, 1).
+  public var momentum: Double
+  /// λ: how strongly parameters are drawn to 0.
+  public var weightDecay: Double
   /// Whether the momentum looks ahead.
   public var isNesterov: Bool
 
@@ -12,10 +17,24 @@ public struct SGD: Sendable, Equatable {
     (self.momentum, self.weightDecay, self.isNesterov) = (momentum, weightDecay, isNesterov)
   }
 
-  /// What is remembered where there is momentum.
-  static let velocity = "velocity"
+  public mutating func visit(_ keys: Keys) {
+    keys.weightDecay(&weightDecay, standard: 0)
+    keys("momentum", &momentum, .decay)
+    keys("nesterov", &isNesterov, .boolean)
+    if isNesterov && momentum == 0 { keys.refuse("nesterov", "needs a momentum above 0") }
+  }
 
-  func update(_ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout Optimizer.State) -> [Tensor] {
+  /// What is remembered where there is momentum.
+  private static let velocity = "velocity"
+
+  public var slots: [String] { momentum == 0 ? [] : [Self.velocity] }
+
+  /// The velocity begins with the gradient, in whichever update.
+  public var startsSlots: Bool { true }
+
+  public func step(
+    _ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout OptimizerState
+  ) -> [Tensor] {
     let derivatives =
       weightDecay == 0 ? gradients : zip(parameters, gradients).map { $1 + $0 * weightDecay }
     guard momentum != 0 else { return zip(parameters, derivatives).map { $0 - $1 * rate } }

@@ -46,8 +46,8 @@ struct LinearProbe {
     let rows = (features - mean) * scale
     let type = rows.scalarType
     var parameters = [Tensor.zeros([rows.shape[1], classes], type), Tensor.zeros([classes], type)]
-    let optimizer = Optimizer.adam(Adam())
-    var state = Optimizer.State()
+    let optimizer = Adam()
+    var state = OptimizerState()
     for _ in 0..<steps {
       let tracked = parameters.map { $0.tracked() }
       let loss = (Tensor.product(rows, tracked[0]) + tracked[1]).crossEntropy(to: labels).mean()

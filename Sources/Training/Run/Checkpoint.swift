@@ -87,7 +87,7 @@ public struct Checkpoint: Sendable {
     let random = RandomSource(state: UInt64(bitPattern: try integer("run/random_state")))
     best = contents.tensor("run/best")?.doubles.first
     recipe = contents.attributes["recipe"] ?? ""
-    var optimizer = Optimizer.State()
+    var optimizer = OptimizerState()
     optimizer.rule = contents.attributes["optimizer"]
     optimizer.updates = try count("run/optimizer_updates")
     let parameters = network.state.filter(\.kind.isParameter)
@@ -122,7 +122,7 @@ public struct Checkpoint: Sendable {
   }
 
   init(
-    network: Network, optimizer: Optimizer.State = .init(), step: Int = 0, random: RandomSource, best: Double? = nil,
+    network: Network, optimizer: OptimizerState = .init(), step: Int = 0, random: RandomSource, best: Double? = nil,
     recipe: String
   ) {
     state = TrainingState(network: network, optimizer: optimizer, step: step, random: random)

@@ -125,7 +125,7 @@ public struct Trainer {
     say(
       (["The recipe has changed since the checkpoint was written; the run goes on with the recipe as it is now."]
         + changes.map { "  \($0.key): \($0.old ?? "–") → \($0.new ?? "–")" }).joined(separator: "\n") + "\n")
-    if let memory = recipe.optimizer.optimizer.adopting(state.optimizer) {
+    if let memory = recipe.optimizer.rule.adopting(state.optimizer) {
       state.optimizer = memory
     } else {
       say("The optimizer is another one, and begins with nothing remembered.\n")

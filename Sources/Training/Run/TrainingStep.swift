@@ -8,14 +8,14 @@ public struct TrainingState: Sendable {
   /// The network as it is.
   public var network: Network
   /// What the optimizer remembers.
-  public var optimizer: Optimizer.State
+  public var optimizer: OptimizerState
   /// Updates made.
   public var step: Int
   /// What draws contrast classes. Order and augmentation depend on the seed and the step alone.
   public var random: RandomSource
 
   /// A state; at the beginning unless told otherwise.
-  public init(network: Network, optimizer: Optimizer.State = .init(), step: Int = 0, random: RandomSource) {
+  public init(network: Network, optimizer: OptimizerState = .init(), step: Int = 0, random: RandomSource) {
     (self.network, self.optimizer, self.step, self.random) = (network, optimizer, step, random)
   }
 }
@@ -26,9 +26,9 @@ public struct TrainingStep: Sendable {
   /// The outer gradient.
   public var outer: MetaStep
   /// How the parameters move on it.
-  public var optimizer: Optimizer
+  public var optimizer: any Optimizer
   /// The learning rate at its peak, and how it changes over so many steps.
-  public var (rate, schedule, steps): (Double, Schedule, Int)
+  public var (rate, schedule, steps): (Double, any Schedule, Int)
   /// The largest norm of the gradient; nil for any.
   public var clipNorm: Double?
   /// Threads.
@@ -38,8 +38,9 @@ public struct TrainingStep: Sendable {
 
   /// An update; by one process unless told otherwise.
   public init(
-    _ outer: MetaStep, optimizer: Optimizer, rate: Double, schedule: Schedule = Schedule(.constant), steps: Int,
-    clipNorm: Double? = nil, workers: Int = Parallel.processors, communicator: any Communicator = SingleProcess()
+    _ outer: MetaStep, optimizer: any Optimizer, rate: Double, schedule: any Schedule = ConstantSchedule(),
+    steps: Int, clipNorm: Double? = nil, workers: Int = Parallel.processors,
+    communicator: any Communicator = SingleProcess()
   ) {
     (self.outer, self.optimizer, self.rate, self.schedule, self.steps) = (outer, optimizer, rate, schedule, steps)
     (self.clipNorm, self.workers, self.communicator) = (clipNorm, workers, communicator)

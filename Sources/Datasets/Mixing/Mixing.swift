@@ -1,3 +1,4 @@
+import Components
 import Foundation
 import Tensors
 
@@ -21,25 +22,35 @@ extension Tensor {
 
 /// How the images of a training batch are mixed, each with the one before it, and their classes with them. An image's own
 /// label stays what its maps explain.
-public enum Mixing: Sendable, Equatable {
-  /// λ of one image and 1 − λ of the other, λ drawn from Beta(α, α) for the batch (Zhang et al. 2018).
-  case mixup(Double)
-  /// A rectangle of the other image in place of the image's own, whose share of the area is 1 − λ but for the image's edges
-  /// (Yun et al. 2019).
-  case cutmix(Double)
+///
+/// To add one, write one file with a type that conforms, and register a value of it:
+///
+///     Registries.mixings.register(Halves())
+public protocol Mixing: Component {
+  /// Images mixed with others, in one way for the whole batch.
+  ///
+  /// - Parameters:
+  ///   - images: [N, H, W, 3], normalized.
+  ///   - others: for each of the images another one, of the same shape.
+  ///   - random: what is drawn from.
+  /// - Returns: the images mixed, and the share that is the images' own, of which their classes get as much.
+  func mixed(_ images: Tensor, with others: Tensor, using random: inout RandomSource) -> (images: Tensor, share: Double)
+}
 
+extension Registries {
+  /// The ways of mixing that recipes can name.
+  public static let mixings = Registry<any Mixing>("mixing", [Mixup(), CutMix()])
+}
+
+extension Mixing {
+  /// A batch mixed; one of a single image stays as it is.
   func callAsFunction(_ batch: Batch, using random: inout RandomSource) -> Batch {
     let images = batch.images
     let count = images.shape[0]
     guard count > 1 else { return batch }
     let others = Tensor.concatenated(
       [images.sliced(axis: 0, from: count - 1, length: 1), images.sliced(axis: 0, from: 0, length: count - 1)], axis: 0)
-    let (mixed, share) =
-      switch self {
-      case .mixup(let alpha):
-        { (own: Double) in (images * own + others * (1 - own), own) }(Self.beta(alpha, using: &random))
-      case .cutmix(let alpha): Self.patched(images, others, Self.beta(alpha, using: &random), using: &random)
-      }
+    let (mixed, share) = mixed(images, with: others, using: &random)
     let targets = batch.targets.indices.map { index in
       let other = batch.targets[(index + count - 1) % count]
       return batch.targets[index].map { Target($0.label, share: $0.share * share) }
@@ -49,31 +60,18 @@ public enum Mixing: Sendable, Equatable {
       images: mixed, labels: batch.labels, targets: targets, objects: batch.objects, rgbImages: batch.rgbImages,
       indices: batch.indices)
   }
+}
 
-  /// Images with a rectangle of others, and the share of their own that is left.
-  private static func patched(
-    _ images: Tensor, _ others: Tensor, _ own: Double, using random: inout RandomSource
-  ) -> (Tensor, Double) {
-    func span(_ size: Int) -> Range<Int> {
-      let half = (Double(size) * (1 - own).squareRoot() / 2)
-      let center = Double(Int.random(in: 0..<size, using: &random))
-      return max(0, Int(center - half))..<min(size, Int(center + half))
-    }
-    let (height, width) = (images.shape[1], images.shape[2])
-    let (rows, columns) = (span(height), span(width))
-    let mask = Tensor(
-      (0..<(height * width)).map { rows.contains($0 / width) && columns.contains($0 % width) ? 1.0 : 0.0 },
-      shape: [1, height, width, 1]
-    ).converted(to: images.scalarType)
-    return (
-      images * (mask * -1 + 1) + others * mask, 1 - Double(rows.count * columns.count) / Double(height * width)
-    )
-  }
+extension Codec<Double> {
+  /// α of Beta(α, α).
+  static var alpha: Codec { number(0.001...4, "of Beta(α, α), from which shares are drawn") }
+}
 
+extension RandomSource {
   /// A number from Beta(α, α), by Jöhnk's method (1964), which is quick for α up to a few.
-  static func beta(_ alpha: Double, using random: inout RandomSource) -> Double {
+  mutating func beta(_ alpha: Double) -> Double {
     while true {
-      let (u, v) = (Double.random(in: 0..<1, using: &random), Double.random(in: 0..<1, using: &random))
+      let (u, v) = (Double.random(in: 0..<1, using: &self), Double.random(in: 0..<1, using: &self))
       let (x, y) = (pow(u, 1 / alpha), pow(v, 1 / alpha))
       if x + y > 0 && x + y <= 1 { return x / (x + y) }
       // Where α is so small that both are nothing, their ratio is still there, in logarithms.

@@ -1,0 +1,26 @@
+import Components
+import Formats
+import Tensors
+
+/// A window of the image's own size out of the image with black margins: torchvision's `RandomCrop` with padding.
+public struct PaddedCrop: Augmentation, Equatable {
+  public let name = "padded_crop"
+  /// The margins' width in pixels.
+  public var padding: Int
+
+  /// Margins of four pixels unless told otherwise.
+  public init(_ padding: Int = 4) { self.padding = padding }
+
+  public mutating func visit(_ keys: Keys) { keys("padding", &padding, Self.paddings) }
+
+  private static var paddings: Codec<Int> { .integer(1...1024) }
+
+  /// `padded_crop: 4`
+  public static var shorthand: Codec<Self>? { paddings.standing(for: { PaddedCrop($0) }, \.padding) }
+
+  public func callAsFunction(_ image: RGBImage, background: [UInt8], using random: inout RandomSource) -> RGBImage {
+    image.cropped(
+      x: .random(in: -padding...padding, using: &random), y: .random(in: -padding...padding, using: &random),
+      width: image.width, height: image.height)
+  }
+}

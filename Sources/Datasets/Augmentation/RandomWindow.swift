@@ -1,0 +1,49 @@
+import Components
+import Foundation
+import Formats
+import Tensors
+
+/// A window of random size, shape and place in an image.
+enum RandomWindow {
+  typealias Window = (x: Int, y: Int, width: Int, height: Int)
+
+  /// A window of a random share and shape that fits into the image.
+  ///
+  /// - Parameters:
+  ///   - image: the image.
+  ///   - scale: the least and greatest share of its area.
+  ///   - ratio: the least and greatest ratio of width to height.
+  ///   - random: what is drawn from.
+  /// - Returns: the window; nil if none of ten fits.
+  static func draw(
+    in image: RGBImage, scale: [Double], ratio: [Double], using random: inout RandomSource
+  ) -> Window? {
+    for _ in 0..<10 {
+      let area = Double(image.width * image.height) * .random(in: scale[0]...scale[1], using: &random)
+      let shape = exp(Double.random(in: log(ratio[0])...log(ratio[1]), using: &random))
+      let (width, height) = (Int((area * shape).squareRoot().rounded()), Int((area / shape).squareRoot().rounded()))
+      guard width > 0, height > 0, width <= image.width, height <= image.height else { continue }
+      return (
+        .random(in: 0...(image.width - width), using: &random),
+        .random(in: 0...(image.height - height), using: &random), width, height
+      )
+    }
+    return nil
+  }
+}
+
+extension Keys {
+  /// Visits the ranges that a random window is drawn from.
+  ///
+  /// - Parameters:
+  ///   - scale: the least and greatest share of the image's area.
+  ///   - ratio: the least and greatest ratio of width to height.
+  func window(scale: inout [Double], ratio: inout [Double]) {
+    // Less than a millionth of the area is no pixel of most images, and beyond this ratio a window is a line.
+    self("scale", &scale, .list(.number(1e-6...1, "a share of the image's area")))
+    self("ratio", &ratio, .list(.number(0.001...1000, "width over height")))
+    for (key, range) in [("scale", scale), ("ratio", ratio)] where range.count != 2 || range[0] > range[1] {
+      refuse(key, "expected two numbers, the least and the greatest")
+    }
+  }
+}
