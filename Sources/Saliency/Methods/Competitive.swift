@@ -52,5 +52,7 @@ public struct Competitive: SaliencyMethod {
 
 extension Method {
   /// After Gupta and Arora 2019, around another method.
-  public static func competitive(_ method: Method, rivals: Int) -> Method { Method(Competitive(method, rivals: rivals)) }
+  public static func competitive(_ method: Method, rivals: Int) -> Method {
+    Method(Competitive(method, rivals: rivals))
+  }
 }
