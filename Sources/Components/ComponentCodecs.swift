@@ -31,8 +31,11 @@ extension Codec {
   /// A component by its name, alone or with its settings behind it: `horizontal_flip`, `padded_crop: 4`,
   /// `color_jitter: { hue: 0.1 }`.
   ///
-  /// - Parameter registry: those that can be named.
-  public static func component(_ registry: Registry<Value>) -> Codec {
+  /// - Parameters:
+  ///   - registry: those that can be named.
+  ///   - words: what else can stand there and is read by others, for the message.
+  /// - Returns: the codec.
+  public static func component(_ registry: Registry<Value>, besides words: [String] = []) -> Codec {
     Codec(
       read: { entry, key, report in
         var (name, content, found) = (String?.none, Entry?.none, entry.found)
@@ -44,7 +47,7 @@ extension Codec {
         default: break
         }
         guard let name, let prototype = registry[name], let component = prototype as? any Component else {
-          report.problems.append(.init(entry.place, key, registry.expectation(name, found)))
+          report.problems.append(.init(entry.place, key, registry.expectation(name, found, besides: words)))
           return nil
         }
         guard content != nil || !type(of: component).needsSettings else {
@@ -79,7 +82,8 @@ extension Codec {
 
 extension Registry {
   /// What a message says of a name that is not among them.
-  func expectation(_ name: String?, _ found: String) -> String {
+  func expectation(_ name: String?, _ found: String, besides words: [String] = []) -> String {
+    let names = words + names
     let hint = name.flatMap { nearest(to: $0, among: names) }.map { "; did you mean '\($0)'?" } ?? ""
     return "expected one of \(names.joined(separator: ", ")), found \(found)\(hint)"
   }

@@ -23,6 +23,9 @@ enum FormerKeys {
         return entry.removing(former).adding(present, value)
       }
     }
+    for (former, measures, present) in settings {
+      recipe = recipe.changing(["evaluation"]) { moved(former, to: measures, present, in: $0) }
+    }
     return recipe
   }
 

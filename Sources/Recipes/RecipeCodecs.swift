@@ -42,21 +42,15 @@ extension Codec<InnerUpdate> {
 
 // MARK: - Maps
 
-extension Codec<Method> {
-  /// A method's name; see `Method`.
-  static var method: Codec {
-    Codec(
+extension Codec<(any Measure)?> {
+  /// A measure by its name, with its settings behind it; nil for accuracy, which is measured of networks and not of maps.
+  static var measure: Codec {
+    let measure = Codec<any Measure>.component(Registries.measures, besides: ["accuracy"])
+    return Codec(
       read: { entry, key, report in
-        var message = "expected one of \(Method.grammar); found \(entry.found)"
-        if case .scalar(let text, _) = entry.content {
-          do { return try Method(named: text) } catch let error as Method.Malformed {
-            let hint = nearest(to: text, among: Method.named.map(\.name)).map { "; did you mean '\($0)'?" } ?? ""
-            message = error.description + hint
-          } catch {}
-        }
-        report.problems.append(.init(entry.place, key, message))
-        return nil
-      }, write: { Entry(.scalar($0.description, isText: false)) })
+        if case .scalar("accuracy", _) = entry.content { return .some(nil) }
+        return measure.read(entry, key, report).map { .some($0) }
+      }, write: { $0.map(measure.write) ?? Entry(.scalar("accuracy", isText: false)) })
   }
 }
 

@@ -108,15 +108,10 @@ extension Recipe {
     public var images = 200
     /// Steps between evaluations during the run; 0 for only before and after.
     public var every = 0
-    /// What is measured.
-    public var measures: [EvaluationMeasure] = [.accuracy, .maps(.classSensitivity)]
-    /// Pixels by which the pointing game may miss.
-    public var tolerance = 15
-    /// Steps of the curves of insertion and deletion.
-    public var deletionSteps = 16
-    /// Images on a side in the grid pointing game.
-    public var gridSide = 2
-    /// Methods whose class sensitivity is measured.
+    /// What maps are judged by, each with its settings. In a recipe `accuracy` may stand among them, or alone where nothing else
+    /// is wanted; it is always measured.
+    public var measures: [any Measure] = [ClassSensitivityMeasure()]
+    /// Methods whose maps are measured.
     public var methods: [Method] = [.normGrad]
     /// Layers at which maps are measured; empty for the layers that the objectives compare.
     public var layers: [String] = []
@@ -132,16 +127,16 @@ extension Recipe {
     public mutating func visit(_ keys: Keys) {
       keys("images", &images, .count(from: 1))
       keys("every", &every, .count(from: 0))
-      keys("measures", &measures, .list(.choice()))
-      keys("pointing_tolerance", &tolerance, .integer(0...1000))
-      keys("deletion_steps", &deletionSteps, .integer(1...1000))
-      keys("grid_side", &gridSide, .integer(2...8))
+      var named: [(any Measure)?] = [nil] + measures
+      keys("measures", &named, .list(.measure))
+      measures = named.compactMap(\.self)
       keys("methods", &methods, .list(.method, atLeast: 1))
       keys("layers", &layers, .list(.word))
       keys("virtual_rate", &virtualRate, .optional(.rate))
       keys("precision", &precision, .choice())
       keys("figures", &figures, .integer(0...1000, "each is a file"))
-      keys.requireDistinct("measures", measures.map(\.rawValue))
+      // Two of one measure would stand under one name.
+      keys.requireDistinct("measures", named.map { $0?.name ?? "accuracy" })
       keys.requireDistinct("methods", methods)
       keys.requireDistinct("layers", layers)
     }
@@ -179,33 +174,4 @@ extension Recipe {
       keys("compare_precision", &comparesPrecision, .boolean)
     }
   }
-}
-
-/// What an evaluation measures: of the network, or of its maps.
-public enum EvaluationMeasure: RawRepresentable, CaseIterable, Sendable, Equatable {
-  /// Always measured; it may be named alone where nothing else is wanted.
-  case accuracy
-  case maps(Measure)
-
-  public static let allCases: [EvaluationMeasure] = [.accuracy] + Measure.allCases.map { .maps($0) }
-
-  public init?(rawValue: String) {
-    if rawValue == "accuracy" {
-      self = .accuracy
-    } else if let measure = Measure(rawValue: rawValue) {
-      self = .maps(measure)
-    } else {
-      return nil
-    }
-  }
-
-  public var rawValue: String {
-    switch self {
-    case .accuracy: "accuracy"
-    case .maps(let measure): measure.rawValue
-    }
-  }
-
-  /// The measure of maps that it is.
-  public var ofMaps: Measure? { if case .maps(let measure) = self { measure } else { nil } }
 }

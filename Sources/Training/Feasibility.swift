@@ -62,21 +62,11 @@ extension Setup {
           : "\(term.objective.name) needs \(term.objective.needs(maps).classes) classes, and the network has \(network.classes)"
       )
     }
-    if network.classes < 2 {
-      for measure in evaluation.measures where measure.comparesClasses {
-        throw recipe.problem(
-          "evaluation.measures",
-          "\(measure.rawValue) compares maps of two classes, and the network has only one; name others, or accuracy alone"
-        )
-      }
-    }
-    guard evaluation.measures.contains(.gridPointing) else { return }
-    let cells = evaluation.gridSide * evaluation.gridSide
-    guard dataClasses >= cells, recipe.evaluation.images >= cells else {
-      throw recipe.problem(
-        "evaluation.grid_side",
-        "a grid of \(evaluation.gridSide)×\(evaluation.gridSide) images of different classes needs \(cells) classes and images; "
-          + "there are \(dataClasses) classes, and \(recipe.evaluation.images) images are measured")
+    let conditions = MeasureConditions(
+      networkClasses: network.classes, dataClasses: dataClasses, images: recipe.evaluation.images)
+    for measure in evaluation.measures {
+      guard let reason = measure.obstacle(conditions) else { continue }
+      throw recipe.problem("evaluation.measures", "\(measure.name) \(reason)")
     }
   }
 
@@ -97,12 +87,5 @@ extension Setup {
         "\(step.name) sees one location of one image, which has no variance; `batch_norm: train` needs more than one image"
       )
     }
-  }
-}
-
-extension Measure {
-  /// Whether it compares an image's maps for two classes.
-  fileprivate var comparesClasses: Bool {
-    [.classSensitivity, .topSecondSensitivity, .pairwiseSensitivity].contains(self)
   }
 }

@@ -90,11 +90,8 @@ struct Gallery {
   private func maps(_ network: Network, _ image: Tensor, _ class_: Int, _ layers: [String], _ update: InnerUpdate?)
     -> [Tensor]
   {
-    var network = network
-    if let update {
-      let tracked = network.with(parameters: network.parameters.map { $0.tracked() })
-      network = update.applied(to: tracked, image, tracked(image), towards: [class_])
-    }
-    return Inference(network, image, capturing: layers).maps(setup.recipe.saliency.method, of: [class_], at: layers)
+    let network = update == nil ? network : network.with(parameters: network.parameters.map { $0.tracked() })
+    return ImageMaps(Inference(network, image, capturing: layers))
+      .tensors(.init(methods: [setup.recipe.saliency.method], layers: layers), of: class_, after: update)[0]
   }
 }

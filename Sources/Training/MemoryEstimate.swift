@@ -54,15 +54,16 @@ public struct MemoryEstimate: Sendable {
     let steps = footprint.activations * activations(sizes.training) * scalar + footprint.parameters * weights
 
     let exact = Double(measured.precision.size)
-    let grid = measured.measures.contains(.gridPointing) ? Double(measured.gridSide * measured.gridSide) : 1
+    let footprints = measured.measures.map(\.footprint)
+    let pixels = footprints.map(\.pixels).max() ?? 1
     let images = Double(min(workers, max(1, recipe.evaluation.images)))
-    let changed = measured.measures.contains { [.insertion, .deletion, .road, .infidelity].contains($0) }
+    let passes = footprints.map(\.passes).max() ?? 0
     let isMoved = measured.virtualRate != nil || recipe.inner != nil
     let maps =
       images
       * (activations(sizes.validation)
-        * (exact * grid * (isMoved ? 2 : 1) + (changed ? 4 * scalar : 0)) + count * exact * (isMoved ? 1.2 : 0))
-      + count * exact * Double(1 + 2 * measured.measures.count { $0.isRandomization })
+        * (exact * pixels * (isMoved ? 2 : 1) + passes * scalar) + count * exact * (isMoved ? 1.2 : 0))
+      + count * exact * (1 + footprints.reduce(0) { $0 + $1.networks })
     let resized = Double(sizes.validation.height) * Double(sizes.validation.width) * 3
     let shown = Double(min(batch, recipe.evaluation.images)) * resized * (scalar + 1)
     evaluation = Self.program + weights * 2 + maps + shown + cached
@@ -123,9 +124,4 @@ public struct MemoryEstimate: Sendable {
       "the parameters and their gradients take \(Memory.words(bytes)), where \(Memory.words(Double(available))) are available; "
         + "take a smaller network\(classes > 1000 ? ", or fewer classes" : "")")
   }
-}
-
-extension Measure {
-  /// Whether it makes networks of random weights.
-  fileprivate var isRandomization: Bool { self == .cascadingRandomization || self == .independentRandomization }
 }

@@ -80,11 +80,9 @@ public struct Setup: Sendable {
       recipe.evaluation.methods.contains(recipe.saliency.method)
       ? recipe.evaluation.methods : recipe.evaluation.methods + [recipe.saliency.method]
     evaluation = Evaluation(
-      measures: recipe.evaluation.measures.compactMap(\.ofMaps), methods: methods, layers: layers,
+      measures: recipe.evaluation.measures, methods: methods, layers: layers,
       virtualRate: recipe.evaluation.virtualRate, virtualLoss: recipe.inner?.loss ?? .crossEntropy,
-      precision: recipe.evaluation.precision,
-      tolerance: recipe.evaluation.tolerance, steps: recipe.evaluation.deletionSteps,
-      gridSide: recipe.evaluation.gridSide, goal: step)
+      precision: recipe.evaluation.precision, goal: step)
     // Before the estimate, which looks at how images of these sizes go through the network.
     try Self.check(recipe, network, evaluation, sizes, dataClasses: train.classNames.count, trains: trains)
     memory = MemoryEstimate(recipe, network, step, evaluation, sizes, workers: workers)
@@ -138,51 +136,6 @@ public struct Setup: Sendable {
     TrainingStep(
       step, optimizer: recipe.optimizer.rule, rate: recipe.optimizer.rate, schedule: recipe.optimizer.schedule,
       steps: recipe.run.steps, clipNorm: recipe.optimizer.clipNorm, workers: workers)
-  }
-
-  /// Measures a network on the validation images that the recipe asks for.
-  ///
-  /// - Parameter evaluation: what is measured, if not what the recipe says.
-  public func evaluate(
-    _ network: Network, _ evaluation: Evaluation? = nil, title: String
-  ) throws -> Evaluation.Result {
-    let evaluation = evaluation ?? self.evaluation
-    let indices = validation.dataset.spread(recipe.evaluation.images)
-    let progress = Progress(title, total: indices.count)
-    var result = Evaluation.Result()
-    var read: [Int] = []
-    for start in stride(from: 0, to: indices.count, by: recipe.data.batch) {
-      let batch = try validation.batch(Array(indices[start..<min(indices.count, start + recipe.data.batch)]))
-      try evaluation.measure(network, batch, workers: workers, into: &result)
-      read += batch.indices
-      progress.update(result.images)
-    }
-    progress.clear()
-    if evaluation.measures.contains(.gridPointing) { try measureGrids(network, evaluation, read, into: &result) }
-    return result
-  }
-
-  private func measureGrids(
-    _ network: Network, _ evaluation: Evaluation, _ indices: [Int], into result: inout Evaluation.Result
-  ) throws {
-    let game = GridPointing(evaluation: evaluation)
-    let grids = game.grids(result.items)
-    let (networks, labels) = (Networks(evaluation, network), result.items.map(\.label))
-    let progress = Progress("measuring grids", total: grids.count)
-    var done = 0
-    try Parallel.forEachInOrder(
-      grids.count, workers: workers,
-      { number in
-        let cells = grids[number]
-        return game.values(
-          networks, try cells.map { try validation.batch([indices[$0]]).images }, labels: cells.map { labels[$0] })
-      }
-    ) { values in
-      for (setting, value) in values { result.add(value, .gridPointing, setting) }
-      done += 1
-      progress.update(done)
-    }
-    progress.clear()
   }
 }
 

@@ -55,10 +55,10 @@ import Testing
       func score(_ images: Tensor) -> [Double] { Array(repeating: 0.5, count: images.shape[0]) }
       let all: [Score.Value] = [
         map.rankCorrelation(with: other), other.rankCorrelation(with: map), map.pointing(at: box), map.energy(in: box),
-        map.sparseness, map.gridPointing(cell: 0, cells: 2), DeletionGame().deletion(map, image, score: score),
-        DeletionGame().insertion(map, image, score: score), RemoveAndDebias()(map, image, score: score),
-        Robustness().infidelity(map, image, score: score), ImageMap.meanRankCorrelation([map, other]),
-        Robustness().maxSensitivity(Tensor(values, shape: [1, 8, 8]), image) { _ in .ones([1, 8, 8], .float64) },
+        map.sparseness, map.gridPointing(cell: 0, cells: 2), Deletion().value(of: map, image, score: score),
+        Insertion().value(of: map, image, score: score), Road().value(of: map, image, score: score),
+        Infidelity().value(of: map, image, score: score), ImageMap.meanRankCorrelation([map, other]),
+        MaxSensitivity().value(of: Tensor(values, shape: [1, 8, 8]), image) { _ in .ones([1, 8, 8], .float64) },
       ]
       #expect(all.allSatisfy { $0 == .undefined("map not finite") }, "\(all)")
       #expect(Tensor(values, shape: [8, 8]).range == nil)
@@ -77,7 +77,7 @@ import Testing
     // A network whose answers are not numbers, explained by a map that is fine.
     let (map, image) = (Self.map(Self.smooth, 8, 8), Tensor.ones([1, 8, 8, 3], .float64))
     func nothing(_ images: Tensor) -> [Double] { Array(repeating: .nan, count: images.shape[0]) }
-    let values = [DeletionGame().deletion(map, image, score: nothing), RemoveAndDebias()(map, image, score: nothing)]
+    let values = [Deletion().value(of: map, image, score: nothing), Road().value(of: map, image, score: nothing)]
     #expect(Score(values).reasons == ["value not finite": 2])
   }
 
@@ -125,13 +125,13 @@ import Testing
       (0..<images.shape[0]).map { images.sliced(axis: 0, from: $0, length: 1).sum().item }
     }
     #expect(
-      close(Robustness().infidelity(one, image, score: score), Robustness().infidelity(scaled, image, score: score)))
+      close(Infidelity().value(of: one, image, score: score), Infidelity().value(of: scaled, image, score: score)))
     let (map, large) = (
       Tensor(Self.smooth, shape: [1, 8, 8]), Tensor(Self.smooth.map { $0 * scale }, shape: [1, 8, 8])
     )
     #expect(
       close(
-        Robustness().maxSensitivity(map, image) { _ in map * 1.5 },
-        Robustness().maxSensitivity(large, image) { _ in large * 1.5 }))
+        MaxSensitivity().value(of: map, image) { _ in map * 1.5 },
+        MaxSensitivity().value(of: large, image) { _ in large * 1.5 }))
   }
 }

@@ -1,3 +1,4 @@
+import Components
 import Datasets
 import Foundation
 import Formats
@@ -13,6 +14,11 @@ import Testing
 
 /// Measures against other implementations (Fixtures/make_measures.py says which), and what follows from their definitions.
 @Suite("Measures") struct MeasureTests {
+  /// The measures that come with metasal; other tests add more.
+  static var ownMeasures: [any Measure] {
+    Registries.measures.all.filter { String(reflecting: type(of: $0)).hasPrefix("Saliency.") }
+  }
+
   private struct Numbers: Decodable {
     let label: Int
     let rank_correlation: [Double]
@@ -80,21 +86,21 @@ import Testing
   @Test("insertion and deletion are those of a second implementation")
   func deletion() {
     for (index, map) in maps.enumerated() {
-      expect(DeletionGame().deletion(map, image, score: probability), numbers.deletion[index], within: 1e-7)
-      expect(DeletionGame().insertion(map, image, score: probability), numbers.insertion[index], within: 1e-7)
+      expect(Deletion().value(of: map, image, score: probability), numbers.deletion[index], within: 1e-7)
+      expect(Insertion().value(of: map, image, score: probability), numbers.insertion[index], within: 1e-7)
     }
   }
 
   @Test("what ROAD fills in is what pytorch-grad-cam fills in")
   func imputation() throws {
     let removed = Set(maps[0].order.prefix(100))
-    let found = RemoveAndDebias(noise: 0).imputed(image, removed)
+    let found = Road(noise: 0).imputed(image, removed)
     #expect(relativeError(found, try #require(tensors["imputed"])) < 1e-6)
     // The other way round it is antisymmetric in what is important.
     let reversed = ImageMap(Tensor(maps[0].values.map { -$0 }, shape: [16, 16]), width: 16, height: 16)
-    let road = RemoveAndDebias(noise: 0)
-    let forward = try #require(road(maps[0], image, score: probability).number)
-    expect(road(reversed, image, score: probability), -forward)
+    let road = Road(noise: 0)
+    let forward = try #require(road.value(of: maps[0], image, score: probability).number)
+    expect(road.value(of: reversed, image, score: probability), -forward)
   }
 
   @Test("infidelity is Captum's normalized one over the size of the changes")
@@ -102,7 +108,7 @@ import Testing
     let noise = try #require(tensors["noise"])
     let noises = (0..<noise.shape[0]).map { noise.sliced(axis: 0, from: $0, length: 1) }
     for (index, map) in maps.enumerated() {
-      expect(Robustness.infidelity(map, image, noises, score: logit), numbers.infidelity[index], within: 1e-4)
+      expect(Infidelity.value(of: map, image, noises, score: logit), numbers.infidelity[index], within: 1e-4)
     }
   }
 
@@ -115,13 +121,13 @@ import Testing
         return zip(one, weights.values).reduce(0) { $0 + $1.0 * $1.1 }
       }
     }
-    expect(Robustness().infidelity(weights, image, score: linear), 0, within: 1e-18)
+    expect(Infidelity().value(of: weights, image, score: linear), 0, within: 1e-18)
     let map = image.sum([3])
-    let value = Robustness(samples: 5, radius: 0.1).maxSensitivity(map, image) { $0.sum([3]) }.number ?? 0
+    let value = MaxSensitivity(samples: 5, radius: 0.1).value(of: map, image) { $0.sum([3]) }.number ?? 0
     // Three uniform numbers of std 0.1/√3 each, over the image's own size.
     let expected = 0.1 * 16 / map.squared.sum().item.squareRoot()
     #expect(value > 0.8 * expected && value < 1.2 * expected)
-    expect(Robustness().maxSensitivity(map, image) { _ in map }, 0)
+    expect(MaxSensitivity().value(of: map, image) { _ in map }, 0)
   }
 
   @Test("maps without content are undefined, with the reason, and never counted as zeros")
@@ -132,8 +138,8 @@ import Testing
     let values: [Score.Value] = [
       flat.pointing(at: box), flat.energy(in: box), negative.energy(in: box), maps[0].pointing(at: nothing),
       ImageMap(.zeros([4, 4]), width: 16, height: 16).sparseness, flat.rankCorrelation(with: maps[0]),
-      DeletionGame().deletion(flat, image, score: probability), RemoveAndDebias()(flat, image, score: probability),
-      Robustness().infidelity(flat, image, score: logit),
+      Deletion().value(of: flat, image, score: probability), Road().value(of: flat, image, score: probability),
+      Infidelity().value(of: flat, image, score: logit),
     ]
     let score = Score(values + [.defined(0.25), .defined(0.75)])
     #expect(score.undefined == values.count && score.values.count == values.count + 2)
@@ -185,6 +191,13 @@ import Testing
     }
   }
 
+  /// Every measure that a recipe can name, curves with four steps.
+  private static var allWithFourSteps: [any Measure] {
+    ownMeasures.map { measure in
+      measure is Deletion ? Deletion(steps: 4) : measure is Insertion ? Insertion(steps: 4) : measure
+    }
+  }
+
   @Test("an evaluation measures everything that there is, of scenes with masks, the same with any number of workers")
   func everything() throws {
     let source = BatchSource(
@@ -192,12 +205,12 @@ import Testing
       normalization: Normalization(mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]))
     let network = network.converted(to: .float32)
     let evaluation = Evaluation(
-      measures: Measure.allCases, methods: [.normGrad, .gradCAM], layers: ["features.8"], virtualRate: 0.01, steps: 4)
+      measures: Self.allWithFourSteps, methods: [.normGrad, .gradCAM], layers: ["features.8"], virtualRate: 0.01)
     var (one, two) = (Evaluation.Result(), Evaluation.Result())
     let batch = try source.batch([0, 1, 2, 3])
     try evaluation.measure(network, batch, workers: 1, into: &one)
     try evaluation.measure(network, batch, workers: 2, into: &two)
-    for measure in Measure.allCases where measure != .gridPointing {
+    for measure in evaluation.measures.map(\.name) where measure != "grid_pointing" {
       for setting in evaluation.settings {
         let score = try #require(one.scores[measure]?[setting], "\(measure) \(setting)")
         #expect(score.values.count == 4)
@@ -206,11 +219,11 @@ import Testing
       }
     }
     let text = evaluation.report([("measured", one)])
-    for measure in Measure.allCases { #expect(text.contains(measure.explanation.folded(to: 90))) }
+    for measure in evaluation.measures { #expect(text.contains(measure.fullExplanation.folded(to: 90))) }
     let json = try #require(try JSONSerialization.jsonObject(with: try evaluation.json(one)) as? [String: Any])
     #expect((json["pointing_game"] as? [[String: Any]])?.count == 4)
     let lines = evaluation.csv(one).split(separator: "\n")
-    #expect(lines.count == 1 + (Measure.allCases.count - 1) * 4)
+    #expect(lines.count == 1 + (evaluation.measures.count - 1) * 4)
     #expect(lines.allSatisfy { $0.split(separator: ",", omittingEmptySubsequences: false).count == 11 })
   }
 
@@ -221,24 +234,19 @@ import Testing
       normalization: Normalization(mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]))
     let network = network.converted(to: .float32)
     let evaluation = Evaluation(
-      measures: [.gridPointing], methods: [.gradCAM], layers: ["features.14"], virtualRate: nil)
+      measures: [GridPointing()], methods: [.gradCAM], layers: ["features.14"], virtualRate: nil)
     var result = Evaluation.Result()
     try evaluation.measure(network, try source.batch(Array(0..<60)), workers: 2, into: &result)
-    let game = GridPointing(evaluation: evaluation)
-    let grids = game.grids(result.items)
+    let grids = GridPointing().groups(of: result.items)
     #expect(grids.count >= 3)
     #expect(grids.allSatisfy { Set($0.map { result.items[$0].label }).count == 4 })
     #expect(Set(grids.flatMap(\.self)).count == 4 * grids.count)
     #expect(grids.joined().allSatisfy { result.items[$0].confidence >= 0.5 })
-    let networks = Networks(evaluation, network)
-    for grid in grids.prefix(4) {
-      let cells = try grid.map { try source.batch([$0]).images }
-      for (setting, value) in game.values(networks, cells, labels: grid.map { result.items[$0].label }) {
-        result.add(value, .gridPointing, setting)
-      }
-    }
+    try evaluation.measure(
+      GridPointing(), on: Array(grids.prefix(4)), evaluation.prepared(network), workers: 2, into: &result
+    ) { try source.batch([$0]).images }
     // Chance is one quarter.
-    #expect(try #require(result.scores[.gridPointing]?.values.first?.mean) > 0.4)
+    #expect(try #require(result.scores["grid_pointing"]?.values.first?.mean) > 0.4)
   }
 
   @Test("a linear probe tells what a line can tell, and nothing of noise")

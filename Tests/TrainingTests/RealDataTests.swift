@@ -23,13 +23,15 @@ import Testing
   ) {
     let source = BatchSource(data, size: count, normalization: Self.normalization, resizeCrop: resizeCrop)
     let evaluation = Evaluation(
-      measures: [.pointingGame], methods: [.gradCAM], layers: ["features.8"], virtualRate: nil)
+      measures: [PointingGame()], methods: [.gradCAM], layers: ["features.8"], virtualRate: nil)
     var result = Evaluation.Result()
     let network = Architecture.plain.network(classes: data.classNames.count, seed: 1)
     try evaluation.measure(network, try source.batch(Array(0..<count)), workers: 2, into: &result)
-    let score = try #require(result.scores[.pointingGame]?[evaluation.settings[0]])
+    let score = try #require(result.scores["pointing_game"]?[evaluation.settings[0]])
     #expect(evaluation.report([("measured", result)]).contains("(the image's centre)"))
-    return (score.values.compactMap(\.number), result.items.compactMap(\.centre.number))
+    return (
+      score.values.compactMap(\.number), result.baselines["pointing_game"]?["centre"]?.values.compactMap(\.number) ?? []
+    )
   }
 
   /// 200×100 pixels: a whole of one class, and another in a corner that no centre hits.

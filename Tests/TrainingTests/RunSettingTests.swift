@@ -81,7 +81,7 @@ import Testing
         "data={ train: { folder: one }, validation: { folder: one }, batch: 2 } outer=[{ objective: cross_entropy }] "
           + "evaluation={ measures: [sparseness], methods: [competitive/normgrad] }", "one class"
       ),
-      ("evaluation={ images: 6, measures: [grid_pointing], grid_side: 3 }", "needs 9 classes and images"),
+      ("evaluation={ images: 6, measures: [{ grid_pointing: { side: 3 } }] }", "needs 9 classes and images"),
       ("evaluation={ images: 3, measures: [grid_pointing] }", "3 images are measured"),
       (
         "evaluation={ methods: [rise], layers: [input] }",

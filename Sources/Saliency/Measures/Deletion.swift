@@ -1,76 +1,35 @@
-import Foundation
+import Components
 import Tensors
 
-/// What a class's probability does when the pixels that a map calls important go, or come.
-public struct DeletionGame: Sendable {
-  /// What hides pixels.
-  public enum Cover: Sendable {
-    /// 0 in the network's input: the mean color.
-    case mean
-    /// The image blurred: a Gaussian of 5 pixels' std, cut off at 11×11, as RISE's authors take it.
-    case blur
-  }
-
+/// Deletion (Petsiuk et al. 2018): the area under the label's probability while pixels are covered by the mean color, the most
+/// salient first.
+public struct Deletion: Measure {
+  public let name = "deletion"
+  public let explanation =
+    "Deletion: the area under the label's probability while the most salient pixels go."
+  public let isHigherBetter: Bool? = false
   /// Points of the curve, besides the untouched image.
   public var steps: Int
 
-  /// Curves of so many steps.
-  public init(steps: Int = 16) {
-    precondition(steps > 0, "DeletionGame: \(steps) steps")
-    self.steps = steps
+  /// A curve of 16 steps unless told otherwise.
+  public init(steps: Int = 16) { self.steps = steps }
+
+  public mutating func visit(_ keys: Keys) { keys("steps", &steps, .integer(1...1000)) }
+
+  public var footprint: MeasureFootprint { MeasureFootprint(passes: 4) }
+
+  public func value(of image: EvaluatedImage, at setting: MapSetting) -> Score.Value {
+    value(of: image.map(of: image.label, at: setting), image.image) { image.probabilities(of: $0) }
   }
 
-  /// Deletion (Petsiuk et al. 2018): the area under the probability's curve while pixels are covered, the most salient first.
-  /// Lower is better.
+  /// The area under a class's probability.
   ///
   /// - Parameters:
+  ///   - map: the class's map.
   ///   - image: [1, H, W, 3], as the network sees it.
   ///   - score: the class's probabilities on images [N, H, W, 3].
-  public func deletion(_ map: ImageMap, _ image: Tensor, score: (Tensor) -> [Double]) -> Score.Value {
-    area(map, from: image, to: Self.covered(image, .mean), score)
-  }
-
-  /// Insertion (ibid.): the area while pixels are uncovered from a blurred image, the most salient first. Higher is better.
-  public func insertion(_ map: ImageMap, _ image: Tensor, score: (Tensor) -> [Double]) -> Score.Value {
-    area(map, from: Self.covered(image, .blur), to: image, score)
-  }
-
-  private func area(_ map: ImageMap, from start: Tensor, to end: Tensor, _ score: (Tensor) -> [Double]) -> Score.Value {
-    if let undefined = map.state.undefined { return undefined }
-    let (order, colors) = (map.order, start.shape[3])
-    let goal = end.doubles
-    var pixels = start.doubles
-    var images = [start]
-    for step in 0..<steps {
-      for pixel in order[(step * order.count / steps)..<((step + 1) * order.count / steps)] {
-        for c in 0..<colors { pixels[pixel * colors + c] = goal[pixel * colors + c] }
-      }
-      images.append(Tensor(pixels, shape: start.shape).converted(to: start.scalarType))
-    }
-    let curve = stride(from: 0, to: images.count, by: 8).flatMap { first in
-      score(.concatenated(Array(images[first..<min(images.count, first + 8)]), axis: 0))
-    }
-    // The trapezoidal rule.
-    return .defined((curve.reduce(0, +) - (curve[0] + curve[curve.count - 1]) / 2) / Double(steps))
-  }
-
-  static func covered(_ image: Tensor, _ cover: Cover) -> Tensor {
-    switch cover {
-    case .mean: return .zeros(image.shape, image.scalarType)
-    case .blur:
-      let weights = (-5...5).map { exp(-Double($0 * $0) / 50) }
-      let total = weights.reduce(0, +)
-      func blurring(_ count: Int) -> ResamplingTable {
-        ResamplingTable(
-          inputs: count,
-          rows: (0..<count).map { i in
-            weights.enumerated().compactMap { offset, weight in
-              let index = i + offset - 5
-              return (0..<count).contains(index) ? (index, weight / total) : nil
-            }
-          })
-      }
-      return image.resampled(axis: 1, blurring(image.shape[1])).resampled(axis: 2, blurring(image.shape[2]))
-    }
+  /// - Returns: the area, or why there is none.
+  public func value(of map: ImageMap, _ image: Tensor, score: (Tensor) -> [Double]) -> Score.Value {
+    RemovalCurve(steps: steps).area(under: map, from: image, to: RemovalCurve.covered(image, .mean), score)
   }
 }

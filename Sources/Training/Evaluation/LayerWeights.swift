@@ -91,7 +91,7 @@ extension Setup {
       try features(self.train, "seeing layers"), try features(self.validation, "seeing layers")
     )
     var pointing = evaluation
-    pointing.measures = [.pointingGame]
+    pointing.measures = [evaluation.measures.first { $0 is PointingGame } ?? PointingGame()]
     pointing.methods = [recipe.saliency.method]
     (pointing.virtualRate, pointing.goal) = (nil, nil)
     let result = try evaluate(network, pointing, title: "pointing")
@@ -102,7 +102,7 @@ extension Setup {
         return LayerWeights.Row(
           layer: layer, spread: validation.spread[index],
           probe: probe.accuracy(validation.pooled[index], labels: validation.labels),
-          pointing: result.scores[.pointingGame]?[setting]?.mean)
+          pointing: result.scores["pointing_game"]?[setting]?.mean)
       })
   }
 }

@@ -102,13 +102,8 @@ public struct Explanation: Sendable {
     for (number, update) in updates.enumerated() {
       for target in targets {
         guard let class_ = classes[target] else { continue }
-        let inference =
-          update.map { update in
-            Inference(
-              update.applied(to: network, image, start.output, towards: [class_]), image,
-              capturing: layers)
-          } ?? start
-        for (method, maps) in zip(methods, inference.maps(methods, of: [class_], at: layers)) {
+        let all = ImageMaps(start).tensors(.init(methods: methods, layers: layers), of: class_, after: update)
+        for (method, maps) in zip(methods, all) {
           add(maps, Setting(update: number, target: target, method: method, layer: ""), image, &result)
         }
       }

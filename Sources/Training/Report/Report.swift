@@ -105,17 +105,17 @@ public enum Report {
       evaluation.methods.contains(run.recipe.saliency.method)
       ? evaluation.methods : evaluation.methods + [run.recipe.saliency.method]
     let weights = evaluation.virtualRate == nil ? ["plain"] : ["plain", "virtual"]
-    let body = evaluation.measures.compactMap(\.ofMaps).map { measure in
+    let body = evaluation.measures.map { measure in
       let rows = methods.flatMap { method in
         layers.map { layer in
           ["\(method)".escaped, layer.escaped]
             + weights.flatMap { weights in
-              [before, after].map { cell(RunRecord.cell($0, measure.rawValue, method, layer, weights)) }
+              [before, after].map { cell(RunRecord.cell($0, measure.name, method, layer, weights)) }
             }
         }
       }
       let heads = ["method", "layer"] + weights.flatMap { ["\($0), before", "after"] }
-      return "<p>\(measure.explanation.escaped)</p>" + table(heads, rows, words: 2)
+      return "<p>\(measure.fullExplanation.escaped)</p>" + table(heads, rows, words: 2)
     }
     guard !body.isEmpty else { return "" }
     let virtual = evaluation.virtualRate.map {

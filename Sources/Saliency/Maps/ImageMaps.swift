@@ -46,12 +46,39 @@ public final class ImageMaps {
     return maps
   }
 
+  /// The maps of a class by one method, in the layers' order.
+  ///
+  /// - Parameters:
+  ///   - method: how maps are made.
+  ///   - layers: where maps are made.
+  ///   - class_: the class explained.
+  ///   - update: the virtual update towards the class after which they are made; nil for none.
+  ///   - kind: what is made anyway. If it has the method and the layers, their maps come with all of it.
+  /// - Returns: one for each layer.
+  public func callAsFunction(
+    _ method: Method, at layers: [String], of class_: Int, after update: InnerUpdate?, among kind: Kind
+  ) -> [ImageMap] {
+    let kind = kind.covering(method, layers)
+    let maps = self(kind, of: class_, after: update)
+    return zip(kind.methods, maps).first { $0.0 == method }.map { _, maps in
+      layers.compactMap { layer in kind.layers.firstIndex(of: layer).map { maps[$0] } }
+    } ?? []
+  }
+
   /// The same at the layers' own resolutions, [1, h, w], made anew.
+  ///
+  /// - Parameters:
+  ///   - kind: how and where maps are made.
+  ///   - class_: the class explained.
+  ///   - update: the virtual update towards the class after which they are made; nil for none.
+  /// - Returns: the maps, [method][layer].
   public func tensors(_ kind: Kind, of class_: Int, after update: InnerUpdate?) -> [[Tensor]] {
     var inference = start
     if let update {
       let moved = update.applied(to: start.network, start.images, start.output, towards: [class_])
       inference = Inference(moved, start.images, capturing: kind.layers)
+    } else if kind.layers.contains(where: { start.output.activations[$0] == nil }) {
+      inference = Inference(start.network, start.images, capturing: kind.layers)
     }
     return inference.maps(kind.methods, of: [class_], at: kind.layers)
   }

@@ -1,39 +1,10 @@
 import Tensors
 
-/// Remove and debias, ROAD (Rong et al. 2022): pixels are not covered but filled in from their surroundings, so that what is
-/// left of them is not their outline.
-public struct RemoveAndDebias: Sendable {
-  /// Shares of the pixels that are removed in turn.
-  public var shares: [Double]
-  /// The std of the noise added to what is filled in, in the units of the network's input.
-  public var noise: Double
-
-  /// The shares that pytorch-grad-cam takes, and the paper's noise.
-  public init(shares: [Double] = [0.2, 0.4, 0.6, 0.8], noise: Double = 0.01) {
-    (self.shares, self.noise) = (shares, noise)
-  }
-
-  /// Half the mean difference, over the shares, of the class's probability with the least and with the most salient pixels
-  /// removed. Higher is better; a random map has 0.
-  ///
-  /// - Parameters:
-  ///   - image: [1, H, W, 3], as the network sees it.
-  ///   - score: the class's probabilities on images [N, H, W, 3].
-  public func callAsFunction(_ map: ImageMap, _ image: Tensor, score: (Tensor) -> [Double]) -> Score.Value {
-    if let undefined = map.state.undefined { return undefined }
-    let order = map.order
-    let images = shares.flatMap { share in
-      let count = Int((Double(order.count) * share).rounded())
-      return [order.suffix(count), order.prefix(count)].map { imputed(image, Set($0)) }
-    }
-    let scores = score(.concatenated(images, axis: 0))
-    let differences = shares.indices.map { scores[2 * $0] - scores[2 * $0 + 1] }
-    return .defined(differences.reduce(0, +) / Double(2 * shares.count))
-  }
-
+/// Noisy linear imputation (Rong et al. 2022): pixels are filled in from their surroundings, for ``Road``.
+enum Imputation {
   /// The image with pixels replaced by the solution of: each is the weighted mean of its neighbours, 1/6 for those beside and
   /// 1/12 for those at the corners; at the image's edge the weights that there are, over their sum.
-  func imputed(_ image: Tensor, _ removed: Set<Int>) -> Tensor {
+  static func imputed(_ image: Tensor, _ removed: Set<Int>, noise: Double) -> Tensor {
     let (height, width, colors) = (image.shape[1], image.shape[2], image.shape[3])
     let neighbours = [
       (-1, 0, 2.0), (1, 0, 2), (0, -1, 2), (0, 1, 2), (-1, -1, 1), (-1, 1, 1), (1, -1, 1), (1, 1, 1),
@@ -65,7 +36,7 @@ public struct RemoveAndDebias: Sendable {
     }
     var random = RandomSource(seed: 0, purpose: "impute")
     for c in 0..<colors {
-      let solution = Self.solved(diagonal, links, right[c])
+      let solution = solved(diagonal, links, right[c])
       for (k, pixel) in unknowns.enumerated() { pixels[pixel * colors + c] = solution[k] + noise * random.normal() }
     }
     return Tensor(pixels, shape: image.shape).converted(to: image.scalarType)

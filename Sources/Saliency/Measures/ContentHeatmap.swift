@@ -1,0 +1,16 @@
+/// The content heatmap (Pillai and Pirsiavash 2021): the share of the map's positive part on the label's objects, as
+/// ``Energy`` measures it, of images where at least one of these has a mask.
+public struct ContentHeatmap: Measure {
+  public let name = "content_heatmap"
+  public let explanation =
+    "Content heatmap: the share of positive saliency on the label's objects, where one has a mask."
+  public let isHigherBetter: Bool? = true
+
+  /// It has no settings.
+  public init() {}
+
+  public func value(of image: EvaluatedImage, at setting: MapSetting) -> Score.Value {
+    guard let region = image.region, image.hasMask else { return .undefined("no masks") }
+    return image.map(of: image.label, at: setting).energy(in: region)
+  }
+}

@@ -1,0 +1,75 @@
+import Components
+import Tensors
+
+/// The grid pointing game (Böhle et al. 2021): images of different classes, which the network classifies with confidence, stand
+/// side by side in a square; each class's map is asked how much of its positive part lies on its own image.
+public struct GridPointing: CompositeMeasure {
+  public let name = "grid_pointing"
+  public let explanation =
+    "Grid pointing game: of several images in one, the share of positive saliency on the right one."
+  public let isHigherBetter: Bool? = true
+  /// Images on a side.
+  public var side: Int
+  /// Grids at most.
+  private static let limit = 50
+
+  /// Grids of 2×2 images unless told otherwise.
+  public init(side: Int = 2) { self.side = side }
+
+  public mutating func visit(_ keys: Keys) { keys("side", &side, .integer(2...8)) }
+
+  private var cells: Int { side * side }
+
+  public func obstacle(_ conditions: MeasureConditions) -> String? {
+    guard conditions.dataClasses < cells || conditions.images < cells else { return nil }
+    return
+      "shows grids of \(side)×\(side) images of different classes, for which it needs \(cells) classes and images; there are "
+      + "\(conditions.dataClasses) classes, and \(conditions.images) images are measured"
+  }
+
+  public var footprint: MeasureFootprint { MeasureFootprint(pixels: Double(cells)) }
+
+  /// Of the images classified rightly with a probability of at least one half, the likeliest of each class first.
+  public func groups(of items: [MeasuredItem]) -> [[Int]] {
+    var queues = Dictionary(
+      grouping: items.indices.filter { items[$0].isCorrect && items[$0].confidence >= 0.5 }, by: { items[$0].label })
+    for label in queues.keys { queues[label]?.sort { items[$0].confidence > items[$1].confidence } }
+    var grids: [[Int]] = []
+    while grids.count < Self.limit {
+      // The classes with the most images left.
+      let labels = queues.filter { !$0.value.isEmpty }
+        .sorted { ($0.value.count, $1.key) > ($1.value.count, $0.key) }.map(\.key).prefix(cells)
+      guard labels.count == cells else { break }
+      grids.append(labels.compactMap { queues[$0]?.removeFirst() })
+    }
+    return grids
+  }
+
+  public func composed(_ images: [Tensor]) -> Tensor {
+    let rows = (0..<side).map { row in
+      Tensor.concatenated(Array(images[(row * side)..<((row + 1) * side)]), axis: 2)
+    }
+    return .concatenated(rows, axis: 1)
+  }
+
+  /// One value for each cell.
+  public func values(ofComposite image: EvaluatedImage, at setting: MapSetting) -> [Score.Value] {
+    image.labels.enumerated().map { cell, label in
+      image.map(of: label, at: setting).gridPointing(cell: cell, cells: side)
+    }
+  }
+}
+
+extension ImageMap {
+  /// Of an image made of n×n images, the share of positive saliency in one cell.
+  ///
+  /// - Parameters:
+  ///   - cell: the cell's number in reading order.
+  ///   - n: the number of cells on a side.
+  /// - Returns: the share, or why there is none.
+  public func gridPointing(cell: Int, cells n: Int) -> Score.Value {
+    let (columns, rows) = (width / n, height / n)
+    let (x, y) = (cell % n * columns, cell / n * rows)
+    return energy(in: Region(width: width, height: height, boxes: [(x..<(x + columns), y..<(y + rows))]))
+  }
+}

@@ -1,0 +1,58 @@
+import Components
+
+/// The pointing game (Zhang et al. 2016): 1 if the map's largest value lies on what the label's objects cover, each one's
+/// mask or else its box, or within so many pixels of it, else 0. The usual figure is the mean over classes.
+public struct PointingGame: Measure {
+  public let name = "pointing_game"
+  public let explanation =
+    "Pointing game: how often the largest value lies on the label's object; the mean over classes; and of images where "
+    + "the object covers less than a quarter (small), and has others beside it (difficult)."
+  public let isHigherBetter: Bool? = true
+  public let isPercent = true
+  /// Pixels by which it may miss.
+  public var tolerance: Int
+
+  /// A miss by 15 pixels, as its authors allow, counts as a hit unless told otherwise.
+  public init(tolerance: Int = 15) { self.tolerance = tolerance }
+
+  public mutating func visit(_ keys: Keys) { keys("tolerance", &tolerance, .integer(0...1000)) }
+
+  public func value(of image: EvaluatedImage, at setting: MapSetting) -> Score.Value {
+    guard let region = image.region else { return .undefined("no region") }
+    return image.map(of: image.label, at: setting).pointing(at: region, tolerance: tolerance)
+  }
+
+  public var columns: [MeasureColumn] {
+    [
+      .byClass, .images("small", key: "small", where: \.isSmall),
+      // Of images that are difficult (Zhang et al. 2018): the object is small, and there are others.
+      .images(
+        "difficult", key: "difficult", isShown: { $0.contains(where: \.hasDistractors) }, where: \.isDifficult),
+    ]
+  }
+
+  public var baselines: [MeasureBaseline] {
+    [
+      MeasureBaseline("the image's centre", key: "centre") { [tolerance] image in
+        image.region.map { ImageMap.pointingOfCentre(at: $0, tolerance: tolerance) } ?? .undefined("no region")
+      }
+    ]
+  }
+}
+
+extension ImageMap {
+  /// The pointing game: 1 if the map's largest value lies in the region or within so many pixels of it, else 0 (TorchRay's
+  /// disc leaves out what is exactly that far).
+  public func pointing(at region: Region, tolerance: Int = 15) -> Score.Value {
+    guard region.share > 0 else { return .undefined("no region") }
+    if let undefined = state.undefined { return undefined }
+    let (x, y) = peak
+    return .defined(region.contains(x: x, y: y, within: tolerance) ? 1 : 0)
+  }
+
+  /// The same for the image's centre, which knows nothing of the image: what a method has to beat.
+  public static func pointingOfCentre(at region: Region, tolerance: Int = 15) -> Score.Value {
+    guard region.share > 0 else { return .undefined("no region") }
+    return .defined(region.contains(x: region.width / 2, y: region.height / 2, within: tolerance) ? 1 : 0)
+  }
+}

@@ -1,0 +1,27 @@
+import Networks
+import Tensors
+
+/// Excitation backprop (Zhang et al. 2016, "Top-down Neural Attention by Excitation Backprop"): the signal that excites the
+/// class, which each unit hands down to those below it in proportion to activation times positive weight, summed over channels.
+public struct ExcitationBackprop: SaliencyMethod {
+  public let name = "excitation_backprop"
+
+  /// It has no settings.
+  public init() {}
+
+  public static let named = [(name: "excitation_backprop", method: ExcitationBackprop())]
+
+  public func maps(_ request: MapRequest) -> [Tensor] { request.gradients(.excitation).map { $0.sum([3]) } }
+
+  public func obstacle(at layer: String, of network: Network) -> String? {
+    network.excitationObstacle(at: layer).map { reason in
+      "has no map at '\(layer)' of \(network.architecture): it supposes activations that are not negative, as ReLU leaves them, "
+        + "between there and the logits, and \(reason)"
+    }
+  }
+}
+
+extension Method {
+  /// Zhang et al. 2016.
+  public static let excitation = Method(ExcitationBackprop())
+}

@@ -1,0 +1,136 @@
+import Networks
+import Tensors
+
+/// A pair of the framework of "There and Back Again" (Rebuffi et al. 2020, section 3.1): one backward pass, then a term at each
+/// location (``Extract``), then one number from each term (``Aggregate``). Its name says the two, with another backward rule in
+/// front: `conv3x3/norm`, `guided/bias/max_abs`.
+public struct ExtractAggregate: SaliencyMethod {
+  /// The term at a location.
+  public var extract: Extract
+  /// The number that the term becomes.
+  public var aggregate: Aggregate
+  /// How the backward pass treats ReLUs.
+  public var rule: BackwardRule
+
+  /// A pair, by the derivative unless told otherwise.
+  public init(_ extract: Extract, _ aggregate: Aggregate, rule: BackwardRule = .derivative) {
+    (self.extract, self.aggregate, self.rule) = (extract, aggregate, rule)
+  }
+
+  public func maps(_ request: MapRequest) -> [Tensor] {
+    zip(request.layers, zip(request.activations, request.gradients(rule))).map { layer, tensors in
+      extract.map(tensors.0, tensors.1, aggregate, of: request.convolution(at: layer))
+    }
+  }
+
+  public func obstacle(at layer: String, of network: Network) -> String? {
+    guard extract == .ownConvolution, !network.convolutionNames.contains(layer) else { return nil }
+    let some = network.convolutionNames.suffix(3).joined(separator: ", ")
+    return "has maps at convolutions alone, such as \(some); '\(layer)' is none"
+  }
+}
+
+// MARK: - Names
+
+extension ExtractAggregate {
+  /// The published ones. `gradient_times_input` is another name of `linear_approximation`.
+  public static let named: [(name: String, method: ExtractAggregate)] = [
+    // Simonyan et al. 2014.
+    ("gradient", .init(.bias, .maxAbs)),
+    // Gradient times activation, summed over channels; at the input Shrikumar et al. 2016.
+    ("linear_approximation", .init(.scaling, .sum)), ("gradient_times_input", .init(.scaling, .sum)),
+    // Zeiler and Fergus 2014.
+    ("deconvnet", .init(.bias, .maxAbs, rule: .deconvolution)),
+    // Springenberg et al. 2015.
+    ("guided_backprop", .init(.bias, .maxAbs, rule: .guided)),
+    // Rebuffi et al. 2020: the norm of the gradient of a virtual 1×1 convolution.
+    ("normgrad", .init(.convolution(size: 1), .norm)),
+    // The norm of the positive part of the gradient of a virtual scaling.
+    ("normgrad_selective", .init(.scaling, .filteredNorm)),
+    // The norm of the gradient of a convolution that the network has.
+    ("normgrad_conv", .init(.ownConvolution, .norm)),
+  ]
+
+  public var name: String {
+    if let known = Self.named.first(where: { $0.method == self }) { return known.name }
+    let prefix = Self.rules.first { $0.value == rule }.map { $0.key + "/" } ?? ""
+    return "\(prefix)\(extract.name)/\(aggregate.rawValue)"
+  }
+
+  private static let rules: [String: BackwardRule] = ["guided": .guided, "deconvnet": .deconvolution]
+
+  public static var form: String? {
+    "a pair such as conv3x3/norm (bias, scaling, conv1x1, conv3x3, …, depthwise3x3, …, own_conv; "
+      + Aggregate.allCases.map(\.rawValue).joined(separator: ", ") + "), with guided/ or deconvnet/ before it"
+  }
+
+  public static func parse(_ name: MethodName) -> ExtractAggregate? {
+    var parts = name.text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    let rule = rules[parts[0]]
+    if rule != nil { parts.removeFirst() }
+    guard parts.count == 2, let extract = Extract(name: parts[0]), let aggregate = Aggregate(rawValue: parts[1]) else {
+      return nil
+    }
+    return ExtractAggregate(extract, aggregate, rule: rule ?? .derivative)
+  }
+}
+
+extension Extract {
+  /// `bias`, `scaling`, `conv3x3`, `depthwise3x3`, `own_conv`; windows have odd sides.
+  init?(name: String) {
+    func side(_ prefix: String) -> Int? {
+      guard name.hasPrefix(prefix) else { return nil }
+      let sides = name.dropFirst(prefix.count).split(separator: "x", omittingEmptySubsequences: false)
+      guard sides.count == 2, sides[0] == sides[1], let side = Int(sides[0]), side % 2 == 1, (1...31).contains(side)
+      else { return nil }
+      return side
+    }
+    switch name {
+    case "bias": self = .bias
+    case "scaling": self = .scaling
+    case "own_conv": self = .ownConvolution
+    default:
+      if let side = side("conv") {
+        self = .convolution(size: side)
+      } else if let side = side("depthwise") {
+        self = .depthwise(size: side)
+      } else {
+        return nil
+      }
+    }
+  }
+
+  var name: String {
+    switch self {
+    case .bias: "bias"
+    case .scaling: "scaling"
+    case .convolution(let size): "conv\(size)x\(size)"
+    case .depthwise(let size): "depthwise\(size)x\(size)"
+    case .ownConvolution: "own_conv"
+    }
+  }
+}
+
+extension Method {
+  /// A pair of the framework, by the derivative unless told otherwise.
+  public static func pair(_ extract: Extract, _ aggregate: Aggregate, rule: BackwardRule = .derivative) -> Method {
+    Method(ExtractAggregate(extract, aggregate, rule: rule))
+  }
+
+  /// Simonyan et al. 2014.
+  public static let gradient = pair(.bias, .maxAbs)
+  /// Shrikumar et al. 2016; at layers other than the input the same as ``linearApproximation``.
+  public static let gradientTimesInput = pair(.scaling, .sum)
+  /// Zeiler and Fergus 2014.
+  public static let deconvnet = pair(.bias, .maxAbs, rule: .deconvolution)
+  /// Springenberg et al. 2015.
+  public static let guidedBackprop = pair(.bias, .maxAbs, rule: .guided)
+  /// Gradient times activation, summed over channels.
+  public static let linearApproximation = pair(.scaling, .sum)
+  /// Rebuffi et al. 2020: the norm of the gradient of a virtual 1×1 convolution.
+  public static let normGrad = pair(.convolution(size: 1), .norm)
+  /// Rebuffi et al. 2020, selective: the norm of the positive part of the gradient of a virtual scaling.
+  public static let normGradSelective = pair(.scaling, .filteredNorm)
+  /// Rebuffi et al. 2020: the norm of the gradient of a convolution that the network has.
+  public static let normGradConvolution = pair(.ownConvolution, .norm)
+}
