@@ -42,7 +42,7 @@ import Testing
         "train.scenes.count=1000 train.scenes.size=32 train.scenes.classes=8 train.scenes.objects=2 train.scenes.seed=0"
       ),
       ("augmentation=padded_crop", "augmentation.0.padded_crop=4"),
-      ("augmentation=[{ padded_crop: { margin: 2 } }]", "augmentation.0.padded_crop=2"),
+      ("augmentation=[{ padded_crop: { padding: 2 } }]", "augmentation.0.padded_crop=2"),
       ("augmentation=horizontal_flip", "augmentation=horizontal_flip"),
       (
         "augmentation=randaugment", "augmentation.0.randaugment.operations=2 augmentation.0.randaugment.magnitude=9"

@@ -41,8 +41,9 @@ import Testing
       ("architecture: resnet20", "architecture: resnet21", "did you mean 'resnet20'?"),
       (
         "{ folder: data/train }", "{ folder: a, cifar10: [b] }",
-        "expected one of folder, cifar10, cifar100, csv, voc, coco, idx, hdf5, scenes, found 2"
+        "expected one of folder, cifar10, cifar100, csv, voc, coco, idx, hdf5, scenes"
       ),
+      ("{ folder: data/train }", "{ folder: a, cifar10: [b] }", ", found 2 keys"),
       ("name: adam,", "name: adam, momentum: 0.9,", "unknown key"),
       ("at: [plain, virtual]", "at: [plain, plain]", "the same weights twice"),
       ("objective: cross_entropy", "objective: cross_entropy, at: plain", "unknown key"),

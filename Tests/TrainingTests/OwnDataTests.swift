@@ -129,7 +129,7 @@ private struct Decay: Schedule {
     arguments: [
       ("data.train={ tones: { count: 3 } }", "data.train.tones.count: expected a whole number from 4"),
       ("data.train={ tone: {} }", "found 'tone'; did you mean 'tones'?"),
-      ("data.train={ tones: {}, scenes: {} }", "hdf5, scenes, tones, found 2"),
+      ("data.train={ tones: {}, scenes: {} }", "hdf5, scenes, tones"),
       ("data.augmentation=[{ fading: { strength: 1 } }]", "fading.strength: unknown key; known are strongest"),
       ("optimizer.momentum=0.9", "optimizer.momentum: unknown key"),
       ("optimizer.schedule.warmup=0.5", "optimizer.schedule.warmup: unknown key"),
