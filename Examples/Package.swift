@@ -1,0 +1,12 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A package of one's own that depends on metasal: by path here, by its address elsewhere.
+let package = Package(
+  name: "metasal-examples",
+  dependencies: [.package(name: "metasal", path: "..")],
+  targets: [
+    .executableTarget(name: "ByHand", dependencies: [.product(name: "Metasal", package: "metasal")]),
+    .executableTarget(name: "OwnParts", dependencies: [.product(name: "Metasal", package: "metasal")]),
+  ]
+)
