@@ -92,7 +92,7 @@ private struct OwnFamily: NetworkFamily {
     var random: RandomSource?
     let network = Network("mine", classes: 4, root: OwnNetwork(middle: Sandwich(), classes: 4, using: &random))
     let steps = network.trace(height: 13, width: 16).steps.map { "\($0.name) \($0.operation.title)" }
-    #expect(steps[2...4] == ["body.1.first ReLU", "body.1.second Sandwich", "body.1.second ReLU"])
+    #expect(steps[2...4] == ["body.1.first ReLU", "body.1 Sandwich", "body.1.second ReLU"])
     #expect(network.architecture.smallestSide == 5)
   }
 
