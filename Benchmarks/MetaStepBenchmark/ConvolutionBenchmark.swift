@@ -12,10 +12,8 @@ struct ConvolutionBenchmark {
   private let kinds: [(kind: Kind, name: String, count: Int)]
   private let type: ScalarType
 
-  /// - Parameters:
-  ///   - batch: how many images, with one kernel for all.
-  ///   - size: rows and columns of the network's images.
-  ///   - layers: only what begins with one of these names; all if there are none.
+  /// Measures the convolutions of a network for `batch` images of `size` rows and columns, with one kernel for all images.
+  /// Only layers that begin with one of the names are measured; all if there are no names.
   init(_ network: Network, batch: Int, size: Int, layers: [String]) {
     let kernels = Dictionary(uniqueKeysWithValues: network.state.map { ($0.name, $0.value.shape) })
     var kinds: [(kind: Kind, name: String, count: Int)] = []

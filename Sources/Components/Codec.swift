@@ -96,7 +96,7 @@ extension Codec {
 }
 
 extension Codec<Int> {
-  /// - Parameter reason: why no other is taken, where that is not plain; it goes into the message.
+  /// A whole number in a range. `reason` says in messages why no other number is taken, where that is not plain.
   public static func integer(_ range: ClosedRange<Int>, _ reason: String? = nil) -> Codec {
     scalar(
       "a whole number from \(range.lowerBound) to \(range.upperBound)\(because(reason))",
@@ -122,7 +122,7 @@ extension Codec<Double> {
       }, { "\($0)" })
   }
 
-  /// - Parameter reason: why no other is taken, where that is not plain; it goes into the message.
+  /// A number in a range. `reason` says in messages why no other number is taken, where that is not plain.
   public static func number(_ range: ClosedRange<Double>, _ reason: String? = nil) -> Codec {
     number("a number from \(plain(range.lowerBound)) to \(plain(range.upperBound))\(because(reason))") {
       range.contains($0)

@@ -26,10 +26,8 @@ struct Annotations: Sendable {
     var mask: Int?
   }
 
-  /// - Parameters:
-  ///   - images: [N, H, W, 3].
-  ///   - classes: how many there are.
-  /// - Throws: a ``FileError`` if something is there that does not fit the images.
+  /// Reads the annotations of images of shape [N, H, W, 3] with so many classes. A ``FileError`` is thrown if something is
+  /// there that does not fit the images.
   init(_ file: HDF5Reader, images: [Int], classes: Int) throws {
     self.classes = try Self.table(file, Name.classes, rows: images[0], columns: classes)?.map { row in
       row.indices.filter { row[$0] != 0 }

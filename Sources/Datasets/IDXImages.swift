@@ -3,7 +3,7 @@ import Foundation
 import Formats
 
 /// Images and labels in the IDX format of MNIST (LeCun et al. 1998), packed by gzip or not: a magic number with the kind of
-/// elements and the number of axes, the sizes, all big-endian, and the elements. Greys become colors.
+/// elements and the number of axes, the sizes, all big-endian, and the elements. A gray image becomes a color image.
 public struct IDXImages: Dataset {
   public let classNames: [String]
   private let path: String

@@ -96,11 +96,8 @@ enum Reasons {
 }
 
 extension ObjectImages.Entry {
-  /// Adds an object by its box, or by its outline where the box holds nothing; what cannot be in the image is left out.
-  ///
-  /// - Parameters:
-  ///   - box: left, upper, right and lower edge; nil if there is none.
-  ///   - name: what messages call it.
+  /// Adds an object by its box, or by its outline where the box holds nothing; what cannot be in the image is left out. A box
+  /// is its left, upper, right and lower edge; nil if there is none. Messages call the object by `name`.
   mutating func add(label: Int, box: [Double]?, outline: Outline?, name: String, _ remarks: Remarks) {
     labels.insert(label)
     func isUsed(_ box: [Double]) -> Bool { box[0] < box[2] && box[1] < box[3] }

@@ -7,11 +7,8 @@ enum Outline: Sendable {
   /// Lengths of runs of pixels outside and inside in turn, column by column, and the size of the image.
   case runs([Int], height: Int, width: Int)
 
-  /// For each pixel of the image, row by row, whether it is covered; by polygons it is if its centre is.
-  ///
-  /// - Parameters:
-  ///   - placement: of polygons. Runs state the size they were drawn on themselves.
-  ///   - path: of the image, for messages.
+  /// For each pixel of the image, row by row, whether it is covered; by polygons it is if its centre is. The placement is of
+  /// polygons: runs state the size they were drawn on themselves. The path is for messages.
   func mask(_ placement: Placement, _ file: ImageFile, _ path: String) throws -> [Bool] {
     switch self {
     case .polygons(let polygons):

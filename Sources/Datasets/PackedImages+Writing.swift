@@ -4,8 +4,11 @@ extension PackedImages {
   /// Writes samples as such a file, one at a time, each compressed by itself; see `Files.replace`.
   ///
   /// - Parameters:
-  ///   - sample: is asked for each of `count`; nil leaves it out. All images have the first one's size.
+  ///   - count: how many samples there are.
+  ///   - classNames: a name for each class, in the order of the labels.
+  ///   - path: the file that is written.
   ///   - progress: is told how many are done.
+  ///   - sample: is asked for each of `count`; nil leaves it out. All images have the first one's size.
   /// - Returns: how many are written, at least one.
   /// - Throws: what `sample` throws, or a ``FileError`` if images differ in size or the file cannot be written.
   @discardableResult

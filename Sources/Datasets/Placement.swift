@@ -14,10 +14,8 @@ struct Placement {
   /// Whether the image was turned and the sizes cannot tell whether what was drawn has to be.
   let isUncertain: Bool
 
-  /// - Parameters:
-  ///   - drawn: the size it was drawn on; nil where that is not stated.
-  ///   - path: of the image, for messages.
-  /// - Throws: a ``FileError`` with both sizes if they cannot be of one image.
+  /// Places what was drawn on an image of size `drawn`, nil where that is not stated, in the image of a file. The path is
+  /// for messages. A ``FileError`` with both sizes is thrown if they cannot be of one image.
   init(drawnOn drawn: PixelSize?, _ file: ImageFile, _ path: String) throws {
     size = file.image.size
     let stored = file.orientation.turned(size)

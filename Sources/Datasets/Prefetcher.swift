@@ -9,6 +9,7 @@ public final class Prefetcher: Sendable {
   private let threads: Int
 
   /// - Parameters:
+  ///   - source: makes the batches.
   ///   - steps: the steps whose batches are wanted, in order.
   ///   - threads: threads that read and augment; the batches do not depend on how many.
   ///   - ahead: batches that may wait.

@@ -4,8 +4,12 @@ import Foundation
 extension Files {
   /// A file's bytes, unpacked if it is in gzip's format.
   ///
-  /// - Parameter largestRatio: more than so many bytes for each in the file, and more than a mebibyte, are an error: a small
-  ///   file can unpack to a thousand times its size.
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - largestRatio: more than so many bytes for each in the file, and more than a mebibyte, are an error: a small file can
+  ///     unpack to a thousand times its size.
+  /// - Returns: the bytes, as they are if the file is not packed.
+  /// - Throws: a ``FileError`` if the file cannot be read or unpacked, or unpacks to too much.
   public static func readUnpacked(_ path: String, largestRatio: Int) throws -> Data {
     let data = try read(path)
     guard data.starts(with: [0x1f, 0x8b]) else { return data }

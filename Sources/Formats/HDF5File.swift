@@ -119,9 +119,8 @@ public enum HDF5File {
     }
   }
 
-  /// Makes an empty file, open; negative if that fails. What is opened in it is closed with it.
-  ///
-  /// - Parameter image: where the file is made in memory; nil for one on the disk.
+  /// Makes an empty file, open; negative if that fails. What is opened in it is closed with it. The file is made in memory if
+  /// there is an `image`, else on the disk.
   static func create(_ path: String, in image: UnsafeMutablePointer<metasal_h5_image>? = nil) -> hid_t {
     let access = H5Pcreate(metasal_h5p_file_access())
     defer { H5Pclose(access) }
@@ -133,9 +132,8 @@ public enum HDF5File {
     return H5Fcreate(path, metasal_h5f_acc_trunc(), creation, access)
   }
 
-  /// A data set without rows yet, to which rows of `sizes` can be added, open; negative if it cannot be made.
-  ///
-  /// - Parameter rows: how many of them make a chunk.
+  /// A data set without rows yet, to which rows of `sizes` can be added, open; negative if it cannot be made. A chunk has
+  /// `rows` of them.
   static func createGrowing(
     _ file: hid_t, _ name: String, _ type: hid_t, _ sizes: [hsize_t], chunk rows: hsize_t, isCompressed: Bool
   ) -> hid_t {

@@ -7,10 +7,8 @@ public struct HDF5Rows: Sendable {
   private let file: HDF5Reader
   private let set: HDF5Reader.DataSet
 
-  /// - Parameters:
-  ///   - name: of the data set.
-  ///   - axes: what its axes should be, for messages.
-  /// - Throws: a ``FileError`` if there is no data set of that name, or it is not of that kind.
+  /// Opens the data set of that name in a file. `axes` says what its axes should be, for messages. A ``FileError`` is thrown
+  /// if there is no data set of that name, or it is not of that kind.
   public init(_ file: HDF5Reader, _ name: String, axes: [String]) throws {
     func malformed(_ message: String) -> FileError { FileError(.malformed, file.path, message) }
     guard let set = try file.dataSet(name) else {

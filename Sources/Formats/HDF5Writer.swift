@@ -85,11 +85,8 @@ public final class HDF5Writer {
     }
   }
 
-  /// Appends a row of bytes to a data set, which is made with its first row. Each row is compressed by itself.
-  ///
-  /// - Parameters:
-  ///   - name: of the data set; groups on the way to it are made.
-  ///   - sizes: the row's.
+  /// Appends a row of bytes to a data set, which is made with its first row. Each row is compressed by itself. Groups on the
+  /// way to the data set are made. `sizes` are the row's. A ``FileError`` is thrown if the file cannot be written.
   public func append(bytes row: [UInt8], to name: String, sizes: [Int]) throws {
     try append(row, .uint8, to: name, sizes)
   }

@@ -6,7 +6,7 @@ import Tensors
 /// A PNG or a JPEG as it was read, told apart by content. What is broken is what Pillow calls broken, so that who reads a data
 /// set with PyTorch reads the same images here.
 public struct ImageFile: Sendable {
-  /// Upright: what a camera held askew is turned. Greys become colors; an alpha channel is dropped.
+  /// Upright: what a camera held askew is turned. A gray image becomes a color image; an alpha channel is dropped.
   public let image: RGBImage
   /// How the file's pixels lie.
   public let orientation: Orientation

@@ -21,9 +21,8 @@ public struct Orientation: Sendable, Equatable {
     isTransposed ? PixelSize(width: size.height, height: size.width) : size
   }
 
-  /// Where a point of the stored image lies in the upright one; both are counted in pixels from the upper left corner's edges.
-  ///
-  /// - Parameter size: of the stored image.
+  /// Where a point of the stored image lies in the upright one; both are counted in pixels from the upper left corner's
+  /// edges. `size` is the stored image's.
   public func applied(x: Double, y: Double, in size: PixelSize) -> (x: Double, y: Double) {
     let (width, height) = (Double(size.width), Double(size.height))
     return switch tag {

@@ -3,9 +3,8 @@ import Foundation
 import Tensors
 
 extension PyTorchFile {
-  /// Writes a state dict as `torch.save` does in today's format, for `torch.load(path, weights_only=True)`; see `Files.replace`.
-  ///
-  /// - Parameter precision: what all numbers are stored as; nil for what they are.
+  /// Writes a state dict as `torch.save` does in today's format, for `torch.load(path, weights_only=True)`; see
+  /// `Files.replace`. All numbers are stored as `precision` says, or as they are if it is nil.
   public static func write(_ tensors: NamedTensors, as precision: StoredPrecision? = nil, to path: String) throws {
     func unwritable(_ what: String) -> FileError { FileError(.unwritable, path, "\(what) cannot be written") }
     // The archive is made in memory, where nothing can fail halfway.

@@ -23,9 +23,8 @@ public enum Safetensors {
     return try StoredWeights(path, tensors, metadata: metadata)
   }
 
-  /// Float tensors are written as they are, kernels included: the caller has put them into PyTorch's layout.
-  ///
-  /// - Parameter precision: what all numbers are stored as; nil for what they are.
+  /// Float tensors are written as they are, kernels included: the caller has put them into PyTorch's layout. If `precision`
+  /// is not nil, all numbers are stored so.
   public static func write(_ tensors: NamedTensors, as precision: StoredPrecision? = nil, to path: String) throws {
     try Files.write(to: path) { file in
       try file.append(try head(tensors, precision?.element))

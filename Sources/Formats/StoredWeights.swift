@@ -26,9 +26,7 @@ public struct StoredTensor {
     (self.isReadable, self.read) = (isReadable, read)
   }
 
-  /// A tensor that is there already.
-  ///
-  /// - Parameter type: what its elements are in the file; nil for what they are.
+  /// A tensor that is there already. `type` is what its elements are in the file; nil for what they are here.
   init(name: String, _ value: Tensor, type: ElementType? = nil) {
     self.init(name: name, shape: value.shape, type: (type ?? value.elementType).name) { value }
   }

@@ -91,8 +91,10 @@ public enum WeightFile {
   /// Writes tensors that are in PyTorch's names, shapes and layout, for metasal and others to read.
   ///
   /// - Parameters:
+  ///   - weights: the tensors, by PyTorch's names.
   ///   - format: any but ONNX, which needs a network.
   ///   - precision: what all numbers are stored as; nil for what they are.
+  ///   - path: the file that is written.
   /// - Throws: a ``FileError`` if the file cannot be written, or the format does not have the precision.
   public static func write(
     _ weights: NamedTensors, as format: Format, precision: StoredPrecision? = nil, to path: String

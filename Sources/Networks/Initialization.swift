@@ -48,7 +48,7 @@ extension Tensor {
     var values: [Double] = []
     while values.count < count {
       values += Tensor.normal([count], std: std, .float64, using: &random).doubles.filter {
-        abs($0) <= 2 * std
+        Swift.abs($0) <= 2 * std
       }
     }
     return Tensor(Array(values.prefix(count)), shape: shape).converted(to: .float32)

@@ -60,9 +60,12 @@ public struct Network: Sendable {
   /// The logits for `images`.
   ///
   /// - Parameters:
+  ///   - images: [N, H, W, 3], normalized.
   ///   - layers: the layers whose activations are wanted, by name (`layer3.0`); `input` is the images themselves. Names
   ///     must be among ``layerNames(height:width:)``.
   ///   - replacements: what takes the place of activations, by layer; of their shapes.
+  ///   - normalization: which statistics batch norms use.
+  /// - Returns: the logits, [N, classes], and what was captured.
   public func callAsFunction(
     _ images: Tensor, capturing layers: [String] = [], replacing replacements: [String: Tensor] = [:],
     normalization: Pass.Normalization = .running

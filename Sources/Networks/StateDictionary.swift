@@ -66,6 +66,7 @@ extension Network {
   ///
   /// - Parameter weights: names as PyTorch has them. Batch norms may have been folded into the convolutions before them, as
   ///   exporters of graphs do: they are then made ones that add the convolutions' biases and do nothing else.
+  /// - Returns: a network of the same architecture with these weights.
   /// - Throws: ``StateMismatch`` unless names and shapes agree exactly.
   public func loading(_ weights: [(name: String, value: Tensor)]) throws -> Network {
     let weights = unfolded(weights.map { (Self.ownName($0.name), $0.value) })

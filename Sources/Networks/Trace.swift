@@ -43,7 +43,7 @@ extension Network {
   /// - Returns: the operations, without those that would give back what they are applied to.
   public func trace(height: Int, width: Int) -> Trace { trace(height: height, width: width, keepsIdentities: false) }
 
-  /// - Parameter keepsIdentities: whether operations that change nothing at this size are steps too.
+  /// The operations at this size. If `keepsIdentities`, operations that change nothing at this size are steps too.
   func trace(height: Int, width: Int, keepsIdentities: Bool) -> Trace {
     let recorder = Recorder([1, height, width, 3], scalarType, keepsIdentities: keepsIdentities)
     var pass = Pass(recorder)

@@ -48,7 +48,10 @@ public struct Recipe: Sendable, Section {
 
   /// Loads a recipe and those that it extends.
   ///
-  /// - Parameter overrides: values that replace the recipe's, as `key=value` with a dotted key.
+  /// - Parameters:
+  ///   - path: the recipe's file.
+  ///   - overrides: values that replace the recipe's, as `key=value` with a dotted key.
+  /// - Returns: the recipe, with defaults where nothing is stated.
   /// - Throws: a ``RecipeError`` with everything that is wrong.
   public static func load(_ path: String, overrides: [String] = []) throws -> Recipe {
     let report = Keys.Report()
@@ -61,7 +64,10 @@ public struct Recipe: Sendable, Section {
 
   /// The recipe that a text holds, such as a checkpoint's, which extends no other.
   ///
-  /// - Parameter source: where it comes from, for messages.
+  /// - Parameters:
+  ///   - yaml: the recipe's text.
+  ///   - source: where it comes from, for messages.
+  /// - Returns: the recipe, with defaults where nothing is stated.
   /// - Throws: a ``RecipeError`` with everything that is wrong.
   public static func parse(_ yaml: String, source: String) throws -> Recipe {
     try read(try Entry(yaml: yaml, source), Keys.Report())

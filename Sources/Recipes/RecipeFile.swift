@@ -3,11 +3,8 @@ import Formats
 import Foundation
 
 extension Entry {
-  /// The recipe in a file, on top of the one that it extends.
-  ///
-  /// - Parameters:
-  ///   - statement: where another recipe says that it extends this one.
-  ///   - chain: the files of the recipes that extend this one.
+  /// The recipe in a file, on top of the one that it extends. `statement` is where another recipe says that it extends this
+  /// one, and `chain` lists the files of the recipes that extend this one.
   static func load(_ path: String, statedAt statement: Place? = nil, extending chain: [String] = []) throws -> Entry {
     func problem(_ message: String, isMissingFile: Bool = false) -> RecipeError {
       let place = Place(source: path, line: nil)

@@ -7,7 +7,7 @@ public struct StoredRecipe: Sendable {
   /// What is not taken.
   public let problems: [RecipeError.Problem]
 
-  /// - Parameter source: where it comes from, for messages.
+  /// The recipe of a text that was stored in a file. `source` says where it comes from, for messages.
   public init(_ yaml: String, source: String) {
     let report = Keys.Report()
     do {

@@ -18,7 +18,7 @@ public struct Combination: Sendable, Hashable {
   /// How much each layer counts, in the layers' order; not negative.
   public var weights: [Double]
 
-  /// - Parameter weights: for each layer; the product has no use for them.
+  /// A rule with a weight for each layer, in the layers' order. The product of maps ignores the weights.
   public init(_ rule: Rule, weights: [Double]) { (self.rule, self.weights) = (rule, weights) }
 
   /// All layers alike.
@@ -29,15 +29,14 @@ public struct Combination: Sendable, Hashable {
 
   /// By what is measured of each layer, such as accuracies, as they are.
   ///
-  /// The paper's weights from activations: how far apart the images' activations lie. Here the mean over channels of the
-  /// std over images and locations, relative to the mean size of an activation.
-  ///
-  /// - Parameter activations: of some images at each layer, [N, H, W, C].
+  /// The paper's weights from activations: how far apart the images' activations lie. Here the mean over channels of the std
+  /// over images and locations, relative to the mean size of an activation. The activations are of some images at each layer,
+  /// [N, H, W, C].
   public static func activationSpread(_ activations: [Tensor]) -> [Double] {
     activations.map { activation in
       let x = activation.detached().converted(to: .float64)
       let std = (x - x.mean([0, 1, 2])).squared.mean([0, 1, 2]).sqrt.mean().item
-      let size = x.magnitude.mean().item
+      let size = x.abs.mean().item
       return size > 0 ? std / size : 0
     }
   }

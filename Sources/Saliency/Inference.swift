@@ -24,11 +24,8 @@ public struct Inference: Sendable {
     output = network(images, capturing: layers, normalization: normalization)
   }
 
-  /// The maps of one class per image: [N, H, W] for each layer, at the layer's own resolution.
-  ///
-  /// - Parameters:
-  ///   - layers: among those captured.
-  ///   - createGraph: whether the maps are to be differentiated.
+  /// The maps of one class per image: [N, H, W] for each layer, at the layer's own resolution. The layers are among those
+  /// captured. If `createGraph`, the maps can be differentiated.
   public func maps(
     _ method: Method, of classes: [Int], at layers: [String], createGraph: Bool = false
   ) -> [Tensor] { maps([method], of: classes, at: layers, createGraph: createGraph)[0] }

@@ -55,12 +55,9 @@ public struct InnerUpdate: Sendable, Hashable {
     self.parameters = parameters
   }
 
-  /// The network after the update towards `classes`, one per image; the images share one update from their mean loss.
-  /// Nothing of it is recorded.
-  ///
-  /// - Parameters:
-  ///   - network: has tracked parameters.
-  ///   - output: what the network gives for `images`, so that a pass already made is not made again.
+  /// The network after the update towards `classes`, one per image; the images share one update from their mean loss. Nothing
+  /// of it is recorded. The network has tracked parameters. `output` is what it gives for `images`, so that a pass already
+  /// made is not made again.
   public func applied(
     to network: Network, _ images: Tensor, _ output: Network.Output, towards classes: [Int]
   ) -> Network {
@@ -80,8 +77,10 @@ public struct InnerUpdate: Sendable, Hashable {
   /// - Parameters:
   ///   - network: has tracked parameters.
   ///   - logits: [N, classes], what the network gives for some images.
-  ///   - share: how much each image counts: one over those that share the update.
+  ///   - classes: the class that each image's step goes towards.
+  ///   - share: how much each image counts: one over the number of those that share the update.
   ///   - createGraph: whether what the step gives is to be differentiated.
+  /// - Returns: one tensor per parameter, of its shape and in the network's order.
   package func displacements(
     of network: Network, _ logits: Tensor, towards classes: [Int], share: Double, createGraph: Bool = false
   ) -> [Tensor?] {

@@ -85,9 +85,8 @@ struct ConvolutionForm: Sendable {
     }
   }
 
-  /// The value of the open slot. `operands` are the tensors in the other two, in the order image, kernel, response.
-  ///
-  /// - Parameter sum: what the value is added to, where nothing is recorded.
+  /// The value of the open slot. `operands` are the tensors in the other two, in the order image, kernel, response. Where
+  /// nothing is recorded, the value is added to `sum` if there is one.
   func contract(open: Slot, _ operands: [Tensor], onto sum: PartialSum? = nil) -> Tensor {
     let filled = [Slot.image, .kernel, .response].filter { $0 != open }
     for (slot, tensor) in zip(filled, operands) {

@@ -162,9 +162,9 @@ extension Tensor {
     }
   }
 
-  /// The error function, 2/√π ∫₀ˣ exp(−t²) dt.
+  /// erf(x) = 2/√π ∫₀ˣ exp(−t²) dt.
   public var erf: Tensor {
-    Tensor.operation("errorFunction", [self], keep: .operands, value: Kernels.erf(self)) { g, saved in
+    Tensor.operation("erf", [self], keep: .operands, value: Kernels.erf(self)) { g, saved in
       [g * ((saved[0].squared * -1).exp * (2 / Double.pi.squareRoot()))]
     }
   }
@@ -214,7 +214,7 @@ extension Tensor {
   }
 
   /// The absolute value; its derivative at 0 is 0.
-  public var magnitude: Tensor { self * sign }
+  public var abs: Tensor { self * sign }
 
   /// -1, 0 or 1; a constant.
   public var sign: Tensor { Kernels.map(.sign, detached()) }

@@ -4,8 +4,8 @@
 ///   - output: a tensor of any shape.
 ///   - variables: tracked tensors, anywhere in the graph: variables or intermediate results.
 ///   - cotangents: weights of the output's elements, of its shape; all ones if nil.
-///   - createGraph: whether the derivatives are recorded, so that they can be differentiated again.
 ///   - rule: how cotangents pass ReLUs and linear layers; see ``BackwardRule``.
+///   - createGraph: whether the derivatives are recorded, so that they can be differentiated again.
 ///   - releasingGraph: whether the graph between the variables and the output is given up: each value goes as soon as its
 ///     last use is past, and the output can't be differentiated again.
 /// - Returns: one tensor per variable, of its shape and in their order; zeros where the output does not depend on it.
@@ -34,8 +34,11 @@ public func gradients(
 ///
 /// - Parameters:
 ///   - outputs: records of tensors of any shapes.
+///   - variables: records of tracked tensors, anywhere in the graph.
 ///   - cotangents: for each output the weights of its elements, of its shape.
-///   - variables, rule, createGraph, releasingGraph: as for a single output.
+///   - rule: how cotangents pass ReLUs and linear layers; see ``BackwardRule``.
+///   - createGraph: whether the derivatives are recorded, so that they can be differentiated again.
+///   - releasingGraph: whether the graph between the variables and the outputs is given up.
 /// - Returns: one tensor per variable, of its shape and in their order; zeros where no output depends on it.
 public func gradients(
   of outputs: [Record], withRespectTo variables: [Record], cotangents: [Tensor], rule: BackwardRule = .derivative,

@@ -21,7 +21,7 @@ public enum Memory {
         digits[first] = UInt8(ascii: "0") + UInt8(rest % 10)
         rest /= 10
       } while rest > 0
-      _ = write(2, UnsafeRawPointer(digits.baseAddress! + first), 20 - first)
+      _ = write(2, UnsafeRawPointer(digits.baseAddress.map { $0 + first }), 20 - first)
     }
     say(" bytes for what is computed; smaller images or batches take less\n")
     _exit(71)

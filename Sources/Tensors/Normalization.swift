@@ -8,8 +8,11 @@ extension Tensor {
   /// - Parameters:
   ///   - mean: what is subtracted, [C]; a constant.
   ///   - rate: one over the std, [C]; a constant.
-  ///   - weight, bias: [C], or [N, C] for one per image.
-  ///   - residual: of this tensor's shape.
+  ///   - weight: a factor, [C], or [N, C] for one per image.
+  ///   - bias: what is added, [C], or [N, C] for one per image.
+  ///   - residual: what is added besides, of this tensor's shape.
+  ///   - relu: whether a ReLU follows.
+  /// - Returns: a tensor of this one's shape.
   public func normalized(
     mean: Tensor, rate: Tensor, weight: Tensor, bias: Tensor, residual: Tensor? = nil, relu: Bool = false
   ) -> Tensor {
@@ -43,9 +46,7 @@ extension Tensor {
     }
   }
 
-  /// x + bias over the last axis, and its positive part if `relu`.
-  ///
-  /// - Parameter bias: [C], or [N, C] for one per image.
+  /// x + bias over the last axis, and its positive part if `relu`. The bias is [C], or [N, C] for one per image.
   public func biased(by bias: Tensor, relu: Bool = false) -> Tensor {
     let vectors = bias.shape
     precondition(fits(vectors), "biased: \(vectors) for the channels of \(shape)")

@@ -3,8 +3,10 @@ extension Tensor {
   /// a derivative is asked for (Griewank and Walther 2000, "Revolve"; Chen et al. 2016, "Training Deep Nets with Sublinear
   /// Memory Cost"). The derivative is such an operation too, so that this holds to any order.
   ///
-  /// - Parameter function: gives the same whenever it is called, by recorded operations on its arguments; these may be
-  ///   tracked or not.
+  /// - Parameters:
+  ///   - operands: the function's arguments; these may be tracked or not.
+  ///   - function: gives the same whenever it is called, by recorded operations on its arguments.
+  /// - Returns: the function's value, which keeps only the operands alive.
   public static func recomputed(
     _ operands: [Tensor], _ function: @escaping @Sendable ([Tensor]) -> Tensor
   ) -> Tensor {

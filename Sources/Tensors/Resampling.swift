@@ -103,8 +103,13 @@ extension Tensor {
   /// Maxima over square windows of an image [N, H, W, C]; the derivative goes to the first of equals, so it keeps
   /// flowing, and the second derivative is zero almost everywhere. Padding is never the maximum.
   ///
-  /// - Parameter coveringEdges: whether a last window that reaches past the padded image counts too, as with PyTorch's
-  ///   `ceil_mode`; it does only if it begins inside the image or the padding before it.
+  /// - Parameters:
+  ///   - window: rows and columns of a window.
+  ///   - stride: pixels from one window to the next.
+  ///   - padding: pixels added at each edge.
+  ///   - coveringEdges: whether a last window that reaches past the padded image counts too, as with PyTorch's `ceil_mode`;
+  ///     it does only if it begins inside the image or the padding before it.
+  /// - Returns: the maxima, [N, H', W', C].
   public func maxPooled(window: Int, stride: Int, padding: Int = 0, coveringEdges: Bool = false) -> Tensor {
     func outputs(_ inputs: Int) -> Int {
       Self.poolings(of: inputs, window: window, stride: stride, padding: padding, coveringEdges: coveringEdges)

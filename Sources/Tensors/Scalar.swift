@@ -15,7 +15,7 @@ public protocol Scalar: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
   static func log(_ x: Self) -> Self
   /// log(1 + x).
   static func log1p(_ x: Self) -> Self
-  /// The error function.
+  /// erf(x) = 2/√π ∫₀ˣ exp(−t²) dt.
   static func erf(_ x: Self) -> Self
 }
 

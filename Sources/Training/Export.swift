@@ -60,7 +60,13 @@ public enum Export {
 
   /// Writes weights of any file in another format, or the mean of several files' weights.
   ///
-  /// - Parameter architecture: whose weights they are; ONNX needs it. Without, a file has to hold one network's.
+  /// - Parameters:
+  ///   - files: the weight files.
+  ///   - architecture: whose weights they are; ONNX needs it. Without, a file has to hold one network's.
+  ///   - format: what is written.
+  ///   - precision: what numbers are stored as; nil for what they are.
+  ///   - side: of the images, for ONNX and networks that depend on it; nil for what the architecture is usual for.
+  ///   - path: the file that is written.
   /// - Returns: how many tensors there are, and what was chosen among those of the files.
   /// - Throws: a ``FileError`` if a file cannot be read, or names or shapes differ between files.
   public static func convert(

@@ -24,9 +24,8 @@ extension String {
 }
 
 extension [String] {
-  /// Names of which no two are alike as file names: their numbers stand behind those that would be.
-  ///
-  /// - Parameter taken: whether a name, as a file's, means something else; its number then stands before it.
+  /// Names of which no two are alike as file names: their numbers stand behind those that would be. No name is longer than
+  /// `limit` bytes. `taken` says whether a name, as a file's, means something else; its number then stands before it.
   func distinct(bytes limit: Int, unlessTaken taken: (String) -> Bool) -> [String] {
     var names = enumerated().map { taken($1.asFileName(bytes: limit)) ? "\($0) \($1)" : $1 }
     while true {

@@ -98,8 +98,8 @@ public struct MemoryEstimate: Sendable {
       + (isShared && !step.recomputes ? ", or say `run: { recompute: true }`" : "")
   }
 
-  /// - Parameter trains: whether the recipe is trained, or measured only.
-  /// - Throws: a ``RecipeError`` if that takes more than there is, with what to lower.
+  /// Throws a ``RecipeError`` that says what to lower if the recipe takes more memory than there is. `trains` says whether
+  /// it is trained, or measured only.
   func require(of recipe: Recipe, trains: Bool, available: Int?) throws {
     let wanted = trains ? training : evaluation
     guard let available, wanted > Double(available) else { return }

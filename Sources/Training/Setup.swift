@@ -31,6 +31,7 @@ public struct Setup: Sendable {
   public let memory: MemoryEstimate
 
   /// - Parameters:
+  ///   - recipe: what is trained or measured, and how.
   ///   - weights: replaces the recipe's weights.
   ///   - trains: whether the recipe will be trained, or measured only, which takes less.
   /// - Throws: a ``RecipeError`` or ``FileError`` about what does not exist or does not fit, into memory neither.

@@ -11,7 +11,7 @@ public struct Table: CustomStringConvertible {
   /// A longer cell sticks out of its column, which would otherwise make every line as long.
   private static let widest = 100
 
-  /// - Parameter leftAligned: how many columns, from the first, are words.
+  /// A table without rows, of whose columns the first `leftAligned` hold words.
   public init(_ headers: [String], leftAligned: Int) { (self.headers, self.leftAligned) = (headers, leftAligned) }
 
   /// Adds a row, with as many cells as there are headers.

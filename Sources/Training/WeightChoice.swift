@@ -14,8 +14,11 @@ public struct WeightChoice {
 
   /// Searches a file.
   ///
-  /// - Parameter architecture: the network's; how many classes it has is left open.
-  /// - Throws: a ``FileError`` if there is nothing of it in the file, an element cannot be read, or several fit equally well and
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - architecture: the network's; how many classes it has is left open.
+  /// - Throws: a ``FileError`` if there is nothing of it in the file, an element cannot be read, or several fit equally well
+  ///   and
   ///   differ.
   public init(from path: String, for architecture: Architecture) throws {
     let stored = try WeightFile.open(path)
@@ -170,9 +173,8 @@ private struct Search {
   }
 
   /// With what else stands below its prefix, and what it lacks from where the prefix's beginnings lead: of
-  /// `backbone.conv1.weight` and `fc.weight`, say, or of a part that alone is wrapped.
-  ///
-  /// - Parameter claimed: the paths of this and other candidates' tensors, of which none is another's stranger.
+  /// `backbone.conv1.weight` and `fc.weight`, say, or of a part that alone is wrapped. `claimed` are the paths of this and
+  /// other candidates' tensors, which belong to none of the others.
   private func complete(_ candidate: Candidate, _ stored: StoredWeights, without claimed: Set<String>) -> Candidate {
     var candidate = candidate
     let places = Set(candidate.tensors.values.map(\.place))

@@ -38,13 +38,13 @@ import Testing
     }
   }
 
-  @Test("resize and centre crop are torchvision's, byte for byte")
+  @Test("resize and center crop are torchvision's, byte for byte")
   func resizeCrop() throws {
     let (source, cases) = try expected("framed")
     for (parts, image) in cases {
       let size = parts[0].split(separator: ".").compactMap { Int($0) }
-      let framed = try ResizeCrop(resize: size[0], crop: size[1])(Sample(image: source, label: 0, source: "test"))
-      #expect(framed.image == image, "\(parts)")
+      let cropped = try ResizeCrop(resize: size[0], crop: size[1])(Sample(image: source, label: 0, source: "test"))
+      #expect(cropped.image == image, "\(parts)")
     }
   }
 
@@ -91,11 +91,11 @@ import Testing
       objects: [
         .init(label: 0, columns: 10..<20, rows: 5..<10, mask: mask), .init(label: 1, columns: 0..<4, rows: 0..<3),
       ], source: "test")
-    let framed = try ResizeCrop(resize: 40, crop: 32)(sample)
-    #expect(framed.image.width == 32 && framed.image.height == 32)
-    #expect(framed.objects.count == 1)
-    #expect(framed.objects[0].columns == 0..<16 && framed.objects[0].rows == 6..<16)
-    let found = try #require(framed.objects[0].mask)
+    let cropped = try ResizeCrop(resize: 40, crop: 32)(sample)
+    #expect(cropped.image.width == 32 && cropped.image.height == 32)
+    #expect(cropped.objects.count == 1)
+    #expect(cropped.objects[0].columns == 0..<16 && cropped.objects[0].rows == 6..<16)
+    let found = try #require(cropped.objects[0].mask)
     #expect(found == (0..<1024).map { (0..<16).contains($0 % 32) && (6..<16).contains($0 / 32) })
     #expect(throws: FileError.self) { try ResizeCrop(crop: 30)(sample) }
   }

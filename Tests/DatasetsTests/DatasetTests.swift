@@ -202,7 +202,7 @@ import Testing
         seed: 1, brokenImages: .skip, cacheLimit: limit)
     }
     let (plain, kept, partly) = (Counting(), Counting(), Counting())
-    // Framed images have 48 bytes: two of them fit into 100.
+    // Cropped images have 48 bytes: two of them fit into 100.
     let sources = [source(plain, limit: nil), source(kept, limit: 1 << 20), source(partly, limit: 100)]
     for step in 0..<8 {
       let batches = try sources.map { try $0.batch(step: step).images.floats }

@@ -43,7 +43,7 @@ struct DerivativeCheck {
         return scalar(inputs).item
       }
       let found = (analytic[i] * direction).sum().item
-      let size = 1 + (analytic[i] * direction).magnitude.sum().item
+      let size = 1 + (analytic[i] * direction).abs.sum().item
       let differences = steps.map { (moved(by: $0) - moved(by: -$0)) / (2 * $0) }
       let agrees = zip(steps, differences).contains { step, expected in
         // Rounding in the differences grows with the value itself.

@@ -240,8 +240,8 @@ import Testing
         // The same in double precision, where nothing but the plan for any convolution is taken.
         let exact = Kernels.convolve(
           form, open: open, operands[0].converted(to: .float64), operands[1].converted(to: .float64), plainly: true)
-        let largest = exact.magnitude.doubles.max() ?? 0
-        let error = (found.converted(to: .float64) - exact).magnitude.doubles.max() ?? 1
+        let largest = exact.abs.doubles.max() ?? 0
+        let error = (found.converted(to: .float64) - exact).abs.doubles.max() ?? 1
         #expect(error < 6e-6 * largest, "\(open) \(padding) \(perImage)")
       }
     }

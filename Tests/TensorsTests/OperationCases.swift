@@ -48,14 +48,14 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     OperationCase("exp", [[5]]) { $0[0].exp },
     OperationCase("log", [[5]], positive: true) { $0[0].log },
     OperationCase("sigmoid", [[5]]) { $0[0].sigmoid },
-    OperationCase("error function", [[5]]) { $0[0].erf },
+    OperationCase("erf", [[5]]) { $0[0].erf },
     OperationCase("square root", [[5]], positive: true) { $0[0].sqrt },
     OperationCase("reciprocal", [[5]], positive: true) { $0[0].reciprocalOrZero },
     OperationCase("relu", [[37]]) { $0[0].relu * $0[0] },
     OperationCase("gate", [[37]]) { $0[0].gated(by: $0[0]) * $0[0] },
     OperationCase("limit", [[37]]) { $0[0].limited(to: 0.25) * $0[0] },
     OperationCase("join", [[2, 5], [2, 5]]) { $0[0].residualAdd($0[1]) * $0[1] },
-    OperationCase("magnitude", [[11]]) { $0[0].magnitude },
+    OperationCase("abs", [[11]]) { $0[0].abs },
   ]
 
   static let reductions = [

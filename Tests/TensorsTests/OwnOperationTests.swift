@@ -17,7 +17,7 @@ private func softsign(_ x: Tensor) -> Tensor {
     "softsign", [x], keep: .both, value: Tensor(values, shape: x.shape).converted(to: x.scalarType)
   ) { cotangent, saved in
     let cotangent = saved.rule == .guided ? cotangent.relu : cotangent
-    let remainder = 1 - saved.output.magnitude
+    let remainder = 1 - saved.output.abs
     return [cotangent * remainder * remainder]
   }
 }

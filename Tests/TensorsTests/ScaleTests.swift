@@ -37,7 +37,7 @@ import Testing
     }
     let (single, double) = (results(operation, inputs), results(operation, inputs.map { $0.converted(to: .float64) }))
     return zip(single, double).map { single, double in
-      let largest = double.magnitude.reshaped([-1]).maximum().item
+      let largest = double.abs.reshaped([-1]).maximum().item
       guard largest > 1e-30 && largest < 1e36 else { return nil }
       return relativeError(single.converted(to: .float64), double)
     }

@@ -13,7 +13,7 @@ import Testing
   private static let weights = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("../../checkpoints/plain-scenes.safetensors").standardized.path
 
-  /// - Parameter source: a data set as a recipe states it.
+  /// A setup whose data sets are the source, as a recipe states it.
   private func setup(_ source: String, classes: Int = 8, weights: String? = weights) throws -> Setup {
     let yaml = """
       model: { architecture: plain, classes: \(classes)\(weights.map { ", weights: \($0)" } ?? "") }

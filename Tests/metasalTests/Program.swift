@@ -34,10 +34,8 @@ struct Program {
     return beside.appendingPathComponent("metasal")
   }()
 
-  /// - Parameters:
-  ///   - name: of a folder in its folder, where it runs.
-  ///   - environment: what is added to the tests' own.
-  ///   - output: where standard output goes, in place of what is read in the end.
+  /// Starts the program in a folder `name` of its folder. `environment` is added to the tests' own, and standard output goes
+  /// to the file `output` if there is one, in place of being read in the end.
   func start(
     _ arguments: [String], in name: String = ".", environment: [String: String] = [:], output: String? = nil
   ) throws -> Running {
@@ -78,9 +76,7 @@ struct Program {
     run: { steps: 3, checkpoint_every: 2, output: run }
     """
 
-  /// All files of the folder and their contents.
-  ///
-  /// - Parameter name: of a folder in it whose files alone are meant, by their names from there.
+  /// All files of the folder, or of the folder `name` in it, and their contents, by their names from there.
   func contents(of name: String = ".") throws -> [String: Data] {
     let names = try FileManager.default.subpathsOfDirectory(atPath: folder.file(name))
     let files = names.compactMap { file in

@@ -26,8 +26,7 @@ extension RGBImage {
   }
 
   /// The image whose pixel at p is the nearest to that at A·p + b, p counted from pixel centres; black where there is none.
-  ///
-  /// - Parameter matrix: A's first row and b's first number, then the second ones.
+  /// The matrix is A's first row and b's first number, then the second ones.
   func transformed(_ matrix: [Double]) -> RGBImage {
     RGBImage(width: width, height: height) { target in
       for y in 0..<height {

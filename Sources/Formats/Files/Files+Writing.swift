@@ -7,7 +7,9 @@ extension Files {
   /// Only files that metasal wrote are replaced; see ``Ownership``. What is written is read again and compared, and is on the disk before it takes the old one's place, whose mode it keeps.
   /// Behind a symbolic link it is the file that is replaced.
   ///
-  /// - Parameter body: appends the contents.
+  /// - Parameters:
+  ///   - path: the file's place.
+  ///   - body: appends the contents.
   /// - Throws: what `body` throws, or a ``FileError`` if the file cannot be written, or something other than a file is there;
   ///   the old one is then as it was.
   public static func write(to path: String, _ body: (FileOutput) throws -> Void) throws {
@@ -21,9 +23,8 @@ extension Files {
   /// Writes `data` as ``write(to:_:)`` does.
   public static func write(_ data: Data, to path: String) throws { try write(to: path) { try $0.append(data) } }
 
-  /// Does what ``write(to:_:)`` does but for the writing.
-  ///
-  /// - Parameter body: writes to the open file that it is given, or to its path, and sees that all of it is there.
+  /// Does what ``write(to:_:)`` does but for the writing. `body` writes to the open file that it is given, or to its path,
+  /// and sees that all of it is there.
   static func replace(_ path: String, _ body: (_ part: OpenFile) throws -> Void) throws {
     let place = try OutputPlace(path)
     try Ownership.requireReplaceable(path)
@@ -64,7 +65,7 @@ public final class FileOutput {
   private var pending: [UInt8] = []
   private static let piece = 1 << 20
 
-  /// - Parameter start: bytes that the file has already.
+  /// Appends to an open file that has `start` bytes already.
   init(_ file: OpenFile, after start: Int = 0) { (self.file, self.start) = (file, start) }
 
   /// Appends bytes.

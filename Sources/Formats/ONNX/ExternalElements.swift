@@ -8,9 +8,8 @@ struct ExternalElements {
 
   init(model: String) { self.model = model }
 
-  /// The bytes of a tensor.
-  ///
-  /// - Parameter place: `location`, a path from the model's folder, and `offset` and `length` in bytes.
+  /// The bytes of a tensor. Its place is given by `location`, a path from the model's folder, and `offset` and `length` in
+  /// bytes.
   mutating func bytes(of name: String, at place: [String: String]) throws -> Data {
     func malformed(_ message: String) -> ProtobufReader.Malformed { .init(message: "'\(name)' " + message) }
     let location = place["location"] ?? ""

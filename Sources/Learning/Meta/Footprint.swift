@@ -16,12 +16,9 @@ public struct Footprint: Sendable {
 extension MetaStep {
   /// What the step takes, besides the network it starts from and the batch.
   ///
-  /// The factors are fitted to peaks of whole runs, with two workers: ResNet-20 at 32 pixels, SqueezeNet, ResNet-18, ResNet-50 and
-  /// VGG-16 at 224, by all scopes and kinds of objectives. They meet those within a quarter, mostly from above.
-  ///
-  /// - Parameters:
-  ///   - shape: of the batch's images, [N, H, W, 3].
-  ///   - parameterBytes: of the network.
+  /// The factors are fitted to peaks of whole runs, with two workers: ResNet-20 at 32 pixels, SqueezeNet, ResNet-18,
+  /// ResNet-50 and VGG-16 at 224, by all scopes and kinds of objectives. They meet those within a quarter, mostly from above.
+  /// `shape` is that of the batch's images, [N, H, W, 3], and `parameterBytes` are the network's.
   public func footprint(of shape: [Int], parameterBytes: Int, workers: Int) -> Footprint {
     let all = Double(shape[0])
     func atOnce(_ part: Int) -> Double { min(all, Double(part * max(1, workers))) }

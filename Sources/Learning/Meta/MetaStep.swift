@@ -53,10 +53,14 @@ public struct MetaStep: Sendable {
   /// result does not depend on the number of workers.
   ///
   /// - Parameters:
+  ///   - network: the network that the step starts from.
   ///   - images: [N, H, W, 3], of the parameters' type.
   ///   - labels: N classes.
   ///   - targets: how much of each class each image is, [N, classes], for the task losses; nil for its label alone.
+  ///   - workers: how many threads compute images at a time.
   ///   - random: draws the contrast classes where an objective wants random ones.
+  /// - Returns: the losses and the gradient with respect to the network's parameters.
+  /// - Throws: an error if the communicator fails.
   public func callAsFunction(
     _ network: Network, _ images: Tensor, labels: [Int], targets: Tensor? = nil, workers: Int = Parallel.processors,
     random: inout RandomSource

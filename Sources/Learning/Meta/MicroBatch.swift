@@ -124,6 +124,7 @@ struct MicroBatch: Sendable {
   /// - Parameters:
   ///   - slots: the updates.
   ///   - weights: given up as soon as the derivatives have passed them, if nobody else holds them.
+  /// - Returns: the terms and their derivatives.
   func compare(_ slots: UpdateSlots, at weights: consuming [[Tensor]]) -> Share {
     let (values, variables) = comparison(slots, at: weights)
     return outer(values, [], [], with: variables)

@@ -18,11 +18,8 @@ struct UpdateGroup {
   /// How many images share an update; nil if each has its own.
   private let sharing: Int?
 
-  /// Images that share an update.
-  ///
-  /// - Parameters:
-  ///   - included: objectives that take part, by their index.
-  ///   - ranges: the images of each part.
+  /// Images that share an update. `included` says of each objective whether it takes part, and `ranges` are the images of
+  /// each part.
   init(
     _ step: MetaStep, _ included: [Bool], _ network: Network, _ batch: MetaStep.Batch, sharing ranges: [Range<Int>]
   ) {

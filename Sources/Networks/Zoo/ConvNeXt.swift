@@ -16,6 +16,7 @@ extension Sequential {
   ///   - widths: channels of each stage.
   ///   - classes: number of logits.
   ///   - random: what weights are drawn from; zeros if nil.
+  /// - Returns: the layers, from images [N, H, W, 3] to logits [N, classes].
   public static func convNeXt(
     _ counts: [Int], _ widths: [Int], classes: Int, using random: inout RandomSource?
   ) -> Sequential {

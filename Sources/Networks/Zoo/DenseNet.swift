@@ -16,6 +16,7 @@ extension Sequential {
   ///   - counts: layers in each of the four blocks.
   ///   - classes: number of logits.
   ///   - random: what weights are drawn from; zeros if nil.
+  /// - Returns: the layers, from images [N, H, W, 3] to logits [N, classes].
   public static func denseNet(_ counts: [Int], classes: Int, using random: inout RandomSource?) -> Sequential {
     var channels = 64
     var features: [(name: String, module: any Module)] = [

@@ -14,6 +14,7 @@ extension Sequential {
   /// - Parameters:
   ///   - classes: number of logits.
   ///   - random: what weights are drawn from; zeros if nil.
+  /// - Returns: the layers, from images [N, H, W, 3] to logits [N, classes].
   public static func mobileNetV2(classes: Int, using random: inout RandomSource?) -> Sequential {
     // The paper's table 2.
     let stages: [(expansion: Int, channels: Int, count: Int, stride: Int)] = [

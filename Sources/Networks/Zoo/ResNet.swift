@@ -32,6 +32,7 @@ extension Sequential {
   ///   - counts: blocks in each of the four stages.
   ///   - classes: number of logits.
   ///   - random: what weights are drawn from; zeros if nil.
+  /// - Returns: the layers, from images [N, H, W, 3] to logits [N, classes].
   public static func resNet(
     _ kind: ResidualBlock.Kind, _ counts: [Int], classes: Int, using random: inout RandomSource?
   ) -> Sequential {

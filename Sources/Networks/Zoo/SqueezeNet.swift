@@ -21,6 +21,7 @@ extension Sequential {
   ///   - isRevised: whether it is version 1.1.
   ///   - classes: number of logits.
   ///   - random: what weights are drawn from; zeros if nil.
+  /// - Returns: the layers, from images [N, H, W, 3] to logits [N, classes].
   public static func squeezeNet(isRevised: Bool, classes: Int, using random: inout RandomSource?) -> Sequential {
     let (stem, size) = isRevised ? (64, 3) : (96, 7)
     var features: [any Module] = [

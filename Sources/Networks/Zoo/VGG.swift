@@ -32,6 +32,7 @@ extension Sequential {
   ///   - isNormalized: whether batch norm follows each convolution, as in torchvision's `vgg*_bn`.
   ///   - classes: number of logits.
   ///   - random: what weights are drawn from; zeros if nil.
+  /// - Returns: the layers, from images [N, H, W, 3] to logits [N, classes].
   public static func vgg(
     _ counts: [Int], isNormalized: Bool, classes: Int, using random: inout RandomSource?
   ) -> Sequential {

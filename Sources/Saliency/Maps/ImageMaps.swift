@@ -33,9 +33,8 @@ public final class ImageMaps {
   /// - Parameter start: the network's pass over one image; its parameters are tracked if updates are asked for.
   public init(_ start: Inference) { self.start = start }
 
-  /// The maps of a class at the image's resolution, [method][layer].
-  ///
-  /// - Parameter update: the virtual update towards the class after which they are made; nil for none.
+  /// The maps of a class at the image's resolution, [method][layer]. They are made after the virtual update towards the
+  /// class, or without one if `update` is nil.
   public func callAsFunction(_ kind: Kind, of class_: Int, after update: InnerUpdate?) -> [[ImageMap]] {
     let request = Request(kind: kind, class_: class_, update: update)
     if let maps = known[request] { return maps }

@@ -32,7 +32,8 @@ extension Tensor {
     guard values.allSatisfy(\.isFinite) else { return .notFinite }
     guard let low = values.min(), let high = values.max() else { return .constant }
     // Halves, since the difference of two large numbers may be infinite.
-    return high / 2 - low / 2 > max(abs(low), abs(high)) / 2 * scalarType.mapTolerance ? .defined : .constant
+    return high / 2 - low / 2 > max(Swift.abs(low), Swift.abs(high)) / 2 * scalarType.mapTolerance
+      ? .defined : .constant
   }
 
   /// The smallest and the largest element; nil unless the map is defined.

@@ -5,7 +5,9 @@ extension Network {
   /// Networks with layers made random (Adebayo et al. 2018), to see whether maps notice: a map that stays the same does not
   /// explain what was learnt. Each layer's parameters are redrawn with the std that they have, from the seed.
   ///
-  /// - Parameter isCascading: whether layers stay random once they are, from the last to the first; else one at a time.
+  /// - Parameters:
+  ///   - isCascading: whether layers stay random once they are, from the last to the first; else one at a time.
+  ///   - seed: what the random numbers follow from.
   /// - Returns: the layers in that order, each with the network.
   public func randomized(isCascading: Bool, seed: UInt64 = 0) -> [(layer: String, network: Network)] {
     func layer(_ name: String) -> String { String(name[..<(name.lastIndex(of: ".") ?? name.endIndex)]) }

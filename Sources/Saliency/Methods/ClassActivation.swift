@@ -52,7 +52,7 @@ extension Tensor {
   /// no meaning. On the line value and derivative stay bounded, and the value at the pole itself is 0.
   fileprivate var reciprocalPastZero: Tensor {
     let width = 0.1
-    let isNear = (width - detached().magnitude).relu.sign
+    let isNear = (width - detached().abs).relu.sign
     return (self * (1 - isNear)).reciprocalOrZero + self * isNear * (1 / (width * width))
   }
 }

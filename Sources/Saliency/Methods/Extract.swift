@@ -39,9 +39,8 @@ extension Extract {
   /// response and the gradient there.
   ///
   /// Terms are never built: norms and sums of a product are products of norms and sums, positive parts follow from the
-  /// factors' positive and negative parts, and extremes from the factors' extremes.
-  ///
-  /// - Parameter convolution: for ``ownConvolution``, how the response came about.
+  /// factors' positive and negative parts, and extremes from the factors' extremes. For ``ownConvolution``, `convolution`
+  /// says how the response came about.
   func map(_ x: Tensor, _ g: Tensor, _ aggregate: Aggregate, of convolution: CapturedConvolution? = nil) -> Tensor {
     switch self {
     case .bias: return Self.aggregated(g, aggregate)
@@ -72,7 +71,7 @@ extension Extract {
     case .filteredNorm: term.relu.norm([3])
     case .sum: term.sum([3])
     case .max: term.maximum()
-    case .maxAbs: term.magnitude.maximum()
+    case .maxAbs: term.abs.maximum()
     case .positive: term.relu.sum([3])
     }
   }
@@ -97,7 +96,7 @@ extension Extract {
       let derivatives = [g.maximum(), -(-g).maximum()]
       let values = [x.maxima(x.values).maximum(), -x.maxima(-x.values).maximum()]
       let products = stacked(derivatives.flatMap { derivative in values.map { derivative * $0 } })
-      return aggregate == .max ? products.maximum() : products.magnitude.maximum()
+      return aggregate == .max ? products.maximum() : products.abs.maximum()
     }
   }
 
@@ -113,7 +112,7 @@ extension Extract {
     case .positive: return (up * x.sums(above) + down * x.sums(below)).sum([3])
     case .max, .maxAbs:
       let products = Tensor.concatenated([g * x.maxima(x.values), -(g * x.maxima(-x.values))], axis: 3)
-      return aggregate == .max ? products.maximum() : products.magnitude.maximum()
+      return aggregate == .max ? products.maximum() : products.abs.maximum()
     }
   }
 }

@@ -8,9 +8,8 @@ extension Kernels {
   /// an inner update has just made.
   ///
   /// Winograd's way is for float32 alone: float64 is what exactness is asked of, and there a sum of zeros has to be zero. In
-  /// transforms it is something like 1e-16, which opens a ReLU that should be shut, and which ranks see as well as signal.
-  ///
-  /// - Parameter plainly: whether Winograd's way is left out where it could be taken.
+  /// transforms it is something like 1e-16, which opens a ReLU that should be shut, and which ranks see as well as signal. If
+  /// `plainly`, it is left out where it could be taken.
   static func convolve(
     _ form: ConvolutionForm, open: ConvolutionForm.Slot, _ a: Tensor, _ b: Tensor, onto partial: PartialSum? = nil,
     plainly: Bool = false

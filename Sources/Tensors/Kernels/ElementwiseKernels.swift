@@ -212,9 +212,8 @@ extension Kernels {
 struct Repetition {
   let batches, rows, columns: Int
 
-  /// nil where the shape is not repeated along one run of axes.
-  ///
-  /// - Parameter lastAxes: whether the run is the last one, so that there is one number for each batch.
+  /// nil where the shape is not repeated along one run of axes. If `lastAxes`, the run must be the last one, so that there is
+  /// one number for each batch.
   init?(of shape: [Int], in target: [Int], lastAxes: Bool = false) {
     guard shape.count <= target.count else { return nil }
     let missing = target.count - shape.count

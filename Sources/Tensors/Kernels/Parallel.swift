@@ -6,11 +6,16 @@ public enum Parallel {
   /// The processors that this process may use.
   public static let processors = ProcessInfo.processInfo.activeProcessorCount
 
-  /// Works out `transform(0)`, …, `transform(count - 1)` on up to `workers` threads, whose kernels share the threads that
+  /// Computes `transform(0)`, …, `transform(count - 1)` on up to `workers` threads, whose kernels share the threads that
   /// are left where items are few, and hands each result to `body` in order, as soon as those before it have
   /// been. So sums do not depend on the number of workers, and only a few results exist at a time.
   ///
-  /// - Parameter limit: how many items may be under way at once, where each takes much memory.
+  /// - Parameters:
+  ///   - count: how many items there are.
+  ///   - workers: how many threads compute items at a time.
+  ///   - limit: how many items may be under way at once, where each takes much memory.
+  ///   - transform: computes the item of an index, on any thread.
+  ///   - body: takes each result in order, on the calling thread.
   /// - Throws: the error of the first item, in order, that fails; later items are not begun.
   public static func forEachInOrder<Result: Sendable>(
     _ count: Int, workers: Int = processors, atOnce limit: Int = .max, _ transform: @Sendable (Int) throws -> Result,

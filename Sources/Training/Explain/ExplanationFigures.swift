@@ -25,9 +25,8 @@ struct ExplanationFigures {
     return path
   }
 
-  /// Writes an image's sheet, and an overlay of each map, into a folder.
-  ///
-  /// - Parameter number: its place among the files that ``names`` was made for.
+  /// Writes an image's sheet, and an overlay of each map, into a folder. `number` is the image's place among the files that
+  /// ``names`` was made for.
   func write(_ result: Explanation.Result, of image: RGBImage, _ number: Int, into folder: String) throws {
     let shown = image.reduced(to: 4 * Self.side).enlarged(max(1, Self.side / max(image.width, image.height)))
     for (setting, map) in result.maps {

@@ -41,11 +41,15 @@ public enum ModelSource: Sendable {
   /// An architecture and any weight file; the number of classes is the weights'.
   case weights(Architecture, String)
 
+  /// Loads the network.
+  ///
   /// - Parameters:
   ///   - resizeCrop: in place of the recipe's; none for weights that come without one.
   ///   - normalization: in place of the recipe's; ImageNet's for weights that come without one.
   ///   - classNames: a file with a line for each class, in place of what the recipe's data say.
-  /// - Throws: a ``FileError`` about what does not exist or does not fit, or where the recipe's resizeCrop or normalization is
+  /// - Returns: the network with what it takes to give it images.
+  /// - Throws: a ``FileError`` about what does not exist or does not fit, or where the recipe's resizeCrop or normalization
+  ///   is
   ///   wanted and cannot be read.
   public func model(
     resizeCrop: ResizeCrop? = nil, normalization: Normalization? = nil, classNames: String? = nil
@@ -69,7 +73,8 @@ public enum ModelSource: Sendable {
     }
     if resizeCrop == nil {
       try Self.require(
-        ["data.resize", "data.crop"], of: recipe, path, "say how images are framed with --resize or --crop")
+        ["data.resize", "data.crop"], of: recipe, path, "say how images are resized and cropped with --resize or --crop"
+      )
     }
     // The data may be elsewhere by now; their names are a comfort, not a need.
     let isKnown = recipe.problems(with: "data.validation").isEmpty

@@ -8,7 +8,9 @@ import Saliency
 public enum Report {
   /// Writes the page.
   ///
-  /// - Parameter folders: runs, finished or not.
+  /// - Parameters:
+  ///   - folders: runs, finished or not.
+  ///   - path: the page's file.
   /// - Throws: a ``FileError`` if one is no run, or the page cannot be written.
   public static func write(_ folders: [String], to path: String) throws {
     let runs = try folders.map(RunRecord.init)
@@ -189,9 +191,7 @@ public enum Report {
     "<section><h2>\(title.escaped)</h2>\n\(body)\n</section>"
   }
 
-  /// - Parameters:
-  ///   - rows: of HTML.
-  ///   - words: how many columns, from the first, are words.
+  /// A table of HTML with these heads and rows, of whose columns the first `words` hold words.
   private static func table(_ heads: [String], _ rows: [[String]], words: Int) -> String {
     func row(_ cells: [String], _ tag: String) -> String {
       "<tr>" + cells.enumerated().map { "<\(tag)\($0 < words ? " class=word" : "")>\($1)</\(tag)>" }.joined() + "</tr>"

@@ -9,10 +9,8 @@ final class MetricsLog {
   /// Events of the step at which the log goes on.
   private var resumed: [Data] = []
 
-  /// Opens the log for appending.
-  ///
-  /// - Parameter step: events of later steps are dropped, so that a resumed run's log is as if it had never stopped; nil for
-  ///   a new log.
+  /// Opens the log for appending. Events of steps later than `step` are dropped, so that a resumed run's log is as if it had
+  /// never stopped; nil makes a new log.
   init(_ path: String, resumingAt step: Int?) throws {
     let head = try Self.line("run", step: 0, [Ownership.key: Ownership.name])
     var kept = head

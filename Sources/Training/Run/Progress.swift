@@ -13,7 +13,7 @@ public final class Progress {
   private var drawn: ContinuousClock.Instant?
   private var lastTenth: Int
 
-  /// - Parameter start: how much was done before.
+  /// Begins a line with this title. `total` is how much there is to do, and `start` how much was done before.
   public init(_ title: String, total: Int, start: Int = 0) {
     (self.title, self.total, self.start) = (title, total, start)
     lastTenth = total == 0 ? 0 : start * 10 / total

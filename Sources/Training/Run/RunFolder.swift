@@ -58,8 +58,12 @@ public struct RunFolder: Sendable {
 
   /// Makes the folder ready for a run, and nobody else's as long as the lock is held.
   ///
-  /// - Parameter inputs: files that the run reads.
-  /// - Throws: a ``FileError`` if another run is at work there; if there is an earlier run, and none is expected; if files would
+  /// - Parameters:
+  ///   - start: what becomes of an earlier run in the folder.
+  ///   - inputs: files that the run reads.
+  /// - Returns: the lock, which holds as long as it lives.
+  /// - Throws: a ``FileError`` if another run is at work there; if there is an earlier run, and none is expected; if files
+  ///   would
   ///   be replaced that are inputs, or that metasal did not write; or if the folder cannot be written to. All is then left as
   ///   it was.
   func prepare(_ start: Start, inputs: [String]) throws -> RunLock {

@@ -38,6 +38,7 @@ public struct Trainer {
   /// Runs to the end, and returns what was measured before and after.
   ///
   /// - Parameter start: what becomes of an earlier run in the folder.
+  /// - Returns: the evaluations before the first update and after the last one.
   /// - Throws: ``RunEnd`` if it ends early.
   @discardableResult
   public func run(_ start: RunFolder.Start = .new) throws -> (before: Evaluation.Result, after: Evaluation.Result) {
@@ -154,9 +155,8 @@ public struct Trainer {
     return setup.score(try setup.evaluate(best.network, title: "measuring the best so far"))
   }
 
-  /// The steps that are left; `after` becomes the evaluation of the last one, if it was due.
-  ///
-  /// - Parameter isLogged: whether the evaluation of the step that the run goes on from is in the log.
+  /// The steps that are left; `after` becomes the evaluation of the last one, if it was due. `isLogged` says whether the
+  /// evaluation of the step that the run goes on from is in the log.
   private func train(
     _ state: inout Checkpoint, isLogged: Bool, _ told: Observers, _ after: inout Evaluation.Result?
   ) throws {

@@ -3,11 +3,7 @@ import Networks
 /// Who is told how a run goes: the progress line, the log and the figures are such, and a program may add its own. All of
 /// it happens on the run's own thread. An error ends the run, after the steps that were made are saved.
 public protocol TrainingObserver {
-  /// The run begins, or goes on.
-  ///
-  /// - Parameters:
-  ///   - step: updates made before.
-  ///   - steps: updates in all.
+  /// The run begins, or goes on, after `step` of `steps` updates.
   func runBegins(at step: Int, of steps: Int) throws
   /// An update was made.
   func stepTaken(_ record: TrainingStep.Record) throws
@@ -17,11 +13,7 @@ public protocol TrainingObserver {
   func measured(_ result: Evaluation.Result, at step: Int) throws
   /// A checkpoint that names this step is about to be written: what belongs to the steps before must be on the disk.
   func checkpointBegins(at step: Int) throws
-  /// All updates were made.
-  ///
-  /// - Parameters:
-  ///   - before: the network that the run started from.
-  ///   - after: the network after the last update.
+  /// All updates were made. `before` is the network that the run started from, and `after` is the one after the last update.
   func runEnds(before: Network, after: Network) throws
 }
 
