@@ -6,7 +6,7 @@
 
 // Names of data sets, and texts: attributes and data sets of texts.
 
-enum { most_attributes = 1000, longest_name = 1024 };
+enum { most_attributes = 1000 };
 // Groups in groups are walked by recursion.
 enum { deepest_path = 64 };
 
@@ -139,29 +139,44 @@ char *reader_texts_of(hid_t object) {
   return lines.bytes;
 }
 
+typedef struct {
+  list texts;
+  int64_t seen, broken;
+} attributes;
+
+static herr_t note_attribute(hid_t file, const char *name, const H5A_info_t *information, void *found) {
+  (void)information;
+  attributes *all = found;
+  if (all->seen == most_attributes) return 1;
+  all->seen++;
+  hid_t attribute = H5Aopen(file, name, H5P_DEFAULT);
+  if (attribute < 0) {
+    all->broken = all->seen;
+    return 1;
+  }
+  char *text = reader_texts_of(attribute);
+  if (text) {
+    append(&all->texts, name);
+    append(&all->texts, text);
+    free(text);
+  }
+  H5Aclose(attribute);
+  return 0;
+}
+
 void reader_answer_attributes(hid_t file) {
-  list texts = {0};
+  attributes all = {{0}, 0, 0};
   H5O_info_t information;
   int64_t status = METASAL_HDF5_DONE;
   if (H5Oget_info2(file, &information, H5O_INFO_NUM_ATTRS) < 0) {
     status = METASAL_HDF5_UNREADABLE;
-    information.num_attrs = 0;
+  } else if (information.num_attrs > 0) {
+    // In one go: to open them by their numbers sorts all of them anew for each.
+    hsize_t first = 0;
+    if (H5Aiterate2(file, H5_INDEX_NAME, H5_ITER_INC, &first, note_attribute, &all) < 0 && !all.broken)
+      all.broken = all.seen + 1;
+    if (all.broken) status = all.broken;
   }
-  for (hsize_t i = 0; i < information.num_attrs && i < most_attributes; i++) {
-    hid_t attribute = H5Aopen_by_idx(file, ".", H5_INDEX_NAME, H5_ITER_INC, i, H5P_DEFAULT, H5P_DEFAULT);
-    if (attribute < 0) {
-      status = (int64_t)i + 1;
-      break;
-    }
-    char name[longest_name] = {0};
-    char *text = H5Aget_name(attribute, sizeof name, name) >= 0 ? reader_texts_of(attribute) : NULL;
-    if (text) {
-      append(&texts, name);
-      append(&texts, text);
-      free(text);
-    }
-    H5Aclose(attribute);
-  }
-  reader_answer(status, texts.bytes, texts.count);
-  free(texts.bytes);
+  reader_answer(status, all.texts.bytes, all.texts.count);
+  free(all.texts.bytes);
 }

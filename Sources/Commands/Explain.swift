@@ -76,7 +76,7 @@ struct NetworkOptions: ParsableArguments {
   var mean: [String] = []
 
   @Option(
-    name: [.long, .customLong("std")], parsing: .upToNextOption,
+    name: .long, parsing: .upToNextOption,
     help: "The std of each color; the recipe's, or ImageNet's where there is none.")
   var std: [String] = []
 

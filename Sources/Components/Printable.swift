@@ -6,12 +6,21 @@ extension StringProtocol {
   /// As ``printable``, but with the text's line breaks.
   public var printableLines: String { escaped(keeping: ["\n"]) }
 
+  /// As ``printable``, and without the middle of what is longer than anybody reads: a name may be all of a file.
+  public var shortPrintable: String {
+    let half = 1000
+    guard utf8.count > 4 * half else { return printable }
+    let scalars = String(self).unicodeScalars
+    return String(scalars.prefix(half)).printable + " … " + String(scalars.suffix(half)).printable
+  }
+
   private func escaped(keeping kept: Set<Unicode.Scalar>) -> String {
     guard unicodeScalars.contains(where: \.isUnprintable) else { return String(self) }
     var result = String.UnicodeScalarView()
     for scalar in unicodeScalars {
       if scalar.isUnprintable && !kept.contains(scalar) {
-        result.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
+        // One by one: appending several takes as long as all that is there already.
+        for letter in "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars { result.append(letter) }
       } else {
         result.append(scalar)
       }

@@ -28,7 +28,7 @@ public struct RecipeError: Error, CustomStringConvertible, Sendable {
     }
 
     public var description: String {
-      (key.isEmpty ? "\(place): \(message)" : "\(place): \(key): \(message)").printable
+      (["\(place)"] + (key.isEmpty ? [] : [key]) + [message]).map(\.shortPrintable).joined(separator: ": ")
     }
   }
 

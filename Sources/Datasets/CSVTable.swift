@@ -15,15 +15,33 @@ struct CSVTable {
     guard let first = try reader.row(path) else { throw FileError(.malformed, path, "an empty file, without columns") }
     header = first.fields
     var rows: [(line: Int, fields: [String])] = []
-    while let row = try reader.row(path) {
-      if row.fields.allSatisfy(\.isEmpty) { continue }
-      guard row.fields.count == header.count else {
+    while let row = try reader.row(path, atMost: header.count) {
+      if row.isEmpty { continue }
+      guard row.count == header.count else {
         throw FileError(
-          .malformed, path, "line \(row.line): \(row.fields.count) fields, where the first line has \(header.count)")
+          .malformed, path, "line \(row.line): \(row.count) fields, where the first line has \(header.count)")
       }
-      rows.append(row)
+      rows.append((row.line, row.fields))
     }
     self.rows = rows
+  }
+
+  private struct Row {
+    /// Where it begins.
+    let line: Int
+    private(set) var fields: [String] = []
+    /// How many there are, also of those that are not kept.
+    private(set) var count = 0
+    private(set) var isEmpty = true
+
+    init(line: Int) { self.line = line }
+
+    mutating func add(_ field: Field, atMost limit: Int) {
+      let value = field.value
+      isEmpty = isEmpty && value.isEmpty
+      count += 1
+      if count <= limit { fields.append(value) }
+    }
   }
 
   private struct Reader {
@@ -49,10 +67,11 @@ struct CSVTable {
     private var isBeforeQuote: Bool { at < text.endIndex && text.unicodeScalars[at] == "\"" }
 
     /// The next row; nil after the last.
-    mutating func row(_ path: String) throws -> (line: Int, fields: [String])? {
+    ///
+    /// - Parameter limit: further fields are counted, and not kept.
+    mutating func row(_ path: String, atMost limit: Int = .max) throws -> Row? {
       guard at < text.endIndex else { return nil }
-      let first = line
-      var (fields, field) = ([String](), Field())
+      var (row, field) = (Row(line: line), Field())
       while let scalar = next() {
         switch scalar {
         case "\"" where field.isOpen:
@@ -65,17 +84,20 @@ struct CSVTable {
         case _ where field.isOpen: field.text.append(scalar)
         case "\"" where field.isBlank: field = Field(isQuoted: true, isOpen: true)
         case ",":
-          fields.append(field.value)
+          row.add(field, atMost: limit)
           field = Field()
-        case "\n": return (first, fields + [field.value])
+        case "\n":
+          row.add(field, atMost: limit)
+          return row
         // Blanks behind a field in quotes are none of it.
         default: if !field.isQuoted || !scalar.properties.isWhitespace { field.text.append(scalar) }
         }
       }
       if field.isOpen {
-        throw FileError(.malformed, path, "line \(first): a field in quotes that do not end")
+        throw FileError(.malformed, path, "line \(row.line): a field in quotes that do not end")
       }
-      return (first, fields + [field.value])
+      row.add(field, atMost: limit)
+      return row
     }
   }
 
@@ -85,6 +107,13 @@ struct CSVTable {
     var isOpen = false
 
     var isBlank: Bool { !isQuoted && text.allSatisfy(\.properties.isWhitespace) }
-    var value: String { isQuoted ? String(text) : String(text).trimmingCharacters(in: .whitespaces) }
+    var value: String {
+      // Most have nothing to be trimmed, and what looks for it takes longer than all else.
+      guard !isQuoted, let first = text.first, let last = text.last, [first, last].contains(where: Self.mayBeBlank)
+      else { return String(text) }
+      return String(text).trimmingCharacters(in: .whitespaces)
+    }
+
+    private static func mayBeBlank(_ scalar: Unicode.Scalar) -> Bool { !(0x21...0x7e).contains(scalar.value) }
   }
 }

@@ -11,10 +11,15 @@ extension Files {
   /// - Returns: the bytes, as they are if the file is not packed.
   /// - Throws: a ``FileError`` if the file cannot be read or unpacked, or unpacks to too much.
   public static func readUnpacked(_ path: String, largestRatio: Int) throws -> Data {
-    let data = try read(path)
-    guard data.starts(with: [0x1f, 0x8b]) else { return data }
-    let limit = max(1 << 20, data.count * largestRatio)
-    guard let file = gzopen(path, "rb") else { throw FileError(.malformed, path, "cannot be opened as gzip") }
+    let packed = try OpenFile(reading: path)
+    guard try packed.contents(atMost: 2) == Data([0x1f, 0x8b]) else { return try packed.contents() }
+    let size = try packed.size
+    let limit = max(1 << 20, size * largestRatio)
+    let descriptor = try packed.duplicate()
+    guard let file = gzdopen(descriptor, "rb") else {
+      close(descriptor)
+      throw FileError(.malformed, path, "cannot be opened as gzip")
+    }
     defer { gzclose(file) }
     var (result, buffer) = (Data(), [UInt8](repeating: 0, count: 1 << 16))
     while true {
@@ -23,7 +28,7 @@ extension Files {
       if count == 0 { break }
       result.append(contentsOf: buffer.prefix(Int(count)))
       guard result.count <= limit else {
-        throw FileError(.malformed, path, "\(data.count) bytes of gzip that unpack to more than \(limit)")
+        throw FileError(.malformed, path, "\(size) bytes of gzip that unpack to more than \(limit)")
       }
     }
     // At a file that ends too early gzread stops as at any other; only the last error tells.

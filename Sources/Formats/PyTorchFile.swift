@@ -11,8 +11,8 @@ public enum PyTorchFile {
 
   /// All tensors in the file's dictionaries, and in modules that were saved whole. Numbers and texts at the top become metadata.
   static func open(_ path: String) throws -> StoredWeights {
-    let data = try Files.read(path)
-    return try data.starts(with: zipMagic) ? openZip(path, data.count) : openStream(data, path)
+    let file = try OpenFile(reading: path)
+    return try file.contents(atMost: zipMagic.count) == zipMagic ? openZip(file) : openStream(file.contents(), path)
   }
 
   static let zipMagic = Data([0x50, 0x4b, 0x03, 0x04])
@@ -78,8 +78,8 @@ public enum PyTorchFile {
 
   // MARK: The zip archive
 
-  private static func openZip(_ path: String, _ fileSize: Int) throws -> StoredWeights {
-    let archive = try ZipArchive(path, fileSize: fileSize)
+  private static func openZip(_ file: OpenFile) throws -> StoredWeights {
+    let (archive, path) = (try ZipArchive(file), file.path)
     guard let main = archive.names.first(where: { $0 == "data.pkl" || $0.hasSuffix("/data.pkl") }) else {
       throw FileError(.malformed, path, "a zip archive without data.pkl, so none that PyTorch wrote")
     }

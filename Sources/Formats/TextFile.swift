@@ -9,7 +9,8 @@ extension Files {
 
   /// The lines of a file that hold anything, without the blanks around it, however they are ended.
   public static func lines(_ path: String) throws(FileError) -> [String] {
-    try text(path).split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
-      .filter { !$0.isEmpty }
+    // By scalars: what a reader sees as one letter may be all of a file.
+    try text(path).unicodeScalars.split { Character($0).isNewline }
+      .map { String($0).trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
   }
 }

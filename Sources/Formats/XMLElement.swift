@@ -23,6 +23,7 @@ public struct XMLElement: Sendable {
     guard data.count < 1 << 28 else {
       throw FileError(.malformed, path, "\(data.count) bytes of XML, which is too much")
     }
+    if let problem = XMLMarkup.problem(in: data) { throw FileError(.malformed, path, problem) }
     return try data.withUnsafeBytes { bytes in
       guard let context = xmlNewParserCtxt() else { throw FileError(.malformed, path, "XML cannot be read") }
       defer { xmlFreeParserCtxt(context) }

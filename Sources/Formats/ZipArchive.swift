@@ -12,12 +12,16 @@ final class ZipArchive {
   let names: [String]
 
   /// - Throws: a ``FileError`` if it is broken.
-  init(_ path: String, fileSize: Int) throws {
+  init(_ file: OpenFile) throws {
+    (path, fileSize) = (file.path, try file.size)
+    budget = 4 * fileSize
+    let descriptor = try file.duplicate()
     var status: Int32 = 0
-    guard let archive = zip_open(path, Int32(ZIP_RDONLY), &status) else {
+    guard let archive = zip_fdopen(descriptor, 0, &status) else {
+      close(descriptor)
       throw FileError(.malformed, path, "a broken zip archive (libzip error \(status))")
     }
-    (self.archive, self.path, self.fileSize, budget) = (archive, path, fileSize, 4 * fileSize)
+    self.archive = archive
     names = (0..<max(0, zip_get_num_entries(archive, 0))).compactMap { index in
       zip_get_name(archive, UInt64(index), 0).map { String(cString: $0) }
     }

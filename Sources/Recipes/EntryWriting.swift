@@ -19,30 +19,30 @@ extension Entry {
     }
   }
 
+  /// Every value in it as text, by its dotted key, in order.
+  func flattened(below path: String) -> [(key: String, value: String)] {
+    func below(_ items: [(String, Entry)]) -> [(key: String, value: String)] {
+      items.flatMap { $1.flattened(below: path.isEmpty ? $0 : "\(path).\($0)") }
+    }
+    switch content {
+    case .empty: return [(path, "~")]
+    case .scalar(let text, _): return [(path, text)]
+    case .section(let items): return below(items.map { ($0.key, $0.value) })
+    case .list(let items):
+      let texts = items.compactMap { item -> String? in
+        if case .scalar(let text, _) = item.content { text } else { nil }
+      }
+      if texts.count == items.count { return [(path, texts.joined(separator: ", "))] }
+      return below(items.enumerated().map { (String($0), $1) })
+    }
+  }
+
   private var isSection: Bool { if case .section = content { true } else { false } }
 }
 
 extension Recipe {
   /// Every value as text, by its dotted key, in order.
-  public var flattened: [(key: String, value: String)] {
-    func flat(_ entry: Entry, _ path: String) -> [(key: String, value: String)] {
-      func below(_ items: [(String, Entry)]) -> [(key: String, value: String)] {
-        items.flatMap { flat($1, path.isEmpty ? $0 : "\(path).\($0)") }
-      }
-      switch entry.content {
-      case .empty: return [(path, "~")]
-      case .scalar(let text, _): return [(path, text)]
-      case .section(let items): return below(items.map { ($0.key, $0.value) })
-      case .list(let items):
-        let texts = items.compactMap { item -> String? in
-          if case .scalar(let text, _) = item.content { text } else { nil }
-        }
-        if texts.count == items.count { return [(path, texts.joined(separator: ", "))] }
-        return below(items.enumerated().map { (String($0), $1) })
-      }
-    }
-    return flat(Keys.write(self), "")
-  }
+  public var flattened: [(key: String, value: String)] { Keys.write(self).flattened(below: "") }
 
   /// Values that differ from an earlier recipe's, by their dotted keys; nil where one has no such key.
   public func changes(since earlier: Recipe) -> [(key: String, old: String?, new: String?)] {

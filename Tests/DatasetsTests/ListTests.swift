@@ -71,6 +71,45 @@ import Testing
     #expect("\(String(describing: error))".contains(message), "\(String(describing: error))")
   }
 
+  @Test("a long line is read as a short one is", arguments: ["x", "x,", "\"\"", "é", " ", "\u{301}", "a\nb"])
+  func longLines(_ part: String) throws {
+    let folder = ScratchFolder()
+    let long = String(repeating: part, count: 200_000)
+    let note = part == "x," ? "\"\(long)\"" : part == "a\nb" || part == "\"\"" ? "\"\(long)\"" : long
+    let table = try CSVTable(
+      folder.write("long.csv", "image,note,label\na.png,\(note),cat\r\nb.png,  short\t,dog\n"))
+    #expect(table.header == ["image", "note", "label"] && table.rows.count == 2)
+    let value = part == "\"\"" ? String(repeating: "\"", count: 200_000) : part == " " ? "" : long
+    #expect(table.rows[0].fields == ["a.png", value, "cat"])
+    #expect(table.rows[1].fields == ["b.png", "short", "dog"])
+    #expect(table.rows[1].line == (part == "a\nb" ? 200_003 : 3))
+  }
+
+  @Test("a line of many fields is read whole, or refused with how many there are")
+  func manyFields() throws {
+    let folder = ScratchFolder()
+    let names = ["image", "label"] + (0..<50_000).map { "c\($0)" }
+    let fields = ["a.png", "cat"] + (0..<50_000).map { $0 % 3 == 0 ? "" : "v\($0)" }
+    let text = names.joined(separator: ",") + "\n" + fields.joined(separator: " , ") + "\n"
+    let table = try CSVTable(folder.write("wide.csv", text))
+    #expect(table.header == names && table.rows.map(\.fields) == [fields])
+    // Rows of nothing do not count, however many nothings they are.
+    let blank = try CSVTable(folder.write("blank.csv", "image,label\n , ,,,,\na.png,cat\n"))
+    #expect(blank.rows.map(\.line) == [3])
+    let error = #expect(throws: FileError.self) {
+      try CSVTable(folder.write("more.csv", "image,label\n" + String(repeating: ",", count: 100_000) + "x\n"))
+    }
+    #expect(error?.message == "line 2: 100001 fields, where the first line has 2")
+  }
+
+  @Test("lines of a list end at any line break, and are read however long they are")
+  func lines() throws {
+    let folder = ScratchFolder()
+    let long = "a" + String(repeating: "\u{301}", count: 100_000)
+    let text = "\u{feff} n01 cat \r\n\r\n\tdog\rbird\u{2028}ant\u{85}\(long)\n\u{301}\n  "
+    #expect(try ClassList.read(folder.write("c.txt", text)) == ["n01 cat", "dog", "bird", "ant", long, "\u{301}"])
+  }
+
   private func list(_ text: String, box: [String] = [], classes: String? = nil) throws -> CSVList {
     let folder = ScratchFolder()
     let classes = try classes.map { try folder.write("classes.txt", $0) }

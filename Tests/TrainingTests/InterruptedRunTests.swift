@@ -110,6 +110,86 @@ import Testing
     }
   }
 
+  /// What a run is told that goes on with another recipe in its last checkpoint.
+  private func resumed(_ name: String, storing recipe: (String) -> String) throws -> (run: RunFolder, said: String) {
+    let run = RunFolder(folder.file(name))
+    #expect(throws: RunEnd.self) { try self.run(try setup(), name, stopAfter: 4) }
+    var state = try Checkpoint(contentsOf: run.last)
+    state.recipe = recipe(state.recipe)
+    try state.write(to: run.last)
+    var said = ""
+    try Trainer(try setup(), folder: run) { said += $0 }.run(.resume)
+    return (run, said)
+  }
+
+  /// The keys of changes that a run's log has.
+  private func loggedChanges(_ run: RunFolder) throws -> [[String: [String]]] {
+    try Files.lines(run.metrics).compactMap {
+      try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+    }.filter { $0["event"] as? String == "recipe" }.compactMap { $0["changes"] as? [String: [String]] }
+  }
+
+  @Test("of a stored recipe that is taken in part the rest is told, and no value of it counts as changed")
+  func storedInPart() throws {
+    let (run, said) = try resumed("part") {
+      $0.replacing("clip_norm: 1", with: "clip_norm: -1").replacing("rate: 0.003", with: "rate: 0.002")
+        .replacing("warmup: 0.3", with: "warmup: many") + "\nformer: { key: 1 }\n"
+    }
+    let refused = said.split(separator: "\n").drop { !$0.hasPrefix("Of the checkpoint's recipe") }.dropFirst()
+      .prefix { $0.hasPrefix("  ") }
+    #expect(refused.count == 3, "\(said)")
+    for (line, part) in zip(refused, ["optimizer.clip_norm: ", "optimizer.schedule.warmup: ", "former: unknown key"]) {
+      #expect(refused.contains { $0.hasPrefix("  \(run.last):") && $0.contains(part) }, "\(line) \(part)")
+    }
+    let changed = said.split(separator: "\n").drop { !$0.hasPrefix("The recipe has changed") }.dropFirst()
+      .prefix { $0.hasPrefix("  ") }
+    #expect(changed == ["  optimizer.rate: 0.002 → 0.003"])
+    #expect(try loggedChanges(run) == [["optimizer.rate": ["0.002", "0.003"]]])
+    let state = try Checkpoint(contentsOf: run.last)
+    let now = try setup().recipe.yaml
+    #expect(state.step == 9 && state.recipe == now)
+  }
+
+  @Test("of what is lost with a part that is refused nothing counts as changed, and what is new does")
+  func lostTogether() throws {
+    let recipe = try setup().recipe
+    func changed(_ old: String, _ new: String) -> [String] {
+      #expect(recipe.yaml.contains(old), "\(recipe.yaml)")
+      let stored = StoredRecipe(recipe.yaml.replacing(old, with: new), source: "last.h5")
+      #expect(!stored.problems.isEmpty, "\(new)")
+      return recipe.changes(since: stored.recipe).map(\.key).filter(stored.isKnown)
+    }
+    // A schedule, an objective, a data set of the kind that there is, and of another.
+    #expect(changed("warmup: 0.3", "warmup: many").isEmpty)
+    #expect(changed("weight: 0.5", "weight: many").isEmpty)
+    #expect(changed("count: 20", "count: -20").isEmpty)
+    #expect(changed("scenes:\n      count: 20", "scenes:\n      former: 1\n      count: 20").isEmpty)
+    let other = recipe.yaml.replacing(
+      #/train:\n    scenes:\n(      .*\n)+/#, with: "train:\n    folder: 3.5e\n    former: 1\n")
+    let stored = StoredRecipe(other, source: "last.h5")
+    #expect(!stored.problems.isEmpty)
+    #expect(
+      recipe.changes(since: stored.recipe).map(\.key).filter(stored.isKnown).allSatisfy {
+        !$0.hasPrefix("data.train") || !other.contains($0)
+      })
+    let newer = StoredRecipe(
+      recipe.yaml.replacing("warmup: 0.3", with: "warmup: many").replacing("rate: 0.003", with: "rate: 0.1"), source: ""
+    )
+    #expect(recipe.changes(since: newer.recipe).map(\.key).filter(newer.isKnown) == ["optimizer.rate"])
+  }
+
+  @Test("a stored recipe that cannot be read at all is told, and the run goes on to the bytes of one never stopped")
+  func storedUnread() throws {
+    let whole = try run(try setup(), "whole")
+    let (run, said) = try resumed("unread") { _ in "[not, a: recipe" }
+    #expect(
+      said.contains("Of the checkpoint's recipe this is not taken any more:\n  \(run.last):2: not YAML"), "\(said)")
+    #expect(said.contains("the run goes on with the recipe as it is now.\n") && !said.contains(" → "))
+    #expect(try loggedChanges(run).isEmpty)
+    #expect(try contents(run.last) == contents(whole.last))
+    #expect(try Files.read(run.metrics) == Files.read(whole.metrics))
+  }
+
   @Test("a run's line of progress has all of its objectives, numbered where there are several of a kind")
   func progress() throws {
     let setup = try setup([

@@ -112,6 +112,47 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: scratch.file("report.html")))
   }
 
+  @Test(
+    "what a run's folder has by a link out of it is not read, and the message says so",
+    arguments: ["figures/0-disk.png", "metrics.jsonl", "recipe.yaml", "figures"])
+  func linksOutside(_ name: String) throws {
+    let folder = try run("one")
+    try Files.makeFolder(folder + "/figures")
+    try RGBImage(width: 1, height: 1, pixels: [1, 2, 3]).writePNG(to: folder + "/figures/0-disk.png")
+    #expect(try page(folder).contains("0-disk"))
+    unlink(scratch.file("report.html"))
+    let (inside, outside) = ("\(folder)/\(name)", scratch.file("outside"))
+    try FileManager.default.moveItem(atPath: inside, toPath: outside)
+    try FileManager.default.createSymbolicLink(atPath: inside, withDestinationPath: outside)
+    let error = #expect(throws: FileError.self) { try page(folder) }
+    #expect(error?.file == (name == "figures" ? inside + "/0-disk.png" : inside))
+    #expect(error?.message == "a link that leads out of \(folder), which is not followed")
+    #expect(!FileManager.default.fileExists(atPath: scratch.file("report.html")))
+  }
+
+  @Test("links within a run's folder, and to it, are followed")
+  func linksInside() throws {
+    let folder = try run("one")
+    try Files.makeFolder(folder + "/figures")
+    try RGBImage(width: 1, height: 1, pixels: [1, 2, 3]).writePNG(to: folder + "/0-disk.png")
+    try FileManager.default.createSymbolicLink(
+      atPath: folder + "/figures/0-disk.png", withDestinationPath: "../0-disk.png")
+    try FileManager.default.createSymbolicLink(atPath: scratch.file("other"), withDestinationPath: "one")
+    for folder in [folder, scratch.file("other")] {
+      let page = try page(folder)
+      #expect(page.contains("0-disk") && page.contains("0.900"))
+    }
+  }
+
+  @Test("steps of more values than anybody looks at have a page, which says how many are not drawn")
+  func manyValues() throws {
+    let values = (0..<3000).map { "\"v\($0)\":\($0)" }.joined(separator: ",")
+    let page = try page(try run("one", tail: "{\"event\":\"step\",\"step\":6,\(values)}\n"))
+    // Those of the run itself come first.
+    #expect(page.contains("2902 more values of the steps are not drawn") && page.contains("loss, of each batch"))
+    #expect(page.matches(of: #/<figcaption>v\d+, of each batch/#).count == 98)
+  }
+
   @Test("ticks are round and reach around the values")
   func ticks() {
     #expect(Chart.ticks(0, 1200) == [0, 500, 1000, 1500])

@@ -22,5 +22,5 @@ public struct FileError: Error, CustomStringConvertible, Sendable, Equatable {
     (self.kind, self.file, self.message) = (kind, file, message)
   }
 
-  public var description: String { "\(file): \(message)".printable }
+  public var description: String { "\(file.shortPrintable): \(message.shortPrintable)" }
 }

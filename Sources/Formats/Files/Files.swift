@@ -14,11 +14,12 @@ public enum Files {
   ///
   /// - Throws: a ``FileError`` if it lies elsewhere, and as ``read(_:)`` does.
   public static func read(_ path: String, inside folder: String) throws(FileError) -> Data {
-    let file = try OpenFile(reading: path)
-    guard let place = resolved(path), let top = resolved(folder), place.hasPrefix(top == "/" ? "/" : top + "/") else {
-      throw FileError(.malformed, path, "a link that leads out of \(folder), which is not followed")
-    }
-    return try file.contents()
+    try OpenFile(reading: path, inside: folder).contents()
+  }
+
+  /// - Throws: a ``FileError`` where ``read(_:inside:)`` would throw one before it reads.
+  public static func requireFile(_ path: String, inside folder: String) throws(FileError) {
+    _ = try OpenFile(reading: path, inside: folder)
   }
 
   /// The first bytes of a file; fewer where it has fewer.

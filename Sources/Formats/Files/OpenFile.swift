@@ -39,6 +39,25 @@ final class OpenFile {
     }
   }
 
+  /// Opens a regular file for reading that lies in a folder or below it, and is not reached by a link that leads out of there.
+  convenience init(reading path: String, inside folder: String) throws(FileError) {
+    try self.init(reading: path)
+    // What was opened counts, and not what has its path by now.
+    guard let place = Files.resolved(systemPath) ?? Files.resolved(path), let top = Files.resolved(folder),
+      place.hasPrefix(top == "/" ? "/" : top + "/")
+    else { throw FileError(.malformed, path, "a link that leads out of \(folder), which is not followed") }
+  }
+
+  /// Where the system has the open file itself, wherever its path leads by now.
+  private var systemPath: String { "/proc/self/fd/\(descriptor)" }
+
+  /// A descriptor of the same open file, for a library to read from and to close.
+  func duplicate() throws(FileError) -> Int32 {
+    let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+    guard copy >= 0 else { throw FileError(.malformed, name, "cannot be read: \(Self.reason(errno))") }
+    return copy
+  }
+
   /// What there is in place of a file.
   static func description(_ kind: mode_t) -> String {
     switch kind {

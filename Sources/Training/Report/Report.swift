@@ -79,7 +79,7 @@ public enum Report {
     let names = Set(runs.flatMap { $0.steps.flatMap { $0.values.keys } }).subtracting(["step", "event"])
     let known = ["loss", "cross_entropy", "class_sensitivity", "gradient_norm", "rate"]
     let order = known.filter(names.contains) + names.subtracting(known).sorted()
-    var charts = order.map { name in
+    var charts = order.prefix(mostCurves).map { name in
       chart("\(name.replacing("_", with: " ")), of each batch", isNoisy: name != "rate") { $0.series(name) }
     }
     charts.append(chart("accuracy, measured", isShare: true) { $0.evaluated("accuracy") })
@@ -95,9 +95,15 @@ public enum Report {
       }
     }
     let legend = runs.enumerated().map { "<li><span class=\"key c\($0 % colors)\"></span> \($1.name.escaped)</li>" }
+    let more = order.count - mostCurves
+    let note = more > 0 ? "<p class=note>\(more) more values of the steps are not drawn.</p>" : ""
     return section(
-      "Curves", "<ul class=legend>\(legend.joined())</ul><div class=charts>\(charts.joined(separator: "\n"))</div>")
+      "Curves",
+      "<ul class=legend>\(legend.joined())</ul>\(note)<div class=charts>\(charts.joined(separator: "\n"))</div>")
   }
+
+  /// No run has as many values in a step; each takes a look at all steps.
+  private static let mostCurves = 100
 
   private static func tables(_ run: RunRecord) -> String {
     guard let before = run.evaluations.first?.values, let after = run.evaluations.last?.values else { return "" }

@@ -30,6 +30,8 @@ struct RunRecord {
     guard FileManager.default.fileExists(atPath: folder.recipe) else {
       throw FileError(.malformed, path, "no run of metasal's: there is no recipe.yaml in it")
     }
+    // What shows a recipe must not show any file that a link names; a run that metasal has written has none.
+    try Files.requireFile(folder.recipe, inside: path)
     self.path = path
     name = Paths.name(of: Paths.absolute(path))
     recipe = try Recipe.load(folder.recipe)

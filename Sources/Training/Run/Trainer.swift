@@ -119,7 +119,7 @@ public struct Trainer {
     guard state.recipe != recipe.yaml else { return state }
     // What an older version wrote may not be taken any more: then a value that is as it was cannot be told from one that is new.
     let earlier = StoredRecipe(state.recipe, source: folder.last)
-    let changes = recipe.changes(since: earlier.recipe).filter { earlier.problems(with: $0.key).isEmpty }
+    let changes = recipe.changes(since: earlier.recipe).filter { earlier.isKnown($0.key) }
     if !earlier.problems.isEmpty {
       say("Of the checkpoint's recipe this is not taken any more:\n\(earlier.problems.map { "  \($0)\n" }.joined())")
     }
