@@ -44,11 +44,12 @@ public final class Keys {
   /// Reads a section; unknown keys and ill-typed values go into the report.
   ///
   /// - Parameters:
+  ///   - type: what the section is read as.
   ///   - entry: what stands there.
   ///   - path: the section's dotted path.
   ///   - report: takes what is wrong.
   /// - Returns: the section, with defaults where nothing is stated or what is stated is wrong.
-  public static func read<S: Section>(_: S.Type, _ entry: Entry, _ path: String, _ report: Report) -> S {
+  public static func read<S: Section>(_ type: S.Type, _ entry: Entry, _ path: String, _ report: Report) -> S {
     read(S(), entry, path, report) { $0.visit($1) }
   }
 

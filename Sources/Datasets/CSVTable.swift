@@ -66,9 +66,7 @@ struct CSVTable {
 
     private var isBeforeQuote: Bool { at < text.endIndex && text.unicodeScalars[at] == "\"" }
 
-    /// The next row; nil after the last.
-    ///
-    /// - Parameter limit: further fields are counted, and not kept.
+    /// The next row; nil after the last. Fields beyond the limit are counted, and not kept.
     mutating func row(_ path: String, atMost limit: Int = .max) throws -> Row? {
       guard at < text.endIndex else { return nil }
       var (row, field) = (Row(line: line), Field())

@@ -62,7 +62,11 @@ public enum Ownership {
     return String(format: "%08x", UInt32(truncatingIfNeeded: sum))
   }
 
-  /// - Parameter inputs: files that are read to write this one.
+  /// Refuses an output that would replace what must stay.
+  ///
+  /// - Parameters:
+  ///   - path: the output.
+  ///   - inputs: files that are read to write this one.
   /// - Throws: a ``FileError`` if a file at that path would be lost: one of the inputs, or one that metasal did not write.
   public static func requireReplaceable(_ path: String, inputs: Set<FileIdentity> = []) throws(FileError) {
     guard let identity = FileIdentity(path) else { return }

@@ -35,8 +35,12 @@ extension Tensor {
   /// W⁺ for what of the signal is negative.
   ///
   /// - Parameters:
+  ///   - signal: at the layer's response.
+  ///   - x: the layer's input.
+  ///   - weights: the layer's weights.
   ///   - response: the layer with other weights.
   ///   - adjoint: its adjoint, of weights and a cotangent.
+  /// - Returns: the signal at the input.
   static func excitation(
     _ signal: Tensor, from x: Tensor, through weights: Tensor, response: (Tensor, Tensor) -> Tensor,
     adjoint: (Tensor, Tensor) -> Tensor

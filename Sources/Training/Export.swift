@@ -8,9 +8,13 @@ public enum Export {
   /// Writes a checkpoint's parameters and running statistics with PyTorch's names and shapes, or, as ONNX, its network.
   ///
   /// - Parameters:
+  ///   - checkpoint: the checkpoint's file.
+  ///   - format: what is written.
   ///   - precision: what numbers are stored as; nil for what they are.
   ///   - side: of the images, for ONNX and networks that depend on it; nil for what the architecture is usual for.
+  ///   - path: the file that is written.
   /// - Returns: how many tensors there are.
+  /// - Throws: a ``FileError`` if the checkpoint cannot be read or the file not written.
   public static func write(
     checkpoint: String, as format: WeightFile.Format, precision: StoredPrecision? = nil, side: Int? = nil,
     to path: String
