@@ -19,10 +19,14 @@ extension ObjectImages {
     guard !file.categories.isEmpty, !file.images.isEmpty else { throw malformed("no categories, or no images in it") }
     let remarks = Remarks()
 
-    let categories = file.categories.filter { $0.name != nil }.sorted { $0.id < $1.id }
+    // One without a name is a class all the same: without it all after it would be other classes than they are.
+    let categories = file.categories.sorted { $0.id < $1.id }
     var labels: [COCOFile.Identifier: Int] = [:], names: [String] = []
     for category in categories {
-      guard let name = category.name else { continue }
+      let name = category.name ?? category.id.description
+      if category.name == nil {
+        remarks.add("categories without a name that can be read, called by their numbers", "category \(category.id)")
+      }
       if let label = labels[category.id] {
         guard names[label] == name else {
           throw malformed("category \(category.id) is both '\(names[label])' and '\(name)'")

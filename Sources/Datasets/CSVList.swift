@@ -48,6 +48,7 @@ public struct CSVList: Dataset {
       guard let index = table.header.firstIndex(of: name) else {
         throw malformed(1, "no column '\(name)'; there are \(table.header.joined(separator: ", "))")
       }
+      guard table.header.lastIndex(of: name) == index else { throw malformed(1, "two columns are called '\(name)'") }
       return index
     }
     let (image, label, box) = (
@@ -57,6 +58,12 @@ public struct CSVList: Dataset {
     for (line, fields) in table.rows {
       guard !fields[image].isEmpty else { throw malformed(line, "no image in column '\(columns.image)'") }
       guard !fields[label].isEmpty else { throw malformed(line, "no class in column '\(columns.label)'") }
+      // Different names would become the same.
+      if !table.isWhole,
+        let name = [fields[image], fields[label]].first(where: { $0.unicodeScalars.contains("\u{fffd}") })
+      {
+        throw malformed(line, "'\(name)' is no text in UTF-8; save the list in that encoding")
+      }
       let corners = try box.map { index in
         guard let value = Double(fields[index]), abs(value) < 1e6 else {
           // An image without an object has a row all the same.
@@ -86,7 +93,12 @@ public struct CSVList: Dataset {
         indices[row.image] = index
         entries.append(Entry(path: ImagePath.found(row.image, in: base), label: class_, boxes: []))
       }
-      if let corners = row.corners { entries[index].boxes.append((row.line, class_, corners)) }
+      if let corners = row.corners {
+        entries[index].boxes.append((row.line, class_, corners))
+      } else if class_ != entries[index].label {
+        remarks.add(
+          "rows that give an image another class than its first, without a box, left out", "\(path), line \(row.line)")
+      }
     }
     (images, classNames, self.path) = (entries, names, path)
   }

@@ -9,9 +9,14 @@ struct CSVTable {
   /// All others that are not empty, with the line at which they begin.
   let rows: [(line: Int, fields: [String])]
 
+  /// Whether all of it is in UTF-8 or UTF-16; what is not is replaced by U+FFFD.
+  let isWhole: Bool
+
   /// - Throws: a ``FileError`` if a row has another number of fields than the first, or a quote does not end.
   init(_ path: String) throws {
-    var reader = Reader(try Files.text(path))
+    let (text, isWhole) = try Files.text(path)
+    self.isWhole = isWhole
+    var reader = Reader(text)
     guard let first = try reader.row(path) else { throw FileError(.malformed, path, "an empty file, without columns") }
     header = first.fields
     var rows: [(line: Int, fields: [String])] = []

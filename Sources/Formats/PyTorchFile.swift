@@ -115,6 +115,8 @@ public enum PyTorchFile {
 private final class PickledElements {
   /// Storages may be shared, by tied weights for one. More views than this times a storage's elements are a trap.
   private static let largestSharing = 4
+  /// All elements that a stride of 0 may make out of fewer: buffers that were expanded before they were saved are small.
+  private static let mostExpanded = 1 << 20
 
   private let path: String
   private let pickled: Pickled
@@ -123,6 +125,7 @@ private final class PickledElements {
   private var views: [PickleTensor: Tensor] = [:]
   private var arrays: [Int: Tensor] = [:]
   private var taken: [String: Int] = [:]
+  private var expanded = 0
 
   init(_ path: String, _ pickled: Pickled, _ storage: @escaping (String) throws -> Data?) {
     (self.path, self.pickled, self.storage) = (path, pickled, storage)
@@ -176,9 +179,14 @@ private final class PickledElements {
       throw malformed(
         "shape \(tensor.shape) with strides \(tensor.strides) at \(tensor.offset) leaves a storage of \(available)")
     }
-    // A stride of 0 can make a huge tensor out of a few bytes; none that PyTorch trains looks so.
-    guard count <= max(available, 1) else { throw malformed("\(count) elements out of a storage of \(available)") }
-    taken[tensor.storage, default: 0] += count
+    // A stride of 0 can make a huge tensor out of a few bytes.
+    if count > max(available, 1) {
+      guard count <= Self.mostExpanded - expanded else {
+        throw malformed("\(count) elements out of a storage of \(available)")
+      }
+      expanded += count
+    }
+    taken[tensor.storage, default: 0] += min(count, available)
     guard taken[tensor.storage, default: 0] <= Self.largestSharing * max(available, 1) else {
       throw malformed("one of too many different views of the storage '\(tensor.storage)'")
     }

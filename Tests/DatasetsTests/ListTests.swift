@@ -110,6 +110,46 @@ import Testing
     #expect(try ClassList.read(folder.write("c.txt", text)) == ["n01 cat", "dog", "bird", "ant", long, "\u{301}"])
   }
 
+  @Test("lists and classes in UTF-16 are read, and names in other encodings refused, not made the same")
+  func encodings() throws {
+    let folder = ScratchFolder()
+    let text = "image,label,note\np\u{e8}che.png,p\u{e8}che,n\u{e9}\np\u{ea}che.png,p\u{ea}che,n\n"
+    func write(_ name: String, _ text: String, _ encoding: String.Encoding) throws -> String {
+      try #require(text.data(using: encoding)).write(to: URL(fileURLWithPath: folder.file(name)))
+      return folder.file(name)
+    }
+    for (index, encoding) in [String.Encoding.utf8, .utf16].enumerated() {
+      let data = try CSVList(write("\(index).csv", text, encoding))
+      #expect(data.classNames == ["p\u{e8}che", "p\u{ea}che"])
+      #expect(try ClassList.read(write("\(index).txt", "p\u{e8}che\nother\n", encoding)) == ["p\u{e8}che", "other"])
+    }
+    let list = #expect(throws: FileError.self) { try CSVList(write("latin.csv", text, .isoLatin1)) }
+    #expect(list?.message == "line 2: 'p\u{fffd}che.png' is no text in UTF-8; save the list in that encoding")
+    let classes = #expect(throws: FileError.self) { try ClassList.read(write("c.txt", "a\np\u{e8}che\n", .isoLatin1)) }
+    #expect(classes?.message == "'p\u{fffd}che' is no text in UTF-8; save the file in that encoding")
+    // Where nobody looks, any bytes may stand.
+    let note = try CSVList(write("note.csv", "image,label,note\na.png,cat,n\u{e9}\n", .isoLatin1))
+    #expect(note.classNames == ["cat"])
+    // Nor is a name refused that has the letter by itself.
+    #expect(try CSVList(write("own.csv", "image,label\na.png,\u{fffd}\n", .utf8)).classNames == ["\u{fffd}"])
+  }
+
+  @Test("two columns of one name are refused where they are wanted, and a second class of an image is counted")
+  func ambiguous() throws {
+    let error = #expect(throws: FileError.self) { try list("image,label,label\na.png,cat,dog\n") }
+    #expect(error?.message == "line 1: two columns are called 'label'")
+    #expect(try list("image,label,x,x\na.png,cat,1,2\n").count == 1)
+    let twice = try list("image,label\na.png,cat\na.png,dog\na.png,cat\nb.png,dog\n")
+    #expect(twice.count == 2 && twice.remarks.texts.count == 1)
+    #expect(
+      twice.remarks.texts[0].hasPrefix(
+        "rows that give an image another class than its first, without a box, left out: 1 ("))
+    #expect(twice.remarks.texts[0].hasSuffix("line 3)"))
+    let boxes = try list(
+      "image,label,l,t,r,b\na.png,cat,1,1,3,3\na.png,dog,2,2,4,4\n", box: ["l", "t", "r", "b"])
+    #expect(boxes.remarks.texts.isEmpty)
+  }
+
   private func list(_ text: String, box: [String] = [], classes: String? = nil) throws -> CSVList {
     let folder = ScratchFolder()
     let classes = try classes.map { try folder.write("classes.txt", $0) }

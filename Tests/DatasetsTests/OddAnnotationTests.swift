@@ -104,6 +104,21 @@ import Testing
     #expect(try coco([:], files: ("x\\\\a.png", "b.png")).sample(at: 0).source == folder.file("images/x\\a.png"))
   }
 
+  @Test("a category without a name that can be read keeps its place among the classes, and is counted")
+  func namelessCategory() throws {
+    for nameless in ["{\"id\": 2}", "{\"id\": 2, \"name\": null}", "{\"id\": 2, \"name\": \"p\u{e8}che\"}"] {
+      let text =
+        "{\"images\": [{\"id\": 1, \"file_name\": \"a\"}], \"categories\": [{\"id\": 3, \"name\": \"c\"}, \(nameless), "
+        + "{\"id\": 1, \"name\": \"a\"}], \"annotations\": [{\"image_id\": 1, \"category_id\": 3, \"bbox\": [0, 0, 2, 2]}, "
+        + "{\"image_id\": 1, \"category_id\": 2, \"bbox\": [0, 0, 2, 2]}]}"
+      try #require(text.data(using: .isoLatin1)).write(to: URL(fileURLWithPath: folder.file("nameless.json")))
+      let data = try ObjectImages.coco(annotations: folder.file("nameless.json"), images: folder.path)
+      #expect(data.classNames == ["a", "2", "c"] && data.count == 2)
+      #expect(
+        data.remarks.texts == ["categories without a name that can be read, called by their numbers: 1 (category 2)"])
+    }
+  }
+
   @Test(
     "an entry of images that names none is left out and counted",
     arguments: ["{}", "{\"id\": 9}", "{\"file_name\": \"c.png\"}", "null", "3"])
