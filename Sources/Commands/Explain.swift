@@ -286,6 +286,7 @@ enum Listed {
 }
 
 extension Architecture: ExpressibleByArgument {
+  /// The architecture that an argument names; nil if there is none of that name.
   public init?(argument: String) { self.init(argument) }
   public static var allValueStrings: [String] { all.map(\.name) }
 }

@@ -7,6 +7,7 @@ import Training
 
 /// The command line: fine-tunes image classifiers so that their saliency maps depend on the class they explain.
 public struct MetasalCommand: ParsableCommand {
+  /// The command, before it reads its arguments.
   public init() {}
 
   public static let configuration = CommandConfiguration(

@@ -72,6 +72,7 @@ extension Codec {
       }, write: { Entry(.list($0.compactMap(codec.write))) })
   }
 
+  /// A section, by the keys that its type visits.
   public static func section(_ type: Value.Type = Value.self) -> Codec where Value: Section {
     Codec(read: { entry, key, report in Keys.read(type, entry, key, report) }, write: { Keys.write($0) })
   }
@@ -131,6 +132,7 @@ extension Codec<Double> {
 
   /// The length of steps. Beyond these single precision sees no change, or nothing else.
   public static var rate: Codec { number(1e-12...1e6) }
+  /// A number from 0 to 1.
   public static var share: Codec { number(0...1) }
   /// In [0, 1), as decay rates are.
   public static var decay: Codec { number("a number from 0 to below 1") { (0..<1).contains($0) } }
@@ -142,10 +144,12 @@ extension Codec<Double> {
 }
 
 extension Codec<Bool> {
+  /// `true` or `false`.
   public static var boolean: Codec { scalar("true or false", { Bool($0) }, { String($0) }) }
 }
 
 extension Codec<String> {
+  /// Any text that is one value.
   public static var word: Codec { text("a word") { word, _ in word } }
 
   /// The path of an input, meant from the folder of the recipe that states it (on the command line: from the current one).

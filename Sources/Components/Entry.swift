@@ -4,8 +4,11 @@ public struct Entry {
   public indirect enum Content {
     /// `isText` where it is in quotes and so is no number, whatever it looks like.
     case scalar(String, isText: Bool)
+    /// Values in order: `[a, b]`.
     case list([Entry])
+    /// Values by their keys, in the order in which they stand: `{ a: 1, b: 2 }`.
     case section([(key: String, value: Entry)])
+    /// Nothing, as after a key whose line ends there.
     case empty
   }
 

@@ -7,6 +7,7 @@ import Formats
 public struct CIFARBinary: Dataset {
   /// Ten classes, or a hundred.
   public enum Variant: Sendable {
+    /// Ten classes, with one label byte per record, or a hundred, with two.
     case cifar10, cifar100
 
     var labelBytes: Int { self == .cifar10 ? 1 : 2 }

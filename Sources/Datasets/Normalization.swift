@@ -3,6 +3,7 @@ import Tensors
 
 /// How pixels become a network's input: (value / 255 − mean) / std, per channel.
 public struct Normalization: Sendable, Equatable {
+  /// What is subtracted from red, green and blue, and what the difference is divided by; pixels are counted from 0 to 1.
   public var mean, std: [Double]
 
   /// Three means and three stds, of red, green and blue.

@@ -159,6 +159,7 @@ extension ElementType {
 
 /// What floating-point numbers are stored as.
 public enum StoredPrecision: String, Sendable, CaseIterable {
+  /// IEEE 754 numbers of 64, 32 and 16 bits, and the upper half of a 32-bit one.
   case float64, float32, float16, bfloat16
 
   var element: ElementType {

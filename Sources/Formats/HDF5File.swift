@@ -7,9 +7,11 @@ import Tensors
 public struct HDF5Contents: Sendable {
   /// A data set of floating-point numbers of any shape, or a list of integers.
   public enum DataSet: Sendable {
+    /// Floating-point numbers, stored in the precision they have.
     case tensor(Tensor)
     /// Floating-point numbers that are stored in fewer bytes than they have here.
     case half(Tensor)
+    /// A list of 64-bit whole numbers.
     case integers([Int64])
   }
 

@@ -37,6 +37,7 @@ public final class HDF5Reader: Sendable {
     }
   }
 
+  /// The path of the file that is read.
   public let path: String
   private let fileSize: Int
   let process: HDF5Process

@@ -3,6 +3,7 @@ import Foundation
 
 /// Sizes in pixels.
 public struct PixelSize: Sendable, Equatable, CustomStringConvertible {
+  /// Columns and rows.
   public var width, height: Int
 
   /// Such sizes.
@@ -13,6 +14,7 @@ public struct PixelSize: Sendable, Equatable, CustomStringConvertible {
 
 /// An image of eight-bit red, green and blue, row by row.
 public struct RGBImage: Sendable, Equatable {
+  /// Columns and rows, in pixels.
   public let width, height: Int
   /// `height` · `width` · 3 bytes.
   public var pixels: [UInt8]

@@ -6,12 +6,15 @@ import Tensors
 public enum WeightFile {
   /// The kinds there are.
   public enum Kind: String, Sendable {
+    /// Hugging Face's format, PyTorch's two formats, and HDF5.
     case safetensors, pyTorchZip = "PyTorch (zip)", pyTorchStream = "PyTorch (pickle stream)", hdf5 = "HDF5"
+    /// A graph of operations with its weights.
     case onnx = "ONNX"
   }
 
   /// The formats that are written.
   public enum Format: String, Sendable, CaseIterable {
+    /// Safetensors, HDF5, PyTorch's state dicts and ONNX graphs; init(path:) knows them by a file's extension.
     case safetensors, hdf5, pytorch, onnx
 
     /// The format that a file's extension names; nil if it names none.

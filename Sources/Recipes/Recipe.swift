@@ -27,6 +27,7 @@ public struct Recipe: Sendable, Section {
   /// Files that it was read from, and files and folders that it names.
   public private(set) var inputs: [String] = []
 
+  /// A recipe of defaults, which states no model and no data.
   public init() {}
 
   public mutating func visit(_ keys: Keys) {

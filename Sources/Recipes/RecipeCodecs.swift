@@ -23,6 +23,7 @@ extension Codec {
 // MARK: - The inner update
 
 extension InnerUpdate: Section {
+  /// An update whose rate a recipe has yet to state.
   public init() { self.init(rate: 0.01) }
 
   public mutating func visit(_ keys: Keys) {

@@ -21,6 +21,7 @@ extension Recipe {
     /// Whether the task loss normalizes by running statistics throughout, or by the batch's.
     public enum BatchNormMode: String, Sendable, CaseIterable { case frozen, train }
 
+    /// The section with every setting at its default.
     public init() {}
 
     public mutating func visit(_ keys: Keys) {
@@ -65,6 +66,7 @@ extension Recipe {
     /// What becomes of images that cannot be read.
     public var brokenImages = BrokenImages.stop
 
+    /// The section with every setting at its default.
     public init() {}
 
     public mutating func visit(_ keys: Keys) {
@@ -93,6 +95,7 @@ extension Recipe {
     /// Where maps are made.
     public var layers: [String] = []
 
+    /// The section with every setting at its default.
     public init() {}
 
     public mutating func visit(_ keys: Keys) {
@@ -122,6 +125,7 @@ extension Recipe {
     /// Images of which figures are drawn.
     public var figures = 4
 
+    /// The section with every setting at its default.
     public init() {}
 
     public mutating func visit(_ keys: Keys) {
@@ -161,6 +165,7 @@ extension Recipe {
     /// Whether the first gradient of one image is computed in float64 too, to say so if float32 is far off.
     public var comparesPrecision = true
 
+    /// The section with every setting at its default.
     public init() {}
 
     public mutating func visit(_ keys: Keys) {

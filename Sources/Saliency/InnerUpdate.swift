@@ -17,7 +17,9 @@ public struct InnerUpdate: Sendable, Hashable {
   /// What the step lessens: the softmax cross-entropy to the class, or, for networks whose classes do not exclude each other,
   /// −log of the sigmoid of the class's own logit.
   public enum Loss: String, Sendable, CaseIterable {
+    /// −log of the softmax at the class.
     case crossEntropy = "cross_entropy"
+    /// −log of the sigmoid of the class's own logit.
     case binaryCrossEntropy = "binary_cross_entropy"
 
     package func callAsFunction(_ logits: Tensor, _ classes: [Int]) -> Tensor {

@@ -2,6 +2,7 @@
 public struct ConvolutionGeometry: Sendable, Hashable {
   /// Rows and columns.
   public struct Pair: Sendable, Hashable {
+    /// The number for rows, and the one for columns.
     public var height, width: Int
     /// Different ones for rows and columns.
     public init(_ height: Int, _ width: Int) { (self.height, self.width) = (height, width) }

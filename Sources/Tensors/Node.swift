@@ -157,8 +157,9 @@ extension Tensor {
 /// How a tensor came about, without its elements: all that its derivatives need of it.
 public struct Record: Sendable {
   let node: Node?
-  /// The tensor's.
+  /// The tensor's shape.
   public let shape: [Int]
+  /// The type of the tensor's elements.
   public let scalarType: ScalarType
   /// Whether there is anything to differentiate.
   public var isTracked: Bool { node != nil }

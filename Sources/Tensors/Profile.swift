@@ -17,8 +17,11 @@ public enum Profile {
     case map
     /// The derivative of the outer loss.
     case outer
+    /// The update of the parameters.
     case optimizer
+    /// Measuring the network.
     case evaluation
+    /// All that belongs to no other phase.
     case other
   }
 
@@ -26,6 +29,7 @@ public enum Profile {
   public struct Event: Sendable {
     /// What was done.
     public let name: String
+    /// The phase in which it was done.
     public let phase: Phase
     /// Threads are numbered from 0 as they appear.
     public let thread: Int
@@ -39,7 +43,9 @@ public enum Profile {
 
   /// Sums over one kind of operation in one phase.
   public struct Total: Sendable {
+    /// The phase in which it was done.
     public let phase: Phase
+    /// The operation's name.
     public let name: String
     /// How often.
     public internal(set) var count = 0

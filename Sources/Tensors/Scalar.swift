@@ -2,6 +2,7 @@ import Foundation
 
 /// What a tensor's elements are: `float32` for work, `float64` for derivative checks and reference values.
 public enum ScalarType: String, Sendable, CaseIterable {
+  /// IEEE 754 numbers of 32 and of 64 bits.
   case float32, float64
 
   /// Bytes per element.
@@ -10,8 +11,11 @@ public enum ScalarType: String, Sendable, CaseIterable {
 
 /// A Swift type that a tensor can hold: `Float` or `Double`.
 public protocol Scalar: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
+  /// The tensor's name for this type.
   static var type: ScalarType { get }
+  /// e to the power x.
   static func exp(_ x: Self) -> Self
+  /// The natural logarithm of x.
   static func log(_ x: Self) -> Self
   /// log(1 + x).
   static func log1p(_ x: Self) -> Self

@@ -10,8 +10,11 @@ public struct ONNXModel: Sendable {
   public struct Node: Sendable {
     /// What is done: `Conv`, `Relu`, …
     public var operation: String
+    /// What the operation itself is called; no two of a graph are alike.
     public var name: String
+    /// The names of the values that the operation takes and gives, in ONNX's order.
     public var inputs, outputs: [String]
+    /// What it is told besides, by ONNX's names.
     public var attributes: [(name: String, value: Attribute)]
 
     /// An operation on values that are named elsewhere.
@@ -26,12 +29,15 @@ public struct ONNXModel: Sendable {
 
   /// What an operation is told besides its inputs.
   public enum Attribute: Sendable {
+    /// A whole number, a list of them, or a floating-point number.
     case integer(Int), integers([Int]), float(Float)
   }
 
   /// What a graph holds besides tensors: whole numbers that operations take as inputs.
   public struct Constant: Sendable {
+    /// The name by which operations take it.
     public var name: String
+    /// The numbers, as a list of one axis.
     public var values: [Int]
     /// A list of numbers.
     public init(_ name: String, _ values: [Int]) { (self.name, self.values) = (name, values) }
@@ -39,12 +45,15 @@ public struct ONNXModel: Sendable {
 
   /// A size, or the name of one that is left open.
   public enum Size: Sendable {
+    /// A size that is the same in every use, or the name of one that each use states.
     case fixed(Int), open(String)
   }
 
   /// A value from outside or for outside, float32.
   public struct Port: Sendable {
+    /// The name of the value.
     public var name: String
+    /// Its sizes, one per axis.
     public var shape: [Size]
     /// A named value of this shape.
     public init(_ name: String, _ shape: [Size]) { (self.name, self.shape) = (name, shape) }
@@ -54,8 +63,11 @@ public struct ONNXModel: Sendable {
   public var nodes: [Node] = []
   /// Parameters, by their names in PyTorch's state dicts.
   public var weights = NamedTensors()
+  /// Whole numbers that operations take as inputs.
   public var constants: [Constant] = []
+  /// What the graph is given.
   public var inputs: [Port] = []
+  /// What the graph gives.
   public var outputs: [Port] = []
   /// What else the file says of itself.
   public var metadata: [String: String] = [:]

@@ -98,7 +98,8 @@ extension ClassSensitivity {
   /// The mean rank correlation over the weights and layers that the objective compares. A map that is constant counts as one
   /// that does not depend on the class, at the worst value there is; of one that is not finite there is none. Maps after an
   /// inner update of a batch are taken after one of the image alone. Random contrast classes are drawn from the image's place
-  /// in the data set, so that they stay the same.
+  /// in the data set, so that they stay the same. Their stream of random numbers keeps its former name, "opponents": another
+  /// name would give other numbers.
   public func score(of image: EvaluatedImage, weight: Double, in step: MetaStep) -> Score.Value? {
     var random = RandomSource(seed: 0, purpose: "opponents", image.index)
     let classes = classes(logits: image.logits, labels: [image.label], draws: [random.next()])

@@ -1,8 +1,9 @@
 import Tensors
 
 extension Architecture {
-  /// ``CIFARResNet`` of 20, 32, 44 and 56 layers.
+  /// ``CIFARResNet`` of 20 and 32 layers.
   public static let resnet20 = cifarResNet("resnet20", 3), resnet32 = cifarResNet("resnet32", 5)
+  /// ``CIFARResNet`` of 44 and 56 layers.
   public static let resnet44 = cifarResNet("resnet44", 7), resnet56 = cifarResNet("resnet56", 9)
 
   static let cifarResNets = [resnet20, resnet32, resnet44, resnet56]
@@ -58,7 +59,9 @@ public struct CIFARResNet: Module {
 
   /// Two 3×3 convolutions and a shortcut around them.
   public struct BasicBlock: Block {
+    /// The convolutions; the first one may stride.
     public var conv1, conv2: Named<Convolution>
+    /// The normalization after each convolution.
     public var bn1, bn2: Named<BatchNorm>
     let stride: Int
     /// Channels that the shortcut adds, half of them on each side.

@@ -55,6 +55,7 @@ public struct ConvNeXtBlock: Block {
   private static let scaleName = "layer_scale"
   /// [C, 1, 1], as torchvision has it.
   public private(set) var layerScale: Tensor
+  /// The layers around which the shortcut leads.
   public private(set) var block: Named<Sequential>
 
   init(_ channels: Int, epsilon: Double, using random: inout RandomSource?) {

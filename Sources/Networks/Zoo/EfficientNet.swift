@@ -44,6 +44,7 @@ extension Sequential {
 /// A widening 1×1 convolution, one of each channel by itself, squeeze and excitation, and a narrowing 1×1 convolution; added to
 /// what came in where the shape is the same.
 public struct MBConv: Block {
+  /// The layers around which the shortcut leads.
   public private(set) var block: Named<Sequential>
   private let hasShortcut: Bool
 
@@ -81,6 +82,7 @@ public struct MBConv: Block {
 
 /// Each channel times a number between 0 and 1 that two small layers make of all channels' means (Hu et al. 2018).
 public struct SqueezeExcitation: Module {
+  /// 1×1 convolutions of the means: to fewer channels, and back to as many as there were.
   public private(set) var fc1, fc2: Named<Convolution>
 
   init(_ channels: Int, squeezed: Int, using random: inout RandomSource?) {

@@ -59,6 +59,7 @@ extension Sequential {
 /// MobileNetV2's block: widened by a 1×1 convolution, filtered channel by channel, and narrowed again without
 /// ReLU; with a shortcut where the shape stays.
 public struct InvertedResidual: Block {
+  /// The layers around which the shortcut leads.
   public private(set) var conv: Named<Sequential>
   let hasShortcut: Bool
 

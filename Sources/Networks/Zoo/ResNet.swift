@@ -1,15 +1,19 @@
 import Tensors
 
 extension Architecture {
-  /// Residual networks of basic blocks.
+  /// The residual network of 18 layers, in basic blocks (He et al. 2016).
   public static let resnet18 = resNet("resnet18", .basic, [2, 2, 2, 2])
+  /// The residual network of 34 layers, in basic blocks.
   public static let resnet34 = resNet("resnet34", .basic, [3, 4, 6, 3])
-  /// Residual networks of bottlenecks.
+  /// The residual network of 50 layers, in bottlenecks.
   public static let resnet50 = resNet("resnet50", .bottleneck(), [3, 4, 6, 3])
+  /// The residual network of 101 layers, in bottlenecks.
   public static let resnet101 = resNet("resnet101", .bottleneck(), [3, 4, 23, 3])
+  /// The residual network of 152 layers, in bottlenecks.
   public static let resnet152 = resNet("resnet152", .bottleneck(), [3, 8, 36, 3])
-  /// ResNeXt, and a wide residual network.
+  /// ResNeXt of 50 layers, in bottlenecks of 32 groups of 4 channels (Xie et al. 2017).
   public static let resnext50_32x4d = resNet("resnext50_32x4d", .bottleneck(groups: 32, width: 4), [3, 4, 6, 3])
+  /// The wide residual network of 50 layers, in bottlenecks twice as wide (Zagoruyko and Komodakis 2016).
   public static let wide_resnet50_2 = resNet("wide_resnet50_2", .bottleneck(width: 128), [3, 4, 6, 3])
 
   static let resNets = [resnet18, resnet34, resnet50, resnet101, resnet152, resnext50_32x4d, wide_resnet50_2]
@@ -70,8 +74,9 @@ public struct ResidualBlock: Block {
     case bottleneck(groups: Int = 1, width: Int = 64)
   }
 
-  /// In the order of their names, as many as there are normalizations.
+  /// The convolutions, in the order of their names.
   public private(set) var convolutions: [Named<Convolution>]
+  /// The normalization after each convolution.
   public private(set) var norms: [Named<BatchNorm>]
   /// Nil where the shortcut changes nothing.
   public private(set) var downsample: Named<Sequential>?

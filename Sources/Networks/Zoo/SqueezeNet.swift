@@ -1,8 +1,9 @@
 import Tensors
 
 extension Architecture {
-  /// SqueezeNet and its authors' revision.
+  /// SqueezeNet 1.0.
   public static let squeezenet1_0 = squeezeNet("squeezenet1_0", isRevised: false)
+  /// SqueezeNet 1.1, its authors' revision, which takes less than half the arithmetic.
   public static let squeezenet1_1 = squeezeNet("squeezenet1_1", isRevised: true)
 
   static let squeezeNets = [squeezenet1_0, squeezenet1_1]
@@ -48,6 +49,7 @@ extension Sequential {
 /// SqueezeNet's module: a 1×1 convolution to few channels, then a 1×1 and a 3×3 convolution of them side by side, to four
 /// times as many channels each.
 public struct Fire: Block {
+  /// The 1×1 convolution to fewer channels, and the 1×1 and 3×3 convolutions of its response.
   public private(set) var squeeze, expand1x1, expand3x3: Named<Convolution>
 
   init(_ inputs: Int, squeezed: Int, using random: inout RandomSource?) {

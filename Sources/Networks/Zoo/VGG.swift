@@ -1,14 +1,21 @@
 import Tensors
 
 extension Architecture {
-  /// The networks of Simonyan and Zisserman 2015, without batch norm and with it.
+  /// The network of 11 layers of Simonyan and Zisserman 2015.
   public static let vgg11 = vgg("vgg11", [1, 1, 2, 2, 2])
+  /// The network of 13 layers of Simonyan and Zisserman 2015.
   public static let vgg13 = vgg("vgg13", [2, 2, 2, 2, 2])
+  /// The network of 16 layers of Simonyan and Zisserman 2015.
   public static let vgg16 = vgg("vgg16", [2, 2, 3, 3, 3])
+  /// The network of 19 layers of Simonyan and Zisserman 2015.
   public static let vgg19 = vgg("vgg19", [2, 2, 4, 4, 4])
+  /// The network of 11 layers with batch norm after each convolution.
   public static let vgg11_bn = vgg("vgg11_bn", [1, 1, 2, 2, 2], isNormalized: true)
+  /// The network of 13 layers with batch norm after each convolution.
   public static let vgg13_bn = vgg("vgg13_bn", [2, 2, 2, 2, 2], isNormalized: true)
+  /// The network of 16 layers with batch norm after each convolution.
   public static let vgg16_bn = vgg("vgg16_bn", [2, 2, 3, 3, 3], isNormalized: true)
+  /// The network of 19 layers with batch norm after each convolution.
   public static let vgg19_bn = vgg("vgg19_bn", [2, 2, 4, 4, 4], isNormalized: true)
   /// The network of Krizhevsky 2014.
   public static let alexnet = Architecture("alexnet", usualSide: 224) { Sequential.alexNet(classes: $0, using: &$1) }

@@ -46,7 +46,9 @@ public struct Explanation: Sendable {
   public struct Setting: Sendable, Hashable {
     /// Of ``Explanation/updates``.
     public var update: Int
+    /// What the map explains.
     public var target: Target
+    /// How the map is computed.
     public var method: Method
     /// A layer or ``Explanation/combined``.
     public var layer: String
