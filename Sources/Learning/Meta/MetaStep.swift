@@ -60,7 +60,7 @@ public struct MetaStep: Sendable {
   ///   - workers: how many threads compute images at a time.
   ///   - random: draws the contrast classes where an objective wants random ones.
   /// - Returns: the losses and the gradient with respect to the network's parameters.
-  /// - Throws: an error if the communicator fails.
+  /// - Throws: nothing of its own; an error on a thread that computes images would be passed on.
   public func callAsFunction(
     _ network: Network, _ images: Tensor, labels: [Int], targets: Tensor? = nil, workers: Int = Parallel.processors,
     random: inout RandomSource
