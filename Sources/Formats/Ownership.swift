@@ -75,10 +75,11 @@ public enum Ownership {
   /// The same of all that a command writes, asked before it begins; none may be written twice.
   public static func requireReplaceable(_ outputs: [String], inputs: [String]) throws(FileError) {
     let read = Set<FileIdentity>(paths: inputs)
-    for (index, path) in outputs.enumerated() {
+    var places = Set<String>()
+    for path in outputs {
       try requireReplaceable(path, inputs: read)
-      func place(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
-      guard !outputs[..<index].contains(where: { place($0) == place(path) }) else {
+      let place = Files.place(of: try OutputPlace(path).path)
+      guard places.insert(place).inserted else {
         throw FileError(.unwritable, path, "would be written twice; name two files")
       }
     }

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Paths taken apart and put together as texts, without a look at the disk. Foundation's functions for that stop the program on
 /// some paths of one character, and call the folder of a name alone an empty path, which becomes the root when a slash is added.
 public enum Paths {
@@ -33,6 +35,21 @@ public enum Paths {
   public static func joined(_ folder: String, _ path: String) -> String {
     if path.utf8.first == slash || folder.isEmpty || folder == "." { return path }
     return folder.utf8.last == slash ? folder + path : folder + "/" + path
+  }
+
+  /// A path from the root, without `.`, `..` and doubled slashes; what is a relative one is meant from the current folder. Links are
+  /// not looked at.
+  public static func absolute(_ path: String) -> String {
+    let whole = path.utf8.first == slash ? path : FileManager.default.currentDirectoryPath + "/" + path
+    var parts: [Substring.UTF8View] = []
+    for part in whole.utf8.split(separator: slash) {
+      if part.elementsEqual("..".utf8) {
+        _ = parts.popLast()
+      } else if !part.elementsEqual(".".utf8) {
+        parts.append(part)
+      }
+    }
+    return "/" + parts.map { String(Substring($0)) }.joined(separator: "/")
   }
 
   private static func dot(in name: String) -> String.Index? {

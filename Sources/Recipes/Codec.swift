@@ -141,7 +141,9 @@ extension Codec<String> {
         let path = codec.read(entry, key, report)
         if let path { report.inputs.append(path) }
         return path
-      }, write: { codec.write(absolute($0)) })
+      },
+      // From the root, so that a resolved recipe means the same wherever it is put.
+      write: { codec.write(Paths.absolute($0)) })
   }
 
   /// The path of an output, meant from the current folder.
@@ -157,6 +159,3 @@ extension Codec<String> {
       }, write: { written(.scalar($0, isText: Entry.isNothing($0))) })
   }
 }
-
-/// The path from the root, so that a resolved recipe means the same wherever it is put.
-func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }

@@ -42,7 +42,7 @@ extension Entry {
       let problem = statement.map { RecipeError.Problem($0, "extends", "\(path): \(message)") }
       return RecipeError([problem ?? .init(place, "", message)], isMissingFile: isMissingFile)
     }
-    let identity = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    let identity = Files.place(of: path)
     guard !chain.contains(identity) else { throw problem("recipes that extend each other") }
     let bytes: Data
     do { bytes = try Files.read(path) } catch {

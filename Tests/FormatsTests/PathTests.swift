@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -22,5 +23,33 @@ import Testing
     #expect(Paths.joined(".", "a.png") == "a.png" && Paths.joined("", "a.png") == "a.png")
     #expect(Paths.joined("f", "a.png") == "f/a.png" && Paths.joined("f/", "a.png") == "f/a.png")
     #expect(Paths.joined("f", "/a.png") == "/a.png" && Paths.joined("/", "a.png") == "/a.png")
+  }
+
+  @Test("a path from the root has no detours, however short the path is")
+  func absolute() {
+    let here = FileManager.default.currentDirectoryPath
+    for (path, expected) in [
+      ("r", here + "/r"), (".", here), ("", here), ("./a/../b/", here + "/b"), ("/", "/"), ("/..", "/"), ("//a//b/.", "/a/b"),
+      ("/a/../../c", "/c"), ("..", Paths.folder(of: here)), ("~", here + "/~"), ("/é/ü", "/é/ü"), ("\\", here + "/\\"),
+    ] { #expect(Paths.absolute(path) == expected, "\(path)") }
+    // No path of one character stops the program.
+    for byte in UInt8(1)..<128 { #expect(Paths.absolute(String(UnicodeScalar(byte))).hasPrefix("/")) }
+  }
+
+  @Test("a file's place is the same through links, there or not yet")
+  func place() throws {
+    let folder = ScratchFolder()
+    try Files.makeFolder(folder.file("real"))
+    try FileManager.default.createSymbolicLink(atPath: folder.file("link"), withDestinationPath: "real")
+    #expect(Files.place(of: folder.file("link/new")) == Files.place(of: folder.file("real/./new")))
+    try folder.write("real/new", "x")
+    #expect(Files.place(of: folder.file("link/new")) == Files.place(of: folder.file("real/new")))
+    #expect(Files.place(of: "/") == "/" && Files.place(of: "r") != Files.place(of: "s"))
+    // A link to what is not there yet stands for it.
+    try FileManager.default.createSymbolicLink(atPath: folder.file("later"), withDestinationPath: "real/late")
+    #expect(throws: FileError.self) {
+      try Ownership.requireReplaceable([folder.file("later"), folder.file("real/late")], inputs: [])
+    }
+    try Ownership.requireReplaceable([folder.file("later"), folder.file("real/other")], inputs: [])
   }
 }

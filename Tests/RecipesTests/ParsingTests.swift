@@ -109,7 +109,7 @@ import Testing
     #expect(again.yaml == recipe.yaml)
     #expect(again.run.output == recipe.run.output)
     #expect(again.inner?.parameters == recipe.inner?.parameters)
-    #expect(again.model.weights == recipe.model.weights.map(absolute))
+    #expect(again.model.weights == recipe.model.weights.map(Paths.absolute))
     #expect(again.optimizer.optimizer == recipe.optimizer.optimizer)
   }
 }

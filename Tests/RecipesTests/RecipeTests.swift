@@ -1,3 +1,4 @@
+import Formats
 import Datasets
 import Foundation
 import Learning
@@ -91,7 +92,7 @@ import Testing
     #expect(recipe.data.validation != .folder(.init("")))
     #expect(recipe.run.steps == 3)
     #expect(recipe.run.output == "runs/x")
-    #expect(recipe.model.weights.map(absolute) == folder.file("base/weights/w.th"))
+    #expect(recipe.model.weights.map(Paths.absolute) == folder.file("base/weights/w.th"))
     try folder.write("loop.yaml", "extends: loop.yaml")
     #expect(throws: RecipeError.self) { try Recipe.load(folder.file("loop.yaml")) }
   }

@@ -13,7 +13,7 @@ import Testing
   /// A run's folder with two evaluations and so many steps.
   @discardableResult
   private func run(
-    _ name: String, weight: Double = 0.5, steps: Int = 5, evaluations: Int = 2, tail: String = ""
+    _ name: String, weight: Double = 0.5, steps: Int = 5, evaluations: Int = 2, tail: String = "", method: String = "normgrad"
   ) throws -> String {
     let yaml = """
       model: { architecture: plain }
@@ -32,7 +32,7 @@ import Testing
     try scratch.write("\(name)/recipe.yaml", yaml)
     func evaluation(_ step: Int) -> String {
       let cells = ["plain", "virtual"].map {
-        #"{"method":"normgrad","layer":"features.5","weights":"\#($0)","mean":0.\#(9 - step),"deviation":0.1,"images":4,"undefined":1,"interval":[0.25,0.75]}"#
+        #"{"method":"\#(method)","layer":"features.5","weights":"\#($0)","mean":0.\#(9 - step),"deviation":0.1,"images":4,"undefined":1,"interval":[0.25,0.75]}"#
       }
       return
         #"{"event":"evaluation","step":\#(step),"accuracy":0.75,"cross_entropy":0.5,"images":4,"class_sensitivity":[\#(cells.joined(separator: ","))]}"#
@@ -69,6 +69,16 @@ import Testing
       let opened = page.matches(of: try Regex("<\(tag)[ >]")).count
       #expect(opened == page.matches(of: try Regex("</\(tag)>")).count && opened > 0, "\(tag)")
     }
+  }
+
+  @Test("values are found under any name of the method", arguments: ["normgrad", "conv1x1/norm"])
+  func spelling(method: String) throws {
+    let folder = try run("one", method: method)
+    let page = try page(folder)
+    #expect(page.contains("0.900") && page.contains("0.400") && !page.contains("undefined"))
+    let record = try RunRecord(folder)
+    #expect(record.evaluated("class_sensitivity", method: .normGrad, layer: "features.5", weights: "plain").count == 2)
+    #expect(record.evaluated("class_sensitivity", method: .gradCAM, layer: "features.5", weights: "plain").isEmpty)
   }
 
   @Test("runs stand side by side, with what their recipes say differently")

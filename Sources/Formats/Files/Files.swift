@@ -36,6 +36,13 @@ public enum Files {
     path.hasPrefix("~") ? (path as NSString).expandingTildeInPath : path
   }
 
+  /// The path from the root without links; where nothing is there yet, without those on the way.
+  public static func place(of path: String) -> String {
+    if let place = resolved(path) { return place }
+    let path = Paths.absolute(path)
+    return path == "/" ? path : Paths.joined(place(of: Paths.folder(of: path)), Paths.name(of: path))
+  }
+
   /// The path without links; nil if nothing is there.
   static func resolved(_ path: String) -> String? {
     guard let resolved = realpath(path, nil) else { return nil }

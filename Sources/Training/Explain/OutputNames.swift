@@ -1,4 +1,4 @@
-import Foundation
+import Formats
 
 /// What the pictures and tensors of an explanation are called. All of it is decided before anything is worked out: no name
 /// stands for two things, and none is longer than file systems take (255 bytes, of which a file that is being written needs
@@ -15,9 +15,7 @@ struct OutputNames: Sendable {
   ///   - files: images.
   ///   - classes: the names of all classes, in order.
   init(_ files: [String], classes: [String]) {
-    let stems = files.map {
-      URL(fileURLWithPath: $0).deletingPathExtension().lastPathComponent.asFileName(bytes: Self.stem)
-    }
+    let stems = files.map { Paths.stem(of: $0).asFileName(bytes: Self.stem) }
     // The name of one image's map begins with the image's: another image must not be called that.
     let sorted = stems.sorted()
     let isClear = zip(sorted, sorted.dropFirst()).allSatisfy { $0 != $1 } && !Self.hasBeginning(sorted)

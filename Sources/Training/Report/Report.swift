@@ -86,7 +86,7 @@ public enum Report {
         for weights in ["plain", "virtual"] {
           charts.append(
             chart("class sensitivity, measured: \(maps.method) at \(layer), \(weights)") {
-              $0.evaluated("class_sensitivity", method: "\(maps.method)", layer: layer, weights: weights)
+              $0.evaluated("class_sensitivity", method: maps.method, layer: layer, weights: weights)
             })
         }
       }
@@ -109,7 +109,7 @@ public enum Report {
         layers.map { layer in
           ["\(method)".escaped, layer.escaped]
             + weights.flatMap { weights in
-              [before, after].map { cell(RunRecord.cell($0, measure.rawValue, "\(method)", layer, weights)) }
+              [before, after].map { cell(RunRecord.cell($0, measure.rawValue, method, layer, weights)) }
             }
         }
       }

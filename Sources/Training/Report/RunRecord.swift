@@ -1,6 +1,7 @@
 import Foundation
 import Formats
 import Recipes
+import Saliency
 
 /// What a run left in its folder, as far as it came.
 struct RunRecord {
@@ -29,7 +30,7 @@ struct RunRecord {
       throw FileError(.malformed, path, "no run of metasal's: there is no recipe.yaml in it")
     }
     self.path = path
-    name = URL(fileURLWithPath: path).standardized.lastPathComponent
+    name = Paths.name(of: Paths.absolute(path))
     recipe = try Recipe.load(folder.recipe)
     pictures = folder.pictureFiles
     guard FileManager.default.fileExists(atPath: folder.metrics) else { return }
@@ -68,19 +69,20 @@ struct RunRecord {
   }
 
   /// What each evaluation says of a measure of maps.
-  func evaluated(_ measure: String, method: String, layer: String, weights: String) -> [Chart.Point] {
+  func evaluated(_ measure: String, method: Method, layer: String, weights: String) -> [Chart.Point] {
     evaluations.compactMap { evaluation in
       Self.cell(evaluation.values, measure, method, layer, weights).flatMap { $0["mean"] as? Double }
         .map { Chart.Point(x: Double(evaluation.step), y: $0) }
     }
   }
 
-  /// An evaluation's entry for one way of making maps.
+  /// An evaluation's entry for one way of making maps, under whichever of the method's names it was written.
   static func cell(
-    _ evaluation: [String: Any], _ measure: String, _ method: String, _ layer: String, _ weights: String
+    _ evaluation: [String: Any], _ measure: String, _ method: Method, _ layer: String, _ weights: String
   ) -> [String: Any]? {
     (evaluation[measure] as? [[String: Any]])?.first {
-      $0["method"] as? String == method && $0["layer"] as? String == layer && $0["weights"] as? String == weights
+      $0["layer"] as? String == layer && $0["weights"] as? String == weights
+        && ($0["method"] as? String).flatMap(Method.init) == method
     }
   }
 }
