@@ -121,8 +121,12 @@ public struct Trainer {
     var state = checkpoint
     say("Resuming after step \(state.step).\n")
     guard state.recipe != recipe.yaml else { return state }
-    // What an older version wrote may be no recipe any more.
-    let changes = (try? Recipe.parse(state.recipe, source: folder.last)).map { recipe.changes(since: $0) } ?? []
+    // What an older version wrote may not be taken any more: then a value that is as it was cannot be told from one that is new.
+    let earlier = StoredRecipe(state.recipe, source: folder.last)
+    let changes = recipe.changes(since: earlier.recipe).filter { earlier.problems(with: $0.key).isEmpty }
+    if !earlier.problems.isEmpty {
+      say("Of the checkpoint's recipe this is not taken any more:\n\(earlier.problems.map { "  \($0)\n" }.joined())")
+    }
     say(
       (["The recipe has changed since the checkpoint was written; the run goes on with the recipe as it is now."]
         + changes.map { "  \($0.key): \($0.old ?? "–") → \($0.new ?? "–")" }).joined(separator: "\n") + "\n")

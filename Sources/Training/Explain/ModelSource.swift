@@ -15,7 +15,7 @@ public struct Model: Sendable {
   public let normalization: Normalization
   /// Names of its classes, in order; empty if they are not known.
   public let classNames: [String]
-  /// What was chosen among a file's weights; nil if there was nothing to choose.
+  /// What was chosen among a file's weights, or passed over in its recipe; nil if there is nothing to tell.
   public let note: String?
 
   /// The name of a class, or its number where it has none.
@@ -42,36 +42,55 @@ public enum ModelSource: Sendable {
   case weights(Architecture, String)
 
   /// - Parameters:
-  ///   - framing: in place of the recipe's; none where there is no recipe.
-  ///   - normalization: in place of the recipe's; ImageNet's where there is no recipe.
+  ///   - framing: in place of the recipe's; none for weights that come without one.
+  ///   - normalization: in place of the recipe's; ImageNet's for weights that come without one.
   ///   - classNames: a file with a line for each class, in place of what the recipe's data say.
-  /// - Throws: a ``FileError`` about what does not exist or does not fit.
+  /// - Throws: a ``FileError`` about what does not exist or does not fit, or where the recipe's framing or normalization is
+  ///   wanted and cannot be read.
   public func model(
     framing: Framing? = nil, normalization: Normalization? = nil, classNames: String? = nil
   ) throws -> Model {
-    var (network, recipe): (Network, Recipe?)
-    var note: String?
+    let stored: (network: Network, recipe: StoredRecipe, path: String)
     switch self {
-    case .run(let folder):
-      (network, recipe) = try Self.read(RunFolder(folder).last)
-    case .checkpoint(let path): (network, recipe) = try Self.read(path)
     case .weights(let architecture, let path):
       let choice = try WeightChoice(from: path, for: architecture)
-      note = choice.note
-      (network, recipe) = (try Self.network(architecture, choice.weights, of: path), nil)
+      let network = try Self.network(architecture, choice.weights, of: path)
+      return Model(
+        network: network, framing: framing ?? Framing(), normalization: normalization ?? Recipe.Data.standardNormalization,
+        classNames: try classNames.map { try Self.names($0, count: network.classes) } ?? [], note: choice.note)
+    case .run(let folder): stored = try Self.read(RunFolder(folder).last)
+    case .checkpoint(let path): stored = try Self.read(path)
+    }
+    let (network, recipe, path) = stored
+    let data = recipe.recipe.data
+    if normalization == nil {
+      try Self.require(["data.normalization"], of: recipe, path, "say how pixels become input with --mean and --deviation")
+    }
+    if framing == nil {
+      try Self.require(["data.resize", "data.crop"], of: recipe, path, "say how images are framed with --resize or --crop")
     }
     // The data may be elsewhere by now; their names are a comfort, not a need.
-    let known = try? recipe?.data.validation.dataset().classNames
-    let names = try classNames.map { try Self.names($0, count: network.classes) } ?? known ?? []
+    let isKnown = recipe.problems(with: "data.validation").isEmpty
+    let known = isKnown ? try? data.validation.dataset().classNames : nil
     return Model(
-      network: network, framing: framing ?? recipe?.data.framing ?? Framing(),
-      normalization: normalization ?? recipe?.data.normalization ?? Recipe.Data.standardNormalization,
-      classNames: names, note: note)
+      network: network, framing: framing ?? data.framing, normalization: normalization ?? data.normalization,
+      classNames: try classNames.map { try Self.names($0, count: network.classes) } ?? known ?? [],
+      note: recipe.problems.isEmpty ? nil : "Passed over in the recipe of the checkpoint, which is not one of today's:\n"
+        + recipe.problems.map { "  \($0)" }.joined(separator: "\n"))
   }
 
-  private static func read(_ path: String) throws -> (Network, Recipe?) {
+  private static func read(_ path: String) throws -> (Network, StoredRecipe, String) {
     let checkpoint = try Checkpoint(contentsOf: path)
-    return (checkpoint.network, try? Recipe.parse(checkpoint.recipe, source: path))
+    return (checkpoint.network, StoredRecipe(checkpoint.recipe, source: path), path)
+  }
+
+  /// Throws unless a recipe says these keys' values in a way that is understood: with others than its own, maps would look
+  /// right and be wrong.
+  private static func require(_ keys: [String], of recipe: StoredRecipe, _ path: String, _ advice: String) throws(FileError) {
+    guard let problem = keys.lazy.flatMap(recipe.problems(with:)).first else { return }
+    let line = problem.place.line.map { ", line \($0)" } ?? ""
+    let key = problem.key.isEmpty ? "" : "\(problem.key): "
+    throw FileError(.malformed, path, "the recipe in it\(line): \(key)\(problem.message); \(advice)")
   }
 
   /// A network with a file's weights.
