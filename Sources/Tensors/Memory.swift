@@ -8,6 +8,25 @@ public enum Memory {
     [system(), controlGroup(), limit()].compactMap(\.self).min()
   }
 
+  /// Ends the program, since the system has no memory for a tensor or a product: says so, and exits with 71, as for other means of the system
+  /// that it lacks. Nothing can be saved, as that takes memory, too; what was saved before stays as it is.
+  static func isExhausted(wanting bytes: Int) -> Never {
+    // Nothing here allocates.
+    func say(_ text: StaticString) { _ = write(2, text.utf8Start, text.utf8CodeUnitCount) }
+    say("metasal: out of memory: there are no ")
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+      var (rest, first) = (bytes, 20)
+      repeat {
+        first -= 1
+        digits[first] = UInt8(ascii: "0") + UInt8(rest % 10)
+        rest /= 10
+      } while rest > 0
+      _ = write(2, UnsafeRawPointer(digits.baseAddress! + first), 20 - first)
+    }
+    say(" bytes for what is worked out; smaller images or batches take less\n")
+    _exit(71)
+  }
+
   /// What Linux says can be taken without swapping.
   static func system(root: String = "") -> Int? {
     value("MemAvailable:", in: text(root + "/proc/meminfo")).map { $0 << 10 }

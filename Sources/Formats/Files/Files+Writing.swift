@@ -106,8 +106,12 @@ public final class FileOutput {
   func verify() throws(FileError) {
     try flush()
     var found = Checksum()
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
-    defer { buffer.deallocate() }
+    let room = 1 << 20
+    guard let memory = malloc(room) else {
+      throw FileError(.unwritable, file.name, "there is no memory to read again what was written")
+    }
+    defer { free(memory) }
+    let buffer = UnsafeMutableRawBufferPointer(start: memory, count: room)
     while found.count < written.count {
       let before = found.count
       try file.read(from: start + before, into: buffer) { found.add($0) }

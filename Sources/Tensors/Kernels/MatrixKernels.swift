@@ -1,8 +1,33 @@
 import COpenBLAS
+import Foundation
+import Synchronization
 
 extension Kernels {
   /// OpenBLAS's own threads stay off: parallelism is over images, and its workers would fight over the processors.
   private static let singleThreaded: Void = openblas_set_num_threads(1)
+
+  /// Calls of OpenBLAS under way, and the most that ever were at once.
+  private static let calls = Mutex((now: 0, most: 0))
+
+  /// More than the memory that OpenBLAS takes for each of the calls that are under way at once, and keeps (128 MiB and some
+  /// pages, where processors have AVX-512; hardly any of it is ever touched).
+  private static let callBytes = 129 << 20
+
+  /// Makes a call of OpenBLAS. The library asks for memory again and again, for ever, where there is none; so that is found out
+  /// before.
+  private static func calling(_ call: () -> Void) {
+    let isMore = calls.withLock { calls in
+      calls.now += 1
+      defer { calls.most = max(calls.most, calls.now) }
+      return calls.now > calls.most
+    }
+    if isMore {
+      guard let room = malloc(callBytes) else { Memory.isExhausted(wanting: callBytes) }
+      free(room)
+    }
+    call()
+    calls.withLock { $0.now -= 1 }
+  }
 
   /// `op(A) · op(B)` for each of `batch` pairs of matrices, added to a sum if there is one; `m`, `n`, `k` are the sizes after
   /// transposing.
@@ -94,14 +119,16 @@ extension Kernels {
       let (opA, opB) = (a.isTransposed ? CblasTrans : CblasNoTrans, b.isTransposed ? CblasTrans : CblasNoTrans)
       let (lda, ldb, ldc) = (Int32(a.stride), Int32(b.stride), Int32(stride))
       let (x, y, z) = (UnsafeRawPointer(a.elements), UnsafeRawPointer(b.elements), UnsafeMutableRawPointer(c))
-      if T.type == .float32 {
-        cblas_sgemm(
-          CblasRowMajor, opA, opB, Int32(m), Int32(n), Int32(k), 1, x.assumingMemoryBound(to: Float.self), lda,
-          y.assumingMemoryBound(to: Float.self), ldb, adds ? 1 : 0, z.assumingMemoryBound(to: Float.self), ldc)
-      } else {
-        cblas_dgemm(
-          CblasRowMajor, opA, opB, Int32(m), Int32(n), Int32(k), 1, x.assumingMemoryBound(to: Double.self), lda,
-          y.assumingMemoryBound(to: Double.self), ldb, adds ? 1 : 0, z.assumingMemoryBound(to: Double.self), ldc)
+      calling {
+        if T.type == .float32 {
+          cblas_sgemm(
+            CblasRowMajor, opA, opB, Int32(m), Int32(n), Int32(k), 1, x.assumingMemoryBound(to: Float.self), lda,
+            y.assumingMemoryBound(to: Float.self), ldb, adds ? 1 : 0, z.assumingMemoryBound(to: Float.self), ldc)
+        } else {
+          cblas_dgemm(
+            CblasRowMajor, opA, opB, Int32(m), Int32(n), Int32(k), 1, x.assumingMemoryBound(to: Double.self), lda,
+            y.assumingMemoryBound(to: Double.self), ldb, adds ? 1 : 0, z.assumingMemoryBound(to: Double.self), ldc)
+        }
       }
     }
   }
@@ -114,14 +141,16 @@ extension Kernels {
     let (rows, columns) = a.isTransposed ? (a.columns, a.rows) : (a.rows, a.columns)
     let (m, n, lda, incX, incY) = (Int32(rows), Int32(columns), Int32(a.stride), Int32(step), Int32(resultStep))
     let (x, y, z) = (UnsafeRawPointer(a.elements), UnsafeRawPointer(vector), UnsafeMutableRawPointer(c))
-    if T.type == .float32 {
-      cblas_sgemv(
-        CblasRowMajor, op, m, n, 1, x.assumingMemoryBound(to: Float.self), lda, y.assumingMemoryBound(to: Float.self),
-        incX, adds ? 1 : 0, z.assumingMemoryBound(to: Float.self), incY)
-    } else {
-      cblas_dgemv(
-        CblasRowMajor, op, m, n, 1, x.assumingMemoryBound(to: Double.self), lda,
-        y.assumingMemoryBound(to: Double.self), incX, adds ? 1 : 0, z.assumingMemoryBound(to: Double.self), incY)
+    calling {
+      if T.type == .float32 {
+        cblas_sgemv(
+          CblasRowMajor, op, m, n, 1, x.assumingMemoryBound(to: Float.self), lda, y.assumingMemoryBound(to: Float.self),
+          incX, adds ? 1 : 0, z.assumingMemoryBound(to: Float.self), incY)
+      } else {
+        cblas_dgemv(
+          CblasRowMajor, op, m, n, 1, x.assumingMemoryBound(to: Double.self), lda,
+          y.assumingMemoryBound(to: Double.self), incX, adds ? 1 : 0, z.assumingMemoryBound(to: Double.self), incY)
+      }
     }
   }
 }
