@@ -347,9 +347,9 @@ import Testing
     #expect(try setup(["run.precision=float64"]).comparePrecisions() == nil)
     #expect(try setup(["run.compare_precision=false"]).comparePrecisions() == nil)
     #expect(try setup(["model.batch_norm=train", "inner.scope=batch"]).comparePrecisions()?.note == nil)
-    let far = PrecisionComparison(difference: 0.29, seconds: 0.8).note
+    let far = PrecisionComparison(difference: 0.29, images: 1, seconds: 0.8).note
     #expect(far?.contains("29.0%") == true && far?.contains("precision: float64") == true)
-    #expect(PrecisionComparison(difference: .nan, seconds: 1).note != nil)
+    #expect(PrecisionComparison(difference: .nan, images: 3, seconds: 1).note != nil)
   }
 
   @Test(
