@@ -63,7 +63,7 @@ import Testing
       return (name: name, value: Tensor(numbers, shape: value.shape))
     }
     let path = folder.file("weights.safetensors")
-    try Safetensors.write(entries, to: path)
+    try Safetensors.write(NamedTensors(entries), to: path)
     return path
   }
 
