@@ -9,17 +9,8 @@ import Testing
 
 @testable import Training
 
-@Suite("Runs that end early") struct InterruptedRunTests {
-  private let runs = ShortRuns()
-  private var folder: ScratchFolder { runs.folder }
-
-  private func setup(_ overrides: [String] = []) throws -> Setup { try runs.setup(overrides) }
-
-  private func run(_ setup: Setup, _ name: String, resumes: Bool = false, stopAfter: Int = .max) throws -> RunFolder {
-    try runs.run(setup, name, resumes: resumes, stopAfter: stopAfter)
-  }
-
-  private func contents(_ path: String) throws -> [String: [Double]] { try runs.contents(path) }
+@Suite("Runs that end early") struct InterruptedRunTests: MakesShortRuns {
+  let runs = ShortRuns()
 
   /// Makes folders of images to train on and to measure, and returns what a recipe says of them.
   private func writeImages() throws -> [String] {

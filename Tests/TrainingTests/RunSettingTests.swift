@@ -9,17 +9,8 @@ import Testing
 
 @testable import Training
 
-@Suite("What a run is told beforehand, and its precision") struct RunSettingTests {
-  private let runs = ShortRuns()
-  private var folder: ScratchFolder { runs.folder }
-
-  private func setup(_ overrides: [String] = []) throws -> Setup { try runs.setup(overrides) }
-
-  private func run(_ setup: Setup, _ name: String, resumes: Bool = false, stopAfter: Int = .max) throws -> RunFolder {
-    try runs.run(setup, name, resumes: resumes, stopAfter: stopAfter)
-  }
-
-  private func contents(_ path: String) throws -> [String: [Double]] { try runs.contents(path) }
+@Suite("What a run is told beforehand, and its precision") struct RunSettingTests: MakesShortRuns {
+  let runs = ShortRuns()
 
   @Test("a run in float64 trains, stores, resumes and exports in float64")
   func double() throws {

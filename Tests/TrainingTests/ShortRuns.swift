@@ -64,3 +64,20 @@ struct ShortRuns {
       })
   }
 }
+
+/// A suite whose tests make short runs.
+protocol MakesShortRuns {
+  var runs: ShortRuns { get }
+}
+
+extension MakesShortRuns {
+  var folder: ScratchFolder { runs.folder }
+
+  func setup(_ overrides: [String] = []) throws -> Setup { try runs.setup(overrides) }
+
+  func run(_ setup: Setup, _ name: String, resumes: Bool = false, stopAfter: Int = .max) throws -> RunFolder {
+    try runs.run(setup, name, resumes: resumes, stopAfter: stopAfter)
+  }
+
+  func contents(_ path: String) throws -> [String: [Double]] { try runs.contents(path) }
+}

@@ -9,17 +9,8 @@ import Testing
 
 @testable import Training
 
-@Suite("Training runs") struct TrainerTests {
-  private let runs = ShortRuns()
-  private var folder: ScratchFolder { runs.folder }
-
-  private func setup(_ overrides: [String] = []) throws -> Setup { try runs.setup(overrides) }
-
-  private func run(_ setup: Setup, _ name: String, resumes: Bool = false, stopAfter: Int = .max) throws -> RunFolder {
-    try runs.run(setup, name, resumes: resumes, stopAfter: stopAfter)
-  }
-
-  private func contents(_ path: String) throws -> [String: [Double]] { try runs.contents(path) }
+@Suite("Training runs") struct TrainerTests: MakesShortRuns {
+  let runs = ShortRuns()
 
   @Test(
     "a run interrupted after any step and resumed ends in the same bytes as one that never stopped",
