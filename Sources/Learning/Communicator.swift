@@ -1,9 +1,9 @@
 import Tensors
 
-/// The processes that train one network together, each on its part of every batch. All that they have to tell each other are
-/// sums: of gradients, of statistics, of what is measured.
+/// The processes that train and measure one network together, each on its part of the images. They exchange sums, of gradients and
+/// of statistics, and the values that they measured on their images.
 ///
-/// Every process calls the same functions in the same order with tensors of the same shapes.
+/// Every process calls the same functions in the same order, with tensors of the same shapes where these are summed.
 public protocol Communicator: Sendable {
   /// Which of the processes this is, from 0.
   var rank: Int { get }
@@ -16,9 +16,17 @@ public protocol Communicator: Sendable {
   /// - Returns: the sums, the same to the bit in every process.
   /// - Throws: what went wrong on the way.
   func allReduce(_ tensors: [Tensor]) throws -> [Tensor]
+
+  /// Collects bytes of every process, as MPI's `Allgatherv` does. Unless told otherwise it is done by sums, of which each process
+  /// fills its own part.
+  ///
+  /// - Parameter bytes: this process's, of any length.
+  /// - Returns: all processes' bytes, by their ranks.
+  /// - Throws: what went wrong on the way.
+  func allGather(_ bytes: [UInt8]) throws -> [[UInt8]]
 }
 
-/// One process, which has nobody to talk to.
+/// A single process: sums are its own values.
 public struct SingleProcess: Communicator {
   public let rank = 0
   public let size = 1
@@ -40,11 +48,6 @@ extension Communicator {
     return try allReduce([Tensor(numbers)])[0].doubles
   }
 
-  /// What every process has to say, by their ranks: a sum of texts of which each process knows only its own.
-  ///
-  /// - Parameter bytes: of any length.
-  /// - Returns: all processes' bytes.
-  /// - Throws: what went wrong on the way.
   public func allGather(_ bytes: [UInt8]) throws -> [[UInt8]] {
     guard size > 1 else { return [bytes] }
     var counts = [Double](repeating: 0, count: size)

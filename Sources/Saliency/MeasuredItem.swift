@@ -1,7 +1,7 @@
 import Tensors
 
 /// What is known of an image of an evaluation besides its maps.
-public struct MeasuredItem: Sendable {
+public struct MeasuredItem: Sendable, Codable {
   /// The image's place in the data set.
   public let index: Int
   /// Its class.

@@ -25,6 +25,8 @@ public struct Setup: Sendable {
   public let classNames: [String]
   /// Threads.
   public let workers: Int
+  /// The processes that share the images of every batch and of every evaluation.
+  public let communicator: any Communicator
   /// What was done that the recipe does not say in so many words.
   public let notes: [String]
   /// How much memory that takes.
@@ -34,9 +36,13 @@ public struct Setup: Sendable {
   ///   - recipe: what is trained or measured, and how.
   ///   - weights: replaces the recipe's weights.
   ///   - trains: whether the recipe will be trained, or measured only, which takes less.
-  /// - Throws: a ``RecipeError`` or ``FileError`` about what does not exist or does not fit, into memory neither.
-  public init(_ recipe: Recipe, weights: String? = nil, trains: Bool = true) throws {
-    self.recipe = recipe
+  ///   - communicator: the processes that do it together; one unless told otherwise.
+  /// - Throws: a ``RecipeError`` or ``FileError`` about files that do not exist, settings that do not fit each other, or too little
+  ///   memory.
+  public init(
+    _ recipe: Recipe, weights: String? = nil, trains: Bool = true, communicator: any Communicator = SingleProcess()
+  ) throws {
+    (self.recipe, self.communicator) = (recipe, communicator)
     workers = recipe.run.workers ?? Parallel.processors
     let (train, validation) = (try recipe.data.train.dataset(), try recipe.data.validation.dataset())
     guard let classNames = ClassList.common(train.classNames, validation.classNames) else {
@@ -46,6 +52,10 @@ public struct Setup: Sendable {
     }
     guard train.count >= recipe.data.batch else {
       throw recipe.problem("data.batch", "\(recipe.data.batch) images, but data.train has only \(train.count)")
+    }
+    guard recipe.data.batch >= communicator.size else {
+      throw recipe.problem(
+        "data.batch", "\(recipe.data.batch) images, fewer than the \(communicator.size) processes that share a batch")
     }
     let classes = recipe.model.classes ?? classNames.count
     guard classes >= classNames.count else {
@@ -59,7 +69,7 @@ public struct Setup: Sendable {
       train, size: recipe.data.batch, normalization: recipe.data.normalization, resizeCrop: recipe.data.resizeCrop,
       augmentation: recipe.data.augmentation, mixing: recipe.data.mixing, seed: UInt64(recipe.run.seed),
       smallestSide: smallestSide, brokenImages: recipe.data.brokenImages, cacheLimit: cacheLimit,
-      precision: recipe.run.precision)
+      precision: recipe.run.precision, shard: Shard(communicator.rank, of: communicator.size))
     self.validation = BatchSource(
       validation, size: recipe.data.batch, normalization: recipe.data.normalization, resizeCrop: recipe.data.resizeCrop,
       smallestSide: smallestSide, brokenImages: recipe.data.brokenImages, cacheLimit: cacheLimit,
@@ -136,7 +146,7 @@ public struct Setup: Sendable {
   public var trainingStep: TrainingStep {
     TrainingStep(
       step, optimizer: recipe.optimizer.rule, rate: recipe.optimizer.rate, schedule: recipe.optimizer.schedule,
-      steps: recipe.run.steps, clipNorm: recipe.optimizer.clipNorm, workers: workers)
+      steps: recipe.run.steps, clipNorm: recipe.optimizer.clipNorm, workers: workers, communicator: communicator)
   }
 }
 

@@ -4,7 +4,7 @@ import Tensors
 /// A measure over items, such as images: a value for each, or why there is none.
 public struct Score: Sendable, Equatable {
   /// What a measure says of an item.
-  public enum Value: Sendable, Equatable {
+  public enum Value: Sendable, Equatable, Codable {
     /// A finite number; a ``Score`` turns others into undefined values.
     case defined(Double)
     /// Why it has no value: "constant map", "no box".

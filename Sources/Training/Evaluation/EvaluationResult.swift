@@ -66,12 +66,12 @@ extension Evaluation {
     /// Class sensitivity's scores.
     public var sensitivity: [Setting: Score] { scores["class_sensitivity"] ?? [:] }
 
-    mutating func add(_ image: ImageResult) {
+    mutating func add(_ image: ImageResult, of evaluation: Evaluation) {
       items.append(image.item)
       objectives.append(image.objectives)
-      for (measure, setting, value) in image.values { add(value, measure, setting) }
-      for (measure, key, value) in image.baselines {
-        baselines[measure, default: [:]][key, default: .init()].add(value)
+      for (column, value) in zip(evaluation.columns, image.values) { add(value, column.measure.name, column.setting) }
+      for (column, value) in zip(evaluation.baselineColumns, image.baselines) {
+        baselines[column.measure, default: [:]][column.baseline.key, default: .init()].add(value)
       }
     }
 
@@ -80,14 +80,14 @@ extension Evaluation {
     }
   }
 
-  /// What one image adds.
-  struct ImageResult: Sendable {
+  /// What was measured on one image; processes that measure together send it to each other.
+  struct ImageResult: Sendable, Codable {
     let item: Item
     /// Each of the goal's objectives; nil where the value that is trained on is meant.
     var objectives: [Score.Value?] = []
-    /// By the measures' names.
-    var values: [(measure: String, setting: Setting, value: Score.Value)] = []
-    /// By the measures' names and the baselines' keys.
-    var baselines: [(measure: String, key: String, value: Score.Value)] = []
+    /// In the order of ``Evaluation/columns``.
+    var values: [Score.Value] = []
+    /// In the order of ``Evaluation/baselineColumns``.
+    var baselines: [Score.Value] = []
   }
 }
