@@ -1,48 +1,48 @@
 import Tensors
 
-/// The processes that train and measure one network together, each on its part of the images. They exchange sums, of gradients and
-/// of statistics, and the values that they measured on their images.
+/// A group of processes that train and evaluate one network together, each on its shard of every batch. They exchange sums, of
+/// gradients and of statistics, and the values that each measured on its images.
 ///
 /// Every process calls the same functions in the same order, with tensors of the same shapes where these are summed.
 public protocol Communicator: Sendable {
-  /// Which of the processes this is, from 0.
+  /// The number of this process, from 0.
   var rank: Int { get }
-  /// How many there are.
+  /// The number of processes.
   var size: Int { get }
 
-  /// Sums over all processes, element by element, as MPI's `Allreduce` and PyTorch's `all_reduce` make them.
+  /// Sums tensors over all processes, element by element, like MPI's `Allreduce` and PyTorch's `all_reduce`.
   ///
-  /// - Parameter tensors: this process's; not recorded.
-  /// - Returns: the sums, the same to the bit in every process.
-  /// - Throws: what went wrong on the way.
+  /// - Parameter tensors: this process's summands; they are not tracked.
+  /// - Returns: the sums, bit for bit the same in every process.
+  /// - Throws: an error of the communication.
   func allReduce(_ tensors: [Tensor]) throws -> [Tensor]
 
-  /// Collects bytes of every process, as MPI's `Allgatherv` does. Unless told otherwise it is done by sums, of which each process
-  /// fills its own part.
+  /// Gathers the bytes of every process, like MPI's `Allgatherv`. The default implementation uses sums: each process adds its own
+  /// bytes to zeros.
   ///
-  /// - Parameter bytes: this process's, of any length.
-  /// - Returns: all processes' bytes, by their ranks.
-  /// - Throws: what went wrong on the way.
+  /// - Parameter bytes: this process's bytes, of any length.
+  /// - Returns: the bytes of all processes, by rank.
+  /// - Throws: an error of the communication.
   func allGather(_ bytes: [UInt8]) throws -> [[UInt8]]
 }
 
-/// A single process: sums are its own values.
+/// The communicator of a run in a single process.
 public struct SingleProcess: Communicator {
   public let rank = 0
   public let size = 1
 
-  /// The only process.
+  /// Creates the communicator.
   public init() {}
 
   public func allReduce(_ tensors: [Tensor]) throws -> [Tensor] { tensors }
 }
 
 extension Communicator {
-  /// Sums of numbers over all processes.
+  /// Sums numbers over all processes.
   ///
-  /// - Parameter numbers: as many in every process.
+  /// - Parameter numbers: this process's summands; every process passes the same count.
   /// - Returns: the sums.
-  /// - Throws: what went wrong on the way.
+  /// - Throws: an error of the communication.
   public func allReduce(_ numbers: [Double]) throws -> [Double] {
     guard size > 1 else { return numbers }
     return try allReduce([Tensor(numbers)])[0].doubles
