@@ -67,7 +67,7 @@ for row in options.rows:
     settings = {name: [options.python, options.peer] + common + extra for name, extra in peers(scope, work)}
     if options.settings:
         settings = {name: command for name, command in settings.items() if name in options.settings}
-    if work != "meta":  # the peer does all its work in every process; the part that isn't looked at had better be short
+    if work != "meta":  # the peer does all kinds of work in each process, so the part that is not used should be short
         settings = {name: command + ["--order=first"] for name, command in settings.items()}
     if work == "data":
         ours = [options.ours, "--work=data", f"--folder={options.folder}"] + counts

@@ -33,7 +33,7 @@ private struct Rectangle: Shape {
   }
 }
 
-/// A section with a component whose settings stand beside its name.
+/// A section with a component whose settings are keys beside its name.
 private struct Drawing: Section {
   var shape: any Shape = Dot()
   var color = "red"

@@ -7,8 +7,8 @@ import Testing
 
 @testable import Learning
 
-/// How far a virtual update moves the maps of the label: the squared distance of the maps before and after. Its one term has
-/// plain and virtual passes.
+/// The change of the label's maps by a virtual update: the squared distance between the maps before and after it. Its
+/// single term has plain and virtual passes.
 private struct MapShift: OuterObjective {
   let name = "map_shift"
   var strength = 1.0
@@ -31,7 +31,8 @@ private struct MapShift: OuterObjective {
   }
 }
 
-/// How unlike the images' logits are: the squared distance of each one's from their mean, at plain or at virtual weights.
+/// The spread of the images' logits: the squared distance of each image's logits from the mean, at plain or virtual
+/// weights. It couples the images of a batch.
 private struct Spread: OuterObjective {
   let name = "spread"
   var isVirtual = false
@@ -50,7 +51,8 @@ private struct Spread: OuterObjective {
   }
 }
 
-/// The logit of the label for an image turned upside down, at plain and at virtual weights: images of its own.
+/// The label's logit for images that are turned upside down, at plain and virtual weights. It tests images of an
+/// objective's own.
 private struct Upended: OuterObjective {
   let name = "upended"
 
@@ -67,7 +69,7 @@ private struct Upended: OuterObjective {
 }
 
 @Suite("Objectives") struct ObjectiveTests {
-  /// Its norms' shifts are not 0, or pixels that are set to 0 would lie on every ReLU's kink.
+  /// The batch norms' shifts are not 0; otherwise pixels that are set to 0 would lie on the kink of every ReLU.
   private static let network: Network = {
     let network = Architecture.plain.network(classes: 4, seed: 3).converted(to: .float64)
     var random = RandomSource(seed: 5, purpose: "shifts")
@@ -113,11 +115,11 @@ private struct Upended: OuterObjective {
     let parameters = Self.network.parameters
     let gradient = try Self.outcome(step, parameters).gradients
     let length = gradient.reduce(0) { $0 + $1.squared.sum().item }.squareRoot()
-    // Along the gradient, where nothing cancels, and a little of everything.
+    // The direction is mostly that of the gradient, where nothing cancels, with a small random part in every parameter.
     var random = RandomSource(seed: 9, purpose: "direction")
     let direction = gradient.map { $0 * (1 / length) + .normal($0.shape, std: 0.005, .float64, using: &random) }
     let found = zip(gradient, direction).reduce(0) { $0 + ($1.0 * $1.1).sum().item }
-    // A large step may cross a kink, and a small one drowns in rounding.
+    // A large step may cross a kink, and a small one is dominated by rounding errors.
     var errors: [Double] = []
     for h in [1e-6, 1e-7, 1e-5, 1e-8] where errors.allSatisfy({ $0 >= 1e-6 }) {
       let differences = try [h, 2 * h].map { h in
@@ -157,7 +159,7 @@ private struct Upended: OuterObjective {
       }
       return PassPlan([(terms, false)], images: .zeros([1, 2, 2, 3]), layers: [])
     }
-    // The second is the first in one part of the batch alone, the third in both.
+    // The second update equals the first in only one part of the batch, the third equals it in both.
     let slots = UpdateSlots([plan([[0], [0], [0]]), plan([[1], [2], [1]])])
     #expect(slots.slots == [0, 1, 0] && slots.first == [0, 1])
     let own = Tensor.ones([1, 2, 2, 3])

@@ -84,7 +84,7 @@ import Testing
         let adopted = after.adopting(state)
         #expect((adopted != nil) == (old / 2 == new / 2))
         if let adopted { #expect(adopted.updates == 3) }
-        // Without momentum nothing is remembered; with it, no older velocity than that of the update before.
+        // Without momentum there is no state. With momentum, the only velocity is that of the previous update.
         if old < 2, let adopted { #expect(adopted.slots.isEmpty == (old == 0 || new == 0)) }
       }
       state.slots.removeValue(forKey: "second_moment")

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Networks
 
-/// What is read off traces, against what is known and what a real pass gives.
+/// Compares facts that are read off traces with known values and with real passes.
 @Suite("Facts about networks") struct FactsTests {
   @Test("the smallest side is the one that was found by trying", arguments: Architecture.zoo)
   func smallestSide(_ architecture: Architecture) {
@@ -36,7 +36,7 @@ import Testing
     }
   }
 
-  /// Names of layers of the last two stages or so, at which excitation backprop has a map, and at which it has none.
+  /// Names of layers at which excitation backprop has a map, and of layers at which it has none.
   private static let excitation: [(Architecture, has: [String], hasNot: [String])] = [
     (.resnet20, ["conv1", "bn1", "layer1.0", "layer2.1.conv2", "layer3"], ["input"]),
     (.resnet50, ["maxpool", "layer1", "layer4.2.bn1", "layer4"], ["input"]),
@@ -83,7 +83,7 @@ import Testing
         mixed += 1
       }
     }
-    // A few responses are of few numbers, which by chance are all positive.
+    // A few layers have only a few outputs, which may all be positive by chance.
     #expect(positive > 10 && positive + mixed >= names.count - 5)
   }
 
@@ -91,7 +91,7 @@ import Testing
   func parts(_ architecture: Architecture) {
     let network = architecture.network(classes: 3, seed: nil)
     var found = Set<String>()
-    /// The named parts inside of a value, however deep.
+    /// Visits the named parts inside a value, at any depth.
     func search(_ value: Any, _ path: Path) {
       if let sequential = value as? Sequential {
         for (name, module) in zip(sequential.names, sequential.modules) { search(module, path / name) }

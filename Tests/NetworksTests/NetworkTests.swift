@@ -29,7 +29,7 @@ import Testing
     #expect(state.first { $0.name == "layer2.0.conv1.weight" }?.value.shape == [32, 16, 3, 3])
   }
 
-  /// One or more of every kind, and no large ones.
+  /// One or more architectures of every kind, without large ones.
   private static let small: [Architecture] = [
     .resnet20, .resnet32, .resnet44, .resnet56, .plain, .resnet18, .squeezenet1_1, .mobilenet_v2, .densenet121,
   ]
@@ -44,7 +44,7 @@ import Testing
   @Test("densenets are loaded from torchvision's published files, in which layers have the names of their time")
   func publishedDenseNet() throws {
     let network = Architecture.densenet121.network(classes: 3, seed: 1)
-    // `norm1` and `conv2` of dense layers, and nothing else.
+    // Only `norm1` and `conv2` of dense layers have other names.
     let published = network.stateDictionary.map { name, value in
       var name = name
       for part in ["norm1", "norm2", "conv1", "conv2"] where name.contains("denselayer") {
@@ -123,7 +123,7 @@ import Testing
     for layer in layers { #expect(again.activations[layer]?.floats == kept.activations[layer]?.floats) }
     func bytes(_ output: Network.Output) -> Int { Self.bytesKept(behind: output.logits, but: parameters) }
     #expect(bytes(again) * 3 < bytes(kept) * 2, "\(bytes(again)) of \(bytes(kept))")
-    // The derivative's own graph, too.
+    // The graph of the gradients is compared too.
     func logitGradients(_ output: Network.Output) -> Tensor {
       gradients(of: output.logits.logSumExp(), withRespectTo: parameters, createGraph: true)
         .map { $0.squared.sum() }.reduce(Tensor(0)) { $0 + $1 }
@@ -134,7 +134,7 @@ import Testing
       Self.bytesKept(behind: second, but: parameters) < Self.bytesKept(behind: first, but: parameters))
   }
 
-  /// Bytes that a graph keeps for derivatives, those of some tensors apart.
+  /// The number of bytes that a graph keeps, without those of some tensors.
   private static func bytesKept(behind tensor: Tensor, but others: [Tensor]) -> Int {
     var (nodes, storages) = (Set<ObjectIdentifier>(), Set(others.map { ObjectIdentifier($0.storage) }))
     var (stack, bytes) = ([tensor.node].compactMap(\.self), 0)
@@ -165,7 +165,7 @@ import Testing
   @Test("the shortcut that widens takes every second location and pads channels on both sides")
   func shortcut() {
     var network = Architecture.resnet20.network()
-    // With the convolutions silenced only the shortcut is left.
+    // The convolutions' branch is set to 0, so that only the shortcut remains.
     network.visit { name, kind, tensor in
       if name.hasPrefix("layer2.0.bn2") && kind.isParameter { tensor = .zeros(tensor.shape) }
     }

@@ -4,17 +4,17 @@ import Tensors
 import TestSupport
 import Testing
 
-/// An elementwise layer of one's own, which says what it is.
+/// A custom elementwise layer that describes itself to traces.
 private struct HardSwish: FixedLayer, TracedOperation {
   func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor { x * (x + 3).relu.limited(to: 6) / 6 }
 }
 
-/// A layer that uses tensors' operations and says nothing.
+/// A custom layer that uses tensor operations and does not describe itself.
 private struct Doubling: FixedLayer {
   func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor { x + x }
 }
 
-/// A researcher's network: written down in a few lines.
+/// A custom network, written in a few lines.
 private struct OwnNetwork: Module {
   var stem: Named<Convolution>
   var body: Named<Sequential>
@@ -38,7 +38,7 @@ private struct OwnNetwork: Module {
   }
 }
 
-/// The same with a setting.
+/// A family of the same network with a setting.
 private struct OwnFamily: NetworkFamily {
   let name = "own_family"
   var width = 8
@@ -48,7 +48,7 @@ private struct OwnFamily: NetworkFamily {
   }
 }
 
-/// With the library's public interface alone.
+/// These tests use only the library's public interface.
 @Suite("Networks of one's own", .serialized) struct OwnNetworkTests {
   private var images: Tensor {
     var random = RandomSource(seed: 3, purpose: "images")

@@ -24,7 +24,7 @@ import Testing
     #expect(architecture.parameterCount(classes: 5) == Double(network.parameters.reduce(0) { $0 + $1.count }))
     let names = Self.described.indices.map { String($0) }
     let shapes = network(.zeros([1, 33, 41, 3]), capturing: Array(names.dropLast(2))).activations.mapValues(\.count)
-    // The last layer's number is its classes', which a description does not know.
+    // The last layer's number of features is that of the classes, which a description does not know.
     #expect(network.activationCount(height: 33, width: 41) == Double(shapes.values.reduce(0, +) + 7 + 1))
   }
 

@@ -31,7 +31,7 @@ import Testing
     for scale in [1e-30, 1e-12, 1, 1e12, 1e30] {
       let noisy = Tensor((0..<49).map { scale * (1 + ulp * Double($0 % 5)) }, shape: [7, 7]).converted(to: type)
       #expect(noisy.mapState == .constant && (-noisy).mapState == .constant)
-      // Resizing rounds too, and does not make a map of it.
+      // Resizing adds rounding errors; the map is still constant.
       #expect(ImageMap(noisy, width: 224, height: 224).state == .constant)
       let real = Tensor((0..<49).map { scale * (1 + 1e-3 * Double($0 % 5)) }, shape: [7, 7]).converted(to: type)
       #expect(real.mapState == .defined)
@@ -74,7 +74,7 @@ import Testing
     #expect(score.mean == 2 && score.undefined == 3 && score.interval != nil)
     #expect(score.undefinedSummary == "constant map (1), value not finite (2)")
     #expect(Score([.defined(.nan), .defined(-.nan)]).interval == nil)
-    // A network whose answers are not numbers, explained by a map that is fine.
+    // A network with NaN outputs, explained by a valid map.
     let (map, image) = (Self.map(Self.smooth, 8, 8), Tensor.ones([1, 8, 8, 3], .float64))
     func nothing(_ images: Tensor) -> [Double] { Array(repeating: .nan, count: images.shape[0]) }
     let values = [Deletion().value(of: map, image, score: nothing), Road().value(of: map, image, score: nothing)]
@@ -86,7 +86,7 @@ import Testing
     arguments: [1e-20, 1, 1e20])
   func ties(_ scale: Double) {
     var random = RandomSource(seed: 1, purpose: "ties")
-    // A third of the values zero, a third on a plateau, and the two largest alike.
+    // A third of the values are zero, a third are equal, and the two largest are equal.
     var exact = (0..<4096).map { $0 % 3 == 0 ? 0 : $0 % 3 == 1 ? 0.25 : Double.random(in: 0.01..<0.9, using: &random) }
     (exact[100], exact[2000]) = (1, 1)
     let other = (0..<4096).map { _ in Double.random(in: 0..<1, using: &random) }
@@ -96,7 +96,7 @@ import Testing
     #expect(b.rankCorrelation(with: a) == .defined(1))
     #expect(a.order == b.order)
     #expect(b.peak == (100 % 64, 100 / 64))
-    // Noise alone below zero has no positive part.
+    // Values that are negative only by noise have no positive part.
     let negative = Self.map(noisy.map { $0 < 0.005 * scale ? $0 : -$0 }, 64, 64)
     #expect(
       negative.energy(in: Region(width: 64, height: 64, boxes: [(0..<9, 0..<9)])) == .undefined("no positive saliency"))

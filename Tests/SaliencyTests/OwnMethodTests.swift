@@ -6,7 +6,7 @@ import Testing
 
 @testable import Saliency
 
-/// A method of the test target's own: the mean activation, times a number.
+/// A custom method: the mean activation, times a number.
 private struct Brightness: SaliencyMethod {
   var factor = 1
 
@@ -24,7 +24,7 @@ private struct Brightness: SaliencyMethod {
   func obstacle(at layer: String, of network: Network) -> String? { layer == "input" ? "needs a layer" : nil }
 }
 
-/// A method with a name and nothing else, made of both passes that there are.
+/// A custom method with a name and no settings, which uses both backward passes.
 private struct Difference: SaliencyMethod {
   let name = "difference"
   func maps(_ request: MapRequest) -> [Tensor] {
@@ -71,7 +71,7 @@ private struct Difference: SaliencyMethod {
     let activation = try #require(
       Inference(network, images, capturing: ["features.5"]).output.activations["features.5"])
     #expect(try relativeError(map("brightness:3"), activation.mean([3]) * 3) < 1e-6)
-    // As many classes compete as there are, and none has a map of its own: nothing is larger than the others'.
+    // All other classes compete and the map is the same for every class, so no value is larger than the rivals'.
     #expect(try map("competitive/brightness").doubles.allSatisfy { $0 == 0 })
     let difference = try map("difference").doubles
     #expect(difference.contains { $0 != 0 })

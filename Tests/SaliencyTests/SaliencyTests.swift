@@ -17,7 +17,7 @@ import Testing
   func outerProducts(_ aggregate: Aggregate) {
     let (x, g) = Self.pair()
     let outer = (g.reshaped([2, 3, 4, 5, 1]) * x.reshaped([2, 3, 4, 1, 5])).reshaped([2, 3, 4, 25])
-    // Aggregated as the terms of a virtual bias are.
+    // The outer products are aggregated like the terms of a virtual bias.
     let expected = Extract.bias.map(x, outer, aggregate)
     #expect(relativeError(Extract.convolution(size: 1).map(x, g, aggregate), expected) < 1e-12)
   }

@@ -5,7 +5,7 @@ import Testing
 @testable import Tensors
 
 @Suite("Threads that help") struct CrewTests {
-  /// The sum of what all threads claim together of 0..<10,000, and how many loops ran.
+  /// The sum of the numbers in 0..<10,000 that all threads claim together, and the number of loops that ran.
   private func sum(_ crew: Crew, _ threads: Int) -> (sum: Int, loops: Int) {
     let next = Atomic(0)
     let sum = Atomic(0)

@@ -40,7 +40,7 @@ import Testing
     #expect(try Self.operationsInSources().subtracting(own) == [])
   }
 
-  /// The names that the sources give to operations.
+  /// The names of the operations in the sources.
   private static func operationsInSources() throws -> Set<String> {
     let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .appendingPathComponent("../../Sources/Tensors").standardizedFileURL
@@ -53,7 +53,7 @@ import Testing
     return Set(names)
   }
 
-  /// Where the rule makes no difference there is nothing to check, and no list of operations has to say where it does.
+  /// This includes operations that the rule does not change, so that no list has to say which ones it changes.
   @Test(
     "what any rule makes of any operation agrees with central differences in every operand and the cotangent, to second order",
     arguments: OperationCase.all)

@@ -12,7 +12,7 @@ import Testing
     #expect(abs(derivative.doubles[0] - 2.718268) < 1e-4)
   }
 
-  /// Operations from a tensor to one of its shape, which are all there is to a chain of them.
+  /// Operations that map a tensor to one of the same shape, from which chains are made.
   static let links: [(name: String, link: @Sendable (Tensor) -> Tensor)] = {
     let vector = Tensor([1.0, 0.5])
     let kernel = Tensor([1.0, 0, 0, 1], shape: [1, 1, 2, 2])
@@ -43,7 +43,7 @@ import Testing
     #expect(y.isTracked)
   }
 
-  /// What a pullback captured would be released by recursion, however the graph itself is.
+  /// A graph that a pullback captured would be released recursively.
   @Test(
     "no pullback holds a part of the graph, nor does one of its derivative under any rule", arguments: OperationCase.all
   )

@@ -4,12 +4,12 @@ import Testing
 
 @testable import Tensors
 
-/// The loops for this processor against those that run on any, which compilers and processors know how to do simply.
+/// Compares the loops for this processor's instructions with the portable ones, which are simple.
 @Suite("Kernels") struct KernelTests {
-  /// Rows by columns: vectors and remainders of every kind.
+  /// Rows and columns: vectors and remainders of every kind.
   static let sizes = [(1, 1), (3, 5), (7, 8), (70, 16), (5, 23), (130, 33), (2, 64)]
 
-  /// All that this processor has.
+  /// The instruction sets that this processor supports.
   static let instructions = [metasal_portable, metasal_avx2, metasal_avx512]
     .filter { $0.rawValue <= metasal_best_instructions().rawValue }
 
@@ -104,7 +104,7 @@ import Testing
                 guard let pixels = a.baseAddress.map({ $0 + part.lowerBound }) else { return }
                 var packed = [Float](repeating: 0, count: 28 * part.count)
                 tiles.packRuns(runs, 2, pixels, depth, part.count, &packed)
-                // Every second part as it lies, the others packed.
+                // Every second part is read in place, the others are packed.
                 if number % 2 == 0 {
                   tiles.outer(runs, 2, pixels, depth, 0, part.count, rows, 0, width, result, columns, count, 0)
                 } else {
@@ -117,7 +117,7 @@ import Testing
       }
       return c + kernel
     }
-    // By hand, in double precision.
+    // The expected values, computed directly in double precision.
     var expected = start.map(Double.init)
     var kernel = [Double](repeating: 0, count: depth * columns)
     for pixel in 0..<pixels {
@@ -134,7 +134,8 @@ import Testing
     }
   }
 
-  /// Image, kernel (with a leading axis: one per image) and stride, such that kernels are packed in each of the ways there are.
+  /// Images, kernels (with a leading axis: one per image) and strides for which kernels are packed in each possible
+  /// way.
   static let shared: [(image: [Int], kernel: [Int], stride: Int)] = [
     ([1, 20, 20, 64], [3, 3, 64, 64], 1), ([3, 20, 20, 64], [3, 3, 64, 64], 1),
     // Large kernels on few pixels, with remainders.
@@ -187,7 +188,7 @@ import Testing
     #expect(copies.floats == kernel.floats + kernel.floats + kernel.floats)
     let response = x.convolved(with: kernel, geometry)
     #expect(x.convolved(with: copies, geometry).floats == response.floats)
-    // Their derivatives are each image's own.
+    // Each copy has the derivative of its own image.
     let (tracked, image) = (copies.tracked(), x.tracked())
     let found = gradients(
       of: image.convolved(with: tracked, geometry), withRespectTo: [tracked, image], cotangents: response)
@@ -200,7 +201,7 @@ import Testing
         #expect(found.sliced(axis: 0, from: index, length: 1).floats == expected.floats)
       }
     }
-    // What is added to copies makes them differ, and is added to none of the originals.
+    // Adding to the copies makes them different, and must not change the original.
     var sum = kernel.repeated(2)
     sum.accumulate(.concatenated([kernel.repeated(1), (kernel * 2).repeated(1)], axis: 0))
     #expect(
@@ -237,7 +238,7 @@ import Testing
         as [(ConvolutionForm.Slot, [Tensor])]
       {
         let found = form.contract(open: open, operands)
-        // The same in double precision, where nothing but the plan for any convolution is taken.
+        // The expected values in double precision, by the direct convolution.
         let exact = Kernels.convolve(
           form, open: open, operands[0].converted(to: .float64), operands[1].converted(to: .float64), plainly: true)
         let largest = exact.abs.doubles.max() ?? 0

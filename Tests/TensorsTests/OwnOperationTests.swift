@@ -2,7 +2,7 @@ import Foundation
 import Tensors
 import Testing
 
-/// log(1 + exp(x)) as a program writes it that has the public interface alone.
+/// A softplus, log(1 + exp(x)), written with the public interface only.
 private func softplus(_ x: Tensor) -> Tensor {
   let values = x.doubles.map { log(1 + exp($0)) }
   return .operation(
@@ -10,7 +10,7 @@ private func softplus(_ x: Tensor) -> Tensor {
   ) { cotangent, saved in [saved.ifNeeded(0) { cotangent * saved[0].sigmoid }] }
 }
 
-/// x / (1 + |x|) with a rule of its own: what is negative of a cotangent does not pass when ReLUs are guided.
+/// The softsign x / (1 + |x|) with its own rule: under guided backprop, negative cotangents do not pass.
 private func softsign(_ x: Tensor) -> Tensor {
   let values = x.doubles.map { $0 / (1 + abs($0)) }
   return .operation(

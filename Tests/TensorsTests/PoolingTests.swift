@@ -2,7 +2,7 @@ import Testing
 
 @testable import Tensors
 
-/// Values that PyTorch's definitions give by hand.
+/// Tests of pooling with values computed by hand from PyTorch's definitions.
 @Suite("Pooling") struct PoolingTests {
   private func row(_ values: [Double]) -> Tensor { Tensor(values, shape: [1, 1, values.count, 1]) }
 
@@ -32,7 +32,7 @@ import Testing
     }
     #expect(pooled(six, 3, 2, 0, false) == [3, 6])
     #expect(pooled(six, 3, 2, 0, true) == [3, 6, 6])
-    // A third window of stride 4 would begin at column 7, past the padding as well.
+    // A third window of stride 4 would begin at column 7, which is past the padding too.
     #expect(pooled(six, 2, 4, 1, false) == [1, 6])
     #expect(pooled(six, 2, 4, 1, true) == [1, 6])
   }

@@ -67,7 +67,7 @@ for steps in [1, 2, 3, 7, 20]:
         ]:
             try:
                 values = rates(steps, make)
-            except ZeroDivisionError:  # PyTorch's own, where the warm-up is one step
+            except ZeroDivisionError:  # raised inside PyTorch if the warm-up is one step
                 continue
             schedules.append({"name": name, "warmup": warmup, "rates": values})
 json.dump(schedules, open("schedules.json", "w"))

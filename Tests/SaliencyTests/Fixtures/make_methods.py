@@ -20,7 +20,7 @@ torch.set_num_threads(1)
 SIDE, CLASSES = 12, [3, 7]
 
 
-# ---- random numbers, as metasal draws them: SplitMix64
+# ---- random numbers as metasal draws them: SplitMix64
 class Source:
     def __init__(self, purpose, *numbers):
         self.state = 0
@@ -47,15 +47,15 @@ class Source:
         radius = math.sqrt(-2 * math.log(1 - self.uniform()))
         return radius * math.cos(2 * math.pi * self.uniform())
 
-    def below(self, bound):  # Lemire's, as Swift's standard library has it
+    def below(self, bound):  # Lemire's algorithm, as in Swift's standard library
         while True:
             product = self.next() * bound
             if product % 2**64 >= (2**64 - bound) % bound:
                 return product >> 64
 
 
-# ---- layers whose backward pass is the rule's while gradients are taken, and else the derivative: what a map's own derivative
-# with respect to the parameters passes on its way back through the forward pass
+# ---- layers whose backward pass follows the rule while gradients are taken for maps (`ruling`), and otherwise is the
+# derivative, for the derivative of a map with respect to the parameters
 ruling = False
 
 
@@ -276,7 +276,7 @@ def method(name, x, classes, layer):
             weights = g.mean((2, 3), keepdim=True)
         elif word == "layer_cam":
             weights = g.clamp(min=0)
-        else:  # equation 19, letter by letter; where g is 0 so is the weight
+        else:  # equation 19 as it is written; where g is 0, so is the weight
             below = 2 * g**2 + g**3 * a.sum((2, 3), keepdim=True)
             weights = (g**2 * safe(below) * g.clamp(min=0)).sum((2, 3), keepdim=True)
         return (weights * a).sum(1).clamp(min=0)
