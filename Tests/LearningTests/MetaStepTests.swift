@@ -108,7 +108,7 @@ import Testing
     }
   }
 
-  @Test("small images that each have their own update go together, as many as the workers leave, and get the same bits")
+  @Test("small images with their own updates are computed together, for any number of workers with the same bits")
   func together() throws {
     var random = RandomSource(seed: 4, purpose: "images")
     let images = Tensor.normal([8, 12, 12, 3], using: &random)
@@ -135,7 +135,7 @@ import Testing
   }
 
   @Test(
-    "activations that are recomputed give what kept ones give", arguments: InnerUpdate.Scope.allCases,
+    "recomputed activations give the same result as kept ones", arguments: InnerUpdate.Scope.allCases,
     [Architecture.plain, .resnet20, .resnet18, .mobilenet_v2])
   func recomputation(_ scope: InnerUpdate.Scope, _ architecture: Architecture) throws {
     let network = architecture.network(classes: 5, seed: 3).converted(to: .float64)
@@ -158,7 +158,7 @@ import Testing
   }
 
   @Test(
-    "before global average pooling and a linear layer NormGrad is blind to the class unless the inner step reaches the backbone"
+    "before global average pooling and a linear layer NormGrad does not depend on the class unless the inner step moves the backbone"
   )
   func lastLayer() throws {
     let last = ["features.14"]
@@ -207,7 +207,7 @@ import Testing
     #expect(move(output.logits.argmax()[0]) < move((output.logits * -1).argmax()[0]))
   }
 
-  @Test("one update for the batch couples its images; an update of one's own does not see the others")
+  @Test("in batch scope the images share an update; in image scope an update does not depend on other images")
   func coupling() throws {
     let network = Self.network.with(parameters: Self.network.parameters.map { $0.tracked() })
     /// The first image's map after an update that this many images share.

@@ -107,7 +107,7 @@ private struct Upended: OuterObjective {
   ]
 
   @Test(
-    "the outer gradient of objectives of every mould agrees with central differences, in both scopes",
+    "the outer gradient of every kind of objective agrees with central differences, in both scopes",
     arguments: objectives.indices, [(InnerUpdate.Scope.image, 1), (.image, 2), (.batch, 1), (.batch, 2)])
   func differences(_ index: Int, _ inner: (scope: InnerUpdate.Scope, steps: Int)) throws {
     let update = InnerUpdate(rate: 0.02, steps: inner.steps, scope: inner.scope)
@@ -133,7 +133,7 @@ private struct Upended: OuterObjective {
     #expect(try #require(errors.min()) < 1e-6, "\(found), relative errors \(errors)")
   }
 
-  @Test("the value of a batch is the mean of those by image, and every image has one", arguments: objectives.indices)
+  @Test("a batch's value is the mean of the images' values, and every image has one", arguments: objectives.indices)
   func values(_ index: Int) throws {
     let step = Self.step([(Self.objectives[index], 2)], InnerUpdate(rate: 0.02))
     let outcome = try Self.outcome(step, Self.network.parameters)
@@ -143,7 +143,7 @@ private struct Upended: OuterObjective {
     #expect(abs(outcome.total - 2 * (try #require(outcome.values[0]))) < 1e-12)
   }
 
-  @Test("passes that several objectives ask for alike are made once", arguments: InnerUpdate.Scope.allCases)
+  @Test("a pass that several objectives request is made once", arguments: InnerUpdate.Scope.allCases)
   func sharedPasses(_ scope: InnerUpdate.Scope) throws {
     let update = InnerUpdate(rate: 0.02, scope: scope)
     func gradients(_ objectives: [(any OuterObjective, Double)]) throws -> [Tensor] {
@@ -170,13 +170,13 @@ private struct Upended: OuterObjective {
     #expect(sets.map(\.layers) == [nil, ["x", "y"]])
   }
 
-  @Test("a mosaic is perfect where each class's map lies on its own tiles, and its value is a share")
+  @Test("a mosaic's value lies between 0 and 1 for every image")
   func mosaic() throws {
     let outcome = try Self.outcome(Self.step([(Mosaic(), 1)], nil), Self.network.parameters)
     #expect(try #require(outcome.valuesByImage[0]).allSatisfy { (0...1).contains($0) })
   }
 
-  @Test("nothing removed leaves no divergence; more removed leaves more")
+  @Test("masked divergence is 0 if no pixel is removed, and larger if more pixels are removed")
   func divergence() throws {
     func value(_ removed: Double) throws -> Double {
       let step = Self.step([(MaskedDivergence(removed: removed), 1)], nil)

@@ -89,7 +89,7 @@ import Testing
   /// Compares float32 with float64 when the weights of the network's head are multiplied by powers of ten. For most
   /// methods this only multiplies the maps by a factor, which no similarity depends on.
   @Test(
-    "the outer gradient in float32 errs no more where the head's weights are very large or very small",
+    "the outer gradient in float32 has no larger error if the head's weights are very large or very small",
     arguments: MetaStepTests.methodNames, Similarity.allCases)
   func scales(_ name: String, _ similarity: Similarity) throws {
     let step = try Self.step(name, at: [.plain], nil, similarity)
@@ -125,7 +125,7 @@ import Testing
   }
 
   @Test(
-    "a class that the head has only zeros for has a contrastive map of zeros, and an outer gradient that is a number",
+    "a class whose head weights are zeros has a contrastive map of zeros and a finite outer gradient",
     arguments: ScalarType.allCases, [0.0025, 0.1])
   func zeroRow(_ type: ScalarType, _ rate: Double) throws {
     let network = Self.network

@@ -68,7 +68,7 @@ import Testing
     try check(network, expected, tolerance: 1e-3)
   }
 
-  @Test("the smallest images that an architecture says it takes go through", arguments: architectures)
+  @Test("every architecture accepts images of its smallest side", arguments: architectures)
   func smallest(_ architecture: Architecture) {
     let side = architecture.smallestSide
     let network = architecture.network(classes: 2, seed: nil)

@@ -5,14 +5,14 @@ import Testing
 
 @testable import Saliency
 
-@Suite("What a map is, and its ranks") struct ImageMapTests {
+@Suite("The state and the ranks of a map") struct ImageMapTests {
   private static func map(_ values: [Double], _ width: Int, _ height: Int) -> ImageMap {
     ImageMap(Tensor(values, shape: [height, width]), width: width, height: height)
   }
 
   private static let smooth: [Double] = (0..<64).map { sin(Double($0)) + 1.5 }
 
-  @Test("Spearman's correlation ranks ties by their mean, is undefined for constants and blind to monotone changes")
+  @Test("Spearman's correlation uses mean ranks for ties, ignores monotone changes and is undefined for constants")
   func spearman() {
     func correlation(_ a: [Double], _ b: [Double]) -> Score.Value {
       Self.map(a, a.count, 1).rankCorrelation(with: Self.map(b, b.count, 1))
@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test(
-    "maps with infinite values or none are neither defined nor constant",
+    "maps with values that are infinite or NaN are neither defined nor constant",
     arguments: [Double.nan, .infinity, -.infinity])
   func notFinite(_ value: Double) {
     let some: [[Double]] = [
@@ -68,7 +68,7 @@ import Testing
     }
   }
 
-  @Test("values that are not finite are undefined in a score, so that intervals and means never meet them")
+  @Test("values that are not finite are undefined in a score, and do not enter means and intervals")
   func scores() {
     let score = Score([.defined(.nan), .defined(.infinity), .defined(1), .defined(3), .undefined("constant map")])
     #expect(score.mean == 2 && score.undefined == 3 && score.interval != nil)
@@ -82,7 +82,7 @@ import Testing
   }
 
   @Test(
-    "what rounding makes of ties stays tied: in ranks, in the order of removal, at the peak",
+    "values that differ only by rounding are ties: in ranks, in the order of removal, at the peak",
     arguments: [1e-20, 1, 1e20])
   func ties(_ scale: Double) {
     var random = RandomSource(seed: 1, purpose: "ties")
@@ -102,7 +102,7 @@ import Testing
       negative.energy(in: Region(width: 64, height: 64, boxes: [(0..<9, 0..<9)])) == .undefined("no positive saliency"))
   }
 
-  @Test("the mean over pairs of maps is that of the pairs one by one, without those that are constant")
+  @Test("the mean over pairs of maps equals that of single pairs, without constant maps")
   func pairs() {
     var random = RandomSource(seed: 2, purpose: "pairs")
     let maps = (0..<6).map { _ in Self.map((0..<64).map { _ in Double.random(in: 0..<1, using: &random) }, 8, 8) }

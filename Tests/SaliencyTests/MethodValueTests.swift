@@ -116,14 +116,14 @@ import Testing
     }
   }
 
-  @Test("gradients that are zero or negative weigh nothing, and have derivatives that are finite")
+  @Test("gradients that are zero or negative have weight 0 and finite derivatives")
   func nothing() {
     let (map, derivatives) = map([1, 3], [0, -2])
     #expect(map == [0, 0])
     #expect(derivatives.joined().allSatisfy { $0.isFinite })
   }
 
-  @Test("where activations add up to less than zero, value and derivative stay bounded through the denominator's zero")
+  @Test("if the activations' sum is negative, value and derivative are bounded near the denominator's zero")
   func pole() {
     // The activations' sum is −1, so that the denominator is 2 − g.
     func at(_ g: Double) -> (map: [Double], derivatives: [[Double]]) { map([3, -4], [g, 0]) }

@@ -32,7 +32,7 @@ private struct Difference: SaliencyMethod {
   }
 }
 
-@Suite("Methods of one's own") struct OwnMethodTests {
+@Suite("Custom methods") struct OwnMethodTests {
   private static let isRegistered: Bool = {
     Registries.methods.register(Brightness.self)
     Registries.methods.register(Difference())
@@ -53,7 +53,7 @@ private struct Difference: SaliencyMethod {
     return Inference(network, images, capturing: ["features.5"]).maps(method, of: [0, 1], at: ["features.5"])[0]
   }
 
-  @Test("a registered method has its name everywhere, with numbers and inside other methods")
+  @Test("a registered method can be named everywhere, with numbers and inside other methods")
   func names() throws {
     #expect(Method.grammar.contains("brightness") && Method.named.contains { $0.name == "difference" })
     for name in ["brightness", "brightness:3", "smooth:2/brightness:3", "competitive/difference"] {
@@ -66,7 +66,7 @@ private struct Difference: SaliencyMethod {
     #expect(Codec.method.read(Entry(.scalar("smooth/difference", isText: false)), "key", report) != nil)
   }
 
-  @Test("its maps are what it makes of the activations and the shared passes")
+  @Test("a custom method makes its maps from the activations and the shared passes")
   func maps() throws {
     let activation = try #require(
       Inference(network, images, capturing: ["features.5"]).output.activations["features.5"])
@@ -78,7 +78,7 @@ private struct Difference: SaliencyMethod {
     #expect(try map("smooth:2/difference").doubles != difference)
   }
 
-  @Test("what a method cannot do is said under the name that it was asked for by, inside others too")
+  @Test("an obstacle is reported under the requested name, also for a method inside another")
   func obstacles() throws {
     let method = try #require(Method("smooth/brightness"))
     #expect(method.obstacle(at: "input", of: network) == "smooth/brightness needs a layer")

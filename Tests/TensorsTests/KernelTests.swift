@@ -13,7 +13,7 @@ import Testing
   static let instructions = [metasal_portable, metasal_avx2, metasal_avx512]
     .filter { $0.rawValue <= metasal_best_instructions().rawValue }
 
-  @Test("element-wise loops give what the portable ones give", arguments: sizes)
+  @Test("element-wise loops agree with the portable ones", arguments: sizes)
   func elementwise(_ rows: Int, _ columns: Int) {
     let (float, double) = (metasal_kernels_float(metasal_portable), metasal_kernels_double(metasal_portable))
     for instructions in Self.instructions {
@@ -64,7 +64,7 @@ import Testing
     }
   }
 
-  @Test("convolution tiles give what the portable ones give, whatever is left over", arguments: 1...36)
+  @Test("convolution tiles agree with the portable ones, for every remainder", arguments: 1...36)
   func tiles(_ columns: Int) {
     var random = RandomSource(seed: UInt64(columns), purpose: "tiles")
     let (depth, pixels) = (19, 29)  // pixel 4 is left out of the kernel
@@ -148,7 +148,7 @@ import Testing
   ]
 
   @Test(
-    "convolutions with kernels of any size give what they give in double precision, and threads change no bit, in any slot",
+    "convolutions with kernels of any size agree with double precision, and threads change no bit, in every slot",
     arguments: shared)
   func threads(_ image: [Int], _ kernel: [Int], _ stride: Int) throws {
     var random = RandomSource(seed: 4, purpose: "threads")
@@ -176,7 +176,7 @@ import Testing
   }
 
   @Test(
-    "a kernel that is known to be the same for all images gives what it gives alone",
+    "a kernel repeated for all images gives the same result as for each image alone",
     arguments: [[1, 1], [3, 3], [5, 5]])
   func repeatedKernel(_ size: [Int]) {
     var random = RandomSource(seed: 5, purpose: "repeated")
@@ -213,7 +213,7 @@ import Testing
         ).floats)
   }
 
-  @Test("parts of a longer tensor are added one after the other")
+  @Test("the parts of a tensor with one more axis are added one after the other")
   func accumulation() {
     var sum = Tensor([1.0, 2])
     let before = sum
@@ -223,7 +223,7 @@ import Testing
   }
 
   @Test(
-    "Winograd's transforms give what sums of products give, in any slot, whatever the size",
+    "Winograd's algorithm agrees with direct sums, in every slot and for every size",
     arguments: [4, 5, 7, 12, 25])
   func winograd(_ side: Int) {
     var random = RandomSource(seed: UInt64(side), purpose: "winograd")

@@ -9,7 +9,7 @@ import Testing
   static let exponents = [-12, -9, -6, -3, 0, 3, 6, 9, 12]
 
   @Test(
-    "values, derivatives and their derivatives err no more in float32 at any scale of any operand",
+    "values, first and second derivatives in float32 are accurate at every scale of every operand",
     arguments: OperationCase.all)
   func operations(_ operation: OperationCase) {
     // The index of the scaled operand; nil for all of them.
