@@ -32,7 +32,7 @@ public enum ResultSign: Sendable {
   case any
 }
 
-/// What excitation backprop (``BackwardRule/excitation``) makes of an operation.
+/// What excitation backprop (`BackwardRule.excitation`) makes of an operation.
 ///
 /// The method hands the signal of a unit down to its inputs in proportion to activation times positive weight, as if these were
 /// probabilities. That supposes activations that are not negative, wherever there are weights to multiply: at the inputs

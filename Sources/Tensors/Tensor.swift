@@ -1,7 +1,7 @@
 /// An n-dimensional array of numbers: an immutable, contiguous, row-major value that knows how it was computed.
 ///
 /// Images are NHWC, so that a location's channel vector is contiguous; convolution kernels are HWIO. An operation on
-/// tensors of which at least one is tracked (see ``tracked()``) is recorded, and ``gradients(of:withRespectTo:cotangents:createGraph:)``
+/// tensors of which at least one is tracked (see ``tracked()``) is recorded, and `gradients(of:withRespectTo:)`
 /// differentiates it, to any order. Misuse (shapes that don't fit, mixed scalar types) is a programming error and traps
 /// with a message that names both sides; data from outside is validated before it becomes a tensor.
 public struct Tensor: Sendable {

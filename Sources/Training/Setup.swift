@@ -34,7 +34,7 @@ public struct Setup: Sendable {
   ///   - recipe: what is trained or measured, and how.
   ///   - weights: replaces the recipe's weights.
   ///   - trains: whether the recipe will be trained, or measured only, which takes less.
-  /// - Throws: a ``RecipeError`` or ``FileError`` about what does not exist or does not fit, into memory neither.
+  /// - Throws: a `RecipeError` or `FileError` about what does not exist or does not fit, into memory neither.
   public init(_ recipe: Recipe, weights: String? = nil, trains: Bool = true) throws {
     self.recipe = recipe
     workers = recipe.run.workers ?? Parallel.processors

@@ -8,7 +8,7 @@ public struct ImageMap: Sendable {
   public let values: [Double]
   /// What it is, as it was made: resizing rounds too.
   public let state: MapState
-  /// Values that differ by no more than this are ties; see ``ScalarType/mapTolerance``.
+  /// Values that differ by no more than this are ties; see `ScalarType.mapTolerance`.
   public let tolerance: Double
 
   /// A map [h, w] (or [1, h, w]) resized bilinearly to an image.

@@ -9,7 +9,7 @@ public struct ClassActivation: SaliencyMethod {
     case mean
     /// Chattopadhay et al. 2018, Grad-CAM++: the sum over locations of positive gradients, each times g² / (2 g² + g³ Σ x) of
     /// equation 19, where the cube is the location's and x is summed over all locations. Where a denominator comes near 0, which
-    /// takes activations that are negative, the quotient is bounded: see ``map(_:_:)``.
+    /// takes activations that are negative, the quotient is bounded: see `map(_:_:)`.
     case higherOrder
     /// Jiang et al. 2021, Layer-CAM: the positive gradient at each location.
     case local

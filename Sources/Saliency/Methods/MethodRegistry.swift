@@ -17,7 +17,7 @@ extension Registries {
   }()
 }
 
-/// The saliency methods by their names. It is no ``Components/Registry``, since names of methods are made of parts: each
+/// The saliency methods by their names. It is no `Registry`, since names of methods are made of parts: each
 /// type of methods reads those of its own.
 public final class MethodRegistry: Sendable {
   /// A type of methods.

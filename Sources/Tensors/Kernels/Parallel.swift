@@ -54,7 +54,7 @@ public enum Parallel {
   }
 
   /// `transform(0)`, …, `transform(count - 1)` in order, computed as by
-  /// ``forEachInOrder(_:workers:_:_:)``.
+  /// `forEachInOrder(_:workers:_:_:)`.
   public static func map<Result: Sendable>(
     _ count: Int, workers: Int = processors, _ transform: @Sendable (Int) throws -> Result
   ) throws -> [Result] {

@@ -11,7 +11,7 @@ extension Setup {
   ///   - evaluation: what is measured of it; nil for what the recipe says.
   ///   - title: what the progress line says.
   /// - Returns: what was measured.
-  /// - Throws: a ``Formats/FileError`` about an image that cannot be read.
+  /// - Throws: a `FileError` about an image that cannot be read.
   public func evaluate(
     _ network: Network, _ evaluation: Evaluation? = nil, title: String
   ) throws -> Evaluation.Result {
