@@ -27,7 +27,7 @@ public struct CIFARBinary: Dataset {
   /// - Parameters:
   ///   - variant: which of the two formats.
   ///   - paths: the batches.
-  /// - Throws: a ``FileError`` if a file is missing, is not whole records, or holds a label out of range; or if the list of
+  /// - Throws: a `FileError` if a file is missing, is not whole records, or holds a label out of range; or if the list of
   ///   CIFAR-100's names beside them is not one of a hundred.
   public init(_ variant: Variant, _ paths: [String]) throws {
     self.variant = variant

@@ -12,7 +12,7 @@ extension ObjectImages {
   ///   - folder: where the images are.
   ///   - samples: whether an image is a sample for each of its classes or one alone.
   /// - Returns: the data set.
-  /// - Throws: a ``FileError`` if the file is not of that kind, or contradicts itself.
+  /// - Throws: a `FileError` if the file is not of that kind, or contradicts itself.
   public static func coco(annotations path: String, images folder: String, samples: Samples = .classes) throws -> Self {
     func malformed(_ message: String) -> FileError { FileError(.malformed, path, message) }
     let file = try COCOFile.read(path)

@@ -38,7 +38,7 @@ public struct CSVList: Dataset {
   ///   - folder: where the paths begin; the list's own folder if nil.
   ///   - classes: a file with a line for each class, which the labels then number, or name by any word of its line. Without
   ///     it labels that are whole numbers are the classes themselves, and others are names; see ``ClassList``.
-  /// - Throws: a ``FileError`` that names the line.
+  /// - Throws: a `FileError` that names the line.
   public init(_ path: String, columns: Columns = Columns(), folder: String? = nil, classes: String? = nil) throws {
     let table = try CSVTable(path)
     func malformed(_ line: Int, _ message: String) -> FileError {

@@ -51,7 +51,7 @@ public struct ClassList: Sendable {
 
   /// The lines of a file.
   ///
-  /// - Throws: a ``FileError`` if there are none.
+  /// - Throws: a `FileError` if there are none.
   public static func read(_ path: String) throws -> [String] {
     let names = try Files.lines(path)
     guard !names.isEmpty else { throw FileError(.malformed, path, "no names of classes in this file") }

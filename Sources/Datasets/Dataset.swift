@@ -10,7 +10,7 @@ public protocol Dataset: Sendable {
   ///
   /// - Parameter index: below ``count``.
   /// - Returns: the sample.
-  /// - Throws: a ``FileError`` that names the file if it is broken.
+  /// - Throws: a `FileError` that names the file if it is broken.
   func sample(at index: Int) throws -> Sample
   /// What was left out, or taken otherwise than it stands there, so far.
   var remarks: Remarks { get }
@@ -18,7 +18,7 @@ public protocol Dataset: Sendable {
   ///
   /// - Parameter index: below ``count``.
   /// - Returns: the sample.
-  /// - Throws: a ``FileError`` that names the file if it is broken.
+  /// - Throws: a `FileError` that names the file if it is broken.
   func sampleWithoutObjects(at index: Int) throws -> Sample
 }
 

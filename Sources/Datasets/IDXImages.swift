@@ -17,7 +17,7 @@ public struct IDXImages: Dataset {
   ///   - images: the file of the images.
   ///   - labelsPath: the file of the labels.
   ///   - classes: a file with a line for each class; nil for the labels' numbers.
-  /// - Throws: a ``FileError`` if a file is missing or broken, the two do not fit, or a label is none of the classes.
+  /// - Throws: a `FileError` if a file is missing or broken, the two do not fit, or a label is none of the classes.
   public init(images: String, labels labelsPath: String, classes: String? = nil) throws {
     let (sizes, pixels) = try Self.read(images, axes: 3...4)
     let (counts, labels) = try Self.read(labelsPath, axes: 1...1)

@@ -16,7 +16,7 @@ public struct ImageFolder: Dataset {
   ///   - path: the folder.
   ///   - classes: a file with a line for each class, in which the folders' names are words (`n02123159 tiger_cat`);
   ///     nil for the folders' names in order.
-  /// - Throws: a ``FileError`` if the folder is missing, holds no classes, a class holds no images, or is not in the file.
+  /// - Throws: a `FileError` if the folder is missing, holds no classes, a class holds no images, or is not in the file.
   public init(_ path: String, classes: String? = nil) throws {
     let folders = try Self.list(path, remarks).filter { Self.isFolder(path + "/" + $0) }
     guard !folders.isEmpty else {

@@ -10,7 +10,7 @@ extension PackedImages {
   ///   - progress: is told how many are done.
   ///   - sample: is asked for each of `count`; nil leaves it out. All images have the first one's size.
   /// - Returns: how many are written, at least one.
-  /// - Throws: what `sample` throws, or a ``FileError`` if images differ in size or the file cannot be written.
+  /// - Throws: what `sample` throws, or a `FileError` if images differ in size or the file cannot be written.
   @discardableResult
   public static func write(
     _ count: Int, classNames: [String], to path: String, progress: (Int) -> Void = { _ in },

@@ -3,7 +3,7 @@ import Foundation
 import Formats
 
 /// Images of one size in one HDF5 file, as `metasal pack` writes them or h5py does: a data set of bytes [N, H, W, 3], one of N
-/// labels, the classes' names, and, where there is more to know, ``Annotations``.
+/// labels, the classes' names, and, where there is more to know, `Annotations`.
 public struct PackedImages: Dataset {
   /// The names of the data sets, unless told otherwise.
   public static let defaultNames = (images: "images", labels: "labels")
@@ -22,7 +22,7 @@ public struct PackedImages: Dataset {
   ///   - path: the file.
   ///   - names: of the data sets with the images and the labels.
   ///   - classes: a file with a line for each class; nil for the names in the file, or numbers.
-  /// - Throws: a ``FileError`` if the file is missing or not of that kind, or a label is none of the classes.
+  /// - Throws: a `FileError` if the file is missing or not of that kind, or a label is none of the classes.
   public init(
     _ path: String, names: (images: String, labels: String) = defaultNames, classes: String? = nil
   ) throws {

@@ -13,7 +13,7 @@ public struct ResizeCrop: Sendable, Equatable {
 
   /// The sample with its image and its objects resized and cropped; objects outside the window are gone.
   ///
-  /// - Throws: a ``FileError`` that names the image if it is smaller than the window.
+  /// - Throws: a `FileError` that names the image if it is smaller than the window.
   public func callAsFunction(_ sample: Sample) throws -> Sample {
     var sample = sample
     if let resize {

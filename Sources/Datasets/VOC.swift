@@ -20,7 +20,7 @@ extension ObjectImages {
   ///   - includesDifficult: whether objects count that are marked as difficult.
   ///   - classes: a file with a line for each class; nil for VOC's twenty.
   /// - Returns: the data set.
-  /// - Throws: a ``FileError`` that names the file, and the line in it.
+  /// - Throws: a `FileError` that names the file, and the line in it.
   public static func voc(
     _ folder: String, split: String, samples: Samples = .classes, includesDifficult: Bool = true, classes: String? = nil
   ) throws -> Self {

@@ -4,7 +4,7 @@ import Tensors
 
 /// PyTorch's `torch.save` files, in both formats: the zip archive of today and the older stream of pickles.
 ///
-/// Reading one never executes anything; see ``Pickle``.
+/// Reading one never executes anything; see `Pickle`.
 public enum PyTorchFile {
   /// The weights in a file that holds one network's; see ``StoredWeights/onlyDictionary()``.
   public static func read(_ path: String) throws -> NamedTensors { try open(path).onlyDictionary() }

@@ -14,7 +14,7 @@ public enum Export {
   ///   - side: of the images, for ONNX and networks that depend on it; nil for what the architecture is usual for.
   ///   - path: the file that is written.
   /// - Returns: how many tensors there are.
-  /// - Throws: a ``FileError`` if the checkpoint cannot be read or the file not written.
+  /// - Throws: a `FileError` if the checkpoint cannot be read or the file not written.
   public static func write(
     checkpoint: String, as format: WeightFile.Format, precision: StoredPrecision? = nil, side: Int? = nil,
     to path: String
@@ -72,7 +72,7 @@ public enum Export {
   ///   - side: of the images, for ONNX and networks that depend on it; nil for what the architecture is usual for.
   ///   - path: the file that is written.
   /// - Returns: how many tensors there are, and what was chosen among those of the files.
-  /// - Throws: a ``FileError`` if a file cannot be read, or names or shapes differ between files.
+  /// - Throws: a `FileError` if a file cannot be read, or names or shapes differ between files.
   public static func convert(
     _ files: [String], architecture: Architecture?, as format: WeightFile.Format, precision: StoredPrecision?,
     side: Int?, to path: String

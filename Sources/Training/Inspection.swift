@@ -6,7 +6,7 @@ public enum Inspection {
   /// The file's kind, metadata, a table of its tensors for each dictionary of them that could be a network's, and what was not
   /// loaded.
   ///
-  /// - Throws: a ``FileError`` if it cannot be read.
+  /// - Throws: a `FileError` if it cannot be read.
   public static func describe(_ path: String) throws -> String {
     let kind = try WeightFile.kind(of: path)
     let weights = try WeightFile.open(path)

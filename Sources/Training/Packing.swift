@@ -11,7 +11,7 @@ public enum Packing {
   ///
   /// - Returns: how many there are, what was wrong with those that were passed over, if the recipe asks for that, and what of
   ///   the others was left out, or taken otherwise than it stands there.
-  /// - Throws: a ``FileError`` that names the image if one is broken, or not of the first one's size.
+  /// - Throws: a `FileError` that names the image if one is broken, or not of the first one's size.
   public static func write(
     _ recipe: Recipe, _ split: Split, to path: String
   ) throws -> (count: Int, skipped: [FileError], remarks: [String]) {

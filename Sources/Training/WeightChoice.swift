@@ -17,7 +17,7 @@ public struct WeightChoice {
   /// - Parameters:
   ///   - path: the file.
   ///   - architecture: the network's; how many classes it has is left open.
-  /// - Throws: a ``FileError`` if there is nothing of it in the file, an element cannot be read, or several fit equally well
+  /// - Throws: a `FileError` if there is nothing of it in the file, an element cannot be read, or several fit equally well
   ///   and
   ///   differ.
   public init(from path: String, for architecture: Architecture) throws {

@@ -57,7 +57,7 @@ public struct Explainer: Sendable {
   ///   - folder: where figures go; nil for none.
   ///   - raw: a safetensors or HDF5 file for maps and logits; nil for none.
   /// - Returns: a line for each image, in their order.
-  /// - Throws: a ``FileError`` if an image cannot be read or is too small or too large, or an output cannot be written.
+  /// - Throws: a `FileError` if an image cannot be read or is too small or too large, or an output cannot be written.
   public func callAsFunction(_ files: [String], folder: String?, raw: String?) throws -> [Line] {
     // Every image is there and every name is clear before the work begins.
     for file in files {
@@ -153,7 +153,7 @@ public enum ImageFiles {
   /// The PNG and JPEG files meant, in order: a folder stands for those in it and below it, and `*`, `?` and `[…]` for what
   /// they stand for in a shell.
   ///
-  /// - Throws: a ``FileError`` if something is not there, or nothing is an image.
+  /// - Throws: a `FileError` if something is not there, or nothing is an image.
   public static func find(_ arguments: [String]) throws -> [String] {
     try arguments.flatMap { argument in
       var isFolder: ObjCBool = false

@@ -48,7 +48,7 @@ public enum ModelSource: Sendable {
   ///   - normalization: in place of the recipe's; ImageNet's for weights that come without one.
   ///   - classNames: a file with a line for each class, in place of what the recipe's data say.
   /// - Returns: the network with what it takes to give it images.
-  /// - Throws: a ``FileError`` about what does not exist or does not fit, or where the recipe's resizeCrop or normalization
+  /// - Throws: a `FileError` about what does not exist or does not fit, or where the recipe's resizeCrop or normalization
   ///   is
   ///   wanted and cannot be read.
   public func model(

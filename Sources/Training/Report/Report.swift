@@ -11,7 +11,7 @@ public enum Report {
   /// - Parameters:
   ///   - folders: runs, finished or not.
   ///   - path: the page's file.
-  /// - Throws: a ``FileError`` if one is no run, or the page cannot be written.
+  /// - Throws: a `FileError` if one is no run, or the page cannot be written.
   public static func write(_ folders: [String], to path: String) throws {
     let runs = try folders.map(RunRecord.init)
     try Ownership.requireReplaceable([path], inputs: folders.flatMap { RunFolder($0).allFiles })
