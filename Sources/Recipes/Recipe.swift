@@ -41,10 +41,14 @@ public struct Recipe: Sendable, Section {
     keys("run", &run, .section(), isRequired: true)
     keys.mention("extends")
     guard inner == nil else { return }
-    let maps = MapSettings(saliency.method, at: saliency.layers)
-    for (i, term) in outer.enumerated() where term.objective.needs(maps).usesVirtualWeights {
+    for (i, term) in outer.enumerated() where term.objective.needs(maps(of: term)).usesVirtualWeights {
       keys.refuse("outer.\(i).at", "an objective at the virtual weights needs the section 'inner'")
     }
+  }
+
+  /// The method and the layers of the maps of a term of the outer loss.
+  public func maps(of term: WeightedObjective) -> MapSettings {
+    MapSettings(term.method ?? saliency.method, at: term.layers ?? saliency.layers)
   }
 
   /// Loads a recipe and those that it extends.

@@ -60,17 +60,33 @@ extension Codec<(any Measure)?> {
 private struct ObjectiveSection: Section {
   var objective: any OuterObjective = CrossEntropy()
   var weight = 1.0
+  var schedule: (any Schedule)?
+  var method: Saliency.Method?
+  var layers: [String]?
 
   mutating func visit(_ keys: Keys) {
-    keys.component("objective", &objective, of: Registries.objectives) { keys("weight", &weight, .number(-1e6...1e6)) }
+    keys.component("objective", &objective, of: Registries.objectives) {
+      keys("weight", &weight, .number(-1e6...1e6))
+      keys("schedule", &schedule, .optional(.component(Registries.schedules)))
+      keys("method", &method, .optional(.method))
+      keys("layers", &layers, .optional(.list(.word, atLeast: 1)))
+      keys.requireDistinct("layers", layers ?? [])
+    }
   }
 }
 
 extension Codec<WeightedObjective> {
   static var objective: Codec {
     by(
-      ObjectiveSection.self, { WeightedObjective($0.objective, weight: $0.weight) },
-      { ObjectiveSection(objective: $0.objective, weight: $0.weight) })
+      ObjectiveSection.self,
+      {
+        WeightedObjective(
+          $0.objective, weight: $0.weight, schedule: $0.schedule, method: $0.method, layers: $0.layers)
+      },
+      {
+        ObjectiveSection(
+          objective: $0.objective, weight: $0.weight, schedule: $0.schedule, method: $0.method, layers: $0.layers)
+      })
   }
 }
 

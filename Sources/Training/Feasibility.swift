@@ -14,8 +14,10 @@ extension Setup {
     let side = max(64, network.architecture.smallestSide)
     let names = network.layerNames(
       height: min(side, sizes.validation.height), width: min(side, sizes.validation.width))
-    for (key, layers) in [("saliency.layers", recipe.saliency.layers), ("evaluation.layers", recipe.evaluation.layers)]
-    {
+    let terms = recipe.outer.enumerated().map { ("outer.\($0).layers", $1.layers ?? []) }
+    for (key, layers) in [
+      ("saliency.layers", recipe.saliency.layers), ("evaluation.layers", recipe.evaluation.layers),
+    ] + terms {
       for layer in layers where !names.contains(layer) {
         let hint =
           nearest(to: layer, among: names).map { "did you mean '\($0)'?" }
@@ -26,6 +28,13 @@ extension Setup {
     for layer in recipe.saliency.layers {
       if let reason = recipe.saliency.method.obstacle(at: layer, of: network) {
         throw recipe.problem("saliency.layers", reason)
+      }
+    }
+    for (index, term) in recipe.outer.enumerated() where term.method != nil || term.layers != nil {
+      for layer in term.layers ?? recipe.saliency.layers {
+        if let reason = (term.method ?? recipe.saliency.method).obstacle(at: layer, of: network) {
+          throw recipe.problem("outer.\(index).\(term.layers == nil ? "method" : "layers")", reason)
+        }
       }
     }
     // What objectives compare is measured too, at all layers and by all methods.
@@ -52,14 +61,14 @@ extension Setup {
   private static func checkClasses(
     _ recipe: Recipe, _ network: Network, _ evaluation: Evaluation, dataClasses: Int
   ) throws {
-    let maps = MapSettings(recipe.saliency.method, at: recipe.saliency.layers)
-    for (index, term) in recipe.outer.enumerated()
-    where term.weight != 0 && term.objective.needs(maps).classes > network.classes {
+    for (index, term) in recipe.outer.enumerated() {
+      let needs = term.objective.needs(recipe.maps(of: term))
+      guard term.weight != 0, needs.classes > network.classes else { continue }
       throw recipe.problem(
         "outer.\(index)",
         network.classes < 2
           ? "maps are held against those of another class, and the network has only one"
-          : "\(term.objective.name) needs \(term.objective.needs(maps).classes) classes, and the network has \(network.classes)"
+          : "\(term.objective.name) needs \(needs.classes) classes, and the network has \(network.classes)"
       )
     }
     let conditions = MeasureConditions(

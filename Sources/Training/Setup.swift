@@ -86,10 +86,10 @@ public struct Setup: Sendable {
       normalization: recipe.model.batchNorm == .train ? .batch : .running, recomputes: recipe.run.recompute)
 
     // What the objectives compare has its place in the tables; the best checkpoint is told by the goal.
-    let layers = recipe.evaluation.layers + recipe.saliency.layers.filter { !recipe.evaluation.layers.contains($0) }
-    let methods =
-      recipe.evaluation.methods.contains(recipe.saliency.method)
-      ? recipe.evaluation.methods : recipe.evaluation.methods + [recipe.saliency.method]
+    let maps =
+      [MapSettings(recipe.saliency.method, at: recipe.saliency.layers)] + recipe.outer.map { recipe.maps(of: $0) }
+    let layers = maps.flatMap(\.layers).reduce(into: recipe.evaluation.layers) { if !$0.contains($1) { $0.append($1) } }
+    let methods = maps.map(\.method).reduce(into: recipe.evaluation.methods) { if !$0.contains($1) { $0.append($1) } }
     evaluation = Evaluation(
       measures: recipe.evaluation.measures, methods: methods, layers: layers,
       virtualRate: recipe.evaluation.virtualRate, virtualLoss: recipe.inner?.loss ?? .crossEntropy,

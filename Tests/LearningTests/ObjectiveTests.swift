@@ -101,9 +101,13 @@ private struct Upended: OuterObjective {
     return length(zip(a, b).map { $0 - $1 }) / length(b)
   }
 
+  private static let mosaics = Mosaics(jitter: 0.3, repeats: 2)
+
   private static let objectives: [any OuterObjective] = [
-    Mosaic(), Mosaic(at: [.virtual]), Mosaic(at: [.plain, .virtual]), MaskedDivergence(), MapShift(), Spread(),
-    Spread(isVirtual: true), Upended(),
+    CellShare(mosaics: mosaics), CellShare(at: [.virtual], mosaics: mosaics),
+    Competition(at: [.plain, .virtual], mosaics: Mosaics(grid: 3, scale: 0.5, repeats: 4)),
+    Competition(mosaics: mosaics),
+    MaskedDivergence(), MapShift(), Spread(), Spread(isVirtual: true), Upended(),
   ]
 
   @Test(
@@ -138,8 +142,9 @@ private struct Upended: OuterObjective {
     let step = Self.step([(Self.objectives[index], 2)], InnerUpdate(rate: 0.02))
     let outcome = try Self.outcome(step, Self.network.parameters)
     let values = try #require(outcome.valuesByImage[0])
-    #expect(values.count == 5 && values.allSatisfy { $0 != 0 && $0.isFinite })
-    #expect(abs(values.reduce(0, +) / 5 - (try #require(outcome.values[0]))) < 1e-12)
+    let count = Self.objectives[index].needs(step.maps(of: step.objectives[0])).composition?.count(of: 5) ?? 5
+    #expect(values.count == count && values.allSatisfy { $0 != 0 && $0.isFinite })
+    #expect(abs(values.reduce(0, +) / Double(count) - (try #require(outcome.values[0]))) < 1e-12)
     #expect(abs(outcome.total - 2 * (try #require(outcome.values[0]))) < 1e-12)
   }
 
@@ -170,10 +175,32 @@ private struct Upended: OuterObjective {
     #expect(sets.map(\.layers) == [nil, ["x", "y"]])
   }
 
-  @Test("a mosaic's value lies between 0 and 1 for every image")
-  func mosaic() throws {
-    let outcome = try Self.outcome(Self.step([(Mosaic(), 1)], nil), Self.network.parameters)
-    #expect(try #require(outcome.valuesByImage[0]).allSatisfy { (0...1).contains($0) })
+  @Test("objectives on equal mosaics share them, and those on the batch's images keep their values beside them")
+  func compositions() throws {
+    func values(_ objectives: [(any OuterObjective, Double)]) throws -> [Double?] {
+      try Self.outcome(Self.step(objectives, InnerUpdate(rate: 0.02)), Self.network.parameters).values
+    }
+    let (share, competition) = (CellShare(mosaics: Self.mosaics), Competition(mosaics: Self.mosaics))
+    let together = try values([(share, 1), (CrossEntropy(), 1), (competition, 1), (ClassSensitivity(), 1)])
+    let objectives: [any OuterObjective] = [share, CrossEntropy(), competition, ClassSensitivity()]
+    let apart = try objectives.map { try values([($0, 1)])[0] }
+    for (a, b) in zip(together, apart) { #expect(abs(try #require(a) - (try #require(b))) < 1e-12) }
+  }
+
+  @Test("a term has a method, layers and a weight over time of its own")
+  func terms() throws {
+    var step = Self.step([(ClassSensitivity(at: [.plain]), 2)], nil)
+    step.objectives[0].method = .gradCAM
+    step.objectives[0].layers = ["features.8"]
+    let own = try #require(try Self.outcome(step, Self.network.parameters).values[0])
+    var plain = Self.step([(ClassSensitivity(at: [.plain]), 2)], nil)
+    (plain.method, plain.layers) = (.gradCAM, ["features.8"])
+    #expect(own == (try Self.outcome(plain, Self.network.parameters).values[0]))
+    #expect(
+      own
+        != (try Self.outcome(Self.step([(ClassSensitivity(at: [.plain]), 2)], nil), Self.network.parameters).values[0]))
+    step.objectives[0].schedule = CosineSchedule()
+    #expect([0, 5, 10].map { step.at(step: $0, of: 10).objectives[0].weight } == [2, 1, 0])
   }
 
   @Test("masked divergence is 0 if no pixel is removed, and larger if more pixels are removed")

@@ -21,18 +21,39 @@ extension MetaStep {
   /// within a quarter of the measured peaks, mostly above them. `shape` is the shape of the batch, [N, H, W, 3], and
   /// `parameterBytes` is the size of the network's parameters.
   public func footprint(of shape: [Int], parameterBytes: Int, workers: Int) -> Footprint {
+    // Composed images come after those of the batch, so that only the larger peak counts.
+    compositions.filter { isOn($0.included) }.reduce(Footprint(activations: 0, parameters: 2)) { largest, group in
+      let pixels = group.composition?.pixels ?? 1
+      let side = pixels.squareRoot()
+      let shape = [
+        group.composition?.count(of: shape[0]) ?? shape[0], Int((Double(shape[1]) * side).rounded()),
+        Int((Double(shape[2]) * side).rounded()), shape[3],
+      ]
+      let own = footprint(group.included, shape, parameterBytes: parameterBytes, workers: workers)
+      return Footprint(
+        activations: max(largest.activations, own.activations * pixels),
+        parameters: max(largest.parameters, own.parameters))
+    }
+  }
+
+  /// The footprint of the included objectives, which look at images of the same shape, in activations of one such image.
+  private func footprint(_ included: [Bool], _ shape: [Int], parameterBytes: Int, workers: Int) -> Footprint {
     let all = Double(shape[0])
     func atOnce(_ part: Int) -> Double { min(all, Double(part * max(1, workers))) }
     let threads = min(Double(max(1, workers)), all)
     // The sum of the gradients, and the gradients that are being added to it.
     var sum = Footprint(activations: 0, parameters: 2)
     let needs = needs
-    let whole = needs.map { $0.couplesImages || ($0.normalizesAsTraining && normalization == .batch) }
+    let whole = zip(included, needs).map {
+      $0 && ($1.couplesImages || ($1.normalizesAsTraining && normalization == .batch))
+    }
     if isOn(whole) { sum.add(activations: all * Factors.pass, parameters: 1) }
-    let comparisons = zip(objectives, needs).count { $0.weight != 0 && !$1.normalizesAsTraining }
-    guard isOn(whole.map { !$0 }) else { return sum }
+    let comparisons = objectives.indices.count {
+      included[$0] && objectives[$0].weight != 0 && !needs[$0].normalizesAsTraining
+    }
+    guard isOn(zip(included, whole).map { $0 && !$1 }) else { return sum }
     var apart = Footprint(activations: 0, parameters: 0)
-    switch needsUpdate ? inner?.scope : nil {
+    switch isOn(zip(included, needs).map { $0 && $1.usesVirtualWeights }) ? inner?.scope : nil {
     case .image:
       let part = partsApart(shape, workers: workers).first?.count ?? 1
       let limit = max(1, imagesAtOnce(parameterBytes: parameterBytes) / part)

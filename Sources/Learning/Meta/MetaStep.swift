@@ -68,16 +68,46 @@ public struct MetaStep: Sendable {
     let network = network.recomputing(recomputes)
     let targets = targets ?? .softTargets(of: labels.map { [($0, 1)] }, classes: network.classes, images.scalarType)
     let batch = Batch(images: images, labels: labels, targets: targets, draws: labels.map { _ in random.next() })
-    var sum = Contribution()
     let parameters = network.parameters
-    let all = 0..<labels.count
     precondition(!needsUpdate || inner != nil, "MetaStep: an objective at virtual weights, and no inner update")
+    var sum = Contribution()
+    var counts = [Int](repeating: labels.count, count: objectives.count)
+    for (composition, included) in compositions where isOn(included) {
+      let batch = composition.map { $0(batch) } ?? batch
+      for (index, isIncluded) in included.enumerated() where isIncluded { counts[index] = batch.labels.count }
+      try add(network, batch, included, workers: workers, to: &sum)
+    }
+    let values = objectives.indices.map { index in
+      sum.values.isEmpty ? nil : sum.values[index].map { $0.reduce(0, +) / Double(counts[index]) }
+    }
+    return Outcome(
+      gradients: sum.gradients.isEmpty ? parameters.map { .zeros($0.shape, $0.scalarType) } : sum.gradients,
+      values: values, valuesByImage: objectives.indices.map { sum.values.isEmpty ? nil : sum.values[$0] },
+      total: zip(values, objectives).reduce(0) { $0 + ($1.0 ?? 0) * $1.1.weight }, statistics: sum.statistics)
+  }
+
+  /// The objectives by the images that they look at, those of the batch first: for each composition which objectives share it.
+  var compositions: [(composition: (any ImageComposition)?, included: [Bool])] {
+    let keys = needs.map { $0.composition.map { AnyHashable($0) } }
+    var seen: [AnyHashable?] = [nil]
+    for key in keys where !seen.contains(key) { seen.append(key) }
+    return seen.map { key in
+      (keys.firstIndex(of: key).flatMap { needs[$0].composition }, keys.map { $0 == key })
+    }
+  }
+
+  /// Adds what the included objectives contribute on a batch of images.
+  private func add(
+    _ network: Network, _ batch: Batch, _ included: [Bool], workers: Int, to sum: inout Contribution
+  ) throws {
+    let parameters = network.parameters
+    let all = 0..<batch.labels.count
     // Objectives that need the whole batch at once. In image scope each image has its own copy of the parameters, also
     // within a batch.
     let coupled = needs.map { $0.couplesImages || ($0.normalizesAsTraining && normalization == .batch) }
     let apart = needs.map { inner?.scope == .image && $0.usesVirtualWeights }
     for hasOwnParameters in [false, true] {
-      let whole = zip(coupled, apart).map { $0 && $1 == hasOwnParameters }
+      let whole = objectives.indices.map { included[$0] && coupled[$0] && apart[$0] == hasOwnParameters }
       guard isOn(whole) else { continue }
       sum.add(
         try Parallel.withKernelThreads(workers) {
@@ -87,39 +117,31 @@ public struct MetaStep: Sendable {
             : UpdateGroup(self, whole, network, batch, sharing: [all])).contribution()
         }, parameters)
     }
-    let separate = coupled.map { !$0 }
-    if isOn(separate) {
-      switch needsUpdate ? inner?.scope : nil {
-      case .image:
-        let parts = partsApart(images.shape, workers: workers)
-        let size = parameters.reduce(0) { $0 + $1.count * $1.scalarType.size }
-        let limit = max(1, imagesAtOnce(parameterBytes: size) / max(1, parts.first?.count ?? 1))
-        try Parallel.forEachInOrder(parts.count, workers: workers, atOnce: limit) {
-          try UpdateGroup(self, separate, network, batch, apart: parts[$0]).contribution()
-        } _: {
-          sum.add($0, parameters)
-        }
-      case .batch:
-        sum.add(
-          try Parallel.withKernelThreads(workers) {
-            try UpdateGroup(self, separate, network, batch, sharing: parts(of: all.count)).contribution()
-          }, parameters)
-      case nil:
-        let parts = parts(of: all.count)
-        try Parallel.forEachInOrder(parts.count, workers: workers) {
-          try UpdateGroup(self, separate, network, batch, sharing: [parts[$0]]).contribution()
-        } _: {
-          sum.add($0, parameters)
-        }
+    let separate = zip(included, coupled).map { $0 && !$1 }
+    guard isOn(separate) else { return }
+    switch isOn(zip(included, needs).map { $0 && $1.usesVirtualWeights }) ? inner?.scope : nil {
+    case .image:
+      let parts = partsApart(batch.images.shape, workers: workers)
+      let size = parameters.reduce(0) { $0 + $1.count * $1.scalarType.size }
+      let limit = max(1, imagesAtOnce(parameterBytes: size) / max(1, parts.first?.count ?? 1))
+      try Parallel.forEachInOrder(parts.count, workers: workers, atOnce: limit) {
+        try UpdateGroup(self, separate, network, batch, apart: parts[$0]).contribution()
+      } _: {
+        sum.add($0, parameters)
+      }
+    case .batch:
+      sum.add(
+        try Parallel.withKernelThreads(workers) {
+          try UpdateGroup(self, separate, network, batch, sharing: parts(of: all.count)).contribution()
+        }, parameters)
+    case nil:
+      let parts = parts(of: all.count)
+      try Parallel.forEachInOrder(parts.count, workers: workers) {
+        try UpdateGroup(self, separate, network, batch, sharing: [parts[$0]]).contribution()
+      } _: {
+        sum.add($0, parameters)
       }
     }
-    let values = objectives.indices.map { index in
-      sum.values.isEmpty ? nil : sum.values[index].map { $0.reduce(0, +) / Double(labels.count) }
-    }
-    return Outcome(
-      gradients: sum.gradients.isEmpty ? parameters.map { .zeros($0.shape, $0.scalarType) } : sum.gradients,
-      values: values, valuesByImage: objectives.indices.map { sum.values.isEmpty ? nil : sum.values[$0] },
-      total: zip(values, objectives).reduce(0) { $0 + ($1.0 ?? 0) * $1.1.weight }, statistics: sum.statistics)
   }
 
   /// The share of some images in the result of a step.
@@ -142,10 +164,50 @@ public struct MetaStep: Sendable {
     public let targets: Tensor
     /// A random number per image.
     public let draws: [UInt64]
+    /// The objects of known classes in each image; none where they are not known.
+    public let objects: [[Object]]
+
+    /// Creates the data of a step; without objects unless they are given.
+    public init(images: Tensor, labels: [Int], targets: Tensor, draws: [UInt64], objects: [[Object]]? = nil) {
+      (self.images, self.labels, self.targets, self.draws) = (images, labels, targets, draws)
+      self.objects = objects ?? labels.map { _ in [] }
+    }
   }
 
   /// The requirements of each objective.
-  var needs: [ObjectiveNeeds] { objectives.map { $0.objective.needs(MapSettings(method, at: layers)) } }
+  var needs: [ObjectiveNeeds] { objectives.map { $0.objective.needs(maps(of: $0)) } }
+
+  /// The method and the layers of a term's maps.
+  public func maps(of term: WeightedObjective) -> MapSettings {
+    MapSettings(term.method ?? method, at: term.layers ?? layers)
+  }
+
+  /// The layers of the maps of all terms.
+  public var allLayers: [String] {
+    objectives.flatMap { maps(of: $0).layers }.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+  }
+
+  /// This step with a term's own method and layers as its own.
+  public func focused(on term: WeightedObjective) -> MetaStep {
+    var step = self
+    (step.method, step.layers) = (term.method ?? method, term.layers ?? layers)
+    return step
+  }
+
+  /// This step with the objectives' weights at a step of a run, as their schedules have them.
+  ///
+  /// - Parameters:
+  ///   - number: the number of the step, from 0.
+  ///   - total: the number of steps of the run.
+  /// - Returns: the step, whose objectives have fixed weights.
+  public func at(step number: Int, of total: Int) -> MetaStep {
+    var step = self
+    for (index, term) in objectives.enumerated() {
+      guard let schedule = term.schedule else { continue }
+      step.objectives[index].weight = schedule.rate(term.weight, step: number, of: total)
+    }
+    return step
+  }
 
   /// Whether any of the included objectives has a weight other than 0.
   func isOn(_ included: [Bool]) -> Bool { zip(included, objectives).contains { $0 && $1.weight != 0 } }

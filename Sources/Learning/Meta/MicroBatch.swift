@@ -46,9 +46,9 @@ struct MicroBatch: Sendable {
   ) {
     let network = network.with(
       parameters: network.parameters.map { (sharing == nil ? $0.repeated(range.count) : $0).tracked() })
-    let maps = MapSettings(step.method, at: step.layers)
     let objectives = zip(included, step.objectives).map { $0 && $1.weight != 0 ? $1.objective : nil }
-    let needs = objectives.map { $0?.needs(maps) }
+    let maps = step.objectives.map { step.maps(of: $0) }
+    let needs = zip(objectives, maps).map { $0?.needs($1) }
     let isTraining = needs.map { ($0?.normalizesAsTraining ?? false) && step.normalization == .batch }
     let layers = needs.reduce(into: [String]()) { layers, needs in
       layers += (needs?.layers ?? []).filter { !layers.contains($0) }
@@ -67,7 +67,8 @@ struct MicroBatch: Sendable {
       batch.targets.sliced(axis: 0, from: range.lowerBound, length: range.count)
     }
     let plan = PassPlan(
-      zip(objectives, isTraining).map { objective, isTraining in
+      zip(zip(objectives, maps), isTraining).map { term, isTraining in
+        let (objective, maps) = term
         guard let objective, let pass = isTraining ? training : own else { return ([], isTraining) }
         return (
           objective.terms(

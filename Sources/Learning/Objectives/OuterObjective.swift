@@ -30,7 +30,7 @@ public protocol OuterObjective: Component {
   /// - Parameters:
   ///   - image: the image, with the network's output and its maps.
   ///   - weight: the objective's weight in the outer loss; its sign says whether training lowers or raises the value.
-  ///   - step: the meta step that the objective belongs to.
+  ///   - step: the meta step that the objective belongs to, with the method and the layers of the objective's own term.
   /// - Returns: the score, or the reason why it is undefined; nil, the default, to use the training loss.
   func score(of image: EvaluatedImage, weight: Double, in step: MetaStep) -> Score.Value?
 
@@ -52,7 +52,8 @@ extension OuterObjective {
 extension Registries {
   /// The objectives that recipes can name.
   public static let objectives = Registry<any OuterObjective>(
-    "objective", [CrossEntropy(), BinaryCrossEntropy(), ClassSensitivity(), Mosaic(), MaskedDivergence()])
+    "objective",
+    [CrossEntropy(), BinaryCrossEntropy(), ClassSensitivity(), Competition(), CellShare(), MaskedDivergence()])
 }
 
 /// The method and the layers of maps.
@@ -81,14 +82,17 @@ public struct ObjectiveNeeds: Sendable {
   public var couplesImages: Bool
   /// The smallest number of classes that the objective supports.
   public var classes: Int
+  /// Composes the images that the objective looks at; nil for the batch's own. Its values are then those of the composed images.
+  public var composition: (any ImageComposition)?
 
   /// Creates requirements; by default one pass at the network's own weights.
   public init(
     layers: [String] = [], usesVirtualWeights: Bool = false, normalizesAsTraining: Bool = false,
-    couplesImages: Bool = false, classes: Int = 1
+    couplesImages: Bool = false, classes: Int = 1, composition: (any ImageComposition)? = nil
   ) {
     (self.layers, self.usesVirtualWeights) = (layers, usesVirtualWeights)
     (self.normalizesAsTraining, self.couplesImages, self.classes) = (normalizesAsTraining, couplesImages, classes)
+    self.composition = composition
   }
 }
 
@@ -159,9 +163,19 @@ public struct WeightedObjective: Sendable {
   public var objective: any OuterObjective
   /// The weight in the outer loss; 0 turns the objective off.
   public var weight: Double
+  /// How the weight changes over the steps of a run; nil if it does not. It rises and falls as a learning rate with this schedule does.
+  public var schedule: (any Schedule)?
+  /// The saliency method of this term; nil for that of the meta step.
+  public var method: Method?
+  /// The layers of this term's maps; nil for those of the meta step.
+  public var layers: [String]?
 
   /// Creates a term of the outer loss.
-  public init(_ objective: some OuterObjective, weight: Double) {
-    (self.objective, self.weight) = (objective, weight)
+  public init(
+    _ objective: some OuterObjective, weight: Double, schedule: (any Schedule)? = nil, method: Method? = nil,
+    layers: [String]? = nil
+  ) {
+    (self.objective, self.weight, self.schedule) = (objective, weight, schedule)
+    (self.method, self.layers) = (method, layers)
   }
 }

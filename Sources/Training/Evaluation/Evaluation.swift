@@ -82,7 +82,7 @@ public struct Evaluation: Sendable {
     return EvaluatedImage(
       image, of: network, label: label, labels: labels, objects: objects, index: index,
       kind: measures.isEmpty ? .init(methods: [], layers: []) : .init(methods: methods, layers: layers),
-      capturing: measures.isEmpty ? goal?.layers ?? [] : layers, update: update)
+      capturing: measures.isEmpty ? goal?.allLayers ?? [] : layers, update: update)
   }
 
   /// Measures a batch's images, adding to `result`; images are independent of each other.
@@ -137,7 +137,7 @@ public struct Evaluation: Sendable {
     var result = ImageResult(item: MeasuredItem(image))
     result.objectives = (goal?.objectives ?? []).map { term in
       guard term.weight != 0, let goal else { return .defined(0) }
-      return term.objective.score(of: image, weight: term.weight, in: goal)
+      return term.objective.score(of: image, weight: term.weight, in: goal.focused(on: term))
     }
     result.values = columns.map { $0.measure.value(of: image, at: $0.setting) }
     result.baselines = baselineColumns.map { $0.baseline.value(image) }
@@ -159,8 +159,10 @@ public struct Evaluation: Sendable {
       targets: .softTargets(of: batch.targets, classes: network.classes, batch.images.scalarType), workers: workers,
       random: &random)
     for (objective, values) in outcome.valuesByImage.enumerated() {
-      for (image, value) in (values ?? []).enumerated() where unscored[objective] {
-        images[image].objectives[objective] = .defined(value)
+      guard unscored[objective], let values, let mean = outcome.values[objective] else { continue }
+      // Images that an objective composes are no images of the data set; each of these then has the mean.
+      for image in images.indices {
+        images[image].objectives[objective] = .defined(values.count == images.count ? values[image] : mean)
       }
     }
   }

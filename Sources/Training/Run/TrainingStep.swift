@@ -77,7 +77,7 @@ public struct TrainingStep: Sendable {
     var next = state
     let count = batch.labels.count
     let share = try share(of: count, &next.random)
-    let outcome = try outer(
+    let outcome = try outer.at(step: state.step, of: steps)(
       state.network, batch.images, labels: batch.labels,
       targets: .softTargets(of: batch.targets, classes: state.network.classes, batch.images.scalarType),
       workers: workers, random: &next.random)
