@@ -2,13 +2,14 @@ import Components
 import Formats
 import Tensors
 
-/// A window of the image's own size out of the image with black margins: torchvision's `RandomCrop` with padding.
+/// Pads the image with black margins and crops a random window of the image's original size: torchvision's `RandomCrop`
+/// with padding.
 public struct PaddedCrop: Augmentation, Equatable {
   public let name = "padded_crop"
-  /// The margins' width in pixels.
+  /// The width of the margins in pixels.
   public var padding: Int
 
-  /// Margins of four pixels unless told otherwise.
+  /// A crop with margins of `padding` pixels.
   public init(_ padding: Int = 4) { self.padding = padding }
 
   public mutating func visit(_ keys: Keys) { keys("padding", &padding, Self.paddings) }
