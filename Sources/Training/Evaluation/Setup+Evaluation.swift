@@ -7,10 +7,10 @@ extension Setup {
   /// Measures a network on the validation images that the recipe asks for.
   ///
   /// - Parameters:
-  ///   - network: what is measured.
-  ///   - evaluation: what is measured of it; nil for what the recipe says.
-  ///   - title: what the progress line says.
-  /// - Returns: what was measured.
+  ///   - network: the network to measure.
+  ///   - evaluation: the measures and their settings; nil for the recipe's.
+  ///   - title: the title of the progress line.
+  /// - Returns: the results.
   /// - Throws: a ``Formats/FileError`` about an image that cannot be read.
   public func evaluate(
     _ network: Network, _ evaluation: Evaluation? = nil, title: String
@@ -39,16 +39,16 @@ extension Setup {
 }
 
 extension Evaluation {
-  /// Measures images that a measure makes of those already measured, adding to `result`.
+  /// Measures composite images that a measure builds from images already measured, and adds the values to `result`.
   ///
   /// - Parameters:
   ///   - measure: the measure.
-  ///   - groups: places among the result's items, a group for each image that is made.
+  ///   - groups: for each composite image the indices of its parts in the result's items.
   ///   - network: a network that was ``prepared(_:)``.
   ///   - workers: threads.
   ///   - result: what was measured; the values are added to it.
-  ///   - image: an image by its place in the data set, [1, H, W, 3], normalized.
-  ///   - done: told how many are measured.
+  ///   - image: returns the image at an index of the data set, [1, H, W, 3], normalized.
+  ///   - done: called with the number of groups that are measured.
   /// - Throws: what `image` throws.
   func measure(
     _ measure: any CompositeMeasure, on groups: [[Int]], _ network: EvaluatedNetwork, workers: Int,
