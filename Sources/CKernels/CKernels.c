@@ -1,6 +1,6 @@
 #include "CKernels.h"
 
-// Vectors of 16 bytes exist wherever this compiles; where the processor has wider ones, it says so at run time.
+// 16-byte vectors exist wherever this compiles. Wider vectors are used if the processor reports them at run time.
 #define REAL float
 #define INTEGER int32_t
 #define LANES 4

@@ -1,6 +1,6 @@
-// Loops over elements, for one element type and one instruction set; see Tiles.h for what is defined. The function to apply
-// is a constant in each loop. Columns are walked a vector or two at a time down all rows, so that what is the same for all
-// rows stays in registers.
+// Loops over elements for one element type and one instruction set; Tiles.h says what is defined. The function to apply
+// is a constant in each loop. Loops over columns handle one or two vectors at a time down all rows, so that values that
+// are the same in all rows stay in registers.
 
 #define V(pointer) (*(VECTOR *)(pointer))
 #define CV(pointer) (*(const VECTOR *)(pointer))
@@ -97,7 +97,7 @@ INLINE REAL NAME(reciprocalOrZero)(REAL x) {
   return __builtin_isinf(r) ? 0 : r;
 }
 
-// Simple enough for the compiler to make vectors of.
+// This loop is simple enough for the compiler to vectorize.
 static void NAME(unary)(metasal_unary f, double parameter, const void *a, void *out, long count) {
   const REAL *x = a, p = (REAL)parameter;
   REAL *__restrict z = out;
@@ -121,7 +121,8 @@ static void NAME(addScaled)(const void *a, const void *b, double factor, void *o
   for (; i < count; i++) z[i] = x[i] + p * y[i];
 }
 
-// One or two vectors of columns. Four sums go side by side, since one addition takes as long as several can be begun.
+// Sums one or two vectors of columns. Four sums are kept side by side, because an addition's latency is several times
+// the interval at which additions can start.
 INLINE void NAME(sumVectors)(
     const int vectors, const int multiplies, const REAL *x, const REAL *center, const REAL *y, REAL *z, long rows,
     long distance) {
@@ -195,7 +196,7 @@ static void NAME(sumRows)(const void *x, const void *y, void *z, long rows, long
   else NAME(sumRowsLoop)(0, x, x, z, rows, columns);
 }
 
-// One or two vectors of columns, as in what follows.
+// Standardizes one or two vectors of columns, as in the functions below.
 INLINE void NAME(standardizeVectors)(
     const int vectors, const int adds, const int relu, const REAL *x, const REAL *center, const REAL *scale,
     const REAL *shift, const REAL *residual, REAL *z, long size, long columns) {

@@ -1,7 +1,8 @@
-// Everything for one element type and one instruction set: the file that includes this defines REAL, INTEGER (of the same
-// size), LANES (elements in a vector), ROWS (of a tile: 6 or 12) and NAME (decorates a name). No include guard: it is included several times.
+// All kernels for one element type and one instruction set. The including file defines REAL, INTEGER (of the same
+// size), LANES (elements in a vector), ROWS (of a tile: 6 or 12) and NAME (decorates a name). There is no include
+// guard, because the file is included several times.
 
-// Vectors at any address.
+// Vectors at unaligned addresses.
 typedef REAL NAME(Vector) __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL))));
 typedef INTEGER NAME(Mask) __attribute__((vector_size(LANES * sizeof(REAL))));
 #define VECTOR NAME(Vector)

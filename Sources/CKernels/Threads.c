@@ -2,9 +2,11 @@
 #define _GNU_SOURCE
 #include <sched.h>
 
-// OpenBLAS makes a thread for each processor as soon as it is loaded, and ends the process where the system refuses one. None
-// of them is ever used: work is shared among threads of our own (`Crew`). It counts the processors that the process may run
-// on, so while libraries are set up there is one. An environment variable would do as well, but whoever starts us does not know.
+// OpenBLAS creates a thread per processor when it is loaded, and ends the process if the system refuses one. None of
+// these threads is ever used, because the work is divided among our own threads (`Crew`). OpenBLAS counts the
+// processors that the process may run on, so the process is restricted to one processor while libraries are
+// initialized. An environment variable would have the same effect, but would have to be set by whoever starts the
+// program.
 
 static cpu_set_t before;
 static int is_narrowed;
@@ -22,7 +24,7 @@ static void narrow(int count, char **arguments, char **environment) {
   }
 }
 
-// Functions of this section run before the libraries', constructors of the program after them.
+// Functions in this section run before the libraries' constructors; constructors of the program run after them.
 __attribute__((section(".preinit_array"), used)) static void (*const begin)(int, char **, char **) = narrow;
 
 __attribute__((constructor)) static void widen(void) {

@@ -1,8 +1,8 @@
-// Tiles of up to ROWS rows by one or two vectors, for one element type and one instruction set: see Kernels.h for what is
+// Tiles of up to ROWS rows by one or two vectors, for one element type and one instruction set. Kernels.h says what is
 // defined.
 //
-// The sums fill the registers: six rows by two vectors the sixteen of AVX2. Every b is used for all rows, every a for all
-// vectors, so that loads keep up with the two multiply-adds per cycle.
+// The sums fill the registers: six rows by two vectors for the sixteen registers of AVX2. Every b is used for all rows
+// and every a for all vectors, so that loads keep up with the two multiply-adds per cycle.
 
 static const REAL NAME(zeros)[METASAL_DEPTH];
 
@@ -59,7 +59,7 @@ INLINE void NAME(outerTile)(
   NAME(store)(rows, vectors, sums, c);
 }
 
-// One function per number of rows and vectors, so that each keeps its sums in registers.
+// There is one function per number of rows and vectors, so that each keeps its sums in registers.
 #define TILE(rows, vectors)                                                                                             \
   static __attribute__((noinline)) void NAME(gather##rows##x##vectors)(                                                 \
       const int32_t *tile, int segments, const REAL *a, const REAL *b, long tapStride, long ldb, long depth,            \
@@ -88,7 +88,7 @@ EACH_NUMBER(TILES)
 #undef TILES
 #undef TILE
 
-// Rows of c too short for vectors, while sums that are stored as vectors are made of them.
+// Temporary rows as long as the vectors, for rows of c that are shorter.
 typedef struct {
   REAL *own[ROWS];
   REAL longer[ROWS][WIDTH];
@@ -178,11 +178,11 @@ static void NAME(transposePanel)(const void *b, long ldb, long rows, long column
   REAL *to = panel;
   long k = 0;
 #if LANES >= BLOCK
-  // Blocks of 8 × 8, exchanged between pairs of rows at distance 1, 2 and 4.
+  // Transposes blocks of 8 × 8 by exchanges between pairs of rows at distance 1, 2 and 4.
   for (; columns >= width && k + BLOCK <= rows; k += BLOCK)
     for (long j = 0; j < width; j += BLOCK) {
       NAME(Block) r[BLOCK], s[BLOCK];
-      // What the next panel will be made of.
+      // Prefetches the input of the next panel.
       if (k % 16 == 0)
         UNROLL for (int i = 0; i < 8; i++) {
           __builtin_prefetch(from + (j + i) * ldb + k + 16, 0, 3);

@@ -1,8 +1,10 @@
-// Winograd's transforms, for one element type and one instruction set: see Kernels.h for what is defined. For tiles of m × m,
-// 2 or 4, patches are (m + 2)² of the image, 3² of the kernel, m² of the response; all become (m + 2)².
+// Winograd's transforms for one element type and one instruction set. Kernels.h says what is defined. For tiles of m ×
+// m, where m is 2 or 4, patches of the image have (m + 2)² elements, those of the kernel 3² and those of the response
+// m². All are transformed to (m + 2)² elements.
 //
-// Polynomials are evaluated at 0, ±1 and infinity, or at 0, ±5/8, ±3/2 and infinity: of exactly representable numbers those
-// with which 4 × 4 tiles lose least to rounding, two to three times what sums in order lose (2 × 2 tiles lose less than those).
+// The polynomials are evaluated at 0, ±1 and infinity for m = 2, and at 0, ±5/8, ±3/2 and infinity for m = 4. Among
+// exactly representable points, the latter have the smallest rounding errors for 4 × 4 tiles: two to three times those
+// of a direct sum. 2 × 2 tiles have smaller errors than a direct sum.
 
 #define V(pointer) (*(VECTOR *)(pointer))
 #define CV(pointer) (*(const VECTOR *)(pointer))
@@ -11,7 +13,7 @@
 #define Q ((REAL)1.5)
 #define PP ((REAL)0.390625)
 #define QQ ((REAL)2.25)
-// One over the product of a point's distances from the others.
+// One over the product of a point's distances from the other points.
 #define AT_0 ((REAL)(1 / (0.390625 * 2.25)))
 #define AT_P ((REAL)(1 / (2 * 0.390625 * (0.390625 - 2.25))))
 #define AT_Q ((REAL)(1 / (2 * 2.25 * (2.25 - 0.390625))))
@@ -20,7 +22,7 @@ INLINE int NAME(side)(const metasal_slot slot, const int m) {
   return slot == metasal_image ? m + 2 : slot == metasal_kernel ? 3 : m;
 }
 
-// One line of a patch to m + 2 numbers: Bᵀ, G and A.
+// Transforms one line of a patch to m + 2 numbers: Bᵀ, G and A.
 INLINE void NAME(expand)(const metasal_slot slot, const int m, const VECTOR *x, VECTOR *z) {
   if (m == 2) {
     switch (slot) {
@@ -67,7 +69,7 @@ INLINE void NAME(expand)(const metasal_slot slot, const int m, const VECTOR *x, 
   }
 }
 
-// The adjoints: m + 2 numbers to one line of a patch. The image is never open: see the Swift side.
+// The adjoints, from m + 2 numbers to one line of a patch. The image is never the open slot; see WinogradPlan.swift.
 INLINE void NAME(collapse)(const metasal_slot slot, const int m, const VECTOR *x, VECTOR *z) {
   if (m == 2 && slot == metasal_kernel) {
     const VECTOR half = (x[1] + x[2]) * (REAL)0.5;
@@ -98,7 +100,7 @@ INLINE void NAME(collapse)(const metasal_slot slot, const int m, const VECTOR *x
 #undef AT_P
 #undef AT_Q
 
-// Row by row of what comes of it, so that no more numbers are under way than registers hold.
+// Computes the result row by row, so that the intermediate values fit the registers.
 INLINE void NAME(expandPatch)(
     const metasal_slot slot, const int m, const REAL *const *x, long j, REAL *restrict z, long planeStride) {
   const int side = NAME(side)(slot, m), n = m + 2;
@@ -115,7 +117,7 @@ INLINE void NAME(expandPatch)(
   }
 }
 
-// A vector of a column of pixels, expanded; zeros beside the image.
+// Transforms one vector of a column of pixels; outside the image there are zeros.
 INLINE void NAME(expandColumn)(
     const int m, const REAL *const *rows, const long *steps, long column, long width, VECTOR *z) {
   VECTOR x[6] = {{0}, {0}, {0}, {0}, {0}, {0}};
@@ -138,7 +140,7 @@ INLINE void NAME(imageToPlanesLoop)(
         rows[i] = isInside ? image + y * width * channels + j : NAME(zeros);
         steps[i] = isInside ? channels : 0;
       }
-      // Each column of pixels is expanded once, also where two tiles share it.
+      // Each column of pixels is transformed once, also if two tiles share it.
       VECTOR columns[6][6];
       NAME(expandColumn)(m, rows, steps, -left, width, columns[0]);
       NAME(expandColumn)(m, rows, steps, 1 - left, width, columns[1]);
@@ -177,14 +179,15 @@ INLINE void NAME(collapsePatch)(
   }
 }
 
-// Patches of the kernel that are asked for ahead of their use: they lie in nine places far apart, which processors do not see
-// coming, and mostly not in the nearest cache.
+// The number of patches of the kernel that are prefetched. A patch lies in nine places that are far apart, which
+// hardware prefetching does not recognize, and mostly not in the first-level cache.
 #define AHEAD 6
-// Elements in a line of the cache.
+// The number of elements in a cache line.
 #define LINE ((long)(64 / sizeof(REAL)))
 
-// Patches of the kernel go by way of a copy, where a line of the cache takes several vectors: the channels between their
-// numbers are often so many that these fall on one place in the cache, and displace each other if they are come back to.
+// Patches of the kernel are copied first if a cache line holds several vectors. The distance between their elements,
+// which is the number of channels, is often such that they collide in the cache and displace each other before they are
+// used again.
 #define COPIES (LANES < LINE)
 
 INLINE void NAME(toPlanesLoop)(
@@ -266,8 +269,8 @@ static void NAME(fromPlanes)(
 }
 #undef EACH_KIND
 
-// Tiles one below the other, each of `rows` rows: c = a · b, or (across) aᵀ · b, where rows of a lie lda apart. Each step asks
-// for a line at `ahead`, and goes on by `aheadStep` bytes.
+// Computes tiles one below the other, each of `rows` rows: c = a · b or, if `across`, aᵀ · b. Rows of a are `lda`
+// apart. Each step prefetches a cache line at `ahead` and advances it by `aheadStep` bytes.
 INLINE void NAME(productTiles)(
     const int across, const int rows, const int vectors, long tiles, const REAL *a, long lda, long depth, const REAL *b,
     REAL *c, const char *ahead, long aheadStep) {
@@ -304,10 +307,11 @@ EACH_NUMBER(TILES)
 static void NAME(products)(
     long planes, int across, long rows, const void *xs, long aStride, long lda, long depth, const void *ys, long bStride, void *zs,
     long cStride, long columns, const void *next, long nextBytes) {
-  // As few tiles as can be, of two heights that differ by one.
+  // The smallest possible number of tiles, with two heights that differ by one.
   const long tiles = (rows + ROWS - 1) / ROWS, height = (rows + tiles - 1) / tiles;
   const long low = tiles * height - rows, tall = tiles - low;
-  // Spread over all steps; where nothing comes next, what is at hand is asked for again, which costs nothing.
+  // The prefetches are spread over all steps. If there is nothing to prefetch, existing data is prefetched again, which
+  // costs nothing.
   const long steps = planes * tiles * depth;
   const long aheadStep = nextBytes < 64 * steps ? (nextBytes + steps - 1) / steps : 64;
   const char *ahead = next ? next : ys;

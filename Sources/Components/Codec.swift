@@ -1,13 +1,14 @@
 import Foundation
 
-/// How a value is read from a recipe and written to one.
+/// A pair of functions that read a value from a recipe and write it to one.
 public struct Codec<Value> {
-  /// The value that an entry holds, known by its dotted key; what is wrong with it goes into the report, and the value is nil.
+  /// Reads the value of an entry, whose dotted key is used in messages. If the entry is wrong, the problem is added to
+  /// the report and the result is nil.
   public let read: (_ entry: Entry, _ key: String, Keys.Report) -> Value?
-  /// The entry that states a value; nil where there is nothing to state.
+  /// Writes a value as an entry; nil if there is nothing to write.
   public let write: (Value) -> Entry?
 
-  /// A codec of one's own.
+  /// Creates a codec from two functions.
   public init(
     read: @escaping (_ entry: Entry, _ key: String, Keys.Report) -> Value?, write: @escaping (Value) -> Entry?
   ) {
@@ -16,7 +17,7 @@ public struct Codec<Value> {
 }
 
 extension Codec {
-  /// A scalar, not in quotes, that `parse` understands.
+  /// The codec of an unquoted scalar that `parse` can read.
   public static func scalar(
     _ expected: String, _ parse: @escaping (String) -> Value?, _ format: @escaping (Value) -> String
   ) -> Codec {
@@ -28,19 +29,21 @@ extension Codec {
       }, write: { Entry(.scalar(format($0), isText: false)) })
   }
 
-  /// The codec of a value that another one stands for, such as the crop that 4 means in `padded_crop: 4`.
+  /// Derives the codec of a value that recipes write in a shorter form. For example, `padded_crop: 4` writes a crop as
+  /// its padding, 4.
   ///
   /// - Parameters:
-  ///   - whole: the value that is meant.
-  ///   - part: what stands for it; nil if it says too little.
-  /// - Returns: the codec.
+  ///   - whole: makes the full value from the short one.
+  ///   - part: makes the short value from the full one; nil if the short form cannot express it.
+  /// - Returns: the codec of the full value.
   public func standing<Whole>(
     for whole: @escaping (Value) -> Whole, _ part: @escaping (Whole) -> Value?
   ) -> Codec<Whole> {
     Codec<Whole>(read: { read($0, $1, $2).map(whole) }, write: { part($0).flatMap(write) })
   }
 
-  /// A value that may be left out, or stated as nothing: by `~`, or by a word of the key's own for it.
+  /// The codec of an optional value. The key may be missing, or its value may be `~` or the word `none`, which all mean
+  /// nil.
   public static func optional<Wrapped>(_ codec: Codec<Wrapped>, none: String? = nil) -> Codec where Value == Wrapped? {
     Codec(
       read: { entry, key, report in
@@ -52,12 +55,13 @@ extension Codec {
       }, write: { $0.flatMap(codec.write) ?? Entry(none.map { .scalar($0, isText: false) } ?? .empty) })
   }
 
-  /// A value whose key is there only where it is the one of several that was chosen.
+  /// The codec of a key that is written only if its value is not nil. It is used where a recipe states exactly one of
+  /// several keys.
   public static func alternative<Wrapped>(_ codec: Codec<Wrapped>) -> Codec where Value == Wrapped? {
     Codec(read: { codec.read($0, $1, $2).map { .some($0) } }, write: { $0.flatMap(codec.write) })
   }
 
-  /// A list, or a single item standing for a list of one.
+  /// The codec of a list. A single item is read as a list of one.
   public static func list<Item>(_ codec: Codec<Item>, atLeast least: Int = 0) -> Codec where Value == [Item] {
     Codec(
       read: { entry, key, report in
@@ -72,12 +76,12 @@ extension Codec {
       }, write: { Entry(.list($0.compactMap(codec.write))) })
   }
 
-  /// A section, by the keys that its type visits.
+  /// The codec of a section, whose keys are those that its type visits.
   public static func section(_ type: Value.Type = Value.self) -> Codec where Value: Section {
     Codec(read: { entry, key, report in Keys.read(type, entry, key, report) }, write: { Keys.write($0) })
   }
 
-  /// One of an enumeration's names.
+  /// The codec of an enumeration, by the names of its cases.
   public static func choice() -> Codec where Value: RawRepresentable<String> & CaseIterable {
     Codec(
       read: { entry, key, report in
@@ -97,14 +101,14 @@ extension Codec {
 }
 
 extension Codec<Int> {
-  /// A whole number in a range. `reason` says in messages why no other number is taken, where that is not plain.
+  /// The codec of a whole number in a range. Messages show `reason`, which explains the range where it is not obvious.
   public static func integer(_ range: ClosedRange<Int>, _ reason: String? = nil) -> Codec {
     scalar(
       "a whole number from \(range.lowerBound) to \(range.upperBound)\(because(reason))",
       { Int($0).flatMap { range.contains($0) ? $0 : nil } }, { String($0) })
   }
 
-  /// Steps, images and such: with more a run would not end, and counts beyond this do not fit a checkpoint.
+  /// The codec of a count, such as steps or images. The upper bound keeps counts within what a checkpoint can store.
   public static func count(from least: Int) -> Codec { integer(least...1_000_000_000) }
 }
 
@@ -114,7 +118,7 @@ extension Codec<Double> {
   private static func number(_ expected: String, _ isValid: @escaping (Double) -> Bool) -> Codec {
     scalar(
       expected,
-      // Swift's own reading knows hexadecimal numbers too, which nobody means.
+      // `Double.init` also accepts hexadecimal numbers, which a recipe never means.
       { text in
         guard !text.lowercased().contains("x"), let value = Double(text), value.isFinite, isValid(value) else {
           return nil
@@ -123,21 +127,22 @@ extension Codec<Double> {
       }, { "\($0)" })
   }
 
-  /// A number in a range. `reason` says in messages why no other number is taken, where that is not plain.
+  /// The codec of a number in a range. Messages show `reason`, which explains the range where it is not obvious.
   public static func number(_ range: ClosedRange<Double>, _ reason: String? = nil) -> Codec {
     number("a number from \(plain(range.lowerBound)) to \(plain(range.upperBound))\(because(reason))") {
       range.contains($0)
     }
   }
 
-  /// The length of steps. Beyond these single precision sees no change, or nothing else.
+  /// The codec of a step size. In single precision a smaller rate changes nothing, and a larger one leaves nothing of
+  /// the weights.
   public static var rate: Codec { number(1e-12...1e6) }
   /// A number from 0 to 1.
   public static var share: Codec { number(0...1) }
-  /// In [0, 1), as decay rates are.
+  /// The codec of a decay rate, in [0, 1).
   public static var decay: Codec { number("a number from 0 to below 1") { (0..<1).contains($0) } }
 
-  /// Whole numbers without a fraction, as people write them.
+  /// A number as text, without a fraction if it is whole.
   private static func plain(_ value: Double) -> String {
     Int(exactly: value).map { String($0) } ?? "\(value)"
   }
@@ -149,10 +154,11 @@ extension Codec<Bool> {
 }
 
 extension Codec<String> {
-  /// Any text that is one value.
+  /// The codec of any single text.
   public static var word: Codec { text("a word") { word, _ in word } }
 
-  /// The path of an input, meant from the folder of the recipe that states it (on the command line: from the current one).
+  /// The codec of an input's path. A relative path in a recipe is resolved against the recipe's folder, one on the
+  /// command line against the current folder.
   public static var inputPath: Codec {
     let codec = text("a path") { path, place in
       place.line == nil ? Paths.expandingHome(path) : Entry.resolved(path, against: place.source)
@@ -163,14 +169,14 @@ extension Codec<String> {
         if let path { report.inputs.append(path) }
         return path
       },
-      // From the root, so that a resolved recipe means the same wherever it is put.
+      // The path is written as an absolute one, so that a resolved recipe means the same in every folder.
       write: { codec.write(Paths.absolute($0)) })
   }
 
-  /// The path of an output, meant from the current folder.
+  /// The codec of an output's path. A relative path is resolved against the current folder.
   public static var outputPath: Codec { text("a path") { path, _ in Paths.expandingHome(path) } }
 
-  /// A text that isn't empty, in quotes or not.
+  /// The codec of a text that is not empty, quoted or not.
   private static func text(_ expected: String, _ meaning: @escaping (String, Place) -> String) -> Codec {
     Codec(
       read: { entry, key, report in

@@ -1,19 +1,19 @@
-/// A part of a run of which there are several to choose from, each known by a name: an objective, a measure, an optimizer, a
-/// data set. Its file has all that is to be known of it: what it does, its settings with their defaults, and their keys in
-/// a recipe.
+/// A part of a run that recipes choose by name: an objective, a measure, an optimizer, a data set. One file defines all
+/// of a component: what it does, its settings with their defaults, and their recipe keys.
 public protocol Component: Sendable {
-  /// What recipes, tables and logs call it: `class_sensitivity`.
+  /// The component's name in recipes, tables and logs, for example `class_sensitivity`.
   var name: String { get }
 
-  /// Names each key of a recipe with the property that holds its value, and refuses values that do not go together. None
-  /// unless told otherwise.
+  /// Connects each recipe key with the property that holds its value, and reports values that contradict each other. By
+  /// default there are no keys.
   mutating func visit(_ keys: Keys)
 
-  /// How settings are written that are no section: the 4 of `padded_crop: 4`. Nil, as it is unless told otherwise, if they
-  /// always are one.
+  /// A shorter form of the settings that is not a section, such as the 4 of `padded_crop: 4`. It is nil by default,
+  /// which means that the settings are always a section.
   static var shorthand: Codec<Self>? { get }
 
-  /// Whether its name without settings would mean nothing, as of a change of colors by no amount; false unless told otherwise.
+  /// Whether the component cannot be used with its default settings. For example, a color change by 0 does nothing. It
+  /// is false by default.
   static var needsSettings: Bool { get }
 }
 
@@ -22,9 +22,9 @@ extension Component {
   public static var shorthand: Codec<Self>? { nil }
   public static var needsSettings: Bool { false }
 
-  /// Its settings, every one stated.
+  /// The component's settings as a section in which every key is written.
   public var settings: Entry { Keys.write(self) }
 
-  /// Whether two are of one kind and have the same settings.
+  /// Whether two components have the same name and the same settings.
   public func isEqual(to other: any Component) -> Bool { name == other.name && settings == other.settings }
 }

@@ -1,13 +1,13 @@
 extension Keys {
-  /// Visits a component that one of this section's keys names and whose settings are keys beside that one:
-  /// `{ name: adam, rate: 0.001 }`. The default stays if the key is missing.
+  /// Visits a component whose settings are keys of the same section as its name: `{ name: adam, rate: 0.001 }`. If the
+  /// key of the name is missing, the component keeps its default.
   ///
   /// - Parameters:
   ///   - key: the key of the name.
-  ///   - value: becomes the component that is named.
-  ///   - registry: those that can be named.
-  ///   - isRequired: whether the key must be there.
-  ///   - others: visits keys that stand between the name and the settings.
+  ///   - value: is replaced by the named component.
+  ///   - registry: the components that can be named.
+  ///   - isRequired: whether a missing key is a problem.
+  ///   - others: visits keys that are written between the name and the settings.
   public func component<Kind>(
     _ key: String, _ value: inout Kind, of registry: Registry<Kind>, isRequired: Bool = true, _ others: () -> Void = {}
   ) {
@@ -28,12 +28,12 @@ extension Keys {
 }
 
 extension Codec {
-  /// A component by its name, alone or with its settings behind it: `horizontal_flip`, `padded_crop: 4`,
-  /// `color_jitter: { hue: 0.1 }`.
+  /// The codec of a component that is written as a name alone, or as a name with settings: `horizontal_flip`,
+  /// `padded_crop: 4`, `color_jitter: { hue: 0.1 }`.
   ///
   /// - Parameters:
-  ///   - registry: those that can be named.
-  ///   - words: what else can stand there and is read by others, for the message.
+  ///   - registry: the components that can be named.
+  ///   - words: other words that the message lists; the caller reads them.
   /// - Returns: the codec.
   public static func component(_ registry: Registry<Value>, besides words: [String] = []) -> Codec {
     Codec(
@@ -81,7 +81,7 @@ extension Codec {
 }
 
 extension Registry {
-  /// What a message says of a name that is not among them.
+  /// The message for a name that is not registered.
   func expectation(_ name: String?, _ found: String, besides words: [String] = []) -> String {
     let names = words + names
     let hint = name.flatMap { nearest(to: $0, among: names) }.map { "; did you mean '\($0)'?" } ?? ""
@@ -90,7 +90,7 @@ extension Registry {
 }
 
 extension Codec<String> {
-  /// The name of a component.
+  /// The codec of a registered component's name.
   fileprivate static func name<Kind>(_ registry: Registry<Kind>) -> Codec {
     Codec(
       read: { entry, key, report in

@@ -1,28 +1,28 @@
-/// A value in a recipe, with the place where it stands.
+/// A value in a recipe, with its place in the file.
 public struct Entry {
-  /// What it is.
+  /// The content of an entry.
   public indirect enum Content {
-    /// `isText` where it is in quotes and so is no number, whatever it looks like.
+    /// A single value. `isText` is true if it is quoted, and then it is never a number.
     case scalar(String, isText: Bool)
-    /// Values in order: `[a, b]`.
+    /// A list, in order: `[a, b]`.
     case list([Entry])
-    /// Values by their keys, in the order in which they stand: `{ a: 1, b: 2 }`.
+    /// A section, with its keys in the order of the file: `{ a: 1, b: 2 }`.
     case section([(key: String, value: Entry)])
-    /// Nothing, as after a key whose line ends there.
+    /// No value, for example a key at the end of a line.
     case empty
   }
 
-  /// What it is.
+  /// The entry's content.
   public var content: Content
-  /// Where it stands.
+  /// The entry's place in the file.
   public var place: Place
 
-  /// A value; of one that is written, not read, there is no place.
+  /// Creates an entry. The default place is empty; it is for entries that are written and not read.
   public init(_ content: Content, place: Place = Place(source: "", line: nil)) {
     (self.content, self.place) = (content, place)
   }
 
-  /// What it is, for messages.
+  /// A description of the entry for messages, as in "expected a number, found …".
   public var found: String {
     switch content {
     case .scalar(let text, let isText): isText ? "'\(text)' in quotes" : "'\(text)'"
@@ -32,23 +32,23 @@ public struct Entry {
     }
   }
 
-  /// The value of a section's key; nil if it has none, or is no section.
+  /// The value of a key; nil if the key is missing or if the entry is not a section.
   public subscript(key: String) -> Entry? {
     guard case .section(let items) = content else { return nil }
     return items.first { $0.key == key }?.value
   }
 
-  /// Whether a text that is not in quotes states nothing.
+  /// Whether an unquoted text means that there is no value.
   public static func isNothing(_ text: String) -> Bool { ["", "~", "null"].contains(text) }
 
-  /// A path as the file `source` means it.
+  /// Resolves a path against the folder of the file `source`.
   public static func resolved(_ path: String, against source: String) -> String {
     Paths.joined(Paths.folder(of: source), Paths.expandingHome(path))
   }
 }
 
 extension Entry: Equatable {
-  /// Whether two say the same, wherever they stand.
+  /// Whether two entries have the same content; their places are ignored.
   public static func == (a: Entry, b: Entry) -> Bool {
     switch (a.content, b.content) {
     case (.scalar(let a, let isText), .scalar(let b, let other)): a == b && isText == other

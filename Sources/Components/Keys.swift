@@ -1,13 +1,12 @@
-/// A section of a recipe: a value with defaults whose keys are named in one visit, which reads them, writes them and knows
-/// which ones there are.
+/// A section of a recipe. One visit of its keys serves to read them, to write them, and to know which keys exist.
 public protocol Section {
-  /// The section with every key at its default.
+  /// Creates the section with every key at its default.
   init()
-  /// Names each key with the property that holds its value.
+  /// Connects each key with the property that holds its value.
   mutating func visit(_ keys: Keys)
 }
 
-/// A section's keys while they are read or written.
+/// The keys of a section while it is read or written.
 public final class Keys {
   private enum Mode {
     case reading(Entry)
@@ -26,34 +25,34 @@ public final class Keys {
     (self.mode, self.path, self.report) = (mode, path, report)
   }
 
-  /// Problems found so far, where keys stand, and paths of inputs.
+  /// The results of reading a recipe: problems, the places of keys, and the paths of inputs.
   public final class Report {
-    /// What is wrong, in the order in which it was found.
+    /// The problems, in the order in which they were found.
     public var problems: [RecipeError.Problem] = []
-    /// Where keys stand, by their dotted names.
+    /// The places of keys, by their dotted names.
     public var places: [String: Place] = [:]
-    /// Paths of inputs.
+    /// The paths of inputs.
     public var inputs: [String] = []
-    /// Nothing found yet.
+    /// Creates an empty report.
     public init() {}
   }
 
-  /// Names a key that is read by others than the section, as what an unknown one may have been meant to be.
+  /// Adds a key that other code reads to the suggestions for unknown keys.
   public func mention(_ key: String) { knownElsewhere.append(key) }
 
-  /// Reads a section; unknown keys and ill-typed values go into the report.
+  /// Reads a section. Unknown keys and values of the wrong type are added to the report.
   ///
   /// - Parameters:
-  ///   - type: what the section is read as.
-  ///   - entry: what stands there.
+  ///   - type: the section's type.
+  ///   - entry: the entry to read.
   ///   - path: the section's dotted path.
-  ///   - report: takes what is wrong.
-  /// - Returns: the section, with defaults where nothing is stated or what is stated is wrong.
+  ///   - report: receives the problems.
+  /// - Returns: the section, with defaults for keys that are missing or wrong.
   public static func read<S: Section>(_ type: S.Type, _ entry: Entry, _ path: String, _ report: Report) -> S {
     read(S(), entry, path, report) { $0.visit($1) }
   }
 
-  /// The same of a component's settings.
+  /// Reads a component's settings from a section. Unknown keys and values of the wrong type are added to the report.
   public static func read<C: Component>(_ component: C, _ entry: Entry, _ path: String, _ report: Report) -> C {
     read(component, entry, path, report) { $0.visit($1) }
   }
@@ -77,17 +76,17 @@ public final class Keys {
     return value
   }
 
-  /// A section with every key stated.
+  /// Writes a section with every key.
   ///
-  /// - Parameter section: what is written.
-  /// - Returns: its entry.
+  /// - Parameter section: the section to write.
+  /// - Returns: the entry.
   public static func write<S: Section>(_ section: S) -> Entry {
     write {
       var copy = section; copy.visit($0)
     }
   }
 
-  /// The same of a component's settings.
+  /// Writes a component's settings with every key.
   static func write(_ component: some Component) -> Entry {
     write {
       var copy = component; copy.visit($0)
@@ -100,10 +99,10 @@ public final class Keys {
     return Entry(.section(keys.written))
   }
 
-  /// An empty key stands for the section itself.
+  /// The dotted name of a key in this section; an empty key means the section itself.
   private func name(_ key: String) -> String { [path, key].filter { !$0.isEmpty }.joined(separator: ".") }
 
-  /// Visits a key. One that is not stated keeps its default, unless it is required.
+  /// Visits a key. A key that is missing keeps its default; it is a problem if it is required.
   public func callAsFunction<Value>(
     _ key: String, _ value: inout Value, _ codec: Codec<Value>, isRequired: Bool = false
   ) {
@@ -120,7 +119,7 @@ public final class Keys {
     }
   }
 
-  /// Reports something wrong with a key whose value was read. The key may lie deeper than this section's own.
+  /// Reports a problem with the value of a key. The key may also lie in a nested section.
   public func refuse(_ key: String, _ message: String) {
     guard case .reading(let section) = mode else { return }
     report.problems.append(.init(report.places.nearest(name(key)) ?? section.place, name(key), message))
@@ -128,7 +127,8 @@ public final class Keys {
 }
 
 extension Keys {
-  /// Refuses what stands in a list twice, under whatever names: it would be measured, and counted, twice.
+  /// Reports items that occur twice in a list, possibly under different names. They would be measured and counted
+  /// twice.
   public func requireDistinct<Item: Hashable & CustomStringConvertible>(_ key: String, _ items: [Item]) {
     var seen = Set<Item>()
     for item in items {
@@ -141,7 +141,7 @@ extension Keys {
 }
 
 extension [String: Place] {
-  /// The place of a dotted key, or of the closest one above it that is stated.
+  /// The place of a dotted key; if it is not stated, that of the closest section around it that is.
   public func nearest(_ key: String) -> Place? {
     var parts = key.split(separator: ".")
     while !parts.isEmpty {

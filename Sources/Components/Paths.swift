@@ -1,11 +1,12 @@
 import Foundation
 
-/// Paths taken apart and put together as texts, without a look at the disk. Foundation's functions for that stop the program on
-/// some paths of one character, and call the folder of a name alone an empty path, which becomes the root when a slash is added.
+/// Functions on paths as texts, without access to the file system. Foundation's functions stop the program on some
+/// paths of one character. For a file name without a folder they return an empty folder, which becomes the root when a
+/// slash is appended.
 public enum Paths {
   private static let slash = UInt8(ascii: "/")
 
-  /// The folder that something lies in: `.` for a name alone, `/` for what lies in the root.
+  /// The folder of a path: `.` for a name alone, `/` for a path in the root.
   public static func folder(of path: String) -> String {
     let path = path.utf8.allSatisfy { $0 == slash } ? Substring(path) : withoutLastSlashes(path)
     guard let last = path.utf8.lastIndex(of: slash) else { return "." }
@@ -13,37 +14,37 @@ public enum Paths {
     return folder.isEmpty ? "/" : String(folder)
   }
 
-  /// The last part of a path.
+  /// The last component of a path.
   public static func name(of path: String) -> String {
     let path = withoutLastSlashes(path)
     return path.utf8.lastIndex(of: slash).map { String(path[path.utf8.index(after: $0)...]) } ?? String(path)
   }
 
-  /// The last part of a path without its ending.
+  /// The last component of a path without its extension.
   public static func stem(of path: String) -> String {
     let name = name(of: path)
     return dot(in: name).map { String(name[..<$0]) } ?? name
   }
 
-  /// What follows the last dot of the last part, in small letters; empty where there is none, or where it comes first.
+  /// The extension of a path in lower case. It is empty if there is no dot, or if the name begins with its only dot.
   public static func ending(of path: String) -> String {
     let name = name(of: path)
     return dot(in: name).map { name[name.utf8.index(after: $0)...].lowercased() } ?? ""
   }
 
-  /// A path as it is meant from a folder.
+  /// Resolves a path against a folder; an absolute path stays the same.
   public static func joined(_ folder: String, _ path: String) -> String {
     if path.utf8.first == slash || folder.isEmpty || folder == "." { return path }
     return folder.utf8.last == slash ? folder + path : folder + "/" + path
   }
 
-  /// A path with `~` as the user's folder, where a shell has left it.
+  /// Replaces a leading `~` by the user's home folder, in case the shell has not done so.
   public static func expandingHome(_ path: String) -> String {
     path.hasPrefix("~") ? (path as NSString).expandingTildeInPath : path
   }
 
-  /// A path from the root, without `.`, `..` and doubled slashes; what is a relative one is meant from the current folder. Links are
-  /// not looked at.
+  /// The absolute path without `.`, `..` and repeated slashes. A relative path is resolved against the current folder.
+  /// Symbolic links are not resolved.
   public static func absolute(_ path: String) -> String {
     let whole = path.utf8.first == slash ? path : FileManager.default.currentDirectoryPath + "/" + path
     var parts: [Substring.UTF8View] = []
@@ -69,7 +70,7 @@ public enum Paths {
 }
 
 extension Sequence<String> {
-  /// In the order of their code points, as Python sorts texts.
+  /// The strings sorted by code point, as Python sorts them.
   public func sortedByCodePoint() -> [String] {
     sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }

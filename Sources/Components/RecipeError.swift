@@ -1,28 +1,28 @@
-/// Where something in a recipe stands: a line of a file, or a flag of the command line.
+/// The place of a value in a recipe: a line of a file, or a flag on the command line.
 public struct Place: Sendable, Hashable, CustomStringConvertible {
-  /// A file's path, or a flag as it was given.
+  /// The path of the file, or the flag as it was typed.
   public let source: String
-  /// The line, from 1; nil for a flag or a whole file.
+  /// The line number, from 1; nil for a flag and for a whole file.
   public let line: Int?
 
-  /// A line of a file, or a flag.
+  /// Creates a place from a source and a line.
   public init(source: String, line: Int?) { (self.source, self.line) = (source, line) }
 
   public var description: String { line.map { "\(source):\($0)" } ?? source }
 }
 
-/// What is wrong with a recipe: all of it, a line each.
+/// All problems of a recipe, one per line.
 public struct RecipeError: Error, CustomStringConvertible, Sendable {
-  /// One thing that is wrong.
+  /// One problem of a recipe.
   public struct Problem: Sendable, Equatable, CustomStringConvertible {
-    /// Where it stands.
+    /// The place of the problem.
     public let place: Place
-    /// The key, dotted: `optimizer.schedule.name`.
+    /// The dotted key: `optimizer.schedule.name`.
     public let key: String
-    /// What was found, and what was expected.
+    /// What was found and what was expected.
     public let message: String
 
-    /// A problem with a key.
+    /// Creates a problem with a key.
     public init(_ place: Place, _ key: String, _ message: String) {
       (self.place, self.key, self.message) = (place, key, message)
     }
@@ -32,17 +32,17 @@ public struct RecipeError: Error, CustomStringConvertible, Sendable {
     }
   }
 
-  /// All of them, in the order of the recipe.
+  /// All problems, in the order of the recipe.
   public let problems: [Problem]
-  /// Whether it is the recipe's file itself that is not there.
+  /// Whether the problem is that the recipe's file does not exist.
   public let isMissingFile: Bool
 
-  /// An error of these problems.
+  /// Creates an error from problems.
   public init(_ problems: [Problem], isMissingFile: Bool = false) {
     (self.problems, self.isMissingFile) = (problems, isMissingFile)
   }
 
-  /// An error of these problems, each file's together and in the order of its lines.
+  /// Creates an error from problems, grouped by file and sorted by line.
   public init(inOrder problems: [Problem]) {
     let sources = problems.map(\.place.source).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
     self.init(
@@ -54,9 +54,11 @@ public struct RecipeError: Error, CustomStringConvertible, Sendable {
   public var description: String { problems.map(\.description).joined(separator: "\n") }
 }
 
-/// The one of `names` that `name` was probably meant to be: the fewest single-letter changes, if they are few.
+/// The name among `names` that `name` was probably meant to be. It is the one with the smallest edit distance, or nil
+/// if that distance is large.
 public func nearest(to name: String, among names: [String]) -> String? {
-  // Nobody means a name by a text of a page, and comparing takes the product of both lengths.
+  // A very long text is not a misspelt name, and the edit distance takes time proportional to the product of the
+  // lengths.
   guard name.utf8.count <= 200 else { return nil }
   func distance(_ a: [Character], _ b: [Character]) -> Int {
     var row = Array(0...b.count)

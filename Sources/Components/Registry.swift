@@ -1,26 +1,26 @@
 import Synchronization
 
-/// The components of one kind that recipes can name. A program of one's own adds to them before it reads a recipe:
+/// The components of one kind that recipes can name. A program registers its own components before it reads a recipe:
 ///
 ///     Registries.objectives.register(Sharpness())
 public final class Registry<Kind>: Sendable {
-  /// What they are, for messages: "objective".
+  /// The kind of component, for messages: "objective".
   public let kind: String
-  /// Each with its default settings.
+  /// The components, each with its default settings.
   private let prototypes: Mutex<[any Component]>
 
-  /// The components that are there from the beginning.
+  /// Creates a registry with built-in components.
   ///
   /// - Parameters:
-  ///   - kind: what they are, for messages.
-  ///   - prototypes: each with its default settings.
+  ///   - kind: the kind of component, for messages.
+  ///   - prototypes: the components, each with its default settings.
   public init(_ kind: String, _ prototypes: [Kind]) {
     self.kind = kind
     self.prototypes = Mutex([])
     for prototype in prototypes { register(prototype) }
   }
 
-  /// Adds a component with its default settings. Two of one name are a mistake in the program.
+  /// Adds a component with its default settings. A second component of the same name is a programming error and traps.
   public func register(_ prototype: Kind) {
     guard let component = prototype as? any Component else {
       preconditionFailure("Registry: \(type(of: prototype)) is no component")
@@ -32,17 +32,17 @@ public final class Registry<Kind>: Sendable {
     }
   }
 
-  /// The names, in the order in which they were added.
+  /// The names, in the order of registration.
   public var names: [String] { prototypes.withLock { $0.map(\.name) } }
 
-  /// All of them with their default settings, in the order in which they were added.
+  /// The components with their default settings, in the order of registration.
   public var all: [Kind] { prototypes.withLock { $0 }.compactMap { $0 as? Kind } }
 
-  /// The component of a name with its default settings; nil if there is none.
+  /// The component of this name with its default settings; nil if it is not registered.
   public subscript(name: String) -> Kind? {
     prototypes.withLock { $0.first { $0.name == name } } as? Kind
   }
 }
 
-/// The registries, one for each kind of component; each module adds those of its own.
+/// The registries, one for each kind of component. Each module adds its own in an extension.
 public enum Registries {}

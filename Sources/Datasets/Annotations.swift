@@ -26,7 +26,7 @@ struct Annotations: Sendable {
     var mask: Int?
   }
 
-  /// Reads the annotations of images [N, H, W, 3] with `classes` classes. Throws a ``FileError`` if an annotation does
+  /// Reads the annotations of images [N, H, W, 3] with `classes` classes. Throws a `FileError` if an annotation does
   /// not fit the images.
   init(_ file: HDF5Reader, images: [Int], classes: Int) throws {
     self.classes = try Self.table(file, Name.classes, rows: images[0], columns: classes)?.map { row in
@@ -72,7 +72,7 @@ struct Annotations: Sendable {
 
   /// The objects in an image.
   ///
-  /// - Throws: a ``FileError`` if a mask cannot be read.
+  /// - Throws: a `FileError` if a mask cannot be read.
   func objects(at index: Int) throws -> [Sample.Object] {
     try (objects[index] ?? []).map { placed in
       var object = placed.object

@@ -27,7 +27,7 @@ public struct CIFARBinary: Dataset {
   /// - Parameters:
   ///   - variant: the format of the files.
   ///   - paths: the batch files.
-  /// - Throws: a ``FileError`` if a file is missing, is not a whole number of records, or contains a label out of
+  /// - Throws: a `FileError` if a file is missing, is not a whole number of records, or contains a label out of
   ///   range; or if `fine_label_names.txt` beside it does not list a hundred names.
   public init(_ variant: Variant, _ paths: [String]) throws {
     self.variant = variant

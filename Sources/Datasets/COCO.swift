@@ -12,7 +12,7 @@ extension ObjectImages {
   ///   - folder: the folder of the images.
   ///   - samples: whether an image gives one sample per class in it, or a single sample.
   /// - Returns: the data set.
-  /// - Throws: a ``FileError`` if the file is not of this format, or contradicts itself.
+  /// - Throws: a `FileError` if the file is not of this format, or contradicts itself.
   public static func coco(annotations path: String, images folder: String, samples: Samples = .classes) throws -> Self {
     func malformed(_ message: String) -> FileError { FileError(.malformed, path, message) }
     let file = try COCOFile.read(path)

@@ -149,7 +149,7 @@ struct COCOFile: Decodable {
 
   /// Reads an annotation file.
   ///
-  /// - Throws: a ``FileError`` with the place in the file that does not have the expected form.
+  /// - Throws: a `FileError` with the place in the file that does not have the expected form.
   static func read(_ path: String) throws -> COCOFile {
     let data = try Files.read(path)
     func decoded(_ data: Data) throws -> COCOFile { try JSONDecoder().decode(COCOFile.self, from: data) }

@@ -38,7 +38,7 @@ public struct CSVList: Dataset {
   ///   - folder: the folder to which the image paths are relative; nil for the folder of the list.
   ///   - classes: a file with a line for each class. Labels are then indices of lines, or any word of a line. If it is
   ///     nil, labels that are integers are the class indices themselves, and other labels are names; see ``ClassList``.
-  /// - Throws: a ``FileError`` with the line at which the list is wrong.
+  /// - Throws: a `FileError` with the line at which the list is wrong.
   public init(_ path: String, columns: Columns = Columns(), folder: String? = nil, classes: String? = nil) throws {
     let table = try CSVTable(path)
     func malformed(_ line: Int, _ message: String) -> FileError {

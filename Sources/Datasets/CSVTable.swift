@@ -15,7 +15,7 @@ struct CSVTable {
 
   /// Reads a CSV file.
   ///
-  /// - Throws: a ``FileError`` if a row and the first row have different numbers of fields, or a quote is not closed.
+  /// - Throws: a `FileError` if a row and the first row have different numbers of fields, or a quote is not closed.
   init(_ path: String) throws {
     let (text, isWhole) = try Files.text(path)
     self.isWhole = isWhole

@@ -53,7 +53,7 @@ public struct ClassList: Sendable {
 
   /// Reads a list of classes from a file, one per line.
   ///
-  /// - Throws: a ``FileError`` if the file has no lines.
+  /// - Throws: a `FileError` if the file has no lines.
   public static func read(_ path: String) throws -> [String] {
     let names = try Files.lines(path)
     guard !names.isEmpty else { throw FileError(.malformed, path, "no names of classes in this file") }

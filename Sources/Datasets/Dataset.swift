@@ -10,7 +10,7 @@ public protocol Dataset: Sendable {
   ///
   /// - Parameter index: below ``count``.
   /// - Returns: the sample.
-  /// - Throws: a ``FileError`` that names the file if it cannot be read.
+  /// - Throws: a `FileError` that names the file if it cannot be read.
   func sample(at index: Int) throws -> Sample
   /// The remarks about data that were left out or interpreted in an unusual way so far.
   var remarks: Remarks { get }
@@ -18,7 +18,7 @@ public protocol Dataset: Sendable {
   ///
   /// - Parameter index: below ``count``.
   /// - Returns: the sample.
-  /// - Throws: a ``FileError`` that names the file if it cannot be read.
+  /// - Throws: a `FileError` that names the file if it cannot be read.
   func sampleWithoutObjects(at index: Int) throws -> Sample
 }
 

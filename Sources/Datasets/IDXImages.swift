@@ -17,7 +17,7 @@ public struct IDXImages: Dataset {
   ///   - images: the file of the images.
   ///   - labelsPath: the file of the labels.
   ///   - classes: a file with a line for each class; nil to use the labels' numbers as names.
-  /// - Throws: a ``FileError`` if a file is missing or broken, the numbers of images and labels differ, or a label is
+  /// - Throws: a `FileError` if a file is missing or broken, the numbers of images and labels differ, or a label is
   ///   not one of the classes.
   public init(images: String, labels labelsPath: String, classes: String? = nil) throws {
     let (sizes, pixels) = try Self.read(images, axes: 3...4)

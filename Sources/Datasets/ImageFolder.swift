@@ -16,7 +16,7 @@ public struct ImageFolder: Dataset {
   ///   - path: the folder.
   ///   - classes: a file with a line for each class, of which the folder's name is a word (`n02123159 tiger_cat`); nil
   ///     to use the sorted folder names as classes.
-  /// - Throws: a ``FileError`` if the folder is missing or contains no class folders, or if a class has no images or is
+  /// - Throws: a `FileError` if the folder is missing or contains no class folders, or if a class has no images or is
   ///   not in the file of classes.
   public init(_ path: String, classes: String? = nil) throws {
     let folders = try Self.list(path, remarks).filter { Self.isFolder(path + "/" + $0) }

@@ -11,7 +11,7 @@ extension PackedImages {
   ///   - progress: called with the number of samples that are done.
   ///   - sample: returns the sample at an index, or nil to leave it out. All images must have the same size.
   /// - Returns: the number of written samples, at least one.
-  /// - Throws: what `sample` throws, or a ``FileError`` if images differ in size or the file cannot be written.
+  /// - Throws: what `sample` throws, or a `FileError` if images differ in size or the file cannot be written.
   @discardableResult
   public static func write(
     _ count: Int, classNames: [String], to path: String, progress: (Int) -> Void = { _ in },

@@ -23,7 +23,7 @@ public struct PackedImages: Dataset {
   ///   - path: the file.
   ///   - names: the names of the data sets with the images and the labels.
   ///   - classes: a file with a line for each class; nil for the names in the file or, if it has none, numbers.
-  /// - Throws: a ``FileError`` if the file is missing or does not have this form, or a label is not one of the classes.
+  /// - Throws: a `FileError` if the file is missing or does not have this form, or a label is not one of the classes.
   public init(
     _ path: String, names: (images: String, labels: String) = defaultNames, classes: String? = nil
   ) throws {

@@ -16,7 +16,7 @@ struct Placement {
   let isUncertain: Bool
 
   /// Finds the mapping for annotations of an image of size `drawn`, nil if it is not stated, to the image in a file.
-  /// `path` is for messages. Throws a ``FileError`` with both sizes if they cannot belong to one image.
+  /// `path` is for messages. Throws a `FileError` with both sizes if they cannot belong to one image.
   init(drawnOn drawn: PixelSize?, _ file: ImageFile, _ path: String) throws {
     size = file.image.size
     let stored = file.orientation.turned(size)

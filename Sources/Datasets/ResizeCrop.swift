@@ -13,7 +13,7 @@ public struct ResizeCrop: Sendable, Equatable {
 
   /// Resizes and crops the image and the objects of a sample; objects outside the window are removed.
   ///
-  /// - Throws: a ``FileError`` that names the image if it is smaller than the window.
+  /// - Throws: a `FileError` that names the image if it is smaller than the window.
   public func callAsFunction(_ sample: Sample) throws -> Sample {
     var sample = sample
     if let resize {

@@ -21,7 +21,7 @@ extension ObjectImages {
   ///   - includesDifficult: whether objects that are marked as difficult are used.
   ///   - classes: a file with a line for each class; nil for VOC's twenty.
   /// - Returns: the data set.
-  /// - Throws: a ``FileError`` with the file and the line that is wrong.
+  /// - Throws: a `FileError` with the file and the line that is wrong.
   public static func voc(
     _ folder: String, split: String, samples: Samples = .classes, includesDifficult: Bool = true, classes: String? = nil
   ) throws -> Self {

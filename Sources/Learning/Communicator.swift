@@ -1,50 +1,53 @@
 import Tensors
 
-/// The processes that train one network together, each on its part of every batch. All that they have to tell each other are
-/// sums: of gradients, of statistics, of what is measured.
+/// A group of processes that train and evaluate one network together, each on its shard of every batch. They exchange sums, of
+/// gradients and of statistics, and the values that each measured on its images.
 ///
-/// Every process calls the same functions in the same order with tensors of the same shapes.
+/// Every process calls the same functions in the same order, with tensors of the same shapes where these are summed.
 public protocol Communicator: Sendable {
-  /// Which of the processes this is, from 0.
+  /// The number of this process, from 0.
   var rank: Int { get }
-  /// How many there are.
+  /// The number of processes.
   var size: Int { get }
 
-  /// Sums over all processes, element by element, as MPI's `Allreduce` and PyTorch's `all_reduce` make them.
+  /// Sums tensors over all processes, element by element, like MPI's `Allreduce` and PyTorch's `all_reduce`.
   ///
-  /// - Parameter tensors: this process's; not recorded.
-  /// - Returns: the sums, the same to the bit in every process.
-  /// - Throws: what went wrong on the way.
+  /// - Parameter tensors: this process's summands; they are not tracked.
+  /// - Returns: the sums, bit for bit the same in every process.
+  /// - Throws: an error of the communication.
   func allReduce(_ tensors: [Tensor]) throws -> [Tensor]
+
+  /// Gathers the bytes of every process, like MPI's `Allgatherv`. The default implementation uses sums: each process adds its own
+  /// bytes to zeros.
+  ///
+  /// - Parameter bytes: this process's bytes, of any length.
+  /// - Returns: the bytes of all processes, by rank.
+  /// - Throws: an error of the communication.
+  func allGather(_ bytes: [UInt8]) throws -> [[UInt8]]
 }
 
-/// One process, which has nobody to talk to.
+/// The communicator of a run in a single process.
 public struct SingleProcess: Communicator {
   public let rank = 0
   public let size = 1
 
-  /// The only process.
+  /// Creates the communicator.
   public init() {}
 
   public func allReduce(_ tensors: [Tensor]) throws -> [Tensor] { tensors }
 }
 
 extension Communicator {
-  /// Sums of numbers over all processes.
+  /// Sums numbers over all processes.
   ///
-  /// - Parameter numbers: as many in every process.
+  /// - Parameter numbers: this process's summands; every process passes the same count.
   /// - Returns: the sums.
-  /// - Throws: what went wrong on the way.
+  /// - Throws: an error of the communication.
   public func allReduce(_ numbers: [Double]) throws -> [Double] {
     guard size > 1 else { return numbers }
     return try allReduce([Tensor(numbers)])[0].doubles
   }
 
-  /// What every process has to say, by their ranks: a sum of texts of which each process knows only its own.
-  ///
-  /// - Parameter bytes: of any length.
-  /// - Returns: all processes' bytes.
-  /// - Throws: what went wrong on the way.
   public func allGather(_ bytes: [UInt8]) throws -> [[UInt8]] {
     guard size > 1 else { return [bytes] }
     var counts = [Double](repeating: 0, count: size)

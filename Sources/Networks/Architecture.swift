@@ -2,23 +2,23 @@ import Components
 import Synchronization
 import Tensors
 
-/// A kind of network that can be made for any number of classes: a name, or a name with settings. A program adds its own
-/// before it reads a recipe, a checkpoint or its command line:
+/// A kind of network that can be created for any number of classes. It is identified by a name, or by a name with
+/// settings. A program registers its own before it reads a recipe, a checkpoint or its command line:
 ///
 ///     Registries.architectures.register(Architecture("tiny", usualSide: 32) { classes, random in
 ///       TinyNetwork(classes: classes, using: &random)
 ///     })
 public struct Architecture: Component {
-  /// What makes its networks.
+  /// The family that creates the networks.
   public private(set) var family: any NetworkFamily
-  /// What was read off a network; shared by all copies.
+  /// Facts about a network of this architecture; all copies share them.
   private var facts = Facts()
 
   private final class Facts: Sendable {
     let outline = Mutex<NetworkOutline?>(nil)
   }
 
-  /// The networks of a family with the settings that it has.
+  /// Creates the architecture of a family with its current settings.
   public init(_ family: some NetworkFamily) {
     precondition(
       !family.name.isEmpty && !family.name.contains(where: { $0 == ":" || $0.isWhitespace }),
@@ -26,13 +26,14 @@ public struct Architecture: Component {
     self.family = family
   }
 
-  /// A network that its name alone makes.
+  /// Creates an architecture without settings.
   ///
   /// - Parameters:
-  ///   - name: what recipes, checkpoints and flags call it; a word.
-  ///   - usualSide: the side in pixels of the images that it is usual for; nil for 32, or the smallest if that is larger.
-  ///   - root: makes the module that maps images [N, H, W, 3] to logits [N, classes], with weights that are drawn from the
-  ///     source; zeros if that is nil.
+  ///   - name: a single word that recipes, checkpoints and flags use.
+  ///   - usualSide: the usual side of its images, in pixels; nil for 32, or for the smallest possible side if that is
+  ///     larger.
+  ///   - root: creates the module that maps images [N, H, W, 3] to logits [N, classes]. It draws the weights from the
+  ///     source; without a source they are zeros.
   public init(
     _ name: String, usualSide: Int? = nil,
     root: @escaping @Sendable (_ classes: Int, _ random: inout RandomSource?) -> any Module
@@ -40,14 +41,14 @@ public struct Architecture: Component {
     self.init(NamedFamily(name: name, usualSide: usualSide, make: root))
   }
 
-  /// Described layers.
+  /// Creates an architecture from described layers.
   ///
-  /// - Throws: what is wrong, if they do not fit each other.
+  /// - Throws: the reason, if a layer does not fit the layers before it.
   public init(layers: [LayerDescription]) throws(LayerDescription.Malformed) {
     self.init(try SequentialFamily(layers))
   }
 
-  /// The architecture of that name, or the one that a ``label`` describes; nil if none is registered.
+  /// Finds the architecture of this name, or the one that a ``label`` describes; nil if none is registered.
   public init?(_ label: String) {
     if let named = Registries.architectures[label], !named.family.needsSettings {
       self = named
@@ -62,10 +63,10 @@ public struct Architecture: Component {
 
   private static let separator = ": "
 
-  /// What recipes call it; of described layers `sequential`.
+  /// The name in recipes; `sequential` for described layers.
   public var name: String { family.name }
 
-  /// Its name, and its settings if it has some: `sequential: conv 8; relu; …`. Checkpoints and exports name networks so.
+  /// The name with the settings, if there are any: `sequential: conv 8; relu; …`. Checkpoints and exports store it.
   public var label: String { name + (family.summary.map { Self.separator + $0 } ?? "") }
 
   public mutating func visit(_ keys: Keys) {
@@ -88,31 +89,32 @@ extension Architecture: Hashable, CustomStringConvertible {
   public static func == (a: Architecture, b: Architecture) -> Bool { a.label == b.label }
   public func hash(into hasher: inout Hasher) { hasher.combine(label) }
 
-  /// Its name, for people.
+  /// The name for messages.
   public var description: String { family.summary == nil ? name : "the \(name) network" }
 
-  /// Those that metasal brings along, in the order of tables.
+  /// The built-in architectures, in the order of tables.
   public static let zoo =
     cifarResNets + [plain] + resNets + vggs + [alexnet] + squeezeNets
     + [mobilenet_v2, densenet121, convnext_tiny, efficientnet_b0]
 
-  /// All that a name alone makes, in the order of tables: the zoo and what a program has registered.
+  /// All architectures without settings, in the order of tables: the built-in ones and those that a program has
+  /// registered.
   public static var all: [Architecture] { Registries.architectures.all.filter { !$0.family.needsSettings } }
 }
 
 extension Architecture {
-  /// Classes that a network may have; the largest data sets have tens of thousands.
+  /// The largest number of classes that a network may have; the largest data sets have tens of thousands.
   public static let mostClasses = 100_000
 
-  /// Classes unless told otherwise.
+  /// The default number of classes.
   public static let defaultClasses = 10
 
-  /// A network.
+  /// Creates a network.
   ///
   /// - Parameters:
-  ///   - classes: number of logits.
-  ///   - seed: what its weights are drawn from; nil leaves them zero, for weights that are loaded: drawing a hundred million
-  ///     takes seconds.
+  ///   - classes: the number of logits.
+  ///   - seed: the seed of the weights. With nil they are zeros, for weights that are loaded afterwards: drawing a
+  ///     hundred million numbers takes seconds.
   /// - Returns: the network.
   public func network(classes: Int = defaultClasses, seed: UInt64? = 0) -> Network {
     if let single = family as? SingleModule {
@@ -128,19 +130,19 @@ extension Architecture {
     return Network(architecture: self, classes: classes, root: family.root(classes: classes, using: &random))
   }
 
-  /// The side in pixels of the smallest images of which something is left after every operation.
+  /// The side, in pixels, of the smallest square image that the network accepts.
   public var smallestSide: Int { outline.smallestSide }
 
-  /// The side in pixels of the images that it is usual for.
+  /// The usual side of its images, in pixels.
   public var usualSide: Int { family.usualSide ?? max(32, smallestSide) }
 
-  /// Whether it has batch norms, or other layers with running statistics.
+  /// Whether the network has batch norms, or other layers with running statistics.
   public var hasBatchNorms: Bool { outline.hasBatchNorms }
 
-  /// Parameters of a network of so many classes, for which none of that size is made.
+  /// The number of parameters of a network with this number of classes. No network of that size is created.
   public func parameterCount(classes: Int) -> Double { outline.parameterCount(classes) }
 
-  /// What is known without a network of that size; found out once.
+  /// The facts that are known without a network of full size; they are computed once.
   var outline: NetworkOutline {
     if let outline = family.outline { return outline }
     if let found = facts.outline.withLock({ $0 }) { return found }
@@ -151,15 +153,15 @@ extension Architecture {
 }
 
 extension NetworkOutline {
-  /// Reads it off a network of one class.
+  /// Reads the facts off a network of one class.
   ///
   /// - Parameters:
   ///   - network: the network; its weights do not matter.
-  ///   - usualSide: the side of images that are large enough, if that is known.
+  ///   - usualSide: a side of images that is large enough, if one is known.
   init(_ network: Network, usualSide: Int?) {
     let trace = network.trace(height: usualSide ?? 224, width: usualSide ?? 224, keepsIdentities: true)
     let counts = network.parameters.map { Double($0.count) }
-    // The head comes last: for each class a row of weights and a bias.
+    // The head comes last; it has a row of weights and a bias for each class.
     let (all, head) = (counts.reduce(0, +), counts.suffix(2).reduce(0, +))
     self.init(
       smallestSide: trace.smallestSide ?? 1, hasBatchNorms: network.state.contains { $0.kind == .statistic },
@@ -168,8 +170,8 @@ extension NetworkOutline {
 }
 
 extension Registries {
-  /// The networks that recipes, checkpoints and flags can name. Those from `resnet18` on are torchvision's, for ImageNet, with
-  /// torchvision's names.
+  /// The networks that recipes, checkpoints and flags can name. Those from `resnet18` on are torchvision's networks for
+  /// ImageNet, with torchvision's names.
   public static let architectures = Registry<Architecture>(
     "network", Architecture.zoo + [Architecture(SequentialFamily())])
 }

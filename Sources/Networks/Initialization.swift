@@ -1,24 +1,24 @@
 import Tensors
 
-/// How the weights of a convolution or a linear layer are drawn. Fan-in and fan-out are the numbers of weights that meet
-/// at one output and at one input element, as PyTorch counts them.
+/// The distribution from which the weights of a convolution or a linear layer are drawn. Fan-in is the number of
+/// weights per output element and fan-out the number per input element, as PyTorch counts them.
 public enum Initialization: Sendable {
-  /// Normal with variance 2 / fan-in, for relu networks (He et al. 2015); biases 0.
+  /// Normal with variance 2 / fan-in, for ReLU networks (He et al. 2015); biases are 0.
   case heFanIn
-  /// Normal with variance 2 / fan-out, which keeps the size of gradients instead (He et al. 2015); biases 0.
+  /// Normal with variance 2 / fan-out, which preserves the size of gradients instead (He et al. 2015); biases are 0.
   case heFanOut
-  /// Uniform with variance 2 / fan-in; biases 0.
+  /// Uniform with variance 2 / fan-in; biases are 0.
   case heUniform
-  /// Normal with this std; biases 0.
+  /// Normal with this std; biases are 0.
   case normal(Double)
-  /// Normal with this std, drawn again beyond two stds; biases 0.
+  /// Normal with this std, drawn again if it is more than two stds from 0; biases are 0.
   case truncatedNormal(Double)
-  /// Uniform in ±1/√fan-out; biases 0.
+  /// Uniform in ±1/√fan-out; biases are 0.
   case uniformFanOut
-  /// PyTorch's default for both kinds of layer: weights and biases uniform in ±1/√fan-in.
+  /// PyTorch's default for both kinds of layer: weights and biases are uniform in ±1/√fan-in.
   case pyTorch
 
-  /// Weights of this shape; zeros without a source, for networks whose weights are loaded.
+  /// Draws weights of this shape. Without a source they are zeros, for networks whose weights are loaded.
   func weights(_ shape: [Int], fanIn: Int, fanOut: Int, using random: inout RandomSource?) -> Tensor {
     guard var source = random else { return .lazyZeros(shape) }
     defer { random = source }

@@ -1,12 +1,13 @@
 import Tensors
 
-/// What a visited tensor is to its network.
+/// The role of a tensor in its network.
 public enum ParameterKind: Sendable {
-  /// A parameter that training moves.
+  /// A parameter that training updates.
   case weight
-  /// A convolution kernel: a parameter held as [KH, KW, C/groups, O] here and as [O, C/groups, KH, KW] in files.
+  /// A convolution kernel: a parameter whose layout is [KH, KW, C/groups, O] in memory and [O, C/groups, KH, KW] in
+  /// files.
   case kernel
-  /// A running statistic: part of the state, but no parameter.
+  /// A running statistic, which is part of the state but no parameter.
   case statistic
 
   /// Whether it is a parameter.
@@ -14,33 +15,35 @@ public enum ParameterKind: Sendable {
 
   private static let (axesInFiles, ownAxes) = ([3, 2, 0, 1], [2, 3, 1, 0])
 
-  /// A tensor as files have it: a kernel [KH, KW, C/groups, O] as [O, C/groups, KH, KW], all else as it is.
+  /// Converts a tensor to its layout in files: a kernel [KH, KW, C/groups, O] becomes [O, C/groups, KH, KW], all else
+  /// stays the same.
   public func inFiles(_ tensor: Tensor) -> Tensor {
     self == .kernel ? tensor.permuted(Self.axesInFiles) : tensor
   }
 
-  /// The shape that a tensor of this shape has in files.
+  /// The shape in files of a tensor that has this shape in memory.
   public func shapeInFiles(_ shape: [Int]) -> [Int] { self == .kernel ? Self.axesInFiles.map { shape[$0] } : shape }
 
-  /// A tensor from a file as networks have it: a kernel [O, C/groups, KH, KW] as [KH, KW, C/groups, O], all else as it is. What
-  /// is no kernel for its number of axes stays as it is, to be refused for its shape.
+  /// Converts a tensor from its layout in files: a kernel [O, C/groups, KH, KW] becomes [KH, KW, C/groups, O], all else
+  /// stays the same. A kernel that does not have four axes also stays the same; loading rejects it later because of its
+  /// shape.
   public func fromFiles(_ tensor: Tensor) -> Tensor {
     self == .kernel && tensor.rank == 4 ? tensor.permuted(Self.ownAxes) : tensor
   }
 }
 
-/// A layer or a group of layers: a value that maps a tensor to a tensor and names what it is made of.
+/// A layer or a group of layers: a value that maps a tensor to a tensor and gives access to its parameters by name.
 public protocol Module: Sendable {
-  /// The response to `x`. Layers inside are called through `pass`, which gives them their names; what is done between them is best
-  /// done by ``Pass/perform(_:_:_:)``, so that traces and exports know of it.
+  /// Computes the output for `x`. Child layers are called through `pass`, which gives them their names. Operations
+  /// between them should go through ``Pass/perform(_:_:_:)``, so that traces and exports see them.
   func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor
 
   /// Visits every parameter and statistic once, in the order and under the names of PyTorch's state dicts, each below
-  /// `path`. Everything that is done to all parameters (reading, writing, updating, averaging) is a visit.
+  /// `path`. Reading, writing, updating and averaging all parameters are such visits.
   mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows
 }
 
-/// A layer that adds a residual and takes the positive part in the same pass over memory.
+/// A layer that can add a residual and apply ReLU in the same pass over memory.
 protocol FusingModule: Module {
   func callAsFunction(_ x: Tensor, _ pass: inout Pass, adding residual: Tensor?, relu: Bool) -> Tensor
 }
@@ -54,42 +57,43 @@ extension FusingModule {
 /// A dotted name: `layer3.0.conv1.weight`.
 public struct Path: Sendable, Hashable, CustomStringConvertible {
   public let description: String
-  /// A name; empty for the whole network.
+  /// Creates a path from a name; the empty name is the whole network.
   public init(_ name: String = "") { description = name }
 
-  /// The name of something inside.
+  /// The path of a child.
   public static func / (path: Path, name: String) -> Path {
     Path(path.description.isEmpty ? name : path.description + "." + name)
   }
 }
 
-/// One run through a network: how it normalizes, which activations are wanted, and what came by.
+/// One forward pass through a network. It knows how to normalize and which activations to keep, and collects them.
 public struct Pass {
-  /// Whether batch norm uses its running statistics or those of the batch.
+  /// The statistics that batch norms use: running ones, or those of the batch.
   public enum Normalization: Sendable { case running, batch }
 
-  /// How batch norms normalize.
+  /// The statistics that batch norms use.
   public let normalization: Normalization
   private let wanted: Set<String>
-  /// What takes the place of activations that come by.
+  /// The replacements for activations, by layer.
   private let replacements: [String: Tensor]
-  /// The wanted activations that are responses of convolutions, with how they came about.
+  /// For each requested activation that is the output of a convolution, how it was computed.
   private(set) var convolutions: [String: CapturedConvolution] = [:]
-  /// The wanted activations that came by, by layer.
+  /// The requested activations that were computed so far, by layer.
   private(set) public var activations: [String: Tensor] = [:]
-  /// Mean and unbiased variance of what each batch norm saw, by the layer's name; in batch form only.
+  /// The mean and the unbiased variance of each batch norm's input, by layer; only if batch norms use the batch's
+  /// statistics.
   private(set) var statistics: [String: (mean: Tensor, variance: Tensor)] = [:]
-  /// The names of all layers with locations, in the order they were called.
+  /// The names of all layers whose output has locations, in the order of their calls.
   private(set) var names: [String] = []
   private(set) var path = Path()
-  /// Whether only what goes into blocks is kept for derivatives.
+  /// Whether only the inputs of blocks are kept for the backward pass.
   let recomputes: Bool
-  /// Puts down what is done, if anyone wants to know.
+  /// Records the operations, if the pass is traced.
   private let recorder: Recorder?
   /// The type of the module that is being called, for traces.
   private var owner = ""
 
-  /// A run that is put down.
+  /// Creates a traced pass.
   init(_ recorder: Recorder) {
     (normalization, wanted, replacements, self.recorder, recomputes) = (.running, [], [:], recorder, false)
   }
@@ -104,7 +108,7 @@ public struct Pass {
     self.wanted = Set(wanted)
   }
 
-  /// Calls the layer `name` of the module that is being called.
+  /// Calls the child `name` of the module that is being called.
   public mutating func callAsFunction(_ name: String, _ module: some Module, _ x: Tensor) -> Tensor {
     let outer = path
     path = path / name
@@ -119,11 +123,11 @@ public struct Pass {
     return activation(path.description, y)
   }
 
-  /// Puts down what a module does: one operation, what its own layers do, or what nothing is known of.
+  /// Traces the call of a module: as one operation, as the operations of its layers, or as an unknown operation.
   private mutating func traced(
     _ module: some Module, _ x: Tensor, in place: Path, _ recorder: Recorder
   ) -> Tensor {
-    // A value that no step has given is what the module that calls this one has done itself.
+    // An input that no step has computed is the result of an unknown operation in the calling module.
     let (input, x) = recorder.value(x, in: place.description, owner)
     if let operation = module as? any TracedOperation { return recorder.record(operation, path.description, [x]) }
     let (type, outer) = ("\(type(of: module))", owner)
@@ -133,13 +137,13 @@ public struct Pass {
     return recorder.knows(y) ? y : recorder.unknown(y, from: input, path.description, type)
   }
 
-  /// Does what is no layer of its own, to activations, so that traces know of it.
+  /// Performs an operation that is not a layer, so that it appears in traces.
   ///
   /// - Parameters:
-  ///   - operation: what is done.
-  ///   - inputs: what it is done to.
-  ///   - value: what it gives.
-  /// - Returns: `value`; in a trace, zeros of its shape.
+  ///   - operation: the operation.
+  ///   - inputs: its inputs.
+  ///   - value: computes its output.
+  /// - Returns: the output; in a trace, zeros of its shape.
   public mutating func perform(
     _ operation: some TracedOperation, _ inputs: [Tensor], _ value: @autoclosure () -> Tensor
   ) -> Tensor {
@@ -153,13 +157,13 @@ public struct Pass {
     perform(Add(), [x, branch], x.residualAdd(branch))
   }
 
-  /// Images beside each other in one, channel after channel.
+  /// Concatenates images along the channels.
   public mutating func concatenated(_ images: [Tensor]) -> Tensor {
     perform(ConcatenateChannels(), images, .concatenated(images, axis: 3))
   }
 
-  /// Calls a layer and what follows it in so many networks: a sum with `residual` and a ReLU. In one go, unless
-  /// the layer's own activation is wanted.
+  /// Calls a layer, adds `residual` and applies ReLU. This is one fused operation, unless the layer's own activation is
+  /// requested.
   mutating func callAsFunction(
     _ name: String, _ layer: some FusingModule, _ x: Tensor, adding residual: Tensor? = nil, relu: Bool
   ) -> Tensor {
@@ -176,10 +180,10 @@ public struct Pass {
     return layer(x, &self, adding: residual, relu: relu)
   }
 
-  /// Lets the activation of the layer `name` go by, which another layer has computed along with its own.
+  /// Handles the activation of the layer `name`, which another layer has computed together with its own.
   mutating func passing(_ name: String, _ y: Tensor) -> Tensor { activation((path / name).description, y) }
 
-  /// Lets an activation go by; a wanted one is kept, as a variable if nothing before it is tracked.
+  /// Handles an activation: a requested one is kept, as a new variable if it is not tracked.
   mutating func activation(_ name: String, _ y: Tensor) -> Tensor {
     if y.rank == 4 { names.append(name) }
     recorder?.note(name, y)
@@ -194,7 +198,7 @@ public struct Pass {
     return kept
   }
 
-  /// The layers whose activations are wanted or replaced.
+  /// The layers whose activations are requested or replaced.
   var asked: [String] { Array(wanted) + Array(replacements.keys) }
 
   mutating func saw(mean: Tensor, variance: Tensor) {

@@ -1,7 +1,7 @@
 import Tensors
 
-/// A part of a module together with its name. The name is stated once, where the part is made; calls and visits take it from
-/// here:
+/// A child of a module together with its name. The name is stated once, where the child is created; calls and visits
+/// use it:
 ///
 ///     struct Twice: Module {
 ///       var first: Named<Convolution>
@@ -13,24 +13,24 @@ import Tensors
 ///     }
 @dynamicMemberLookup
 public struct Named<Part: Module>: Sendable {
-  /// What it is called inside of its module: `conv1`.
+  /// The child's name inside its module: `conv1`.
   public let name: String
-  /// The part itself.
+  /// The child itself.
   public var module: Part
 
-  /// A part of that name.
+  /// Creates a child with a name.
   public init(_ name: String, _ module: Part) { (self.name, self.module) = (name, module) }
 
-  /// What the part has.
+  /// A property of the child.
   public subscript<Value>(dynamicMember member: WritableKeyPath<Part, Value>) -> Value {
     get { module[keyPath: member] }
     set { module[keyPath: member] = newValue }
   }
 
-  /// What the part has and nobody can change.
+  /// A read-only property of the child.
   public subscript<Value>(dynamicMember member: KeyPath<Part, Value>) -> Value { module[keyPath: member] }
 
-  /// Visits the part's parameters and statistics below its name.
+  /// Visits the child's parameters and statistics below its name.
   public mutating func visit(
     _ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void
   ) rethrows {
@@ -39,18 +39,18 @@ public struct Named<Part: Module>: Sendable {
 }
 
 extension Pass {
-  /// Calls a part of the module that is being called.
+  /// Calls a child of the module that is being called.
   ///
   /// - Parameters:
-  ///   - part: the part with its name.
-  ///   - x: what it is applied to.
-  /// - Returns: its response.
+  ///   - part: the child with its name.
+  ///   - x: its input.
+  /// - Returns: its output.
   public mutating func callAsFunction(_ part: Named<some Module>, _ x: Tensor) -> Tensor {
     self(part.name, part.module, x)
   }
 
-  /// Calls a part and what follows it in so many networks: a sum with `residual` and a ReLU. In one go, unless the part's own
-  /// activation is wanted.
+  /// Calls a child, adds `residual` and applies ReLU. This is one fused operation, unless the child's own activation is
+  /// requested.
   mutating func callAsFunction(
     _ part: Named<some FusingModule>, _ x: Tensor, adding residual: Tensor? = nil, relu: Bool
   ) -> Tensor {

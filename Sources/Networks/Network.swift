@@ -1,30 +1,31 @@
 import Tensors
 
-/// How a convolution that was asked for by name made its response.
+/// A record of how a requested convolution computed its output.
 public struct CapturedConvolution: Sendable {
-  /// What it was applied to, [N, H, W, C].
+  /// The input of the convolution, [N, H, W, C].
   public let input: Tensor
-  /// The kernel's size.
+  /// The height and width of the kernel.
   public let height, width: Int
-  /// Stride, padding, dilation and groups.
+  /// The stride, padding, dilation and groups.
   public let geometry: ConvolutionGeometry
 
-  /// The same with no memory of how the input was computed.
+  /// The same record with an input that is not tracked.
   public func detached() -> CapturedConvolution {
     CapturedConvolution(input: input.detached(), height: height, width: width, geometry: geometry)
   }
 }
 
-/// A classifier of images: an architecture with its parameters, a value like any other.
+/// An image classifier: an architecture with its parameters, as a value.
 ///
-/// Images are [N, H, W, 3], already normalized; logits are [N, classes]. `θ' = θ − ε∇` makes a new network.
+/// Images are [N, H, W, 3], already normalized; logits are [N, classes]. An update `θ' = θ − ε∇` makes a new network.
 public struct Network: Sendable {
-  /// What kind of network it is.
+  /// The architecture.
   public let architecture: Architecture
-  /// Number of logits.
+  /// The number of logits.
   public let classes: Int
-  /// Whether of blocks and of stretches of convolutions only the input is kept for derivatives, and all else recomputed
-  /// when these are taken: less memory for more time. Not where batch norms normalize by the batch.
+  /// Whether activations are recomputed in the backward pass, which saves memory and costs time. Only the inputs of
+  /// blocks and of sequences of convolutions are kept then. It has no effect where batch norms use the batch's
+  /// statistics.
   public private(set) var recomputes = false
   var root: any Module
 
@@ -32,40 +33,42 @@ public struct Network: Sendable {
     (self.architecture, self.classes, self.root) = (architecture, classes, root)
   }
 
-  /// A network of one's own: a module under a name. It can be trained, explained, saved and exported. A checkpoint of it is read
-  /// by a program that has registered an architecture of that name; see ``Architecture``.
+  /// Creates a network from a module. It can be trained, explained, saved and exported. To read a checkpoint of it, a
+  /// program must register an architecture of the same name; see ``Architecture``.
   ///
   /// - Parameters:
-  ///   - name: what messages and files call it; a word.
-  ///   - classes: number of logits.
-  ///   - usualSide: the side in pixels of the images that it is usual for; nil for 32, or the smallest if that is larger.
+  ///   - name: a single word for messages and files.
+  ///   - classes: the number of logits.
+  ///   - usualSide: the usual side of its images, in pixels; nil for 32, or for the smallest possible side if that is
+  ///     larger.
   ///   - root: maps images [N, H, W, 3] to logits [N, classes].
   public init(_ name: String, classes: Int, usualSide: Int? = nil, root: some Module) {
     let single = SingleModule(name: name, usualSide: usualSide, classes: classes, module: root)
     self.init(architecture: Architecture(single), classes: classes, root: root)
   }
 
-  /// What a run through a network gives.
+  /// The output of a forward pass.
   public struct Output: Sendable {
-    /// [N, classes]
+    /// The logits, [N, classes].
     public let logits: Tensor
-    /// The wanted activations, by layer. Each is tracked, so that the logits can be differentiated with respect to it.
+    /// The requested activations, by layer. Each is tracked, so that the logits can be differentiated with respect to
+    /// it.
     public let activations: [String: Tensor]
-    /// For the wanted activations that are a convolution's response, how that came about.
+    /// For each requested activation that is the output of a convolution, how it was computed.
     public let convolutions: [String: CapturedConvolution]
     let statistics: [String: (mean: Tensor, variance: Tensor)]
     let names: [String]
   }
 
-  /// The logits for `images`.
+  /// Computes the logits of images.
   ///
   /// - Parameters:
   ///   - images: [N, H, W, 3], normalized.
-  ///   - layers: the layers whose activations are wanted, by name (`layer3.0`); `input` is the images themselves. Names
-  ///     must be among ``layerNames(height:width:)``.
-  ///   - replacements: what takes the place of activations, by layer; of their shapes.
-  ///   - normalization: which statistics batch norms use.
-  /// - Returns: the logits, [N, classes], and what was captured.
+  ///   - layers: the names of the layers whose activations are returned (`layer3.0`); `input` is the images themselves.
+  ///     They must be among ``layerNames(height:width:)``.
+  ///   - replacements: tensors that replace activations, by layer, of the same shapes.
+  ///   - normalization: the statistics that batch norms use.
+  /// - Returns: the logits, [N, classes], and the requested activations.
   public func callAsFunction(
     _ images: Tensor, capturing layers: [String] = [], replacing replacements: [String: Tensor] = [:],
     normalization: Pass.Normalization = .running
@@ -81,7 +84,7 @@ public struct Network: Sendable {
       names: pass.names)
   }
 
-  /// The layers with locations, [N, H, W, C], whose activations can be asked for, in the order they are computed; `input`
+  /// The names of the layers whose output has locations, [N, H, W, C], in the order of their computation; `input` comes
   /// first.
   public func layerNames(height: Int = 32, width: Int = 32) -> [String] {
     self(.zeros([1, height, width, 3], scalarType)).names
@@ -89,8 +92,9 @@ public struct Network: Sendable {
 }
 
 extension Network {
-  /// For each resolution that images of this size are brought to, the last layer that has it, from fine to coarse: where
-  /// saliency maps are usually taken. A layer counts before the layers that it is made of. Neither `input` nor what belongs to the classifier is among them.
+  /// The last layer of each resolution, for images of this size, from fine to coarse. Saliency maps are usually made at
+  /// these layers. Of a layer and its parts, the layer itself is chosen. Neither `input` nor any layer of the
+  /// classifier is included.
   public func stages(height: Int, width: Int) -> [String] {
     let names = layerNames(height: height, width: width).filter { name in
       !["input", "features"].contains(name) && !["classifier", "avgpool"].contains(name.prefix { $0 != "." })
@@ -119,7 +123,7 @@ extension Network {
     try root.visit(Path()) { path, kind, tensor in try body(path.description, kind, &tensor) }
   }
 
-  /// Parameters and statistics by name, in order.
+  /// The parameters and statistics with their names, in order.
   public var state: [(name: String, kind: ParameterKind, value: Tensor)] {
     var (copy, state) = (self, [(name: String, kind: ParameterKind, value: Tensor)]())
     copy.visit { state.append(($0, $1, $2)) }
@@ -137,10 +141,10 @@ extension Network {
   /// The parameters' names, in order.
   public var parameterNames: [String] { state.filter(\.kind.isParameter).map(\.name) }
 
-  /// The same network with other parameters, given in order.
+  /// Replaces the parameters, given in order.
   ///
-  /// All of them may have one more axis of size N before their own: the network then takes N images at a time, each by
-  /// parameters of its own. Such a network can't normalize by the batch.
+  /// All of them may have one more axis of size N in front. The network then processes N images at a time, each with
+  /// its own parameters. Such a network cannot use the batch's statistics.
   public func with(parameters: [Tensor]) -> Network {
     var (copy, next) = (self, 0)
     copy.visit { name, kind, tensor in
@@ -156,24 +160,24 @@ extension Network {
     return copy
   }
 
-  /// The same network, which recomputes or does not.
+  /// Returns the network with recomputation turned on or off.
   public func recomputing(_ recomputes: Bool) -> Network {
     var copy = self
     copy.recomputes = recomputes
     return copy
   }
 
-  /// The type of the parameters; images must have the same.
+  /// The scalar type of the parameters; images must have the same.
   public var scalarType: ScalarType { parameters.first?.scalarType ?? .float32 }
 
-  /// The same network in the other precision.
+  /// Returns the network with parameters and statistics of another scalar type.
   public func converted(to type: ScalarType) -> Network {
     var copy = self
     copy.visit { $2 = $2.converted(to: type) }
     return copy
   }
 
-  /// Running statistics moved towards those of a batch, as PyTorch moves them: by a tenth.
+  /// Returns the network with running statistics moved towards those of a batch, by PyTorch's default momentum of 0.1.
   public func updatingStatistics(from output: Output, momentum: Double = 0.1) -> Network {
     var copy = self
     copy.visit { name, kind, tensor in

@@ -1,51 +1,51 @@
 import Components
 import Tensors
 
-/// What makes networks of one kind, for any number of classes. A network without settings needs no type of its own: see
-/// ``Architecture/init(_:usualSide:root:)``. One with settings, as its depth, states them as keys of a recipe's `model` section in
-/// `visit`, as every component does.
+/// A family of networks that differ in their settings and in the number of classes. A network without settings needs no
+/// type of its own: see ``Architecture/init(_:usualSide:root:)``. A family connects its settings, such as a depth, with
+/// keys of a recipe's `model` section in `visit`, as every component does.
 public protocol NetworkFamily: Component {
-  /// The side in pixels of the images that it is usual for; nil for 32, or the smallest if that is larger.
+  /// The usual side of its images, in pixels; nil for 32, or for the smallest possible side if that is larger.
   var usualSide: Int? { get }
 
-  /// Whether the defaults of its settings make no network.
+  /// Whether no network can be created with the default settings.
   var needsSettings: Bool { get }
 
-  /// The settings in one line, for checkpoints and exports, which name a network by `name: settings`; nil if there are none.
-  /// Unless told otherwise `key value; key value`, of keys with a single value each.
+  /// The settings on one line, for checkpoints and exports, which store a network as `name: settings`; nil if there are
+  /// no settings. By default it is `key value; key value`, which requires keys with a single value each.
   var summary: String? { get }
 
-  /// The family with the settings that a ``summary`` states; nil if they are none of its.
+  /// Parses the settings of a ``summary``; nil if they do not belong to this family.
   ///
-  /// - Parameter summary: the settings in one line.
+  /// - Parameter summary: the settings on one line.
   /// - Returns: the family with these settings.
   func reading(_ summary: String) -> Self?
 
-  /// Makes the module that maps images [N, H, W, 3] to logits [N, classes].
+  /// Creates the module that maps images [N, H, W, 3] to logits [N, classes].
   ///
   /// - Parameters:
-  ///   - classes: number of logits.
-  ///   - random: what weights are drawn from; zeros if nil, for weights that are loaded.
+  ///   - classes: the number of logits.
+  ///   - random: the source of the weights; nil for zeros, for weights that are loaded.
   /// - Returns: the module.
   func root(classes: Int, using random: inout RandomSource?) -> any Module
 
-  /// What can be told without making a network; nil, as it is unless told otherwise, to read it off a network with weights of
-  /// zero, which take no memory.
+  /// The facts that are known without creating a network. By default it is nil, and the facts are read off a network
+  /// whose weights are zeros that take no memory.
   var outline: NetworkOutline? { get }
 }
 
-/// What is known of a network before it is made.
+/// Facts about a network that are known before it is created.
 public struct NetworkOutline: Sendable {
-  /// The side in pixels of the smallest images of which something is left after every operation.
+  /// The side, in pixels, of the smallest square image that the network accepts.
   public let smallestSide: Int
-  /// Whether it has batch norms, or other layers with running statistics.
+  /// Whether the network has batch norms, or other layers with running statistics.
   public let hasBatchNorms: Bool
-  /// Parameters of a network of so many classes.
+  /// The number of parameters of a network with this number of classes.
   public let parameterCount: @Sendable (_ classes: Int) -> Double
-  /// Elements of all activations of one image of this size; nil to count those of a small image.
+  /// The total number of elements of all activations of one image of this size; nil to count those of a small image.
   public let activationCount: (@Sendable (_ height: Int, _ width: Int) -> Double)?
 
-  /// What is known of a network.
+  /// Creates the facts about a network.
   public init(
     smallestSide: Int, hasBatchNorms: Bool, parameterCount: @escaping @Sendable (_ classes: Int) -> Double,
     activationCount: (@Sendable (_ height: Int, _ width: Int) -> Double)? = nil
@@ -81,7 +81,7 @@ extension NetworkFamily {
   }
 }
 
-/// A network that its name alone makes.
+/// A family without settings, which has a single network for each number of classes.
 struct NamedFamily: NetworkFamily {
   let name: String
   let usualSide: Int?
@@ -92,7 +92,7 @@ struct NamedFamily: NetworkFamily {
   func root(classes: Int, using random: inout RandomSource?) -> any Module { make(classes, &random) }
 }
 
-/// One module that somebody made, which no program can make again by its name.
+/// A single module that was given to a network. It cannot be created again from its name.
 struct SingleModule: NetworkFamily {
   let name: String
   let usualSide: Int?

@@ -1,16 +1,16 @@
 import Tensors
 
-/// A module between whose input and output nothing needs to be kept where a network is short of memory.
+/// A module that recomputation treats as a unit: only its input is kept for the backward pass.
 public protocol Block: Module {}
 
 extension Pass {
-  /// Whether nothing of the module that is being called need be kept but its input: it is a block, of which no activation inside is
-  /// wanted.
+  /// Whether only the input of the module being called is kept. This holds for a block in which no activation is
+  /// requested.
   func recomputes(_ module: some Module) -> Bool {
     recomputes && module is any Block && !asked.contains { $0.hasPrefix(path.description + ".") }
   }
 
-  /// The response of a part of the network, of which only the input is kept.
+  /// Computes the output of a part of the network and keeps only its input for the backward pass.
   func recomputed(_ part: some Module, _ x: Tensor) -> Tensor {
     var (part, parameters) = (part, [Tensor]())
     part.visit(Path()) { if $1.isParameter { parameters.append($2) } }
@@ -27,9 +27,9 @@ extension Pass {
 }
 
 extension Sequential {
-  /// From a module on, those that are a part of their own where nothing inside is kept: convolutions and what goes with them, up to a
-  /// pooling or to an activation that is wanted. nil where none of that comes first: blocks see to themselves, and linear layers'
-  /// parameters are larger than what they make.
+  /// The modules from `start` on that are recomputed as a unit: convolutions with their normalizations and activations,
+  /// up to a pooling or a requested activation. It is nil if the sequence has no convolution: blocks recompute
+  /// themselves, and for linear layers the parameters are larger than the activations.
   func stretch(from start: Int, _ pass: Pass) -> Range<Int>? {
     var (end, hasConvolution, isOver) = (start, false, false)
     while end < modules.count, !isOver {
@@ -39,7 +39,7 @@ extension Sequential {
       case is BatchNorm: break
       case is MaxPool: isOver = true
       case is any FixedLayer: break
-      // Of a convolution that is asked for it is also wanted how its response came about.
+      // A requested convolution is left out, because its input must be recorded too.
       default: return hasConvolution && end > start + 1 ? start..<end : nil
       }
       end += 1
@@ -48,7 +48,7 @@ extension Sequential {
     return hasConvolution && end > start + 1 ? start..<end : nil
   }
 
-  /// Some of the modules.
+  /// The modules of a range.
   subscript(range: Range<Int>) -> Sequential {
     Sequential(named: range.map { (names[$0], modules[$0]) })
   }

@@ -1,16 +1,16 @@
 import Tensors
 
-/// Modules one after the other.
+/// A sequence of modules, each applied to the output of the one before.
 public struct Sequential: Module {
   /// The modules, in order.
   public private(set) var modules: [any Module]
   /// Their names.
   public let names: [String]
 
-  /// Modules in order, named 0, 1, ….
+  /// Creates a sequence of modules with the names 0, 1, ….
   public init(_ modules: [any Module]) { self.init(named: modules.enumerated().map { (String($0), $1) }) }
 
-  /// Modules in order, each with a name.
+  /// Creates a sequence of modules with names.
   public init(named modules: [(name: String, module: any Module)]) {
     self.modules = modules.map(\.module)
     names = modules.map(\.name)

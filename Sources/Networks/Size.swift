@@ -1,8 +1,8 @@
 import Tensors
 
 extension Network {
-  /// Elements of all activations of one image of this size, together. It is exact for described layers; that of others, which
-  /// grows with the image's area, is computed from a small image.
+  /// The total number of elements of all activations of one image of this size. It is exact for described layers. For
+  /// other networks it is extrapolated from a small image, because it grows with the image's area.
   public func activationCount(height: Int, width: Int) -> Double {
     if let count = architecture.outline.activationCount { return count(height, width) }
     let side = max(Self.probe, architecture.smallestSide)

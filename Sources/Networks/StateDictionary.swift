@@ -1,12 +1,12 @@
 import Tensors
 
-/// Names or shapes of weights that don't fit a network, all of them, both ways.
+/// The names and shapes of weights that do not fit a network. It lists all of them.
 public struct StateMismatch: Error, CustomStringConvertible {
-  /// The network that the weights were meant for.
+  /// The architecture of the network.
   public let architecture: Architecture
-  /// Names that the network has and the weights lack, and the other way round.
+  /// The names that only the network has, and those that only the weights have.
   public let missing, unexpected: [String]
-  /// Shapes as files have them.
+  /// The tensors of the wrong shape, with shapes as in files.
   public let misshapen: [(name: String, found: [Int], expected: [Int])]
 
   public var description: String {
@@ -25,23 +25,23 @@ public struct StateMismatch: Error, CustomStringConvertible {
 }
 
 extension Network {
-  /// Parameters and statistics with PyTorch's names, shapes and order: kernels as [O, C/groups, KH, KW].
+  /// The parameters and statistics with PyTorch's names, shapes and order; kernels are [O, C/groups, KH, KW].
   public var stateDictionary: [(name: String, value: Tensor)] {
     state.map { ($0.name, $0.kind.inFiles($0.value.detached())) }
   }
 
-  /// The names and PyTorch's shapes of parameters and statistics, in its order.
+  /// The names and PyTorch's shapes of the parameters and statistics, in PyTorch's order.
   public var stateShapes: [(name: String, shape: [Int])] {
     state.map { ($0.name, $0.kind.shapeInFiles($0.value.shape)) }
   }
 
-  /// The layer that makes the logits: its name, which those of the last parameters begin with.
+  /// The name of the layer that computes the logits, which is the prefix of the last parameters' names.
   public var head: String { String(state.last?.name.split(separator: ".").dropLast().joined(separator: ".") ?? "") }
 
-  /// The same network with the weights of a PyTorch state dict for another number of classes: all but the head's, which stays
-  /// as it is. Nil unless the number of classes is all that differs.
+  /// Loads all weights of a PyTorch state dict except those of the head, which stays the same. It is for weights of a
+  /// network with another number of classes, and returns nil if anything else differs.
   ///
-  /// - Returns: the network and the number of classes that the weights are for.
+  /// - Returns: the network, and the number of classes of the weights.
   public func loadingBackbone(_ weights: [(name: String, value: Tensor)]) -> (network: Network, classes: Int)? {
     let (own, head) = (stateDictionary, head + ".")
     var (merged, found) = (weights, Int?.none)
@@ -55,17 +55,17 @@ extension Network {
     return (network, found)
   }
 
-  /// The name that torchvision's networks have for a tensor of its published files: densenets were trained when a dense layer's
-  /// `norm1` was `norm.1`, and torchvision renames as it loads, too.
+  /// Translates a name from torchvision's published files to the name in torchvision's networks. The published
+  /// DenseNets have `norm.1` for a dense layer's `norm1`; torchvision also renames it on loading.
   public static func ownName(_ name: String) -> String {
     guard name.contains("denselayer") else { return name }
     return name.replacing(#/(denselayer[0-9]+\.(?:norm|conv))\.([12]\.)/#) { "\($0.output.1)\($0.output.2)" }
   }
 
-  /// The same network with the weights of a PyTorch state dict.
+  /// Loads a PyTorch state dict.
   ///
-  /// - Parameter weights: names as PyTorch has them. Batch norms may have been folded into the convolutions before them, as
-  ///   exporters of graphs do: they are then made ones that add the convolutions' biases and do nothing else.
+  /// - Parameter weights: the tensors with PyTorch's names. Exporters of graphs may have folded batch norms into the
+  ///   convolutions before them. Such batch norms become ones that only add the convolution's bias.
   /// - Returns: a network of the same architecture with these weights.
   /// - Throws: ``StateMismatch`` unless names and shapes agree exactly.
   public func loading(_ weights: [(name: String, value: Tensor)]) throws -> Network {
@@ -100,7 +100,7 @@ extension Network {
       guard let norm = step.operation as? BatchNorm, parts.allSatisfy({ given[$0] == nil }),
         let bias = names[step.inputs[0]].map({ $0 + ".bias" }), let value = given[bias]
       else { continue }
-      // A bias that the convolution has anyway stays its own.
+      // A bias of the convolution's own stays with the convolution.
       if !own.contains(bias) { folded.insert(bias) }
       let (shape, type) = (value.shape, value.scalarType)
       result += [
@@ -114,6 +114,6 @@ extension Network {
 }
 
 extension [(name: String, value: Tensor)] {
-  /// What a network of these weights is worked with without loss: float64 if any of them is.
+  /// The scalar type that represents all these weights without loss: float64 if any of them is float64.
   public var scalarType: ScalarType { contains { $0.value.scalarType == .float64 } ? .float64 : .float32 }
 }

@@ -1,49 +1,49 @@
 import Tensors
 
-/// What a network does, operation by operation, in terms that other programs share: what an exported graph is written from, and
-/// what facts about a network are read off.
+/// The operations of a network, in terms that other programs share. Exported graphs are written from it, and facts
+/// about a network are read off it.
 public struct Trace: Sendable {
   /// One operation.
   public struct Step: Sendable {
-    /// The dotted name of the layer, or of the module that does it among its layers.
+    /// The dotted name of the layer, or of the module that performs the operation between its layers.
     public let name: String
-    /// What is done. Its parameters are the layer's, under its name.
+    /// The operation. Its parameters are those of the layer, under its name.
     public let operation: any TracedOperation
-    /// The values it is done to; 0 is the images, others are earlier steps' outputs.
+    /// The inputs, by their value numbers: 0 is the images, others are outputs of earlier steps.
     public let inputs: [Int]
-    /// The value it gives.
+    /// The value number of the output.
     public let output: Int
     /// The shape of the first input, [N, H, W, C] or [N, C].
     public let shape: [Int]
   }
 
-  /// In the order in which they are done.
+  /// The steps, in the order of execution.
   public internal(set) var steps: [Step] = []
-  /// The value that is the logits.
+  /// The value number of the logits.
   public internal(set) var logits = 0
-  /// The shape of the images it was made with, [1, H, W, 3].
+  /// The shape of the traced images, [1, H, W, 3].
   public let shape: [Int]
   /// The shape of each value.
   public internal(set) var shapes: [[Int]]
-  /// The value that is a layer's activation, by the layer's name; `input` is 0.
+  /// The value number of each layer's activation, by the layer's name; `input` is 0.
   public internal(set) var layers: [String: Int] = ["input": 0]
-  /// Whether something is left of the images after every operation.
+  /// Whether every operation has a result that is not empty.
   public internal(set) var isPossible = true
 
   init(shape: [Int]) { (self.shape, shapes) = (shape, [shape]) }
 }
 
 extension Network {
-  /// What the network does with an image of this size. Nothing is computed for it but the shapes, except in modules that use
-  /// tensors' operations themselves, which are called with zeros.
+  /// Traces the network for an image of this size. Only shapes are computed, except in modules that use tensor
+  /// operations directly, which are called with zeros.
   ///
   /// - Parameters:
-  ///   - height: rows of the image.
-  ///   - width: columns of the image.
-  /// - Returns: the operations, without those that would give back what they are applied to.
+  ///   - height: the number of rows of the image.
+  ///   - width: the number of columns of the image.
+  /// - Returns: the trace, without operations that return their input unchanged.
   public func trace(height: Int, width: Int) -> Trace { trace(height: height, width: width, keepsIdentities: false) }
 
-  /// The operations at this size. If `keepsIdentities`, operations that change nothing at this size are steps too.
+  /// Traces the network. If `keepsIdentities`, operations that change nothing at this size are steps too.
   func trace(height: Int, width: Int, keepsIdentities: Bool) -> Trace {
     let recorder = Recorder([1, height, width, 3], scalarType, keepsIdentities: keepsIdentities)
     var pass = Pass(recorder)
@@ -53,14 +53,14 @@ extension Network {
   }
 }
 
-/// Puts down what goes by.
+/// Records the operations of a traced pass.
 final class Recorder {
   var trace: Trace
   let images: Tensor
   private let scalarType: ScalarType
   private let keepsIdentities: Bool
   private var values: [ObjectIdentifier: Int] = [:]
-  /// Kept so that no two values have one identity.
+  /// The records are kept so that no two values have the same identity.
   private var records: [Record] = []
 
   init(_ shape: [Int], _ scalarType: ScalarType, keepsIdentities: Bool) {
@@ -76,17 +76,18 @@ final class Recorder {
     records.append(tensor.record)
   }
 
-  /// Whether a tensor is a step's output.
+  /// Whether a tensor is the images or the output of a step.
   func knows(_ tensor: Tensor) -> Bool { tensor.identity.map { values[$0] != nil } ?? false }
 
-  /// The number of a value; one that no step has given is put down as what a module has done itself, and is tracked then.
+  /// The number of a value. A value that no step has computed is recorded as the result of an unknown operation, and
+  /// returned as a tracked tensor.
   func value(_ tensor: Tensor, in path: String, _ module: String) -> (number: Int, tensor: Tensor) {
     if let number = tensor.identity.flatMap({ values[$0] }) { return (number, tensor) }
     let tensor = unknown(tensor, from: trace.shapes.count - 1, path, module)
     return (trace.shapes.count - 1, tensor)
   }
 
-  /// Puts down a value that a module has made by itself.
+  /// Records a value that a module has computed by tensor operations of its own.
   ///
   /// - Returns: the value, tracked.
   func unknown(_ tensor: Tensor, from input: Int, _ path: String, _ module: String) -> Tensor {
@@ -96,9 +97,9 @@ final class Recorder {
     return tensor
   }
 
-  /// Puts down an operation on values that it knows.
+  /// Records an operation on known values.
   ///
-  /// - Returns: what stands for its result: zeros of its shape.
+  /// - Returns: zeros of the shape of the result, which stand for it.
   func record(_ operation: any TracedOperation, _ path: String, _ inputs: [Tensor]) -> Tensor {
     if !keepsIdentities, operation.isIdentity(on: inputs[0].shape) { return inputs[0] }
     let numbers = inputs.compactMap { input in input.identity.flatMap { values[$0] } }
@@ -117,7 +118,7 @@ final class Recorder {
       .init(name: path, operation: operation, inputs: inputs, output: number, shape: trace.shapes[inputs[0]]))
   }
 
-  /// Notes that a value is a layer's activation.
+  /// Records that a value is a layer's activation.
   func note(_ layer: String, _ tensor: Tensor) {
     if let value = tensor.identity.flatMap({ values[$0] }) { trace.layers[layer] = value }
   }

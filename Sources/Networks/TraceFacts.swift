@@ -1,6 +1,6 @@
 extension Trace {
-  /// The side in pixels of the smallest square image of which something is left after every operation; nil if it is above 8192. The
-  /// trace must be one that keeps what changes nothing.
+  /// The side, in pixels, of the smallest square image for which every operation has a result; nil if it is above 8192.
+  /// The trace must have been made with `keepsIdentities`.
   var smallestSide: Int? { (1...8192).first { isPossible(side: $0) } }
 
   private func isPossible(side: Int) -> Bool {
@@ -13,7 +13,7 @@ extension Trace {
     return true
   }
 
-  /// For each value, whether no element can be negative. The images' can.
+  /// For each value, whether all its elements are non-negative. The images may have negative ones.
   var nonNegative: [Bool] {
     steps.reduce(into: [false]) { signs, step in
       switch step.operation.sign {
@@ -24,9 +24,9 @@ extension Trace {
     }
   }
 
-  /// For each value, why excitation backprop has no signal there; nil where it has. It needs inputs that are not negative at
-  /// every operation between the value and the logits that shares a signal out by them; see ``ExcitationUse``. The value itself may
-  /// have both signs, as a convolution's response before its ReLU.
+  /// For each value, the reason why excitation backprop is undefined there; nil if it is defined. Every operation
+  /// between the value and the logits that distributes the signal must have non-negative inputs; see ``ExcitationUse``.
+  /// The value itself may have both signs, such as the output of a convolution before its ReLU.
   var excitationObstacles: [String?] {
     let signs = nonNegative
     var obstacles = [String?](repeating: nil, count: shapes.count)
@@ -41,7 +41,7 @@ extension Trace {
         let isNegative = step.inputs.contains { !signs[$0] }
         reason = isNegative ? "what '\(step.name)' sees can be negative" : obstacles[step.output]
       }
-      // What a module does itself may use any value before it.
+      // An unknown operation may depend on any earlier value.
       let inputs = step.operation is UnknownOperation ? Array(0..<step.output) : step.inputs
       for input in inputs {
         leads[input] = true
@@ -53,13 +53,13 @@ extension Trace {
 }
 
 extension TracedOperation {
-  /// What messages call it.
+  /// The name of the operation in messages.
   public var title: String { (self as? UnknownOperation)?.module ?? "\(type(of: self))" }
 }
 
 extension Network {
-  /// Why excitation backprop has no map at a layer; nil if it has. The reason continues the sentence "the method has none,
-  /// because".
+  /// The reason why excitation backprop has no map at a layer; nil if it has one. The reason continues the sentence
+  /// "the method has none, because".
   ///
   /// - Parameter layer: the layer's name; `input` for the images.
   /// - Returns: the reason, or nil.

@@ -1,49 +1,53 @@
 import Tensors
 
-/// What a trace knows of an operation. Layers that are one operation say it of themselves; what a module does between its
-/// layers, as a sum of two branches, is a value of a type below, which it hands to ``Pass/perform(_:_:_:)``.
+/// An operation whose properties traces know. A layer that is a single operation conforms itself. For an operation
+/// between layers, such as the sum of two branches, a module passes a value of one of the types below to
+/// ``Pass/perform(_:_:_:)``.
 ///
-/// A layer of one's own that conforms takes part in everything that is read off a trace: the smallest image, where excitation
-/// backprop is defined, the size of activations. To be exported as ONNX it conforms to `ONNXOperation` too.
+/// A custom layer that conforms takes part in everything that is read off a trace: the smallest image, the layers at
+/// which excitation backprop is defined, the size of activations. For export to ONNX it must also conform to
+/// `ONNXOperation`.
 public protocol TracedOperation: Sendable {
-  /// The shape of the result; the first input's unless told otherwise. A size below 1 says that the images are too small.
+  /// The shape of the output; by default the shape of the first input. A size below 1 means that the images are too
+  /// small.
   ///
   /// - Parameter inputs: the inputs' shapes, [N, H, W, C] or [N, C].
-  /// - Returns: the result's shape.
+  /// - Returns: the output's shape.
   func shape(of inputs: [[Int]]) -> [Int]
 
-  /// Whether negative numbers can come out; they can unless told otherwise.
+  /// Whether the output can be negative; by default it can.
   var sign: ResultSign { get }
 
-  /// What excitation backprop makes of it; nothing unless told otherwise.
+  /// How excitation backprop treats the operation; by default it is undefined.
   var excitation: ExcitationUse { get }
 
-  /// Whether it gives an input of that shape back as it is, so that there is nothing to do. It never does unless told otherwise.
+  /// Whether the operation returns an input of this shape unchanged, so that it can be left out. By default it never
+  /// does.
   func isIdentity(on shape: [Int]) -> Bool
 }
 
-/// Whether an operation's result can be negative.
+/// The possible signs of an operation's output.
 public enum ResultSign: Sendable {
-  /// It cannot, whatever the inputs are.
+  /// Never negative, whatever the inputs are.
   case nonNegative
-  /// It cannot if none of the inputs can.
+  /// Not negative if no input is negative.
   case asInputs
-  /// It can.
+  /// Possibly negative.
   case any
 }
 
-/// What excitation backprop (``BackwardRule/excitation``) makes of an operation.
+/// How excitation backprop (``BackwardRule/excitation``) treats an operation.
 ///
-/// The method hands the signal of a unit down to its inputs in proportion to activation times positive weight, as if these were
-/// probabilities. That supposes activations that are not negative, wherever there are weights to multiply: at the inputs
-/// of convolutions, linear layers and means. What lies between these, batch norm (which has one input for each output, so that
-/// there is nothing to share out), ReLU, maxima and movements, takes inputs of both signs.
+/// The method distributes the signal of a unit to its inputs in proportion to activation times positive weight, like
+/// probabilities. This requires non-negative activations wherever weights are multiplied: at the inputs of
+/// convolutions, linear layers and means. The operations between these accept inputs of both signs: batch norm, which
+/// has one input for each output so that there is nothing to distribute, ReLU, max pooling and movements of elements.
 public enum ExcitationUse: Sendable {
-  /// The signal is shared out by activation times weight, so no input may be negative.
+  /// The signal is distributed in proportion to activation times weight, so that no input may be negative.
   case needsNonNegative
   /// The signal passes, whatever the sign of the input.
   case passes
-  /// There is no rule for it.
+  /// There is no rule for the operation.
   case undefined
 }
 
@@ -56,38 +60,38 @@ extension TracedOperation {
 
 /// The sum of two branches.
 public struct Add: TracedOperation {
-  /// The sum, which has no settings.
+  /// Creates the operation, which has no settings.
   public init() {}
   public var sign: ResultSign { .asInputs }
-  // The branches share the signal by what is positive of them.
+  // The branches share the signal in proportion to their positive parts.
   public var excitation: ExcitationUse { .passes }
 }
 
-/// The product of an image [N, H, W, C] and a number for each channel, [N, 1, 1, C].
+/// The product of an image [N, H, W, C] and a number per channel, [N, 1, 1, C].
 public struct Multiply: TracedOperation {
-  /// The product, which has no settings.
+  /// Creates the operation, which has no settings.
   public init() {}
   public var sign: ResultSign { .asInputs }
 }
 
-/// The product with a vector over the channels, which is a parameter of the module.
+/// The product of an image and a vector over the channels, which is a parameter of the module.
 public struct ScaleChannels: TracedOperation {
-  /// The parameter's name inside of its module.
+  /// The parameter's name inside the module.
   public let parameter: String
-  /// The product with that parameter.
+  /// Creates the product with the parameter of this name.
   public init(_ parameter: String) { self.parameter = parameter }
 }
 
 /// The sigmoid function of each element.
 public struct Sigmoid: TracedOperation {
-  /// The sigmoid function, which has no settings.
+  /// Creates the operation, which has no settings.
   public init() {}
   public var sign: ResultSign { .nonNegative }
 }
 
-/// Images beside each other in one, channel after channel.
+/// The concatenation of images along the channels.
 public struct ConcatenateChannels: TracedOperation {
-  /// The concatenation, which has no settings.
+  /// Creates the operation, which has no settings.
   public init() {}
   public func shape(of inputs: [[Int]]) -> [Int] {
     inputs[0].dropLast() + [inputs.reduce(0) { $0 + ($1.last ?? 0) }]
@@ -96,11 +100,11 @@ public struct ConcatenateChannels: TracedOperation {
   public var excitation: ExcitationUse { .passes }
 }
 
-/// Every so manieth row and column, from the first.
+/// Subsampling: every `stride`-th row and column, from the first.
 public struct Subsample: TracedOperation {
-  /// Rows and columns from one to the next.
+  /// The distance between rows, and between columns, that are kept.
   public let stride: Int
-  /// Every so manieth row and column.
+  /// Creates the operation.
   public init(_ stride: Int) { self.stride = stride }
   public func shape(of inputs: [[Int]]) -> [Int] {
     let x = inputs[0]
@@ -110,11 +114,11 @@ public struct Subsample: TracedOperation {
   public var excitation: ExcitationUse { .passes }
 }
 
-/// Channels of zeros before and after an image's own.
+/// Padding of an image with channels of zeros before and after its own.
 public struct PadChannels: TracedOperation {
-  /// How many.
+  /// The number of channels before and after.
   public let before, after: Int
-  /// So many channels of zeros.
+  /// Creates the operation.
   public init(before: Int, after: Int) { (self.before, self.after) = (before, after) }
   public func shape(of inputs: [[Int]]) -> [Int] {
     inputs[0].dropLast() + [(inputs[0].last ?? 0) + before + after]
@@ -123,15 +127,15 @@ public struct PadChannels: TracedOperation {
   public var excitation: ExcitationUse { .passes }
 }
 
-/// What a module does with tensors itself, of which a trace knows nothing but the shape.
+/// The tensor operations that a module performs directly. A trace knows only the shapes of their input and output.
 public struct UnknownOperation: TracedOperation {
-  /// The type of the module that does it.
+  /// The type of the module.
   public let module: String
-  /// The shapes of its input and its result where it was traced.
+  /// The shapes of the input and the output in the trace.
   let from, to: [Int]
 
-  /// It is taken to keep an image's size where it kept it when it was traced, and otherwise to make images smaller in the same
-  /// proportion, rounded up.
+  /// The shape of the output. If the image kept its size in the trace, it keeps it here; otherwise it shrinks in the
+  /// same proportion, rounded up.
   public func shape(of inputs: [[Int]]) -> [Int] {
     guard to.count == 4, from.count == 4, let input = inputs.first, input.count == 4 else { return to }
     let sizes = (1...2).map { (input[$0] * to[$0] + from[$0] - 1) / max(1, from[$0]) }

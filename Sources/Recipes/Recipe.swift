@@ -53,7 +53,7 @@ public struct Recipe: Sendable, Section {
   ///   - path: the recipe's file.
   ///   - overrides: values that replace the recipe's, in the form `key=value` with a dotted key.
   /// - Returns: the recipe, with defaults for everything that is not stated.
-  /// - Throws: a ``RecipeError`` with everything that is wrong.
+  /// - Throws: a `RecipeError` with everything that is wrong.
   public static func load(_ path: String, overrides: [String] = []) throws -> Recipe {
     let report = Keys.Report()
     var entry = try Entry.load(path)
@@ -69,7 +69,7 @@ public struct Recipe: Sendable, Section {
   ///   - yaml: the text of the recipe.
   ///   - source: the origin of the text, for messages.
   /// - Returns: the recipe, with defaults for everything that is not stated.
-  /// - Throws: a ``RecipeError`` with everything that is wrong.
+  /// - Throws: a `RecipeError` with everything that is wrong.
   public static func parse(_ yaml: String, source: String) throws -> Recipe {
     try read(try Entry(yaml: yaml, source), Keys.Report())
   }

@@ -1,37 +1,35 @@
 import Tensors
 
-/// Maps of several layers made into one ("There and Back Again", section 3.3): each is resized bilinearly to the image and
-/// scaled to [0, 1] by its own extremes.
+/// Combines the maps of several layers into one ("There and Back Again", section 3.3). Each map is resized bilinearly
+/// to the image and scaled to [0, 1] by its minimum and maximum.
 public struct Combination: Sendable, Hashable {
-  /// How the scaled maps meet.
+  /// The rule by which the scaled maps are combined.
   public enum Rule: String, Sendable, CaseIterable {
-    /// Their product.
+    /// The product of the maps.
     case product
-    /// Σ ŵ m, with ŵ = w / Σw.
+    /// The weighted sum Σ ŵ m, with ŵ = w / Σw.
     case weightedSum = "weighted_sum"
-    /// Π m^ŵ, the weighted geometric mean.
+    /// The weighted geometric mean Π m^ŵ.
     case weightedProduct = "weighted_product"
   }
 
-  /// How the maps meet.
+  /// The rule by which the scaled maps are combined.
   public var rule: Rule
-  /// How much each layer counts, in the layers' order; not negative.
+  /// The weight of each layer, in the layers' order; not negative.
   public var weights: [Double]
 
-  /// A rule with a weight for each layer, in the layers' order. The product of maps ignores the weights.
+  /// Creates a combination from a rule and a weight for each layer. The rule `product` ignores the weights.
   public init(_ rule: Rule, weights: [Double]) { (self.rule, self.weights) = (rule, weights) }
 
-  /// All layers alike.
+  /// Equal weights for all layers.
   public static func uniform(_ layers: Int) -> [Double] { Array(repeating: 1, count: layers) }
 
-  /// 1/L, 2/L, …, 1: later layers count more.
+  /// The weights 1/L, 2/L, …, 1, which favor later layers.
   public static func linear(_ layers: Int) -> [Double] { (1...layers).map { Double($0) / Double(layers) } }
 
-  /// By what is measured of each layer, such as accuracies, as they are.
-  ///
-  /// The paper's weights from activations: how far apart the images' activations lie. Here the mean over channels of the std
-  /// over images and locations, relative to the mean size of an activation. The activations are of some images at each layer,
-  /// [N, H, W, C].
+  /// The paper's weights from the spread of activations. The weight of a layer is the mean over channels of the std
+  /// over images and locations, divided by the mean absolute activation. `activations` has those of some images at each
+  /// layer, [N, H, W, C].
   public static func activationSpread(_ activations: [Tensor]) -> [Double] {
     activations.map { activation in
       let x = activation.detached().converted(to: .float64)
@@ -41,10 +39,10 @@ public struct Combination: Sendable, Hashable {
     }
   }
 
-  /// The maps of each layer, [N, h, w], as one [N, height, width].
+  /// Combines the maps of the layers, [N, h, w] each, into one, [N, height, width].
   ///
-  /// - Returns: besides the map, for each image the layers that took no part, because their map there is constant and has
-  ///   nothing to say: as a virtual bias's is straight before global average pooling.
+  /// - Returns: the map, and for each image the layers that were left out because their map is constant. For example,
+  ///   the map of a virtual bias is constant at a layer that global average pooling follows.
   public func callAsFunction(_ maps: [Tensor], height: Int, width: Int) -> (map: Tensor, skipped: [[Int]]) {
     precondition(maps.count == weights.count, "Combination: \(weights.count) weights for \(maps.count) layers")
     let images = maps[0].shape[0]
@@ -80,7 +78,7 @@ public struct Combination: Sendable, Hashable {
     }
   }
 
-  /// Scaled to [0, 1] by its extremes; nil if it is constant, up to the rounding of its own computation.
+  /// Scales a map to [0, 1] by its minimum and maximum; nil if the map is constant up to rounding.
   private static func scaled(_ map: Tensor) -> Tensor? {
     switch map.mapState {
     case .constant: return nil
@@ -94,7 +92,7 @@ public struct Combination: Sendable, Hashable {
 }
 
 extension Tensor {
-  /// Each element, none negative, to a positive power; 0 stays 0.
+  /// Raises non-negative elements to a positive power; 0 stays 0.
   fileprivate func power(_ exponent: Double) -> Tensor {
     let isZero = Tensor.ones(shape, scalarType) - detached().sign
     return ((self + isZero).log * exponent).exp * detached().sign

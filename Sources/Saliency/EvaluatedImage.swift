@@ -1,19 +1,19 @@
 import Networks
 import Tensors
 
-/// One image of an evaluation: all that measures and objectives may ask of it. What takes passes through the network is made
-/// when it is first asked for, and then kept.
+/// An image in an evaluation, with everything that measures and objectives may use. Results that need passes through
+/// the network are computed on first use and then kept.
 public final class EvaluatedImage {
-  /// Something in an image whose class is known.
+  /// An object of known class in an image.
   public struct Object: Sendable {
-    /// Its class.
+    /// The object's class.
     public let label: Int
-    /// The pixels that its mask covers, or else its box.
+    /// The pixels that the object covers, by its mask if there is one and otherwise by its box.
     public let region: Region
-    /// Whether the region is a mask's.
+    /// Whether the region comes from a mask.
     public let hasMask: Bool
 
-    /// An object in an image.
+    /// Creates an object.
     public init(label: Int, region: Region, hasMask: Bool) {
       (self.label, self.region, self.hasMask) = (label, region, hasMask)
     }
@@ -21,39 +21,39 @@ public final class EvaluatedImage {
 
   /// The network.
   public let network: EvaluatedNetwork
-  /// The image as the network sees it, [1, H, W, 3], in the precision of ``EvaluatedNetwork/plain``.
+  /// The network's input, [1, H, W, 3], in the precision of ``EvaluatedNetwork/plain``.
   public let image: Tensor
-  /// The same in the precision of maps, that of ``EvaluatedNetwork/explained``.
+  /// The network's input in the precision of maps, which is that of ``EvaluatedNetwork/explained``.
   public let exactImage: Tensor
-  /// The image's class; of an image with several, the one that it stands for.
+  /// The image's class. If the image has several, it is the one that this sample stands for.
   public let label: Int
   /// All classes in the image.
   public let labels: [Int]
-  /// What is known to be in the image.
+  /// The annotated objects in the image.
   public let objects: [Object]
-  /// The image's place in the data set. An image that is made of several has the first one's.
+  /// The image's index in the data set. A composite image has the index of its first part.
   public let index: Int
-  /// The methods and layers of the evaluation. Maps of these are made together.
+  /// The methods and layers of the evaluation, whose maps are made together.
   public let kind: ImageMaps.Kind
-  /// The update towards a class before its map is made at virtual weights; nil if there are only plain ones.
+  /// The virtual update before maps are made at virtual weights; nil if there are only plain maps.
   public let update: InnerUpdate?
-  /// What the network gives, [1, classes], in the precision of maps. It is not recorded.
+  /// The logits, [1, classes], in the precision of maps; not tracked.
   public let logits: Tensor
   /// The image's maps.
   public let maps: ImageMaps
 
-  /// One image, which goes through the network once.
+  /// Creates an evaluated image by one pass through the network.
   ///
   /// - Parameters:
   ///   - image: [1, H, W, 3], normalized, in the network's own precision.
   ///   - network: the network.
   ///   - label: the image's class.
   ///   - labels: all classes in the image.
-  ///   - objects: what is known to be in the image.
-  ///   - index: the image's place in the data set.
+  ///   - objects: the annotated objects in the image.
+  ///   - index: the image's index in the data set.
   ///   - kind: the methods and layers of the evaluation.
-  ///   - layers: layers whose activations the first pass keeps; nil for those of `kind`.
-  ///   - update: the update before maps are made at virtual weights; nil for none.
+  ///   - layers: the layers whose activations the first pass keeps; nil for those of `kind`.
+  ///   - update: the virtual update before maps are made at virtual weights; nil for none.
   public init(
     _ image: Tensor, of network: EvaluatedNetwork, label: Int, labels: [Int], objects: [Object] = [], index: Int,
     kind: ImageMaps.Kind, capturing layers: [String]? = nil, update: InnerUpdate? = nil
@@ -68,19 +68,19 @@ public final class EvaluatedImage {
 
   // MARK: - Classes
 
-  /// How much of each class the image is, [1, classes]: 1 for each of its labels.
+  /// The soft targets, [1, classes], which are 1 for each of the image's labels.
   public private(set) lazy var softTargets = Tensor.softTargets(
     of: [labels.map { ($0, 1) }], classes: logits.count, logits.scalarType)
-  /// Softmax cross-entropy to the labels, each with the same share.
+  /// The softmax cross-entropy with equal soft targets for all labels.
   public private(set) lazy var crossEntropy =
     logits.crossEntropy(toSoftTargets: softTargets / Double(labels.count)).item
-  /// Binary cross-entropy of each class by itself.
+  /// The binary cross-entropy, the mean over classes.
   public private(set) lazy var binaryCrossEntropy = logits.binaryCrossEntropy(toSoftTargets: softTargets).item
   /// The most likely class.
   public private(set) lazy var top = logits.argmax()[0]
   /// The least likely class.
   public private(set) lazy var bottom = (logits * -1).argmax()[0]
-  /// All classes, the likeliest first.
+  /// All classes, the most likely first.
   public private(set) lazy var ranking: [Int] = {
     let scores = logits.doubles
     return scores.indices.sorted { scores[$0] > scores[$1] }
@@ -88,33 +88,33 @@ public final class EvaluatedImage {
 
   // MARK: - Changed images
 
-  /// The logits of a class on other images.
+  /// The logit of a class for each of several images.
   ///
   /// - Parameters:
   ///   - images: [N, H, W, 3], in the precision of ``image``.
-  ///   - class_: the class; nil for the image's own.
-  /// - Returns: one for each image.
+  ///   - class_: the class; nil for the image's label.
+  /// - Returns: N logits.
   public func logits(of images: Tensor, for class_: Int? = nil) -> [Double] {
     network.plain(images).logits.takenAlongLastAxis(Array(repeating: class_ ?? label, count: images.shape[0])).doubles
   }
 
-  /// The probabilities of a class on other images.
+  /// The probability of a class for each of several images.
   ///
   /// - Parameters:
   ///   - images: [N, H, W, 3], in the precision of ``image``.
-  ///   - class_: the class; nil for the image's own.
-  /// - Returns: one for each image.
+  ///   - class_: the class; nil for the image's label.
+  /// - Returns: N probabilities.
   public func probabilities(of images: Tensor, for class_: Int? = nil) -> [Double] {
     network.plain(images).logits.softmax()
       .takenAlongLastAxis(Array(repeating: class_ ?? label, count: images.shape[0])).doubles
   }
 
-  /// The map of a class of another image, at the layer's own resolution.
+  /// Makes the map of a class for another image, at the layer's own resolution.
   ///
   /// - Parameters:
   ///   - image: [1, H, W, 3], in the precision of ``exactImage``.
-  ///   - class_: the class explained.
-  ///   - setting: how the map is made.
+  ///   - class_: the explained class.
+  ///   - setting: the method, the layer and the weights.
   /// - Returns: the map, [1, h, w].
   public func map(ofChanged image: Tensor, class class_: Int, at setting: MapSetting) -> Tensor {
     let start = Inference(network.explained, image, capturing: [setting.layer])
@@ -124,14 +124,14 @@ public final class EvaluatedImage {
 
   // MARK: - Maps
 
-  /// The update before maps are made at these weights; nil for none.
+  /// The update before maps are made at these weights; nil for plain weights.
   public func update(at weights: MapWeights) -> InnerUpdate? { weights == .virtual ? update : nil }
 
   /// The map of a class at the image's resolution.
   ///
   /// - Parameters:
-  ///   - class_: the class explained.
-  ///   - setting: how the map is made.
+  ///   - class_: the explained class.
+  ///   - setting: the method, the layer and the weights.
   /// - Returns: the map.
   public func map(of class_: Int, at setting: MapSetting) -> ImageMap {
     maps(setting.method, at: [setting.layer], of: class_, after: update(at: setting.weights), among: kind)[0]
@@ -149,9 +149,9 @@ public final class EvaluatedImage {
   ///
   /// - Parameters:
   ///   - measure: the measure; see ``Measure/derivedNetworks(of:)``.
-  ///   - class_: the class explained.
-  ///   - setting: how maps are made; its method and layer are among those of the evaluation.
-  /// - Returns: one for each network.
+  ///   - class_: the explained class.
+  ///   - setting: the method, the layer and the weights; the method and the layer are among those of the evaluation.
+  /// - Returns: one map per network.
   public func maps(derivedFor measure: some Measure, of class_: Int, at setting: MapSetting) -> [ImageMap] {
     guard let m = kind.methods.firstIndex(of: setting.method), let l = kind.layers.firstIndex(of: setting.layer) else {
       preconditionFailure("EvaluatedImage: \(setting.method) at \(setting.layer) is no setting of the evaluation")
@@ -169,13 +169,13 @@ public final class EvaluatedImage {
 
   // MARK: - Objects
 
-  /// What the label's objects cover together, each one's mask or else its box; nil if there are none.
+  /// The union of the regions of the label's objects; nil if there are none.
   public private(set) lazy var region: Region? = {
     let regions = objects.filter { $0.label == label }.map(\.region)
     return regions.dropFirst().reduce(regions.first) { $0?.union($1) }
   }()
-  /// Whether a mask is part of ``region``.
+  /// Whether ``region`` includes a mask.
   public var hasMask: Bool { objects.contains { $0.label == label && $0.hasMask } }
-  /// Whether there are objects of other classes too.
+  /// Whether the image has objects of other classes.
   public var hasDistractors: Bool { objects.contains { $0.label != label } }
 }

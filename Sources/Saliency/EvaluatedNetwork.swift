@@ -1,22 +1,23 @@
 import Networks
 import Tensors
 
-/// A network as an evaluation needs it. It is made once for all images.
+/// A network prepared for an evaluation. It is prepared once for all images.
 public struct EvaluatedNetwork: Sendable {
-  /// The network in its own precision, which answers questions about changed images.
+  /// The network in its own precision, for passes over changed images.
   public let plain: Network
-  /// The network in the precision of maps, which maps are made of. Its parameters are tracked if updates move them.
+  /// The network in the precision of maps, for the passes that make maps. Its parameters are tracked if updates move
+  /// them.
   public let explained: Network
-  /// For each measure, by its name, the networks that it compares with this one, prepared like ``explained``.
+  /// The networks that each measure derives from this one, by the measure's name; they are prepared like ``explained``.
   public let derived: [String: [Network]]
 
-  /// A network, with those that measures derive from it.
+  /// Prepares a network and those that measures derive from it.
   ///
   /// - Parameters:
-  ///   - network: the network that is measured.
-  ///   - precision: what maps are computed in.
+  ///   - network: the network to evaluate.
+  ///   - precision: the scalar type in which maps are computed.
   ///   - movesParameters: whether some maps are made after a virtual update.
-  ///   - measures: the measures, of which some may want networks derived from this one.
+  ///   - measures: the measures, some of which may derive networks.
   public init(_ network: Network, precision: ScalarType, movesParameters: Bool, measures: [any Measure] = []) {
     func prepared(_ network: Network) -> Network {
       movesParameters ? network.with(parameters: network.parameters.map { $0.tracked() }) : network

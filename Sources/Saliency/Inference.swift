@@ -1,22 +1,22 @@
 import Networks
 import Tensors
 
-/// A network's answer to images, ready to be explained.
+/// The result of a forward pass, from which maps are made.
 public struct Inference: Sendable {
-  /// The network, as the maps see it.
+  /// The network.
   public let network: Network
-  /// [N, H, W, 3], normalized.
+  /// The images, [N, H, W, 3], normalized.
   public let images: Tensor
-  /// Logits, and the activations at the layers of interest.
+  /// The logits, and the activations at the requested layers.
   public let output: Network.Output
 
-  /// One forward pass. To differentiate maps with respect to the network's parameters, these must be tracked.
+  /// Makes a forward pass. The maps can be differentiated with respect to the parameters only if these are tracked.
   ///
   /// - Parameters:
-  ///   - network: what is explained.
-  ///   - images: [N, H, W, 3], normalized, of the parameters' type.
-  ///   - layers: layers whose maps will be asked for, by name; `input` is the images.
-  ///   - normalization: how batch norms normalize.
+  ///   - network: the network to explain.
+  ///   - images: [N, H, W, 3], normalized, of the parameters' scalar type.
+  ///   - layers: the names of the layers at which maps can be made; `input` is the images.
+  ///   - normalization: the statistics that batch norms use.
   public init(
     _ network: Network, _ images: Tensor, capturing layers: [String], normalization: Pass.Normalization = .running
   ) {
@@ -24,13 +24,13 @@ public struct Inference: Sendable {
     output = network(images, capturing: layers, normalization: normalization)
   }
 
-  /// The maps of one class per image: [N, H, W] for each layer, at the layer's own resolution. The layers are among those
-  /// captured. If `createGraph`, the maps can be differentiated.
+  /// Makes the maps of one class per image: [N, H, W] for each layer, at the layer's own resolution. The layers must be
+  /// among those whose activations were kept. With `createGraph` the maps can be differentiated.
   public func maps(
     _ method: Method, of classes: [Int], at layers: [String], createGraph: Bool = false
   ) -> [Tensor] { maps([method], of: classes, at: layers, createGraph: createGraph)[0] }
 
-  /// The same for several methods, which share what backward passes they can.
+  /// Makes the maps of several methods, which share backward passes where possible.
   public func maps(
     _ methods: [Method], of classes: [Int], at layers: [String], createGraph: Bool = false
   ) -> [[Tensor]] {
@@ -38,8 +38,8 @@ public struct Inference: Sendable {
     return methods.map { request.maps($0) }
   }
 
-  /// The derivatives of one logit per image with respect to activations that were captured, [N, H, W, C] each; with another
-  /// rule, what takes their place. A negative sign asks about what is not the class.
+  /// The gradients of one logit per image with respect to kept activations, [N, H, W, C] each. Another backward rule
+  /// gives its own quantity instead of the gradient. A `sign` of -1 asks for the negative of the class.
   func logitGradients(
     of classes: [Int], at layers: [String], sign: Double = 1, rule: BackwardRule = .derivative,
     createGraph: Bool = false

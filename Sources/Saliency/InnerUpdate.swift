@@ -1,25 +1,26 @@
 import Networks
 import Tensors
 
-/// The virtual class update: θ' = θ − rate · ∇θ CE(f_θ(image), class), taken before a map is computed
-/// ("There and Back Again", section 3.4).
+/// The virtual class update θ' = θ − rate · ∇θ CE(f_θ(image), class), made before a map is computed ("There and Back
+/// Again", section 3.4).
 public struct InnerUpdate: Sendable, Hashable {
-  /// Whether each image takes an update of its own, as in the paper, or the batch's mean loss gives one for all.
+  /// Whether each image has its own update, as in the paper, or the mean loss of the batch gives one update for all
+  /// images.
   public enum Scope: String, Sendable, CaseIterable { case image, batch }
 
-  /// Whether the outer gradient runs through the update or holds its gradient constant.
+  /// Whether the outer gradient is differentiated through the update or treats the inner gradient as a constant.
   public enum Order: String, Sendable, CaseIterable { case exact, first }
 
-  /// Whether the step makes the class likelier, or, with the sign turned round (θ' = θ + ε∇), less likely, so that maps show
-  /// what speaks against it.
+  /// Whether the step makes the class more likely or, with the opposite sign (θ' = θ + ε∇), less likely. In the second
+  /// case the maps show evidence against the class.
   public enum Direction: String, Sendable, CaseIterable { case towards, away }
 
-  /// What the step lessens: the softmax cross-entropy to the class, or, for networks whose classes do not exclude each other,
-  /// −log of the sigmoid of the class's own logit.
+  /// The loss that the step reduces.
   public enum Loss: String, Sendable, CaseIterable {
-    /// −log of the softmax at the class.
+    /// Softmax cross-entropy: −log of the softmax at the class.
     case crossEntropy = "cross_entropy"
-    /// −log of the sigmoid of the class's own logit.
+    /// Binary cross-entropy: −log of the sigmoid of the class's logit, for networks whose classes do not exclude each
+    /// other.
     case binaryCrossEntropy = "binary_cross_entropy"
 
     package func callAsFunction(_ logits: Tensor, _ classes: [Int]) -> Tensor {
@@ -27,22 +28,22 @@ public struct InnerUpdate: Sendable, Hashable {
     }
   }
 
-  /// The step's length ε; 0.0025 is usual on ImageNet networks.
+  /// The step size ε; 0.0025 is usual for ImageNet networks.
   public var rate: Double
-  /// Gradient steps, at least one.
+  /// The number of gradient steps, at least one.
   public var steps: Int
-  /// What it descends.
+  /// The loss that the steps reduce.
   public var loss: Loss
-  /// Towards the class or away from it.
+  /// Whether the steps go towards the class or away from it.
   public var direction: Direction
-  /// What shares an update.
+  /// Whether each image or each batch has an update.
   public var scope: Scope
-  /// How the outer gradient sees the update.
+  /// Whether the outer gradient is differentiated through the update.
   public var order: Order
-  /// Patterns (`*` stands for any characters) of the parameters that move; nil for all.
+  /// Patterns of the names of the parameters that move, in which `*` stands for any characters; nil for all parameters.
   public var parameters: [String]?
 
-  /// One exact step of all parameters for each image, unless told otherwise.
+  /// Creates an update; by default one exact step of all parameters for each image.
   public init(
     rate: Double, steps: Int = 1, loss: Loss = .crossEntropy, direction: Direction = .towards, scope: Scope = .image,
     order: Order = .exact,
@@ -57,9 +58,9 @@ public struct InnerUpdate: Sendable, Hashable {
     self.parameters = parameters
   }
 
-  /// The network after the update towards `classes`, one per image; the images share one update from their mean loss. Nothing
-  /// of it is recorded. The network has tracked parameters. `output` is what it gives for `images`, so that a pass already
-  /// made is not made again.
+  /// Makes the update and returns the moved network. The images share one update, from their mean loss towards
+  /// `classes`, one per image. The result is not tracked. The network must have tracked parameters; `output` is its
+  /// output for `images`, so that this pass is not repeated.
   public func applied(
     to network: Network, _ images: Tensor, _ output: Network.Output, towards classes: [Int]
   ) -> Network {
@@ -74,14 +75,14 @@ public struct InnerUpdate: Sendable, Hashable {
     }
   }
 
-  /// How far one step moves each of the network's parameters; nil for those that stay.
+  /// Computes the displacement of each parameter in one step; nil for parameters that do not move.
   ///
   /// - Parameters:
-  ///   - network: has tracked parameters.
-  ///   - logits: [N, classes], what the network gives for some images.
+  ///   - network: the network, with tracked parameters.
+  ///   - logits: the network's logits for some images, [N, classes].
   ///   - classes: the class that each image's step goes towards.
-  ///   - share: how much each image counts: one over the number of those that share the update.
-  ///   - createGraph: whether what the step gives is to be differentiated.
+  ///   - share: the weight of each image: one over the number of images that share the update.
+  ///   - createGraph: whether the displacements can be differentiated.
   /// - Returns: one tensor per parameter, of its shape and in the network's order.
   package func displacements(
     of network: Network, _ logits: Tensor, towards classes: [Int], share: Double, createGraph: Bool = false
@@ -97,7 +98,7 @@ public struct InnerUpdate: Sendable, Hashable {
     return moves.map { $0 ? found.next() : nil }
   }
 
-  /// Parameters after a step; not recorded.
+  /// Adds displacements to parameters; the result is not tracked.
   package func moved(_ parameters: [Tensor], by displacements: [Tensor?]) -> [Tensor] {
     zip(parameters, displacements).map { parameter, move in
       move.map { parameter.detached() + $0.detached() } ?? parameter.detached()
@@ -106,7 +107,7 @@ public struct InnerUpdate: Sendable, Hashable {
 }
 
 extension String {
-  /// Whether the whole string fits a pattern in which `*` stands for any characters, none included.
+  /// Whether the whole string matches a pattern, in which `*` stands for any characters, also none.
   public func matches(pattern: String) -> Bool {
     let parts = pattern.split(separator: "*", omittingEmptySubsequences: false)
     guard parts.count > 1 else { return self == pattern }

@@ -1,13 +1,13 @@
-/// One way of making an image's map in an evaluation: a row of its tables.
+/// A method, a layer and weights, by which an evaluation makes maps. Each is a row of its tables.
 public struct MapSetting: Sendable, Hashable {
-  /// How the map is made.
+  /// The saliency method.
   public let method: Method
-  /// At which layer.
+  /// The layer at which the map is made.
   public let layer: String
-  /// At which weights.
+  /// The weights at which the map is made.
   public let weights: MapWeights
 
-  /// A method at a layer.
+  /// Creates a setting.
   public init(method: Method, layer: String, weights: MapWeights) {
     (self.method, self.layer, self.weights) = (method, layer, weights)
   }

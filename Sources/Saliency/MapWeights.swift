@@ -1,2 +1,3 @@
-/// The weights at which maps are made: the network's own, or those after a virtual update towards the class that is explained.
+/// The weights at which maps are made: the network's own weights, or those after a virtual update towards the explained
+/// class.
 public enum MapWeights: String, Sendable, CaseIterable { case plain, virtual }

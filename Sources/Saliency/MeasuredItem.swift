@@ -1,10 +1,10 @@
 import Tensors
 
-/// What is known of an image of an evaluation besides its maps.
-public struct MeasuredItem: Sendable {
-  /// The image's place in the data set.
+/// The properties of an evaluated image other than its maps.
+public struct MeasuredItem: Sendable, Codable {
+  /// The image's index in the data set.
   public let index: Int
-  /// Its class.
+  /// The image's class.
   public let label: Int
   /// All classes in the image.
   public let labels: [Int]
@@ -12,20 +12,20 @@ public struct MeasuredItem: Sendable {
   public let logits: [Double]
   /// The probability of the label.
   public let confidence: Double
-  /// Whether the largest logit is that of a class in the image; it is not where a logit is no number.
+  /// Whether the class of the largest logit is in the image; false if a logit is not a number.
   public let isCorrect: Bool
   /// Whether all logits are finite.
   public let hasFiniteLogits: Bool
   /// Softmax cross-entropy to the labels.
   public let crossEntropy: Double
-  /// Binary cross-entropy of each class by itself.
+  /// The binary cross-entropy, the mean over classes.
   public let binaryCrossEntropy: Double
-  /// The share of the image that the label's boxes or masks cover; nil if there are none.
+  /// The share of the image that the label's masks or boxes cover; nil if there are none.
   public let coverage: Double?
-  /// Whether there are objects of other classes too.
+  /// Whether the image has objects of other classes.
   public let hasDistractors: Bool
 
-  /// What is known of an image.
+  /// Collects the properties of an image.
   public init(_ image: EvaluatedImage) {
     (index, label, labels) = (image.index, image.label, image.labels)
     logits = image.logits.doubles
@@ -36,9 +36,10 @@ public struct MeasuredItem: Sendable {
     (coverage, hasDistractors) = (image.region?.share, image.hasDistractors)
   }
 
-  /// Whether what is labelled covers less than a quarter of the image, where pointing is not easy.
+  /// Whether the label's objects cover less than a quarter of the image.
   public var isSmall: Bool { coverage.map { $0 < 0.25 } ?? false }
 
-  /// Whether besides that there are objects of other classes (Zhang et al. 2018).
+  /// Whether the image is difficult for pointing (Zhang et al. 2018): the label's objects are small, and there are
+  /// objects of other classes.
   public var isDifficult: Bool { isSmall && hasDistractors }
 }

@@ -2,24 +2,25 @@ import Components
 import Networks
 import Tensors
 
-/// How a saliency map is made: a ``SaliencyMethod`` with the name that it was asked for by. Names are for recipes, flags, tables
-/// and files:
+/// A saliency method together with the name under which it was requested. Recipes, flags, tables and files use these
+/// names:
 ///
 /// - published methods: `gradient`, `grad_cam`, `normgrad`, …;
-/// - any pair of the framework of ``ExtractAggregate``: `conv3x3/norm`, `scaling/filtered_norm`, with `guided/` or `deconvnet/`
-///   before it for another backward rule;
-/// - and around any of these: `smooth/normgrad`, `competitive/grad_cam`. Numbers stand behind a colon: `smooth:50/gradient`;
-/// - whatever else was added to ``Components/Registries/methods``.
+/// - any pair of the framework of ``ExtractAggregate``: `conv3x3/norm`, `scaling/filtered_norm`, with the prefix
+///   `guided/` or `deconvnet/` for another backward rule;
+/// - methods around another method: `smooth/normgrad`, `competitive/grad_cam`, with an optional number after a colon:
+///   `smooth:50/gradient`;
+/// - methods that a program has added to ``Components/Registries/methods``.
 ///
-/// Some methods have several names: `normgrad` is `conv1x1/norm`. A method remembers the one it was asked for by, which tables,
-/// files and recipes then call it; methods are equal whatever they are called.
+/// Some methods have several names: `normgrad` is `conv1x1/norm`. Tables, files and recipes show the requested one.
+/// Methods that differ only in this name are equal.
 public struct Method: Sendable {
-  /// How the map is made.
+  /// The saliency method.
   public let base: any SaliencyMethod
-  /// The name it was asked for by; nil for the usual one.
+  /// The requested name; nil for the method's own name.
   private var spelling: String?
 
-  /// A method under its usual name.
+  /// Creates a method under its own name.
   public init(_ base: some SaliencyMethod) { self.base = base }
 }
 
@@ -29,22 +30,22 @@ extension Method: Hashable {
 }
 
 extension Method: LosslessStringConvertible {
-  /// What is wrong with a method's name.
+  /// The error in a method's name.
   public struct Malformed: Error, CustomStringConvertible {
     public let description: String
 
-    /// What is wrong, for people.
+    /// Creates an error from its description.
     public init(description: String) { self.description = description }
   }
 
-  /// The method of that name; nil if there is none.
+  /// Finds the method of this name; nil if there is none.
   public init?(_ name: String) {
     do { try self.init(named: name) } catch { return nil }
   }
 
-  /// The method of that name.
+  /// Finds the method of this name.
   ///
-  /// - Throws: what is wrong, for people: no such method, or a number out of its range.
+  /// - Throws: the reason, for messages: an unknown method, or a number out of range.
   public init(named name: String) throws(Malformed) { self = try Method(MethodName(name)).spelled(name) }
 
   init(_ name: MethodName) throws(Malformed) { self = try Registries.methods.method(name) }
@@ -55,25 +56,25 @@ extension Method: LosslessStringConvertible {
     return method
   }
 
-  /// The name it was asked for by, or else the usual one.
+  /// The requested name, or else the method's own name.
   public var description: String { spelling ?? base.name }
 
-  /// The methods that have names of their own. Some have two.
+  /// The registered names with their methods. A method may have two names.
   public static var named: [(name: String, method: Method)] { Registries.methods.named }
 
-  /// What can be said of names, for messages.
+  /// A summary of the possible names, for messages.
   public static var grammar: String { Registries.methods.grammar }
 }
 
 extension Method {
-  /// Why the method has no map at a layer of a network; nil if it has.
+  /// The reason why the method has no map at a layer of a network; nil if it has one.
   public func obstacle(at layer: String, of network: Network) -> String? {
     base.obstacle(at: layer, of: network).map { "\(self) \($0)" }
   }
 }
 
 extension Codec<Method> {
-  /// A method by its name.
+  /// The codec of a method's name.
   public static var method: Codec {
     Codec(
       read: { entry, key, report in

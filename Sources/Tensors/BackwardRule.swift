@@ -1,25 +1,27 @@
-/// How cotangents pass ReLUs and linear layers when a graph is differentiated. Saliency methods that change the
-/// backward pass are a choice here; the network stays as it is.
+/// The rule by which cotangents pass ReLUs and linear layers when a graph is differentiated. Saliency methods that
+/// modify the backward pass select a rule here; the network stays the same.
 ///
-/// All but ``derivative`` are meant for the networks' own operations: from logits to activations, with batch norm in its
-/// running form. What they do is made of recorded operations, so that maps made with them can be differentiated.
+/// All rules except ``derivative`` are meant for a network's own operations from logits to activations, with batch
+/// norms in their running form. They are made of recorded operations, so that maps made with them can be
+/// differentiated.
 public enum BackwardRule: Sendable, Hashable, CaseIterable {
-  /// The derivative, everywhere.
+  /// The derivative of every operation.
   case derivative
-  /// A ReLU passes on what is positive of the cotangent, whatever its own input was (Zeiler and Fergus 2014).
+  /// A ReLU passes on the positive part of the cotangent, whatever the ReLU's input was (Zeiler and Fergus 2014).
   case deconvolution
-  /// A ReLU passes on what is positive of the cotangent, where its input was positive (Springenberg et al. 2015).
+  /// A ReLU passes on the positive part of the cotangent where the ReLU's input was positive (Springenberg et al.
+  /// 2015).
   case guided
-  /// The cotangent is a signal that each unit hands down to those that excite it, in proportion to activation times
-  /// positive weight, so that its sum stays (Zhang et al. 2016, "Top-down Neural Attention by Excitation Backprop").
-  /// ReLUs pass it on, maxima send it to the largest, biases take none. A negative signal is one that meets the
-  /// weights with their signs turned round: "not" in the contrastive form, and what a batch norm with a negative scale
-  /// does to the layer before.
+  /// The cotangent is a signal that each unit distributes to its inputs in proportion to activation times positive
+  /// weight, so that its sum is preserved (Zhang et al. 2016, "Top-down Neural Attention by Excitation Backprop"). A
+  /// ReLU passes it on, max pooling sends it to the maximum, and biases receive nothing. A negative signal uses the
+  /// negative weights instead: it arises for "not the class" in the contrastive form, and at a batch norm with a
+  /// negative scale.
   case excitation
 }
 
 extension Saved {
-  /// A cotangent on its way back through a ReLU whose output was kept.
+  /// The cotangent at the input of a ReLU whose output was kept.
   func throughReLU(_ g: Tensor) -> Tensor {
     switch rule {
     case .derivative: g.gated(by: output)
@@ -31,15 +33,15 @@ extension Saved {
 }
 
 extension Tensor {
-  /// The signal at the input x of a linear layer, from the signal at its response: x⁺ ⊙ W⁺ᵀ(p / W⁺x⁺), with W⁻ in place of
-  /// W⁺ for what of the signal is negative.
+  /// The signal at the input x of a linear layer, from the signal p at its output: x⁺ ⊙ W⁺ᵀ(p / W⁺x⁺). The negative
+  /// part of the signal uses W⁻ in place of W⁺.
   ///
   /// - Parameters:
-  ///   - signal: at the layer's response.
+  ///   - signal: the signal at the layer's output.
   ///   - x: the layer's input.
   ///   - weights: the layer's weights.
-  ///   - response: the layer with other weights.
-  ///   - adjoint: its adjoint, of weights and a cotangent.
+  ///   - response: the layer's output for an input and weights.
+  ///   - adjoint: the layer's adjoint, for weights and a cotangent.
   /// - Returns: the signal at the input.
   static func excitation(
     _ signal: Tensor, from x: Tensor, through weights: Tensor, response: (Tensor, Tensor) -> Tensor,
@@ -54,7 +56,7 @@ extension Tensor {
     return negative.sum().item == 0 ? positive : positive + part(negative, (-weights).relu)
   }
 
-  /// The same for a layer whose weights are constant and positive, which a signal passes with its sign.
+  /// The signal at the input of a linear layer whose weights are constant and positive. The signal keeps its sign.
   static func excitation(
     _ signal: Tensor, from x: Tensor, response: (Tensor) -> Tensor, adjoint: (Tensor) -> Tensor
   ) -> Tensor {
@@ -62,7 +64,7 @@ extension Tensor {
     return x * adjoint(signal * response(x).reciprocalOrZero)
   }
 
-  /// The signals of two branches that were added.
+  /// The signals at two branches that were added.
   static func excitation(_ signal: Tensor, between a: Tensor, _ b: Tensor) -> [Tensor] {
     let (a, b) = (a.relu, b.relu)
     let share = signal * (a + b).reciprocalOrZero

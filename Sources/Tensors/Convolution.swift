@@ -1,63 +1,66 @@
 /// The geometry of a two-dimensional convolution (cross-correlation, as networks use it).
 public struct ConvolutionGeometry: Sendable, Hashable {
-  /// Rows and columns.
+  /// A number for rows and a number for columns.
   public struct Pair: Sendable, Hashable {
-    /// The number for rows, and the one for columns.
+    /// The number for rows and the number for columns.
     public var height, width: Int
-    /// Different ones for rows and columns.
+    /// Creates a pair of two numbers.
     public init(_ height: Int, _ width: Int) { (self.height, self.width) = (height, width) }
-    /// The same for both.
+    /// Creates a pair of equal numbers.
     public init(_ both: Int) { self.init(both, both) }
   }
 
-  /// Pixels between neighbouring windows.
+  /// The distance between neighbouring windows, in pixels.
   public var stride: Pair
-  /// Zeros added on each side.
+  /// The number of zeros added on each side.
   public var padding: Pair
-  /// Pixels between neighbouring kernel elements; 1 for none left out.
+  /// The distance between neighbouring kernel elements, in pixels; 1 for a dense kernel.
   public var dilation: Pair
-  /// Channels fall into this many groups that don't see each other.
+  /// The number of groups of channels; the outputs of a group depend only on the inputs of the same group.
   public var groups: Int
 
-  /// A plain convolution unless told otherwise.
+  /// Creates a geometry; by default with stride 1 and without padding, dilation and groups.
   public init(stride: Pair = Pair(1), padding: Pair = Pair(0), dilation: Pair = Pair(1), groups: Int = 1) {
     (self.stride, self.padding, self.dilation, self.groups) = (stride, padding, dilation, groups)
   }
 }
 
-/// The trilinear form T(x, w, y) = Σ y · (x ⋆ w) of image x [N, H, W, C], kernel w [KH, KW, C/groups, O] (or
-/// [N, KH, KW, C/groups, O], one per image) and response y [N, H', W', O].
+/// The trilinear form T(x, w, y) = Σ y · (x ⋆ w) of an image x [N, H, W, C], a kernel w [KH, KW, C/groups, O] (or [N,
+/// KH, KW, C/groups, O], one per image) and a response y [N, H', W', O].
 ///
-/// Leaving one of the three open gives the convolution or one of its two adjoints, and the derivative of any of them
-/// with respect to an operand leaves another one open. So one rule, below, is the derivative of all three, to any order.
+/// With one of the three slots left open, the form is the convolution or one of its two adjoints. The derivative of any
+/// of them with respect to an operand leaves another slot open. A single rule, below, is therefore the derivative of
+/// all three, to any order.
 struct ConvolutionForm: Sendable {
   enum Slot: Int, Sendable { case image, kernel, response }
 
   let geometry: ConvolutionGeometry
   let image, kernel, response: [Int]
-  /// Whether it is summed term by term, so that a sum of zeros is zero, which Winograd's transforms leave to rounding.
+  /// Whether the products are summed directly, without Winograd's transforms. A sum of zeros is then exactly zero,
+  /// which the transforms do not guarantee.
   var isPlain = false
 
   var hasKernelPerImage: Bool { kernel.count == 5 }
 
-  /// Multiplications of any of the three slots, those with the padding included.
+  /// The number of multiplications for any of the three slots, including those with the padding.
   var products: Int { response.dropLast().reduce(1, *) * kernel.suffix(4).reduce(1, *) }
 
-  /// The same geometry for a single image.
+  /// The form for a single image.
   var ofOneImage: ConvolutionForm {
     ConvolutionForm(
       geometry: geometry, image: [1] + image.dropFirst(), kernel: kernel.suffix(4), response: [1] + response.dropFirst()
     )
   }
 
-  /// The same, summed term by term.
+  /// The form with direct summation.
   private var plain: ConvolutionForm {
     var form = self
     form.isPlain = true
     return form
   }
 
-  /// What tells the form of one image, with a slot open, from others. Compared at every convolution, so that it is small.
+  /// A key that identifies the form of one image with its open slot. It is small, because it is compared at every
+  /// convolution.
   struct Key: Hashable {
     private let geometry: ConvolutionGeometry
     private let sizes: SIMD8<Int>
@@ -86,8 +89,8 @@ struct ConvolutionForm: Sendable {
     }
   }
 
-  /// The value of the open slot. `operands` are the tensors in the other two, in the order image, kernel, response. Where
-  /// nothing is recorded, the value is added to `sum` if there is one.
+  /// Computes the open slot. `operands` are the tensors in the other two slots, in the order image, kernel, response.
+  /// If nothing is recorded, the result is added to `sum`, if there is one.
   func contract(open: Slot, _ operands: [Tensor], onto sum: PartialSum? = nil) -> Tensor {
     let filled = [Slot.image, .kernel, .response].filter { $0 != open }
     for (slot, tensor) in zip(filled, operands) {
@@ -106,7 +109,8 @@ struct ConvolutionForm: Sendable {
       value: Kernels.convolve(self, open: open, operands[0], operands[1], onto: sum, plainly: isPlain)
     ) { g, saved in
       if open == .response && saved.rule == .excitation {
-        // A response of nothing hands nothing down, and one of rounding would hand down much.
+        // Direct summation is needed here: where the response is exactly zero no signal may be passed on, but a
+        // response of rounding errors would pass on much.
         let plain = plain
         return [
           saved.ifNeeded(0) {
@@ -118,7 +122,7 @@ struct ConvolutionForm: Sendable {
       }
       return [0, 1].map { i in
         saved.ifNeeded(i) { sum in
-          // The cotangent takes the place of the slot that was open, and operand i's own slot opens.
+          // The cotangent takes the slot that was open, and operand i's own slot opens.
           let other = saved[1 - i]
           let others = open.rawValue < filled[1 - i].rawValue ? [g, other] : [other, g]
           return contract(open: filled[i], others, onto: sum)
@@ -129,8 +133,8 @@ struct ConvolutionForm: Sendable {
 }
 
 extension Tensor {
-  /// The convolution of this image [N, H, W, C] with `kernel` [KH, KW, C/groups, O], or with one kernel per image
-  /// [N, KH, KW, C/groups, O]: [N, H', W', O].
+  /// The convolution of this image [N, H, W, C] with `kernel` [KH, KW, C/groups, O], or with one kernel per image, [N,
+  /// KH, KW, C/groups, O]. The result is [N, H', W', O].
   public func convolved(with kernel: Tensor, _ geometry: ConvolutionGeometry = .init()) -> Tensor {
     let k = Array(kernel.shape.suffix(4))
     precondition(

@@ -1,5 +1,5 @@
-/// Element-wise operations. Those of two tensors broadcast as NumPy's do: shapes are aligned at their last axes, and an
-/// axis of size one (or a missing one) is repeated.
+/// Element-wise operations. Operations of two tensors broadcast as in NumPy: shapes are aligned at their last axes, and
+/// an axis of size one (or a missing axis) is repeated.
 extension Tensor {
   /// The sum, broadcast.
   public static func + (a: Tensor, b: Tensor) -> Tensor {
@@ -32,10 +32,10 @@ extension Tensor {
     }
   }
 
-  /// The product with `other`, broadcast, summed to `target`: the product's adjoint. The trilinear form Σ a·b·c of three
-  /// shapes that broadcast has the product and this for its derivatives, to any order.
+  /// The broadcast product with `other`, summed to `target`, which is the adjoint of the product. The derivatives of
+  /// the trilinear form Σ a·b·c of three broadcast shapes are the product and this operation, to any order.
   func contracted(_ other: Tensor, to target: [Int]) -> Tensor {
-    // Where nothing is summed, or one of the two must be repeated first, there is nothing to gain.
+    // If nothing is summed, or if one operand must be repeated first, a fused operation has no advantage.
     guard shape == other.shape, shape != target else { return (self * other).summed(to: target) }
     let kept = Array(repeating: 1, count: rank - target.count) + target
     return Tensor.operation(
@@ -46,8 +46,8 @@ extension Tensor {
     }
   }
 
-  /// The sum of two branches of a network, of one shape. It differs from any other sum in what ``BackwardRule/excitation``
-  /// makes of it: each branch takes part in proportion to its positive part.
+  /// The residual sum of two branches of the same shape. It differs from other sums only under
+  /// ``BackwardRule/excitation``, where each branch shares the signal in proportion to its positive part.
   public func residualAdd(_ branch: Tensor) -> Tensor {
     precondition(shape == branch.shape, "joined: branches \(shape) and \(branch.shape)")
     return Tensor.operation(
@@ -58,7 +58,7 @@ extension Tensor {
     }
   }
 
-  /// This tensor plus `factor` times another of its shape.
+  /// This tensor plus `factor` times another tensor of the same shape.
   public func adding(_ other: Tensor, times factor: Double) -> Tensor {
     precondition(
       shape == other.shape && scalarType == other.scalarType, "adding: \(other.shape) to \(shape)")
@@ -67,17 +67,18 @@ extension Tensor {
     ) { g, saved in [g, saved.ifNeeded(1) { g.scaled(factor, onto: $0) }] }
   }
 
-  /// Adds `factor` times another tensor of the same shape, in place if nothing else uses this one's storage. Not recorded,
-  /// so neither of the two may be tracked.
+  /// Adds `factor` times another tensor, in place if nothing else uses this tensor's storage. It is not recorded, so
+  /// neither of the two may be tracked.
   ///
-  /// The other may have one more axis, before its others: its parts are then added one after the other.
+  /// The other tensor has the same shape, or one more axis in front; its parts along that axis are then added one after
+  /// the other.
   public mutating func accumulate(_ other: Tensor, times factor: Double = 1) {
     precondition(
       Array(other.shape.suffix(rank)) == shape && other.rank <= rank + 1 && scalarType == other.scalarType && !isTracked
         && !other.isTracked, "accumulate: \(other) into \(self)")
     var storage = storage
     let (shape, type) = (shape, scalarType)
-    self = other  // gives up the second reference to the storage
+    self = other  // releases the second reference to the storage
     let out = Storage.isOwn(&storage) ? storage : Storage(bytes: storage.bytes)
     for part in 0..<(other.rank == shape.count ? 1 : other.shape[0]) {
       self = Kernels.addScaled(
@@ -113,13 +114,13 @@ extension Tensor {
     }
   }
 
-  /// This tensor times a number, added to a sum if there is one; not recorded.
+  /// This tensor times a number, added to `sum` if there is one; not recorded.
   private func added(times factor: Double, to sum: PartialSum?) -> Tensor {
     guard let (sum, isOwn) = sum?.take() else { return Kernels.map(.scale, detached(), factor) }
     return Kernels.addScaled(sum, self, factor, into: isOwn ? sum.storage : nil)
   }
 
-  /// This tensor added to a sum, in the sum's storage if nothing else uses it; not recorded.
+  /// This tensor added to `sum`, in the sum's storage if nothing else uses it; not recorded.
   func added(to sum: PartialSum) -> Tensor {
     Profile.operation("accumulate", arithmetic: 0) { added(times: 1, to: sum) }
   }
@@ -157,7 +158,7 @@ extension Tensor {
   /// The sigmoid function, 1 / (1 + exp −x).
   public var sigmoid: Tensor {
     Tensor.operation("sigmoid", [self], keep: .both, value: Kernels.sigmoid(self)) { g, saved in
-      // One minus the value, without taking a difference of which nothing may be left.
+      // One minus the value, without a difference in which digits cancel.
       [g * (saved.output * (-saved[0]).sigmoid)]
     }
   }
@@ -169,19 +170,20 @@ extension Tensor {
     }
   }
 
-  /// The square root, whose derivatives at 0 are taken to be 0.
+  /// The square root. Its derivatives at 0 are defined as 0.
   public var sqrt: Tensor {
     Tensor.operation("sqrt", [self], keep: .output, value: Kernels.map(.sqrt, self)) { g, saved in
       [g * saved.output.reciprocalOrZero * 0.5]
     }
   }
 
-  /// `1 / x`, and 0 (with derivatives 0) where x is 0, or so near that the quotient is no number of the type: what makes norms
-  /// safe at the origin.
+  /// Returns `1 / x`, or 0 (with derivatives 0) if x is 0 or so small that the quotient overflows. It makes norms
+  /// differentiable at the origin.
   public var reciprocalOrZero: Tensor {
     return Tensor.operation("reciprocalOrZero", [self], keep: .output, value: Kernels.map(.reciprocalOrZero, self)) {
       g, saved in
-      // One factor at a time: what comes between is no smaller and no larger than g and the derivative.
+      // The factors are multiplied one by one, so that no intermediate result leaves the range between g and the
+      // derivative.
       [-(g * saved.output * saved.output)]
     }
   }
@@ -189,15 +191,15 @@ extension Tensor {
   /// Each element times itself.
   public var squared: Tensor { self * self }
 
-  /// The positive part. Its derivative at 0 is 0; its second derivative is 0 everywhere.
+  /// ReLU, the positive part. Its derivative at 0 is 0, and its second derivative is 0 everywhere.
   public var relu: Tensor {
     Tensor.operation("relu", [self], keep: .output, value: Kernels.map(.relu, self)) { g, saved in
       [saved.throughReLU(g)]
     }
   }
 
-  /// The tensor's elements where `gate`, of the same shape, is positive, and 0 elsewhere. Linear in the tensor; the
-  /// gate counts as constant.
+  /// The tensor's elements where `gate`, of the same shape, is positive, and 0 elsewhere. The operation is linear in
+  /// the tensor, and the gate is a constant.
   public func gated(by gate: Tensor) -> Tensor {
     let gate = gate.detached()
     precondition(gate.shape == shape, "gated(by:): gate \(gate.shape) for \(shape)")
@@ -206,7 +208,7 @@ extension Tensor {
     }
   }
 
-  /// Each element, at most `limit`, with derivative 0 from there on.
+  /// The minimum of each element and `limit`; the derivative is 0 for elements at or above the limit.
   public func limited(to limit: Double) -> Tensor {
     Tensor.operation(
       "limit", [self], keep: .operands, value: detached() - (detached() - limit).relu
@@ -216,7 +218,7 @@ extension Tensor {
   /// The absolute value; its derivative at 0 is 0.
   public var abs: Tensor { self * sign }
 
-  /// -1, 0 or 1; a constant.
+  /// The sign of each element: -1, 0 or 1; a constant.
   public var sign: Tensor { Kernels.map(.sign, detached()) }
 
   private static func broadcastShape(_ operation: String, _ a: Tensor, _ b: Tensor) -> [Int] {

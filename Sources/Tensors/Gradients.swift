@@ -1,14 +1,14 @@
-/// The derivatives of Σ cotangents·output with respect to `variables`, by reverse accumulation.
+/// Computes the gradients of Σ cotangents · output with respect to `variables`, by reverse-mode differentiation.
 ///
 /// - Parameters:
 ///   - output: a tensor of any shape.
-///   - variables: tracked tensors, anywhere in the graph: variables or intermediate results.
-///   - cotangents: weights of the output's elements, of its shape; all ones if nil.
+///   - variables: tracked tensors anywhere in the graph: variables or intermediate results.
+///   - cotangents: the weights of the output's elements, of the output's shape; all ones if nil.
 ///   - rule: how cotangents pass ReLUs and linear layers; see ``BackwardRule``.
-///   - createGraph: whether the derivatives are recorded, so that they can be differentiated again.
-///   - releasingGraph: whether the graph between the variables and the output is given up: each value goes as soon as its
-///     last use is past, and the output can't be differentiated again.
-/// - Returns: one tensor per variable, of its shape and in their order; zeros where the output does not depend on it.
+///   - createGraph: whether the gradients are recorded, so that they can be differentiated again.
+///   - releasingGraph: whether the graph between the variables and the output is released. Each value is freed after
+///     its last use, and the output cannot be differentiated again.
+/// - Returns: one tensor per variable, of its shape and in their order; zeros if the output does not depend on it.
 public func gradients(
   of output: Tensor, withRespectTo variables: [Tensor], cotangents: Tensor? = nil, rule: BackwardRule = .derivative,
   createGraph: Bool = false, releasingGraph: Bool = false
@@ -19,7 +19,7 @@ public func gradients(
     createGraph: createGraph, releasingGraph: releasingGraph)
 }
 
-/// The same for several outputs, in one pass through the graph that they share.
+/// Computes the gradients of several outputs, in one pass through their common graph.
 public func gradients(
   of outputs: [Tensor], withRespectTo variables: [Tensor], cotangents: [Tensor], rule: BackwardRule = .derivative,
   createGraph: Bool = false, releasingGraph: Bool = false
@@ -30,16 +30,16 @@ public func gradients(
     releasingGraph: releasingGraph)
 }
 
-/// The same by records, so that nobody needs to hold elements that the graph gives up on the way.
+/// Computes gradients from records, which do not keep elements alive that the graph releases on the way.
 ///
 /// - Parameters:
-///   - outputs: records of tensors of any shapes.
-///   - variables: records of tracked tensors, anywhere in the graph.
+///   - outputs: records of tensors of any shape.
+///   - variables: records of tracked tensors anywhere in the graph.
 ///   - cotangents: for each output the weights of its elements, of its shape.
 ///   - rule: how cotangents pass ReLUs and linear layers; see ``BackwardRule``.
-///   - createGraph: whether the derivatives are recorded, so that they can be differentiated again.
-///   - releasingGraph: whether the graph between the variables and the outputs is given up.
-/// - Returns: one tensor per variable, of its shape and in their order; zeros where no output depends on it.
+///   - createGraph: whether the gradients are recorded, so that they can be differentiated again.
+///   - releasingGraph: whether the graph between the variables and the outputs is released.
+/// - Returns: one tensor per variable, of its shape and in their order; zeros if no output depends on it.
 public func gradients(
   of outputs: [Record], withRespectTo variables: [Record], cotangents: [Tensor], rule: BackwardRule = .derivative,
   createGraph: Bool = false, releasingGraph: Bool = false
@@ -55,7 +55,7 @@ public func gradients(
   let sums = CotangentSums(count: order.nodes.count)
   for (output, cotangents) in zip(outputs, cotangents) {
     guard let index = output.node.flatMap(order.index) else { continue }
-    // Sums are made in place unless they are recorded, so nothing may be on the way.
+    // Sums are made in place unless they are recorded, so the cotangents must not be tracked.
     let seed = createGraph ? cotangents : cotangents.detached()
     sums.values[index] = sums.values[index].map { $0 + seed } ?? seed
   }
@@ -87,7 +87,7 @@ public func gradients(
   }
 }
 
-/// What has come so far of each node's cotangent, while derivatives are not recorded.
+/// The partial sums of the nodes' cotangents, while gradients are not recorded.
 final class CotangentSums {
   fileprivate(set) var values: [Tensor?]
   fileprivate init(count: Int) { values = Array(repeating: nil, count: count) }
@@ -99,12 +99,13 @@ final class CotangentSums {
   }
 }
 
-/// One of those sums, for an operation that can add to it in the same pass over memory.
+/// One of the partial sums, to which an operation can add its result in the same pass over memory.
 struct PartialSum {
   fileprivate let sums: CotangentSums
   fileprivate let index: Int
 
-  /// Takes the sum out; nil if nothing has come yet. Storage that nothing else uses may then be written to.
+  /// Takes the sum out; nil if nothing has been added yet. If nothing else uses its storage (`isOwn`), it may be
+  /// written to.
   func take() -> (sum: Tensor, isOwn: Bool)? {
     guard let (shape, type) = sums.values[index].map({ ($0.shape, $0.scalarType) }),
       var storage = sums.take(index)?.storage
@@ -125,22 +126,23 @@ extension Node {
   }
 }
 
-/// The part of a graph through which an output depends on variables, in the order in which it was computed.
+/// The part of a graph through which outputs depend on variables, in the order of computation.
 private struct Graph {
-  /// Operands before the operations that use them.
+  /// The nodes; operands come before the operations that use them.
   private(set) var nodes: [Node] = []
-  /// For each node, the index of each operand's node, or nil where no derivative has to go. Empty if none has to.
+  /// For each node, the index of each operand's node, or nil if no variable lies behind the operand. Empty if this
+  /// holds for all operands.
   private(set) var inputs: [[Int?]] = []
-  private var indices: [ObjectIdentifier: Int] = [:]  // -1: reached, but no variable lies behind it
+  private var indices: [ObjectIdentifier: Int] = [:]  // -1: visited, but no variable lies behind it
   private let variables: Set<ObjectIdentifier>
 
   func isVariable(_ node: Node) -> Bool { variables.contains(ObjectIdentifier(node)) }
-  /// Where a node is, if it leads to a variable.
+  /// The index of a node; nil if no variable lies behind it.
   func index(_ node: Node) -> Int? { indices[ObjectIdentifier(node)].flatMap { $0 >= 0 ? $0 : nil } }
 
   init(from roots: [Node], to variables: [Record]) {
     self.variables = Set(variables.compactMap { $0.node.map(ObjectIdentifier.init) })
-    // Depth first with a stack of its own, since graphs are deeper than the thread's stack.
+    // A depth-first search with its own stack, because graphs can be deeper than the thread's stack.
     var stack: [(node: Node, next: Int)] = roots.map { ($0, 0) }
     while let (node, next) = stack.last {
       if next < node.operands.count {

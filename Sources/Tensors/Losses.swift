@@ -1,5 +1,6 @@
 extension Tensor {
-  /// Shares of classes, one row for each image: [N, classes]. A class that an image has more than once counts its shares' sum.
+  /// Creates soft targets [N, classes] from the classes of each image with their shares. The shares of a repeated class
+  /// are added.
   public static func softTargets(of images: [[(class: Int, share: Double)]], classes: Int, _ type: ScalarType) -> Tensor
   {
     var values = [Double](repeating: 0, count: images.count * classes)
@@ -9,12 +10,12 @@ extension Tensor {
     return Tensor(values, shape: [images.count, classes]).converted(to: type)
   }
 
-  /// log Σ exp over the last axis: [..., K] to [...]. It keeps its digits near 0, where one element is 0 and all others lie far
-  /// below.
+  /// Computes log Σ exp over the last axis: [..., K] to [...]. It stays accurate near 0, where one element is 0 and all
+  /// others are far below.
   public func logSumExp() -> Tensor {
     let (places, x) = (Kernels.argmaxRows(self), detached())
     let top = x.gather(places, shape: Array(shape.dropLast()))
-    // What the others add to the largest one's 1.
+    // The sum of the other terms, relative to the largest one, which is 1.
     let largest = Tensor.ones(top.shape, scalarType).scatter(places, shape: shape)
     let others = ((x - top.reshaped(top.shape + [1])).exp - largest).sum([rank - 1])
     return Tensor.operation("logSumExp", [self], keep: .operands, value: Kernels.logOnePlus(others) + top) { g, saved in
@@ -30,32 +31,34 @@ extension Tensor {
     return Tensor.operation(
       "softmax", [self], keep: .output, value: powers / powers.sum([last], keepDims: true)
     ) { g, saved in
-      // p ⊙ (g − Σ p g), which does not see what all of g have in common. With 0 at the largest probability no small difference of large
-      // terms is taken where that probability is nearly 1.
+      // The derivative is p ⊙ (g − Σ p g), which does not change if the same number is added to all of g. Here g at the
+      // largest probability is shifted to 0. Where that probability is nearly 1, no small difference of large terms
+      // remains.
       let (shares, rest) = (saved.output, g - atTop(g))
       return [shares * (rest - (shares * rest).sum([last], keepDims: true))]
     }
   }
 
-  /// Softmax cross-entropy of logits [N, K] to the classes `labels`, for each row: [N].
+  /// Computes the softmax cross-entropy of logits [N, K] to the classes `labels`, per row: [N].
   ///
-  /// It is log(1 + Σ exp(z − z_label)) over the others, so that it and its derivatives keep their digits where they are small,
-  /// as those of a class that is predicted with confidence.
+  /// It is computed as log(1 + Σ exp(z − z_label)) over the other classes. The value and its derivatives thus stay
+  /// accurate where they are small, as for a class that is predicted with confidence.
   public func crossEntropy(to labels: [Int]) -> Tensor { lead(over: labels).softPlusOfAll }
 
-  /// Softmax cross-entropy of logits [N, K] to targets [N, K] of the classes, for each row: [N].
+  /// Computes the softmax cross-entropy of logits [N, K] to soft targets [N, K], per row: [N].
   public func crossEntropy(toSoftTargets targets: Tensor) -> Tensor {
     let largest = targets.argmax()
     let lead = lead(over: largest)
     return lead.softPlusOfAll * targets.sum([1]) - (lead * targets.others(than: largest)).sum([1])
   }
 
-  /// For each row of [N, K] how far the others lie above the element in the row's column: [N, K − 1].
+  /// For each row of [N, K], the differences between the other elements and the element in the row's column: [N, K −
+  /// 1].
   private func lead(over columns: [Int]) -> Tensor {
     others(than: columns) - takenAlongLastAxis(columns).reshaped([-1, 1])
   }
 
-  /// For each row of [N, K] all elements but the one in the row's column: [N, K − 1].
+  /// For each row of [N, K], all elements except the one in the row's column: [N, K − 1].
   private func others(than columns: [Int]) -> Tensor {
     let width = shape[1]
     let places = columns.enumerated().flatMap { row, column in
@@ -64,7 +67,7 @@ extension Tensor {
     return gather(places, shape: [columns.count, width - 1])
   }
 
-  /// log(1 + Σ exp) over the last axis: [..., K] to [...].
+  /// Computes log(1 + Σ exp) over the last axis: [..., K] to [...].
   private var softPlusOfAll: Tensor {
     Tensor.concatenated([self, .zeros(shape.dropLast() + [1], scalarType)], axis: rank - 1).logSumExp()
   }
@@ -72,9 +75,10 @@ extension Tensor {
   /// log(1 + exp x), whose derivative is the sigmoid function.
   public var softPlus: Tensor { reshaped(shape + [1]).softPlusOfAll }
 
-  /// Binary cross-entropy of logits [N, K] to targets [N, K], each class by itself: the mean over classes for each row, [N].
+  /// Computes the binary cross-entropy of logits [N, K] to soft targets [N, K], the mean over classes per row: [N].
   public func binaryCrossEntropy(toSoftTargets targets: Tensor) -> Tensor {
-    // log(1 + exp x) is x⁺ + log(1 + exp −|x|), of which x⁺ may cancel x · share, and the rest is what counts then.
+    // log(1 + exp x) is x⁺ + log(1 + exp −|x|). x⁺ may cancel against x · target, and the result then depends on the
+    // second term.
     let isPositive = relu.sign
     return (self * (isPositive - targets) + (self * (1 - isPositive * 2)).softPlus).mean([1])
   }

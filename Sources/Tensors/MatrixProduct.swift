@@ -1,8 +1,8 @@
 extension Tensor {
-  /// The matrix product `op(A) · op(B)`, where `op` transposes the last two axes if asked to.
+  /// Computes the matrix product `op(A) · op(B)`, where `op` optionally transposes the last two axes.
   ///
-  /// Shapes [M, K] and [K, N] (after `op`) give [M, N]; with an equal leading axis, [B, M, K] and [B, K, N] give
-  /// [B, M, N]. The derivatives are products of the same form.
+  /// Shapes [M, K] and [K, N] (after `op`) give [M, N]; with an equal leading axis, [B, M, K] and [B, K, N] give [B, M,
+  /// N]. The derivatives are products of the same form.
   public static func product(
     _ a: Tensor, transposed transposeA: Bool = false, _ b: Tensor, transposed transposeB: Bool = false
   ) -> Tensor { product(a, transposeA, b, transposeB, onto: nil) }

@@ -1,17 +1,19 @@
 import Foundation
 
-/// What memory there is.
+/// Information about the available memory.
 public enum Memory {
-  /// Bytes that this process may still take: what the system has available, what is left below the limit of a control group
-  /// that the process is in, or what its own limit leaves, whichever is least. Nil where the system does not say.
+  /// The number of bytes that this process can still allocate. It is the smallest of the system's available memory, the
+  /// rest within the process's control groups, and the rest within its own limit; nil if the system reports none of
+  /// them.
   public static var available: Int? {
     [system(), controlGroup(), limit()].compactMap(\.self).min()
   }
 
-  /// Ends the program, since the system has no memory for a tensor or a product: says so, and exits with 71, as for other means of the system
-  /// that it lacks. Nothing can be saved, as that takes memory, too; what was saved before stays as it is.
+  /// Ends the program with a message, because the system has no memory for a tensor or a product. The exit status is
+  /// 71, which is that for a missing system resource. Nothing can be saved, since this needs memory too; files that
+  /// were saved before are not changed.
   static func isExhausted(wanting bytes: Int) -> Never {
-    // Nothing here allocates.
+    // This code allocates no memory.
     func say(_ text: StaticString) { _ = write(2, text.utf8Start, text.utf8CodeUnitCount) }
     say("metasal: out of memory: there are no ")
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
@@ -27,13 +29,13 @@ public enum Memory {
     _exit(71)
   }
 
-  /// What Linux says can be taken without swapping.
+  /// The memory that Linux reports as available without swapping.
   static func system(root: String = "") -> Int? {
     value("MemAvailable:", in: text(root + "/proc/meminfo")).map { $0 << 10 }
   }
 
-  /// What the limits of the control group and of those above it leave, in either version of the interface. What only caches
-  /// files counts as free: it goes where memory is wanted.
+  /// The memory that remains within the limits of the control group and its ancestors, in both versions of the
+  /// interface. File caches count as free, because the system drops them when memory is needed.
   static func controlGroup(root: String = "") -> Int? {
     let groups = (text(root + "/proc/self/cgroup") ?? "").split(separator: "\n").compactMap { line -> [String]? in
       let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
@@ -46,7 +48,7 @@ public enum Memory {
       let base = root + "/sys/fs/cgroup" + (isUnified ? "" : "/memory")
       let (most, now) =
         isUnified ? ("memory.max", "memory.current") : ("memory.limit_in_bytes", "memory.usage_in_bytes")
-      // In a container the path may be the host's, of which only the root is seen.
+      // In a container the path may be that of the host, of which only the root is visible.
       var parts = group[1].split(separator: "/")
       var left: [Int] = []
       while true {
@@ -61,7 +63,7 @@ public enum Memory {
     }.min()
   }
 
-  /// What `ulimit -v` leaves.
+  /// The memory that remains within `ulimit -v`.
   private static func limit() -> Int? {
     #if os(Linux)
       var limit = rlimit()
@@ -80,13 +82,13 @@ public enum Memory {
     text(path).flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
   }
 
-  /// The number after a word that begins a line.
+  /// The number after a word at the beginning of a line.
   private static func value(_ word: String, in text: String?) -> Int? {
     text?.split(separator: "\n").first { $0.hasPrefix(word + " ") }?.split(separator: " ").dropFirst().first
       .flatMap { Int($0) }
   }
 
-  /// Bytes in words: `5.2 GiB`, `310 MiB`.
+  /// Formats a number of bytes for messages: `5.2 GiB`, `310 MiB`.
   public static func words(_ bytes: Double) -> String {
     let mebibytes = bytes / 1048576
     return mebibytes < 1024

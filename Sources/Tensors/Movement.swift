@@ -1,7 +1,7 @@
-/// Operations that move elements and change none. They come in pairs that are each other's derivative: reshape and
-/// reshape, a permutation and its inverse, slice and place, gather and scatter.
+/// Operations that move elements without changing them. They form pairs that are each other's derivative: reshaping and
+/// reshaping back, a permutation and its inverse, slice and place, gather and scatter.
 extension Tensor {
-  /// The same elements under another shape of the same count; one size may be -1 and is computed.
+  /// The same elements with another shape of the same count; one size may be -1 and is then inferred.
   public func reshaped(_ target: [Int]) -> Tensor {
     var target = target
     if let free = target.firstIndex(of: -1) {
@@ -14,7 +14,7 @@ extension Tensor {
     return Tensor.operation("reshape", [self], keep: .nothing, value: withShape(target)) { g, _ in [g.reshaped(own)] }
   }
 
-  /// Axes reordered: axis `order[i]` of this tensor becomes axis `i`.
+  /// Permutes the axes: axis `order[i]` of this tensor becomes axis `i`.
   public func permuted(_ order: [Int]) -> Tensor {
     precondition(order.sorted() == Array(shape.indices), "permuted: \(order) is no order of the axes of \(shape)")
     if order == Array(shape.indices) { return self }
@@ -29,7 +29,7 @@ extension Tensor {
     ) { g, _ in [g.permuted(inverse)] }
   }
 
-  /// Every `step`-th element along `axis` from `start`, `length` of them.
+  /// Takes `length` elements along `axis` from `start`, every `step`-th one.
   public func sliced(axis: Int, from start: Int, length: Int, step: Int = 1) -> Tensor {
     precondition(
       start >= 0 && step > 0 && length >= 0 && (length == 0 || start + (length - 1) * step < shape[axis]),
@@ -48,7 +48,7 @@ extension Tensor {
     }
   }
 
-  /// The elements along `axis` put at `start`, `start + step`, … of an axis of `width`, zeros between and around: the
+  /// Places the elements along `axis` at `start`, `start + step`, … of an axis of `width`, with zeros elsewhere: the
   /// adjoint of ``sliced(axis:from:length:step:)``.
   public func placed(axis: Int, at start: Int, step: Int = 1, in width: Int) -> Tensor {
     placed(axis: axis, at: start, step: step, in: width, onto: nil)
@@ -65,7 +65,7 @@ extension Tensor {
     var strides = contiguousStrides(target)
     let offset = start * strides[axis]
     strides[axis] *= step
-    // Rows that follow each other are added to where they belong, and nothing else is touched.
+    // Consecutive rows are added directly to their part of the sum, and nothing else is written.
     let isRun = axis == 0 && step == 1
     return Tensor.operation(
       "place", [self], keep: .nothing,
@@ -77,12 +77,12 @@ extension Tensor {
     }
   }
 
-  /// Zeros added before and after along `axis`.
+  /// Pads with zeros before and after along `axis`.
   public func padded(axis: Int, before: Int, after: Int) -> Tensor {
     placed(axis: axis, at: before, in: before + shape[axis] + after)
   }
 
-  /// The tensors one after the other along `axis`; their other axes agree.
+  /// Concatenates tensors along `axis`; their other axes must be equal.
   public static func concatenated(_ parts: [Tensor], axis: Int) -> Tensor {
     guard let first = parts.first else { preconditionFailure("concatenated: no tensors") }
     for part in parts {
@@ -106,7 +106,7 @@ extension Tensor {
     }
   }
 
-  /// Elements at flat `indices`, as a tensor of `target`; 0 for negative indices.
+  /// Gathers the elements at flat `indices` into a tensor of shape `target`; a negative index gives 0.
   public func gather(_ indices: [Int32], shape target: [Int]) -> Tensor {
     let own = shape
     precondition(indices.count == target.reduce(1, *), "gather: \(indices.count) indices do not fill \(target)")
@@ -117,7 +117,7 @@ extension Tensor {
     }
   }
 
-  /// Zeros of `target` with each element added at its flat index: the adjoint of ``gather(_:shape:)``.
+  /// Adds each element to zeros of shape `target` at its flat index: the adjoint of ``gather(_:shape:)``.
   public func scatter(_ indices: [Int32], shape target: [Int]) -> Tensor {
     let own = shape
     let size = target.reduce(1, *)
@@ -129,7 +129,7 @@ extension Tensor {
     }
   }
 
-  /// For each row of a [N, K] tensor, the element in the row's column: [N].
+  /// Takes for each row of a [N, K] tensor the element in the row's column: [N].
   public func takenAlongLastAxis(_ columns: [Int]) -> Tensor {
     precondition(rank == 2 && columns.count == shape[0], "picked: \(columns.count) columns for \(shape)")
     return gather(columns.enumerated().map { Int32($0 * shape[1] + $1) }, shape: [columns.count])

@@ -1,9 +1,10 @@
-/// One recorded operation in the graph that leads to a tensor.
+/// A recorded operation in the graph of a tensor.
 ///
-/// A node keeps its inputs' nodes, and of its inputs' and output's values only what its pullback asked for. Nodes are
-/// never changed after they are made (only taken apart when given up or released), so graphs may share them between threads.
+/// A node keeps the nodes of its inputs, and of the values of its inputs and output only those that its pullback needs.
+/// Nodes do not change after they are created, except that they are taken apart when they are released. Threads may
+/// therefore share graphs.
 final class Node: @unchecked Sendable {
-  /// An operand: the node that made it, if it was tracked, and its value, if the pullback needs it.
+  /// An operand: its node if it is tracked, and its value if the pullback needs it.
   struct Operand {
     var node: Node?
     var value: Tensor?
@@ -21,14 +22,14 @@ final class Node: @unchecked Sendable {
     self.pullback = pullback
   }
 
-  /// Gives up what the pullback needed; the node can't be differentiated any more.
+  /// Releases the values that the pullback needs; the node cannot be differentiated afterwards.
   func forget() {
     for i in operands.indices { operands[i].value = nil }
     output = nil
     pullback = { _, _ in preconditionFailure("gradients: this graph was given up by an earlier call") }
   }
 
-  /// Released one node at a time: freeing a long chain by recursion would overflow the stack.
+  /// Nodes are released one by one, because releasing a long chain recursively would overflow the stack.
   deinit {
     var doomed: [Node] = []
     func take(_ operands: inout [Operand]) {
@@ -44,46 +45,47 @@ final class Node: @unchecked Sendable {
   }
 }
 
-/// The values that a pullback may use: the operands and the output that its operation asked to keep.
+/// The values that a pullback may use: the operands and the output that its operation keeps.
 ///
-/// When the derivative itself is to be differentiated these are the recorded tensors; otherwise they are detached, so
-/// that nothing is recorded that nobody will differentiate.
+/// They are tracked tensors if the derivative itself is to be differentiated. Otherwise they are detached, so that
+/// nothing is recorded unnecessarily.
 public struct Saved {
   let operands: [Tensor?]
   let kept: Tensor?
-  /// For each operand whose derivative is asked for (a pullback may skip the others), where it is summed; that is nil while
-  /// derivatives are recorded.
+  /// For each operand whose derivative is needed, the partial sum to which it is added; the inner value is nil while
+  /// derivatives are recorded. The outer value is nil if the derivative is not needed.
   let sums: [PartialSum??]
-  /// How cotangents pass the operations that saliency methods treat in their own ways. An operation's pullback that does not
-  /// look at it is the derivative under every rule.
+  /// How cotangents pass the operations that saliency methods treat specially. A pullback that does not use it is the
+  /// derivative under every rule.
   public let rule: BackwardRule
 
-  /// The value of operand `index`; the operation must have asked for its operands.
+  /// The value of operand `index`; the operation must keep its operands.
   public subscript(index: Int) -> Tensor {
     guard let value = operands[index] else { preconditionFailure("pullback: operand \(index) was not kept") }
     return value
   }
 
-  /// The operation's result; the operation must have asked for it.
+  /// The result of the operation; the operation must keep it.
   public var output: Tensor {
     guard let kept else { preconditionFailure("pullback: the output was not kept") }
     return kept
   }
 
-  /// `derivative()` if operand `index` needs one.
+  /// Calls `derivative` if the derivative with respect to operand `index` is needed.
   public func ifNeeded(_ index: Int, _ derivative: () -> Tensor) -> Tensor? { sums[index] == nil ? nil : derivative() }
 
-  /// The same for an operation that can add its result to what has come of the derivative so far.
+  /// Calls `derivative` with the partial sum to which it can add its result, if the derivative with respect to operand
+  /// `index` is needed.
   func ifNeeded(_ index: Int, onto derivative: (PartialSum?) -> Tensor) -> Tensor? { sums[index].map(derivative) }
 }
 
-/// Takes the derivative with respect to an operation's output to the derivatives with respect to its operands; nil
-/// stands for zero. Written in recorded operations, which is what gives derivatives of every order.
+/// A function from the cotangent of an operation's output to the cotangents of its operands; nil means zero. If it is
+/// written in recorded operations, derivatives of every order exist.
 public typealias Pullback = @Sendable (_ cotangent: Tensor, _ saved: Saved) -> [Tensor?]
 
-/// What an operation's pullback needs to know besides the shapes.
+/// The values that an operation keeps for its pullback, besides the shapes.
 public enum Keep: Sendable {
-  /// Nothing: shapes and constants are enough.
+  /// No values: shapes and constants are enough.
   case nothing
   /// The operands' values.
   case operands
@@ -94,8 +96,8 @@ public enum Keep: Sendable {
 }
 
 extension Tensor {
-  /// An operation of one's own: `value`, recorded as the result of an operation on `operands` whose derivative `pullback`
-  /// gives. A softplus, log(1 + exp(x)), whose derivative is the sigmoid function:
+  /// Defines a custom operation: `value` is recorded as the result of an operation on `operands`, with `pullback` as
+  /// its derivative. For example, a softplus, log(1 + exp(x)), has the sigmoid function as its derivative:
   ///
   ///     func softplus(_ x: Tensor) -> Tensor {
   ///       let values = x.doubles.map { log(1 + exp($0)) }
@@ -104,21 +106,22 @@ extension Tensor {
   ///       ) { cotangent, saved in [cotangent * saved[0].sigmoid] }
   ///     }
   ///
-  /// A pullback that is made of tensors' operations can be differentiated itself, as often as they can; this is what virtual
-  /// updates and their outer gradients need. One that computes with elements gives first derivatives alone, and wrong
-  /// ones of higher order.
+  /// A pullback made of tensor operations can itself be differentiated, as often as these operations can; virtual
+  /// updates and their outer gradients need this. A pullback that computes with elements gives correct first
+  /// derivatives only; those of higher order are wrong.
   ///
   /// - Parameters:
-  ///   - name: what profiles and messages call it.
-  ///   - operands: what it is applied to.
-  ///   - keep: what of the values the pullback needs; see ``Saved``.
-  ///   - arithmetic: the number of floating-point operations, for profiles, where these are what the time goes into.
-  ///   - value: computes the result. It is called once, at once; of operations inside nothing is recorded if they are applied
-  ///     to ``detached()`` operands.
-  ///   - pullback: from the derivative with respect to the result, a tensor of the result's shape, those with respect to the
-  ///     operands, each of its operand's shape; nil for zero. It may capture shapes and constants; tensors must come from what is
-  ///     kept, so that they take part in derivatives of higher order. It must not capture anything that changes.
-  /// - Returns: the result; recorded if one of the operands is.
+  ///   - name: the name in profiles and messages.
+  ///   - operands: the inputs.
+  ///   - keep: the values that the pullback needs; see ``Saved``.
+  ///   - arithmetic: the number of floating-point operations, for profiles; only for operations whose time is mostly
+  ///     arithmetic.
+  ///   - value: computes the result; it is called exactly once. It should use ``detached()`` operands, so that
+  ///     operations inside are not recorded.
+  ///   - pullback: computes from the cotangent of the result, which has the result's shape, the cotangents of the
+  ///     operands, each of its operand's shape; nil means zero. It may capture shapes and constants, but no mutable
+  ///     state. Tensors must come from the kept values, so that they take part in derivatives of higher order.
+  /// - Returns: the result; it is tracked if one of the operands is.
   public static func operation(
     _ name: StaticString, _ operands: [Tensor], keep: Keep, arithmetic: Int = 0, value: @autoclosure () -> Tensor,
     pullback: @escaping Pullback
@@ -133,34 +136,35 @@ extension Tensor {
     return Tensor(storage: value.storage, shape: value.shape, scalarType: value.scalarType, node: node)
   }
 
-  /// The same value with no memory of how it was computed.
+  /// The same value, not tracked.
   public func detached() -> Tensor {
     node == nil ? self : Tensor(storage: storage, shape: shape, scalarType: scalarType)
   }
 
-  /// How it came about.
+  /// The record of how the tensor was computed.
   public var record: Record { Record(node: node, shape: shape, scalarType: scalarType) }
 
-  /// What tells a tracked tensor from all others that live; nil for one that isn't tracked.
+  /// The identity of a tracked tensor, unique among all living tensors; nil if it is not tracked.
   public var identity: ObjectIdentifier? { node.map { ObjectIdentifier($0) } }
 
   /// Whether operations on this tensor are recorded.
   public var isTracked: Bool { node != nil }
 
-  /// The same value as a new variable: operations on it are recorded, and derivatives can be taken with respect to it.
+  /// The same value as a new variable: operations on it are recorded, and derivatives with respect to it can be
+  /// computed.
   public func tracked() -> Tensor {
     let node = Node(operation: "variable", operands: [], output: nil) { _, _ in [] }
     return Tensor(storage: storage, shape: shape, scalarType: scalarType, node: node)
   }
 }
 
-/// How a tensor came about, without its elements: all that its derivatives need of it.
+/// A record of how a tensor was computed, without its elements. It is all that gradients need.
 public struct Record: Sendable {
   let node: Node?
   /// The tensor's shape.
   public let shape: [Int]
   /// The type of the tensor's elements.
   public let scalarType: ScalarType
-  /// Whether there is anything to differentiate.
+  /// Whether the tensor is tracked.
   public var isTracked: Bool { node != nil }
 }

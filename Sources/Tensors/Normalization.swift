@@ -1,16 +1,16 @@
-/// Batch normalization with constant statistics, as one operation with the ReLU and the residual sum that follow it.
+/// Batch normalization with constant statistics, fused with the ReLU and the residual sum that follow it.
 ///
-/// Its derivatives stay among three operations: this one, the product x̂ ⊙ w with x̂ = (x − center) / std, and the sum
-/// Σ g ⊙ x̂ over locations. The last two are each other's derivatives, with the centre or without.
+/// Its derivatives consist of three operations: this one, the product x̂ ⊙ w with x̂ = (x − center) / std, and the sum
+/// Σ g ⊙ x̂ over locations. The last two are each other's derivatives, with or without the center.
 extension Tensor {
-  /// (x − mean) · rate · weight + bias + residual over the last axis, and its positive part if `relu`.
+  /// Computes (x − mean) · rate · weight + bias + residual over the last axis and, if `relu`, its positive part.
   ///
   /// - Parameters:
-  ///   - mean: what is subtracted, [C]; a constant.
+  ///   - mean: the mean, [C]; a constant.
   ///   - rate: one over the std, [C]; a constant.
-  ///   - weight: a factor, [C], or [N, C] for one per image.
-  ///   - bias: what is added, [C], or [N, C] for one per image.
-  ///   - residual: what is added besides, of this tensor's shape.
+  ///   - weight: the scale, [C], or [N, C] for one per image.
+  ///   - bias: the shift, [C], or [N, C] for one per image.
+  ///   - residual: a residual to add, of this tensor's shape.
   ///   - relu: whether a ReLU follows.
   /// - Returns: a tensor of this one's shape.
   public func normalized(
@@ -34,7 +34,7 @@ extension Tensor {
       if saved.rule == .excitation {
         func own() -> Tensor { saved[0].normalized(mean: mean, rate: rate, weight: saved[1], bias: saved[2]) }
         let signals = adds ? Tensor.excitation(g, between: own(), saved[3]) : [g]
-        // Where the scale is negative, what follows sees the layer before with its weights' signs turned round.
+        // A negative scale turns the signs of the weights before it, as seen from the layers after it.
         let parts: [Tensor?] = [signals[0] * saved[1].sign.overChannels(of: signals[0]), nil, nil]
         return parts + signals.dropFirst().map { $0 as Tensor? }
       }
@@ -46,7 +46,8 @@ extension Tensor {
     }
   }
 
-  /// x + bias over the last axis, and its positive part if `relu`. The bias is [C], or [N, C] for one per image.
+  /// Computes x + bias over the last axis and, if `relu`, its positive part. The bias is [C], or [N, C] for one per
+  /// image.
   public func biased(by bias: Tensor, relu: Bool = false) -> Tensor {
     let vectors = bias.shape
     precondition(fits(vectors), "biased: \(vectors) for the channels of \(shape)")
@@ -60,12 +61,12 @@ extension Tensor {
     }
   }
 
-  /// This vector [C], or one for each image [N, C], in a shape that broadcasts over an image [N, …, C].
+  /// Reshapes this vector, [C] or [N, C], so that it broadcasts over an image [N, …, C].
   public func overChannels(of image: Tensor) -> Tensor {
     rank == 1 ? self : reshaped([shape[0]] + Array(repeating: 1, count: image.rank - 2) + [shape[1]])
   }
 
-  /// Whether vectors of this shape, [C] or [N, C], have a number for every channel of this image, or of each image.
+  /// Whether vectors of this shape, [C] or [N, C], fit the channels of this image.
   private func fits(_ vectors: [Int]) -> Bool {
     vectors == [shape[rank - 1]] || vectors == [shape[0], shape[rank - 1]]
   }
@@ -77,14 +78,14 @@ extension Tensor {
   }
 
   struct Statistics: Sendable {
-    /// nil for 0.
+    /// The center; nil for 0.
     let center: Tensor?
     let rate: Tensor
-    /// The derivative's: the centre has gone.
+    /// The statistics without a center, for derivatives.
     var centred: Statistics { Statistics(center: nil, rate: rate) }
   }
 
-  /// x̂ ⊙ w, where w is [C] or [N, C].
+  /// Computes x̂ ⊙ w, where w is [C] or [N, C].
   func standardizedProduct(_ weight: Tensor, _ statistics: Statistics, onto sum: PartialSum? = nil) -> Tensor {
     Tensor.operation(
       "standardizedProduct", [self, weight], keep: .operands,
@@ -99,7 +100,7 @@ extension Tensor {
     }
   }
 
-  /// Σ g ⊙ x̂ over all axes but the last, to [C], or over all but the first and the last, to [N, C].
+  /// Computes Σ g ⊙ x̂ over all axes but the last, to [C], or over all but the first and the last, to [N, C].
   func standardizedSum(_ g: Tensor, _ statistics: Statistics, to vectors: [Int]) -> Tensor {
     Tensor.operation(
       "standardizedSum", [self, g], keep: .operands,

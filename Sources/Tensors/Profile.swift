@@ -1,63 +1,64 @@
 import Foundation
 import Synchronization
 
-/// Where the time goes, on request: every operation's time and arithmetic by kind and by the phase of the work it was done in.
+/// A profiler that records the time and the arithmetic of every operation, by kind and by phase.
 ///
-/// Off it costs one load per operation. One recording at a time, of the whole program.
+/// When it is off, it costs one load per operation. There is one recording at a time for the whole program.
 public enum Profile {
   /// A part of a training step.
   public enum Phase: String, Sendable, CaseIterable {
     /// Waiting for images.
     case data
-    /// The network at its own weights.
+    /// The forward pass at the network's own weights.
     case forward
     /// The virtual class update.
     case inner
-    /// The maps at their weights, and what compares them.
+    /// Maps and their comparison.
     case map
-    /// The derivative of the outer loss.
+    /// The gradient of the outer loss.
     case outer
     /// The update of the parameters.
     case optimizer
-    /// Measuring the network.
+    /// The evaluation of the network.
     case evaluation
-    /// All that belongs to no other phase.
+    /// Everything else.
     case other
   }
 
-  /// An operation or a phase that was recorded.
+  /// A recorded operation or phase.
   public struct Event: Sendable {
-    /// What was done.
+    /// The name of the operation or phase.
     public let name: String
-    /// The phase in which it was done.
+    /// The phase.
     public let phase: Phase
-    /// Threads are numbered from 0 as they appear.
+    /// The number of the thread, from 0 in the order of appearance.
     public let thread: Int
-    /// Nanoseconds from the recording's start.
+    /// The start and the duration in nanoseconds; the recording starts at 0.
     public let start, duration: UInt64
-    /// Floating-point operations of convolutions, as many as a plain one takes, and matrix products; 0 for all else.
+    /// The floating-point operations of matrix products and of convolutions, counted as in the direct algorithm; 0 for
+    /// everything else.
     public let arithmetic: Int
-    /// Whether it is a phase, around the operations in it.
+    /// Whether the event is a phase, which contains operations.
     public let isPhase: Bool
   }
 
-  /// Sums over one kind of operation in one phase.
+  /// The totals of one kind of operation in one phase.
   public struct Total: Sendable {
-    /// The phase in which it was done.
+    /// The phase.
     public let phase: Phase
     /// The operation's name.
     public let name: String
-    /// How often.
+    /// The number of calls.
     public internal(set) var count = 0
-    /// Nanoseconds, over all threads.
+    /// The time in nanoseconds, summed over threads.
     public internal(set) var duration: UInt64 = 0
     /// Floating-point operations.
     public internal(set) var arithmetic = 0
 
-    /// Nothing yet.
+    /// Creates an empty total.
     public init(_ phase: Phase, _ name: String) { (self.phase, self.name) = (phase, name) }
 
-    /// Adds what another total counts.
+    /// Adds another total.
     public mutating func add(_ other: Total) {
       count += other.count
       duration += other.duration
@@ -65,19 +66,19 @@ public enum Profile {
     }
   }
 
-  /// What a recording saw.
+  /// The result of a recording.
   public struct Report: Sendable {
-    /// By phase and operation, the longest first.
+    /// The totals by phase and operation, the longest first.
     public let totals: [Total]
-    /// Nanoseconds within each phase, over all threads.
+    /// The time within each phase in nanoseconds, summed over threads.
     public let phases: [Phase: UInt64]
     /// The first events of each phase, at most ``Profile/eventLimit``.
     public let events: [Event]
-    /// Nanoseconds from start to stop.
+    /// The time from start to stop in nanoseconds.
     public let duration: UInt64
   }
 
-  /// Events of a phase beyond these are counted but not kept.
+  /// The number of events that are kept per phase; further ones are only counted.
   public static let eventLimit = 50_000
 
   private struct Key: Hashable {
@@ -98,13 +99,13 @@ public enum Profile {
   private static let recording = Mutex<Recording?>(nil)
   @TaskLocal private static var phase = Phase.other
 
-  /// Begins a recording.
+  /// Starts a recording.
   public static func start() {
     recording.withLock { $0 = Recording() }
     isOn.store(true, ordering: .relaxed)
   }
 
-  /// Ends it; nil if none was begun.
+  /// Stops the recording; nil if none was started.
   public static func stop() -> Report? {
     isOn.store(false, ordering: .relaxed)
     return recording.withLock { recording in
@@ -117,7 +118,7 @@ public enum Profile {
     }
   }
 
-  /// Runs `body` as a phase. What is done to evaluate stays evaluation, whatever it is made of.
+  /// Runs `body` as a phase. All work during an evaluation counts as evaluation.
   public static func phase<Result>(_ phase: Phase, _ body: () throws -> Result) rethrows -> Result {
     guard isOn.load(ordering: .relaxed), Self.phase != .evaluation else { return try body() }
     let start = now()
@@ -134,7 +135,7 @@ public enum Profile {
     return body()
   }
 
-  /// The processor's peak in float32, measured for a fifth of a second on as many threads, in GFLOP/s.
+  /// Measures the processor's float32 peak in GFLOP/s, on this number of threads for a fifth of a second.
   public static func peakRate(threads: Int) -> Double {
     let rounds = 1 << 19
     let operations = Atomic(0)

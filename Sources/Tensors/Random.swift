@@ -1,17 +1,18 @@
 import Foundation
 
-/// A seeded source of random numbers (SplitMix64; Steele, Lea and Flood, OOPSLA 2014): a value with 64 bits of state.
+/// A seeded random number generator (SplitMix64; Steele, Lea and Flood, OOPSLA 2014) with a state of 64 bits.
 ///
-/// Randomness is explicit: whatever draws numbers is handed a source, and each purpose (initialization, order,
-/// augmentation, …) has one of its own, so that a change in one leaves the others as they were.
+/// Randomness is explicit: every function that draws numbers receives a source. Each purpose (initialization, order,
+/// augmentation, …) has its own source, so that a change in one purpose does not affect the others.
 public struct RandomSource: RandomNumberGenerator, Sendable, Codable, Equatable {
-  /// Everything there is to save and restore.
+  /// The whole state, for saving and restoring.
   public var state: UInt64
 
-  /// The source in a state that was saved.
+  /// Creates a source from a saved state.
   public init(state: UInt64) { self.state = state }
 
-  /// The source for one purpose under a seed, with further numbers (an epoch, an image's index) to tell draws apart.
+  /// Creates the source of one purpose from a seed. Further numbers (an epoch, an image's index) distinguish the draws
+  /// of this purpose.
   public init(seed: UInt64, purpose: String, _ numbers: Int...) {
     state = seed
     for byte in purpose.utf8 { state = (state ^ UInt64(byte)) &* 0x100_0000_01b3 }
@@ -31,10 +32,10 @@ public struct RandomSource: RandomNumberGenerator, Sendable, Codable, Equatable 
     return z ^ (z >> 31)
   }
 
-  /// Uniform in [0, 1).
+  /// Draws a uniform number in [0, 1).
   public mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
 
-  /// Standard normal (Box and Muller 1958; one of the pair).
+  /// Draws a standard normal number (Box and Muller 1958; only one number of the pair is used).
   public mutating func normal() -> Double {
     let radius = (-2 * log(1 - uniform())).squareRoot()
     return radius * cos(2 * .pi * uniform())
@@ -42,14 +43,14 @@ public struct RandomSource: RandomNumberGenerator, Sendable, Codable, Equatable 
 }
 
 extension Tensor {
-  /// Independent normal numbers with mean 0.
+  /// Draws independent normal numbers with mean 0.
   public static func normal(
     _ shape: [Int], std: Double = 1, _ type: ScalarType = .float32, using source: inout RandomSource
   ) -> Tensor {
     Kernels.fill(shape, type) { source.normal() * std }
   }
 
-  /// Independent numbers, uniform in [low, high).
+  /// Draws independent uniform numbers in [low, high).
   public static func uniform(
     _ shape: [Int], from low: Double, to high: Double, _ type: ScalarType = .float32, using source: inout RandomSource
   ) -> Tensor {

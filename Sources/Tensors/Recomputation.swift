@@ -1,11 +1,13 @@
 extension Tensor {
-  /// `function` of some tensors, as one operation that keeps nothing but these: what happens inside is computed once more when
-  /// a derivative is asked for (Griewank and Walther 2000, "Revolve"; Chen et al. 2016, "Training Deep Nets with Sublinear
-  /// Memory Cost"). The derivative is such an operation too, so that this holds to any order.
+  /// Applies `function` to tensors as one operation that keeps only its operands (activation checkpointing). The
+  /// operations inside are computed again when a derivative is taken (Griewank and Walther 2000, "Revolve"; Chen et al.
+  /// 2016, "Training Deep Nets with Sublinear Memory Cost"). The derivative is such an operation too, so that this
+  /// holds to any order.
   ///
   /// - Parameters:
-  ///   - operands: the function's arguments; these may be tracked or not.
-  ///   - function: gives the same whenever it is called, by recorded operations on its arguments.
+  ///   - operands: the function's arguments, tracked or not.
+  ///   - function: a function of its arguments alone, made of recorded operations; it must give the same result in each
+  ///     call.
   /// - Returns: the function's value, which keeps only the operands alive.
   public static func recomputed(
     _ operands: [Tensor], _ function: @escaping @Sendable ([Tensor]) -> Tensor
@@ -15,7 +17,7 @@ extension Tensor {
     return operation("recompute", operands, keep: .operands, value: value) { g, saved in
       let (operands, rule) = (indices.map { saved[$0] }, saved.rule)
       let wanted = indices.filter { saved.sums[$0] != nil }
-      // The derivatives one after the other, as a function has one result.
+      // The derivatives are concatenated into one tensor, because a function has one result.
       let joined = recomputed(operands + [g]) { inputs in
         let isRecorded = inputs.contains(where: \.isTracked)
         var variables = Array(inputs.dropLast())

@@ -1,6 +1,6 @@
-/// Sums and what is made of them. `broadcast(to:)` and `summed(to:)` are each other's derivative.
+/// Sums and operations made of them. `broadcast(to:)` and `summed(to:)` are each other's derivative.
 extension Tensor {
-  /// Repeated along axes of size one, and along new leading axes, to `target`.
+  /// Repeats axes of size one and adds leading axes, up to the shape `target`.
   public func broadcast(to target: [Int]) -> Tensor { broadcast(to: target, onto: nil) }
 
   private func broadcast(to target: [Int], onto sum: PartialSum?) -> Tensor {
@@ -15,7 +15,8 @@ extension Tensor {
     ) { g, _ in [g.summed(to: own)] }
   }
 
-  /// Summed over leading axes and axes of size one in `target`: the adjoint of broadcasting `target` to this shape.
+  /// Sums over leading axes and over axes that have size one in `target`: the adjoint of broadcasting `target` to this
+  /// shape.
   public func summed(to target: [Int]) -> Tensor {
     if target == shape { return self }
     let own = shape
@@ -30,7 +31,7 @@ extension Tensor {
     }
   }
 
-  /// The sum over `axes` (all if nil); each stays with size one where `keepDims`.
+  /// Sums over `axes` (all if nil); with `keepDims` they stay as axes of size one.
   public func sum(_ axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
     let axes = axes ?? Array(shape.indices)
     let kept = shape.indices.map { axes.contains($0) ? 1 : shape[$0] }
@@ -44,22 +45,23 @@ extension Tensor {
     return sum(axes, keepDims: keepDims) / Double(count)
   }
 
-  /// The L2 norm over `axes`, whose derivatives at the origin are taken to be 0.
+  /// The L2 norm over `axes`. Its derivatives at the origin are defined as 0.
   public func norm(_ axes: [Int], keepDims: Bool = false) -> Tensor {
     let kept = shape.indices.map { axes.contains($0) ? 1 : shape[$0] }
     let norm = Tensor.operation(
       "norm", [self], keep: .both, value: Kernels.norm(self, to: kept)
     ) { g, saved in
-      // The direction first: one over the norm, times g, may leave the type's range where the derivative does not.
+      // The elements are divided by the norm first, because g divided by the norm may overflow or underflow where the
+      // derivative does not.
       [saved[0] * saved.output.reciprocalOrZero * g]
     }
     return keepDims ? norm : norm.reshaped(shape.indices.filter { !axes.contains($0) }.map { shape[$0] })
   }
 
-  /// The largest element of each row along the last axis; the derivative goes to the first of equals.
+  /// The largest element of each row along the last axis; the derivative goes to the first one if there are several.
   public func maximum() -> Tensor { gather(argmaxIndices(), shape: Array(shape.dropLast())) }
 
-  /// For every row along the last axis, the position of its largest element in the row (the first of equals).
+  /// The index of the largest element in each row along the last axis (the first one if there are several).
   public func argmax() -> [Int] {
     let width = shape[rank - 1]
     return Kernels.argmaxRows(self).map { Int($0) % width }
@@ -70,6 +72,6 @@ extension Tensor {
     return Kernels.argmaxRows(self)
   }
 
-  /// The same storage under another shape, unrecorded.
+  /// The same storage with another shape; not recorded.
   func withShape(_ shape: [Int]) -> Tensor { Tensor(storage: storage, shape: shape, scalarType: scalarType) }
 }

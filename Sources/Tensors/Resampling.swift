@@ -1,14 +1,14 @@
-/// A linear map along one axis, as sparse rows: output i is Σ weight · input[index]. Bilinear resizing and average pooling
-/// are two of these, one along the rows and one along the columns of an image.
+/// A sparse linear map along one axis, stored by rows: output i is Σ weight · input[index]. Bilinear resizing and
+/// average pooling apply two of these, one along the rows and one along the columns of an image.
 public struct ResamplingTable: Sendable, Equatable {
-  /// Sizes of the axis before and after.
+  /// The sizes of the axis before and after.
   public let inputs, outputs: Int
-  /// Row i's entries are those from `offsets[i]` up to `offsets[i + 1]`.
+  /// The entries of row i are those from `offsets[i]` up to `offsets[i + 1]`.
   let offsets: [Int]
   let indices: [Int]
   let weights: [Double]
 
-  /// A map from its rows of entries; every index is below `inputs`.
+  /// Creates a map from the entries of its rows; every index must be below `inputs`.
   public init(inputs: Int, rows: [[(index: Int, weight: Double)]]) {
     self.inputs = inputs
     outputs = rows.count
@@ -29,8 +29,8 @@ public struct ResamplingTable: Sendable, Equatable {
     return ResamplingTable(inputs: outputs, rows: rows)
   }
 
-  /// Linear interpolation with half-pixel centres and no corner alignment: output i lies at (i + ½) · inputs/outputs − ½,
-  /// held inside the axis.
+  /// Linear interpolation with half-pixel centers and without corner alignment: output i lies at (i + ½) ·
+  /// inputs/outputs − ½, clamped to the axis.
   public static func linear(from inputs: Int, to outputs: Int) -> ResamplingTable {
     let scale = Double(inputs) / Double(outputs)
     return ResamplingTable(
@@ -43,7 +43,7 @@ public struct ResamplingTable: Sendable, Equatable {
       })
   }
 
-  /// Means over windows; zeros in the padding count.
+  /// Averages over windows; zeros in the padding count.
   public static func average(over inputs: Int, window: Int, stride: Int, padding: Int) -> ResamplingTable {
     let outputs = (inputs + 2 * padding - window) / stride + 1
     return ResamplingTable(
@@ -54,8 +54,8 @@ public struct ResamplingTable: Sendable, Equatable {
       })
   }
 
-  /// Means over windows that cover the axis evenly, whatever its size: output i is the mean of the inputs from
-  /// ⌊i · inputs/outputs⌋ up to ⌈(i + 1) · inputs/outputs⌉. Windows overlap, or repeat, where the sizes don't divide.
+  /// Averages over windows that divide the axis evenly: output i is the mean of the inputs from ⌊i · inputs/outputs⌋ up
+  /// to ⌈(i + 1) · inputs/outputs⌉. If `inputs` is not a multiple of `outputs`, windows overlap or repeat.
   public static func adaptiveAverage(from inputs: Int, to outputs: Int) -> ResamplingTable {
     ResamplingTable(
       inputs: inputs,
@@ -67,7 +67,7 @@ public struct ResamplingTable: Sendable, Equatable {
 }
 
 extension Tensor {
-  /// The linear map `table` applied along `axis`; its derivative is the transposed table.
+  /// Applies the linear map `table` along `axis`; its derivative is the transposed table.
   public func resampled(axis: Int, _ table: ResamplingTable) -> Tensor {
     precondition(shape[axis] == table.inputs, "resampled: a table for \(table.inputs) along axis \(axis) of \(shape)")
     return Tensor.operation("resample", [self], keep: .operands, value: Kernels.resample(self, axis: axis, table)) {
@@ -78,37 +78,36 @@ extension Tensor {
     }
   }
 
-  /// An image [N, H, W, C] resized bilinearly (half-pixel centres, no corner alignment, no antialiasing), as
-  /// `torch.nn.functional.interpolate(mode="bilinear", align_corners=False)` does.
+  /// Resizes an image [N, H, W, C] bilinearly (half-pixel centers, no corner alignment, no antialiasing), like
+  /// `torch.nn.functional.interpolate(mode="bilinear", align_corners=False)`.
   public func resized(height: Int, width: Int) -> Tensor {
     if shape[1] == height && shape[2] == width { return self }
     return resampled(axis: 1, .linear(from: shape[1], to: height)).resampled(
       axis: 2, .linear(from: shape[2], to: width))
   }
 
-  /// Means over square windows of an image [N, H, W, C]; zeros in the padding count.
+  /// Average pooling of an image [N, H, W, C] over square windows; zeros in the padding count.
   public func averagePooled(window: Int, stride: Int, padding: Int = 0) -> Tensor {
     resampled(axis: 1, .average(over: shape[1], window: window, stride: stride, padding: padding))
       .resampled(axis: 2, .average(over: shape[2], window: window, stride: stride, padding: padding))
   }
 
-  /// An image [N, H, W, C] averaged to [N, height, width, C] over windows that cover it evenly, as
-  /// `torch.nn.AdaptiveAvgPool2d` does.
+  /// Average pooling of an image [N, H, W, C] to [N, height, width, C], like `torch.nn.AdaptiveAvgPool2d`.
   public func adaptivelyAveragePooled(height: Int, width: Int) -> Tensor {
     if shape[1] == height && shape[2] == width { return self }
     return resampled(axis: 1, .adaptiveAverage(from: shape[1], to: height)).resampled(
       axis: 2, .adaptiveAverage(from: shape[2], to: width))
   }
 
-  /// Maxima over square windows of an image [N, H, W, C]; the derivative goes to the first of equals, so it keeps
-  /// flowing, and the second derivative is zero almost everywhere. Padding is never the maximum.
+  /// Max pooling of an image [N, H, W, C] over square windows. The derivative goes to the first maximum of a window;
+  /// the second derivative is zero almost everywhere. Padding is never the maximum.
   ///
   /// - Parameters:
-  ///   - window: rows and columns of a window.
-  ///   - stride: pixels from one window to the next.
-  ///   - padding: pixels added at each edge.
-  ///   - coveringEdges: whether a last window that reaches past the padded image counts too, as with PyTorch's `ceil_mode`;
-  ///     it does only if it begins inside the image or the padding before it.
+  ///   - window: the side of a window, in pixels.
+  ///   - stride: the distance from one window to the next, in pixels.
+  ///   - padding: the number of pixels added at each edge.
+  ///   - coveringEdges: whether a last window that reaches past the padded image counts too, as with PyTorch's
+  ///     `ceil_mode`. It counts only if it begins inside the image or the padding before it.
   /// - Returns: the maxima, [N, H', W', C].
   public func maxPooled(window: Int, stride: Int, padding: Int = 0, coveringEdges: Bool = false) -> Tensor {
     func outputs(_ inputs: Int) -> Int {
@@ -125,8 +124,8 @@ extension Tensor {
     }
   }
 
-  /// How many windows of ``maxPooled(window:stride:padding:coveringEdges:)`` there are along an axis of so many locations; none
-  /// or fewer if there is no room for one.
+  /// The number of windows of ``maxPooled(window:stride:padding:coveringEdges:)`` along an axis with this many
+  /// locations; 0 or less if there is no room for one.
   public static func poolings(of inputs: Int, window: Int, stride: Int, padding: Int, coveringEdges: Bool) -> Int {
     let room = inputs + 2 * padding - window + (coveringEdges ? stride - 1 : 0)
     let windows = room < 0 ? 0 : room / stride + 1

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a tensor's elements are: `float32` for work, `float64` for derivative checks and reference values.
+/// The type of a tensor's elements: `float32` for normal work, `float64` for derivative checks and reference values.
 public enum ScalarType: String, Sendable, CaseIterable {
   /// IEEE 754 numbers of 32 and of 64 bits.
   case float32, float64
@@ -11,7 +11,7 @@ public enum ScalarType: String, Sendable, CaseIterable {
 
 /// A Swift type that a tensor can hold: `Float` or `Double`.
 public protocol Scalar: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
-  /// The tensor's name for this type.
+  /// The scalar type of this Swift type.
   static var type: ScalarType { get }
   /// e to the power x.
   static func exp(_ x: Self) -> Self

@@ -1,13 +1,14 @@
-/// An n-dimensional array of numbers: an immutable, contiguous, row-major value that knows how it was computed.
+/// An n-dimensional array of numbers: an immutable, contiguous, row-major value that records how it was computed.
 ///
-/// Images are NHWC, so that a location's channel vector is contiguous; convolution kernels are HWIO. An operation on
-/// tensors of which at least one is tracked (see ``tracked()``) is recorded, and ``gradients(of:withRespectTo:cotangents:createGraph:)``
-/// differentiates it, to any order. Misuse (shapes that don't fit, mixed scalar types) is a programming error and traps
-/// with a message that names both sides; data from outside is validated before it becomes a tensor.
+/// Images are NHWC, so that the channel vector of a location is contiguous; convolution kernels are HWIO. An operation
+/// is recorded if at least one of its operands is tracked (see ``tracked()``), and
+/// ``gradients(of:withRespectTo:cotangents:createGraph:)`` differentiates it, to any order. Misuse (shapes that do not
+/// fit, mixed scalar types) is a programming error and traps with a message that names both sides. Data from outside is
+/// validated before it becomes a tensor.
 public struct Tensor: Sendable {
-  /// Sizes of the axes, slowest first. Empty for a single number.
+  /// The sizes of the axes, the slowest first; empty for a single number.
   public let shape: [Int]
-  /// What the elements are.
+  /// The type of the elements.
   public let scalarType: ScalarType
   let storage: Storage
   let node: Node?
@@ -19,17 +20,17 @@ public struct Tensor: Sendable {
     self.node = node
   }
 
-  /// Number of elements.
+  /// The number of elements.
   public var count: Int { shape.reduce(1, *) }
 
-  /// Number of axes.
+  /// The number of axes.
   public var rank: Int { shape.count }
 }
 
 // MARK: - Creation
 
 extension Tensor {
-  /// A tensor of `shape` with the elements in row-major order.
+  /// Creates a tensor of `shape` from its elements in row-major order.
   public init<T: Scalar>(_ elements: [T], shape: [Int]) {
     precondition(
       elements.count == shape.reduce(1, *), "Tensor: \(elements.count) elements do not fill the shape \(shape)")
@@ -40,13 +41,13 @@ extension Tensor {
     }
   }
 
-  /// A vector.
+  /// Creates a vector.
   public init<T: Scalar>(_ elements: [T]) { self.init(elements, shape: [elements.count]) }
 
-  /// A single number, of shape [].
+  /// Creates a single number, of shape [].
   public init(_ value: Double, _ type: ScalarType = .float32) { self.init(repeating: value, shape: [], type) }
 
-  /// A tensor whose elements all have one value.
+  /// Creates a tensor whose elements are all equal.
   public init(repeating value: Double, shape: [Int], _ type: ScalarType = .float32) {
     self = Kernels.fill(value, shape: shape, type)
   }
@@ -56,8 +57,8 @@ extension Tensor {
     Tensor(repeating: 0, shape: shape, type)
   }
 
-  /// A tensor of zeros that takes memory only where its elements are looked at: for weights that are replaced before they are
-  /// used, and for values of which only the shape matters.
+  /// A tensor of zeros that takes no memory until its elements are read. It is for weights that are replaced before
+  /// they are used, and for values of which only the shape matters.
   public static func lazyZeros(_ shape: [Int], _ type: ScalarType = .float32) -> Tensor {
     Tensor(storage: Storage(zeros: shape.reduce(1, *) * type.size), shape: shape, scalarType: type)
   }
@@ -67,12 +68,13 @@ extension Tensor {
     Tensor(repeating: 1, shape: shape, type)
   }
 
-  /// This tensor so many times, along a new first axis; not a recorded operation. Convolutions know such kernels for one.
+  /// Repeats this tensor along a new first axis; not recorded. Convolutions recognize such kernels and treat them as a
+  /// single one.
   public func repeated(_ count: Int) -> Tensor {
     count == 1 ? withShape([1] + shape) : Kernels.repeated(self, count)
   }
 
-  /// The same elements in the other precision; not a recorded operation.
+  /// The same elements in another scalar type; not recorded.
   public func converted(to type: ScalarType) -> Tensor {
     type == scalarType ? detached() : Kernels.convert(self, to: type)
   }
@@ -81,7 +83,7 @@ extension Tensor {
 // MARK: - Reading
 
 extension Tensor {
-  /// The elements in row-major order, converted to `T` where the tensor holds the other type.
+  /// The elements in row-major order, converted to `T` if the tensor has the other type.
   public func elements<T: Scalar>(_: T.Type = T.self) -> [T] { Kernels.read(self) }
 
   /// The elements in row-major order, as `Float`.
@@ -90,27 +92,27 @@ extension Tensor {
   /// The elements in row-major order, as `Double`.
   public var doubles: [Double] { elements(Double.self) }
 
-  /// The single element of a tensor with one element.
+  /// The only element of a tensor with one element.
   public var item: Double {
     precondition(count == 1, "Tensor.item: the shape \(shape) does not hold a single number")
     return doubles[0]
   }
 
-  /// Calls `body` with the tensor's bytes: row-major, in the machine's byte order.
+  /// Calls `body` with the tensor's bytes, which are row-major and in the machine's byte order.
   public func withUnsafeBytes<Result, Failure: Error>(
     _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     try Kernels.withBytes(of: self, body)
   }
 
-  /// A tensor whose bytes `fill` writes: row-major, in the machine's byte order. `fill` must write every byte.
+  /// Creates a tensor whose bytes `fill` writes, row-major and in the machine's byte order. It must write every byte.
   public static func filling<Failure: Error>(
     _ shape: [Int], _ type: ScalarType, _ fill: (UnsafeMutableRawBufferPointer) throws(Failure) -> Void
   ) throws(Failure) -> Tensor {
     try Kernels.filling(shape, type, fill)
   }
 
-  /// Whether no element is infinite or not a number.
+  /// Whether all elements are finite.
   public var isFinite: Bool { Kernels.isFinite(self) }
 }
 

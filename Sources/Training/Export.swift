@@ -16,7 +16,7 @@ public enum Export {
   ///     architecture's usual size.
   ///   - path: the file to be written.
   /// - Returns: the number of tensors.
-  /// - Throws: a ``FileError`` if the checkpoint cannot be read or the output cannot be written.
+  /// - Throws: a `FileError` if the checkpoint cannot be read or the output cannot be written.
   public static func write(
     checkpoint: String, as format: WeightFile.Format, precision: StoredPrecision? = nil, side: Int? = nil,
     to path: String
@@ -77,7 +77,7 @@ public enum Export {
   ///     architecture's usual size.
   ///   - path: the file to be written.
   /// - Returns: the number of tensors, and messages about which weights in the files were chosen.
-  /// - Throws: a ``FileError`` if a file cannot be read, or names or shapes differ between files.
+  /// - Throws: a `FileError` if a file cannot be read, or names or shapes differ between files.
   public static func convert(
     _ files: [String], architecture: Architecture?, as format: WeightFile.Format, precision: StoredPrecision?,
     side: Int?, to path: String

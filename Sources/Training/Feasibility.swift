@@ -6,7 +6,7 @@ import Saliency
 
 extension Setup {
   /// Checks everything in a recipe that its network or data could fail to support, so that a run does not fail midway.
-  /// Throws a ``RecipeError`` for the first problem.
+  /// Throws a `RecipeError` for the first problem.
   static func check(
     _ recipe: Recipe, _ network: Network, _ evaluation: Evaluation, _ sizes: MemoryEstimate.Sizes, dataClasses: Int,
     trains: Bool

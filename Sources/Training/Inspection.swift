@@ -6,7 +6,7 @@ public enum Inspection {
   /// Describes a file: its format, its metadata, a table for each dictionary of tensors, and the objects that were not
   /// loaded.
   ///
-  /// - Throws: a ``FileError`` if the file cannot be read.
+  /// - Throws: a `FileError` if the file cannot be read.
   public static func describe(_ path: String) throws -> String {
     let kind = try WeightFile.kind(of: path)
     let weights = try WeightFile.open(path)

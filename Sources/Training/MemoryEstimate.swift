@@ -98,7 +98,7 @@ public struct MemoryEstimate: Sendable {
       + (isShared && !step.recomputes ? ", or say `run: { recompute: true }`" : "")
   }
 
-  /// Throws a ``RecipeError`` that suggests what to reduce if the recipe needs more memory than is available. `trains`
+  /// Throws a `RecipeError` that suggests what to reduce if the recipe needs more memory than is available. `trains`
   /// tells whether the recipe is trained or only evaluated.
   func require(of recipe: Recipe, trains: Bool, available: Int?) throws {
     let wanted = trains ? training : evaluation
@@ -116,7 +116,7 @@ public struct MemoryEstimate: Sendable {
 
   /// Checks that the parameters fit into memory, before the network is created.
   ///
-  /// - Throws: a ``RecipeError`` if the parameters and their gradients alone need more memory than is available.
+  /// - Throws: a `RecipeError` if the parameters and their gradients alone need more memory than is available.
   static func requireParameters(_ recipe: Recipe, classes: Int, available: Int?) throws {
     // Every use of the network needs at least a value and a gradient per parameter.
     let bytes = recipe.model.architecture.parameterCount(classes: classes) * 2 * Double(recipe.run.precision.size)

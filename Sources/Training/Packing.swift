@@ -12,7 +12,7 @@ public enum Packing {
   ///
   /// - Returns: the number of written images, the errors of broken images that were skipped if the recipe allows it,
   ///   and the remarks of the data set.
-  /// - Throws: a ``FileError`` that names the image if one is broken or differs in size from the first.
+  /// - Throws: a `FileError` that names the image if one is broken or differs in size from the first.
   public static func write(
     _ recipe: Recipe, _ split: Split, to path: String
   ) throws -> (count: Int, skipped: [FileError], remarks: [String]) {

@@ -25,6 +25,8 @@ public struct Setup: Sendable {
   public let classNames: [String]
   /// The number of threads.
   public let workers: Int
+  /// The processes that share the images of every batch and of every evaluation.
+  public let communicator: any Communicator
   /// Messages for the user about decisions that the recipe does not state explicitly.
   public let notes: [String]
   /// The estimated memory of a run.
@@ -36,10 +38,13 @@ public struct Setup: Sendable {
   ///   - recipe: the recipe.
   ///   - weights: a weight file that replaces the recipe's; nil for the recipe's.
   ///   - trains: whether the recipe is trained, or only evaluated, which needs less memory.
-  /// - Throws: a ``RecipeError`` or ``FileError`` if something does not exist, does not fit together, or does not fit
-  ///   into memory.
-  public init(_ recipe: Recipe, weights: String? = nil, trains: Bool = true) throws {
-    self.recipe = recipe
+  ///   - communicator: the processes that work on the recipe together; by default a single one.
+  /// - Throws: a `RecipeError` or `FileError` if a file does not exist, settings contradict each other, or memory does
+  ///   not suffice.
+  public init(
+    _ recipe: Recipe, weights: String? = nil, trains: Bool = true, communicator: any Communicator = SingleProcess()
+  ) throws {
+    (self.recipe, self.communicator) = (recipe, communicator)
     workers = recipe.run.workers ?? Parallel.processors
     let (train, validation) = (try recipe.data.train.dataset(), try recipe.data.validation.dataset())
     guard let classNames = ClassList.common(train.classNames, validation.classNames) else {
@@ -49,6 +54,10 @@ public struct Setup: Sendable {
     }
     guard train.count >= recipe.data.batch else {
       throw recipe.problem("data.batch", "\(recipe.data.batch) images, but data.train has only \(train.count)")
+    }
+    guard recipe.data.batch >= communicator.size else {
+      throw recipe.problem(
+        "data.batch", "\(recipe.data.batch) images, fewer than the \(communicator.size) processes that share a batch")
     }
     let classes = recipe.model.classes ?? classNames.count
     guard classes >= classNames.count else {
@@ -62,7 +71,7 @@ public struct Setup: Sendable {
       train, size: recipe.data.batch, normalization: recipe.data.normalization, resizeCrop: recipe.data.resizeCrop,
       augmentation: recipe.data.augmentation, mixing: recipe.data.mixing, seed: UInt64(recipe.run.seed),
       smallestSide: smallestSide, brokenImages: recipe.data.brokenImages, cacheLimit: cacheLimit,
-      precision: recipe.run.precision)
+      precision: recipe.run.precision, shard: Shard(communicator.rank, of: communicator.size))
     self.validation = BatchSource(
       validation, size: recipe.data.batch, normalization: recipe.data.normalization, resizeCrop: recipe.data.resizeCrop,
       smallestSide: smallestSide, brokenImages: recipe.data.brokenImages, cacheLimit: cacheLimit,
@@ -139,7 +148,7 @@ public struct Setup: Sendable {
   public var trainingStep: TrainingStep {
     TrainingStep(
       step, optimizer: recipe.optimizer.rule, rate: recipe.optimizer.rate, schedule: recipe.optimizer.schedule,
-      steps: recipe.run.steps, clipNorm: recipe.optimizer.clipNorm, workers: workers)
+      steps: recipe.run.steps, clipNorm: recipe.optimizer.clipNorm, workers: workers, communicator: communicator)
   }
 }
 

@@ -17,7 +17,7 @@ public struct WeightChoice {
   /// - Parameters:
   ///   - path: the file.
   ///   - architecture: the architecture; the number of classes may be any.
-  /// - Throws: a ``FileError`` if the file contains none of the network's tensors, an element cannot be read, or
+  /// - Throws: a `FileError` if the file contains none of the network's tensors, an element cannot be read, or
   ///   several candidates fit equally well and differ.
   public init(from path: String, for architecture: Architecture) throws {
     let stored = try WeightFile.open(path)
@@ -66,7 +66,7 @@ private struct Candidate {
 
   /// Reads the tensors of the candidate.
   ///
-  /// - Throws: a ``FileError`` if an element cannot be read, or two tensors could have the same name.
+  /// - Throws: a `FileError` if an element cannot be read, or two tensors could have the same name.
   func values(_ file: String) throws -> [(name: String, value: Tensor)] {
     if let clash { throw FileError(.malformed, file, "two tensors, of \(title), could be '\(clash)'") }
     return try order.compactMap { name in try tensors[name].map { (name, try $0.read()) } }

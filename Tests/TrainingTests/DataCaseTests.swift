@@ -87,7 +87,7 @@ import Testing
       let result = evaluation.result(of: image)
       return (
         ["pointing_game", "energy", "content_heatmap"].map { measure in
-          result.values.first { $0.measure == measure }?.value.number
+          zip(evaluation.columns, result.values).first { $0.0.measure.name == measure }?.1.number
         }, result.item.coverage
       )
     }

@@ -242,11 +242,11 @@ import Testing
     #expect(grids.allSatisfy { Set($0.map { result.items[$0].label }).count == 4 })
     #expect(Set(grids.flatMap(\.self)).count == 4 * grids.count)
     #expect(grids.joined().allSatisfy { result.items[$0].confidence >= 0.5 })
-    try evaluation.measure(
-      GridPointing(), on: Array(grids.prefix(4)), evaluation.prepared(network), workers: 2, into: &result
-    ) { try source.batch([$0]).images }
+    let values = try evaluation.values(
+      GridPointing(), on: Array(grids.prefix(4)), of: result.items, evaluation.prepared(network), workers: 2,
+      image: { try source.batch([$0]).images })
     // Chance is one quarter.
-    #expect(try #require(result.scores["grid_pointing"]?.values.first?.mean) > 0.4)
+    #expect(try #require(Score(values.flatMap { $0[0] }).mean) > 0.4)
   }
 
   @Test("a linear probe tells what a line can tell, and nothing of noise")

@@ -10,43 +10,6 @@ import Testing
 
 @testable import Training
 
-/// Processes that are threads: each waits until all have said what they have, and takes the sum.
-private final class Threads: Sendable {
-  private let waiting: Mutex<(parts: [Int: [Tensor]], sums: [Tensor]?, taken: Int)> = Mutex(([:], nil, 0))
-  let size: Int
-
-  init(_ size: Int) { self.size = size }
-
-  func sum(_ tensors: [Tensor], of rank: Int) -> [Tensor] {
-    // The sum before must have been taken by all.
-    while !waiting.withLock({ $0.sums == nil && $0.parts[rank] == nil }) { usleep(50) }
-    waiting.withLock { waiting in
-      waiting.parts[rank] = tensors
-      guard waiting.parts.count == size else { return }
-      let parts = (0..<size).compactMap { waiting.parts[$0] }
-      waiting.sums = parts.dropFirst().reduce(parts[0]) { zip($0, $1).map { $0 + $1 } }
-    }
-    while true {
-      let sums = waiting.withLock { waiting -> [Tensor]? in
-        guard let sums = waiting.sums, waiting.parts[rank] != nil else { return nil }
-        waiting.parts[rank] = nil
-        waiting.taken += 1
-        if waiting.taken == size { (waiting.sums, waiting.taken) = (nil, 0) }
-        return sums
-      }
-      if let sums { return sums }
-      usleep(50)
-    }
-  }
-}
-
-private struct ThreadCommunicator: Communicator {
-  let threads: Threads
-  let rank: Int
-  var size: Int { threads.size }
-  func allReduce(_ tensors: [Tensor]) -> [Tensor] { threads.sum(tensors, of: rank) }
-}
-
 @Suite("The training step") struct TrainingStepTests {
   private static func setup(_ overrides: [String] = []) throws -> Setup {
     let folder = ScratchFolder()
@@ -99,16 +62,7 @@ private struct ThreadCommunicator: Communicator {
       return state
     }
     let alone = try run(SingleProcess(), .whole)
-    let threads = Threads(size)
-    let states = Mutex<[Int: Result<TrainingState, any Error>]>([:])
-    for rank in 0..<size {
-      Thread.detachNewThread {
-        let state = Result { try run(ThreadCommunicator(threads: threads, rank: rank), Shard(rank, of: size)) }
-        states.withLock { $0[rank] = state }
-      }
-    }
-    while states.withLock({ $0.count }) < size { usleep(1000) }
-    let together = try states.withLock { states in try (0..<size).map { try #require(states[$0]).get() } }
+    let together = try Threads.run(size) { try run($0, Shard($0.rank, of: size)) }
     for state in together {
       #expect(state.random == alone.random && state.step == 3)
       #expect(state.network.parameters.map(\.doubles) == together[0].network.parameters.map(\.doubles))
@@ -122,17 +76,8 @@ private struct ThreadCommunicator: Communicator {
 
   @Test("texts are gathered from all processes, whatever their lengths")
   func gather() throws {
-    let threads = Threads(3)
-    let texts = ["", "a", "a longer text"]
-    let found = Mutex<[Int: [[UInt8]]]>([:])
-    for rank in 0..<3 {
-      Thread.detachNewThread {
-        let all = (try? ThreadCommunicator(threads: threads, rank: rank).allGather(Array(texts[rank].utf8))) ?? []
-        found.withLock { $0[rank] = all }
-      }
-    }
-    while found.withLock({ $0.count }) < 3 { usleep(1000) }
-    #expect(found.withLock { $0 } == [0, 1, 2].reduce(into: [:]) { $0[$1] = texts.map { Array($0.utf8) } })
+    let texts = ["", "a", "a longer text"].map { Array($0.utf8) }
+    for all in try Threads.run(3, { try $0.allGather(texts[$0.rank]) }) { #expect(all == texts) }
     #expect(try SingleProcess().allGather([1, 2]) == [[1, 2]])
   }
 

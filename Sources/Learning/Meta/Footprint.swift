@@ -1,29 +1,30 @@
 import Tensors
 
-/// How much memory something takes at its peak, in units that hold for every network.
+/// An estimate of peak memory, in units that do not depend on the network.
 public struct Footprint: Sendable {
-  /// Times the activations of one image.
+  /// Memory in multiples of the activations of one image.
   public var activations: Double
-  /// Times the parameters.
+  /// Memory in multiples of the network's parameters.
   public var parameters: Double
 
-  /// So many of each.
+  /// Creates an estimate from both multiples.
   public init(activations: Double, parameters: Double) {
     (self.activations, self.parameters) = (activations, parameters)
   }
 }
 
 extension MetaStep {
-  /// What the step takes, besides the network it starts from and the batch.
+  /// Estimates the peak memory of a meta step, without the network it starts from and without the batch.
   ///
-  /// The factors are fitted to peaks of whole runs, with two workers: ResNet-20 at 32 pixels, SqueezeNet, ResNet-18,
-  /// ResNet-50 and VGG-16 at 224, by all scopes and kinds of objectives. They meet those within a quarter, mostly from above.
-  /// `shape` is that of the batch's images, [N, H, W, 3], and `parameterBytes` are the network's.
+  /// The factors are fitted to measured peaks of whole runs with two workers: ResNet-20 at 32 pixels; SqueezeNet,
+  /// ResNet-18, ResNet-50 and VGG-16 at 224 pixels; in every scope and with every kind of objective. The estimates are
+  /// within a quarter of the measured peaks, mostly above them. `shape` is the shape of the batch, [N, H, W, 3], and
+  /// `parameterBytes` is the size of the network's parameters.
   public func footprint(of shape: [Int], parameterBytes: Int, workers: Int) -> Footprint {
     let all = Double(shape[0])
     func atOnce(_ part: Int) -> Double { min(all, Double(part * max(1, workers))) }
     let threads = min(Double(max(1, workers)), all)
-    // The sum of gradients, and what it grows by.
+    // The sum of the gradients, and the gradients that are being added to it.
     var sum = Footprint(activations: 0, parameters: 2)
     let needs = needs
     let whole = needs.map { $0.couplesImages || ($0.normalizesAsTraining && normalization == .batch) }
@@ -37,11 +38,11 @@ extension MetaStep {
       let limit = max(1, imagesAtOnce(parameterBytes: parameterBytes) / part)
       let images = min(all, Double(part * min(max(1, workers), limit)))
       apart.add(
-        // Recomputing saves nothing here: what it saves, the second pass through each block takes.
+        // Recomputation saves nothing here: the second pass through each block takes as much memory as it saves.
         activations: images * Factors.update * Double(comparisons),
         parameters: images * Factors.copies * Double(comparisons))
     case .batch:
-      // The parts' graphs of the update wait for each other; what compares goes part by part.
+      // The graphs of the update are kept for all parts; the passes at virtual weights are made part by part.
       apart.add(
         activations: (all * Factors.waiting + atOnce(Self.imagesPerPart) * Factors.comparison) * Double(comparisons)
           * held,
@@ -51,19 +52,20 @@ extension MetaStep {
         activations: atOnce(Self.imagesPerPart) * (comparisons > 0 ? Factors.maps : Factors.pass) * held,
         parameters: threads)
     }
-    // The two kinds come one after the other.
+    // Objectives that need the whole batch are computed before the others, so that only the larger peak counts.
     return Footprint(
       activations: max(sum.activations, apart.activations), parameters: sum.parameters + apart.parameters)
   }
 
-  /// How much of its activations a pass still holds that works them out again.
+  /// The share of its activations that a pass still holds with recomputation.
   private var held: Double { recomputes && normalization == .running ? Factors.recomputed : 1 }
 
   private enum Factors {
-    /// Of a pass with its graph; of one with maps of two classes and their graphs; of what is kept of an update that others
-    /// share, and of the comparison after it; of an image's own update with all that follows.
+    /// Activations of a forward pass with its graph (`pass`), of a pass with the maps of two classes and their graphs
+    /// (`maps`), of what is kept of a shared update (`waiting`), of the passes after a shared update (`comparison`),
+    /// and of one image's own update with everything that follows it (`update`).
     static let (pass, maps, waiting, comparison, update) = (1.6, 1.9, 1.6, 2.6, 5.0)
-    /// Of the parameters, for an image's own update; and what is left of activations that are recomputed.
+    /// Copies of the parameters for one image's own update, and the share of the activations that recomputation keeps.
     static let (copies, recomputed) = (3.5, 0.6)
   }
 }

@@ -3,24 +3,24 @@ import Networks
 import Saliency
 import Tensors
 
-/// The outer gradient: of a weighted sum of objectives, some of them on maps after a virtual class update, with respect to
-/// the network's parameters.
+/// Computes the outer gradient: the derivative of a weighted sum of objectives with respect to the network's
+/// parameters. Some of the objectives may be evaluated after a virtual class update.
 public struct MetaStep: Sendable {
-  /// The virtual class update; needed where an objective is taken at the virtual weights.
+  /// The virtual class update; required if an objective is evaluated at virtual weights.
   public var inner: InnerUpdate?
-  /// How maps are made.
+  /// The saliency method.
   public var method: Method
-  /// Layers whose maps the objectives compare.
+  /// The layers whose maps the objectives compare.
   public var layers: [String]
   /// The terms of the outer loss.
   public var objectives: [WeightedObjective]
-  /// How objectives normalize that do so as training does, such as task losses. Maps and inner updates always use the running
-  /// statistics.
+  /// The normalization of objectives that normalize as in training, such as task losses. Maps and inner updates always
+  /// use the running statistics.
   public var normalization: Pass.Normalization
-  /// Whether activations are recomputed rather than kept; see `Network.recomputes`.
+  /// Whether activations are recomputed instead of kept; see `Network.recomputes`.
   public var recomputes: Bool
 
-  /// A meta step.
+  /// Creates a meta step.
   public init(
     inner: InnerUpdate?, method: Method, layers: [String], objectives: [WeightedObjective],
     normalization: Pass.Normalization = .running, recomputes: Bool = false
@@ -33,34 +33,34 @@ public struct MetaStep: Sendable {
     self.recomputes = recomputes
   }
 
-  /// What one step gives.
+  /// The result of one meta step.
   public struct Outcome: Sendable {
-    /// The derivative of the total, per parameter in order.
+    /// The gradient of the total, one tensor per parameter, in order.
     public var gradients: [Tensor]
-    /// Each objective's value, in their order; nil for one of weight 0, which is not computed.
+    /// The value of each objective, in order. It is nil for an objective of weight 0, which is not computed.
     public var values: [Double?]
-    /// The same for each image of the batch.
+    /// The value of each objective for each image of the batch.
     public var valuesByImage: [[Double]?]
-    /// The weighted sum.
+    /// The weighted sum of the values.
     public var total: Double
-    /// The network's running statistics after the step; nil unless an objective normalizes by the batch.
+    /// The network with updated running statistics; nil unless an objective normalizes by the batch.
     public var statistics: Network?
   }
 
-  /// The outer gradient for a batch.
+  /// Computes the outer gradient for a batch.
   ///
-  /// In image scope the images are computed a few at a time, and their gradients are added in the order of the images: the
-  /// result does not depend on the number of workers.
+  /// In image scope a few images are computed at a time, and their gradients are added in the order of the images. The
+  /// result therefore does not depend on the number of workers.
   ///
   /// - Parameters:
   ///   - network: the network that the step starts from.
-  ///   - images: [N, H, W, 3], of the parameters' type.
+  ///   - images: [N, H, W, 3], of the parameters' scalar type.
   ///   - labels: N classes.
-  ///   - targets: how much of each class each image is, [N, classes], for the task losses; nil for its label alone.
-  ///   - workers: how many threads compute images at a time.
-  ///   - random: draws the contrast classes where an objective wants random ones.
-  /// - Returns: the losses and the gradient with respect to the network's parameters.
-  /// - Throws: nothing of its own; an error on a thread that computes images would be passed on.
+  ///   - targets: soft targets for the task losses, [N, classes]; nil for one-hot targets of the labels.
+  ///   - workers: the number of threads that compute images at the same time.
+  ///   - random: draws random contrast classes, for objectives that use them.
+  /// - Returns: the losses, and the gradient with respect to the network's parameters.
+  /// - Throws: nothing of its own; it passes on errors of the threads that compute images.
   public func callAsFunction(
     _ network: Network, _ images: Tensor, labels: [Int], targets: Tensor? = nil, workers: Int = Parallel.processors,
     random: inout RandomSource
@@ -72,7 +72,8 @@ public struct MetaStep: Sendable {
     let parameters = network.parameters
     let all = 0..<labels.count
     precondition(!needsUpdate || inner != nil, "MetaStep: an objective at virtual weights, and no inner update")
-    // What needs the whole batch at once; each image has parameters of its own in image scope, whoever it is together with.
+    // Objectives that need the whole batch at once. In image scope each image has its own copy of the parameters, also
+    // within a batch.
     let coupled = needs.map { $0.couplesImages || ($0.normalizesAsTraining && normalization == .batch) }
     let apart = needs.map { inner?.scope == .image && $0.usesVirtualWeights }
     for hasOwnParameters in [false, true] {
@@ -121,45 +122,45 @@ public struct MetaStep: Sendable {
       total: zip(values, objectives).reduce(0) { $0 + ($1.0 ?? 0) * $1.1.weight }, statistics: sum.statistics)
   }
 
-  /// What some images add.
+  /// The share of some images in the result of a step.
   struct Contribution: Sendable {
-    /// The derivatives of the total, per parameter in order; with an axis before their own for images that have parameters of
-    /// their own.
+    /// The gradients of the total, one tensor per parameter, in order. If images have their own parameters, there is
+    /// one more axis in front, over the images.
     var gradients: [Tensor] = []
-    /// Each objective's value for each image of the batch, 0 for others' images.
+    /// The value of each objective for each image of the batch; 0 for images of other contributions.
     var values: [[Double]?] = []
     var statistics: Network?
   }
 
-  /// What a step is taken on.
+  /// The data of one step.
   public struct Batch: Sendable {
-    /// [N, H, W, 3], normalized.
+    /// The images, [N, H, W, 3], normalized.
     public let images: Tensor
-    /// N classes.
+    /// The labels, N classes.
     public let labels: [Int]
-    /// How much of each class each image is, [N, classes].
+    /// The soft targets, [N, classes].
     public let targets: Tensor
-    /// A random number for each image.
+    /// A random number per image.
     public let draws: [UInt64]
   }
 
-  /// What each objective has to say beforehand.
+  /// The requirements of each objective.
   var needs: [ObjectiveNeeds] { objectives.map { $0.objective.needs(MapSettings(method, at: layers)) } }
 
-  /// Whether some of these objectives count.
+  /// Whether any of the included objectives has a weight other than 0.
   func isOn(_ included: [Bool]) -> Bool { zip(included, objectives).contains { $0 && $1.weight != 0 } }
 
-  /// Whether some objective that counts is taken at virtual weights.
+  /// Whether any objective with a weight other than 0 uses virtual weights.
   public var needsUpdate: Bool { isOn(needs.map(\.usesVirtualWeights)) }
 
-  /// Images that need no update of their own go a few together, since a parameter's gradient, which may be larger than all
-  /// else, is then written once for all of them.
+  /// Images that do not have their own update are computed a few together. The gradient of the parameters, which can be
+  /// larger than everything else, is then written once for all of them.
   private func parts(of count: Int) -> [Range<Int>] { evenParts(of: count, atMost: Self.imagesPerPart) }
 
   static let imagesPerPart = 4
 
-  /// Images that each have their own update go together while they are so small that one alone would leave a processor waiting for
-  /// what surrounds the arithmetic, and as long as that leaves two parts for each worker.
+  /// Small images that have their own update are computed together, because a single one does not keep a processor
+  /// busy. There remain at least two parts per worker.
   func partsApart(_ shape: [Int], workers: Int) -> [Range<Int>] {
     let small = Self.pixelsTogether / max(1, shape[1] * shape[2])
     return evenParts(of: shape[0], atMost: max(1, min(small, shape[0] / (2 * max(1, workers)))))
@@ -167,16 +168,15 @@ public struct MetaStep: Sendable {
 
   private static let pixelsTogether = 1 << 12
 
-  /// How many images with updates of their own may be under way at once. Each holds some copies of the network's parameters
-  /// besides its activations, about eight times the parameters in all; a sixteenth of the machine's memory may go there.
+  /// How many images with their own updates may be computed at the same time. Each needs memory of about eight times
+  /// the parameters besides its activations; a sixteenth of the machine's memory may be used for that.
   func imagesAtOnce(parameterBytes size: Int) -> Int {
     max(1, Int(clamping: ProcessInfo.processInfo.physicalMemory) / 16 / max(1, 8 * size))
   }
 }
 
 extension MetaStep.Contribution {
-  /// Adds what other images gave, one after the other, or other objectives on the same images, for a network with these
-  /// parameters.
+  /// Adds the contribution of other images, or of other objectives for the same images. `parameters` are the network's.
   fileprivate mutating func add(_ other: Self, _ parameters: [Tensor]) {
     Profile.phase(.outer) {
       for (index, (gradient, parameter)) in zip(other.gradients, parameters).enumerated() {

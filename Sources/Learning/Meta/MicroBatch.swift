@@ -2,44 +2,44 @@ import Networks
 import Saliency
 import Tensors
 
-/// Some images of a batch, their first forward pass, and what of a meta step is theirs alone.
+/// A part of a batch: some of its images, their first forward pass, and their share of a meta step.
 struct MicroBatch: Sendable {
-  /// What the images add to one inner step: the weights it starts at, and how the displacements came about. These may be as
-  /// large as all else, so that their elements are not kept.
+  /// The record of the images' displacement in one inner step: the weights that the step starts at and the
+  /// displacements. Only the graph is kept and not the elements, which can take more memory than everything else.
   struct Descent: Sendable {
     let parameters: [Record]
     let displacements: [Record?]
   }
 
-  /// What the images add to the outer loss: each objective's value, and derivatives with respect to some weights.
+  /// The images' share of the outer loss: the value of each objective, and the gradients with respect to some weights.
   struct Share: Sendable {
-    /// For each image of the batch; 0 for those of other parts.
+    /// The values for each image of the batch; 0 for images of other parts.
     var values: [[Double]?]
     var gradients: [[Tensor]]
   }
 
   private let step: MetaStep
-  /// How many images share an inner update; nil if each has its own.
+  /// The number of images that share an inner update; nil if each image has its own.
   private let sharing: Int?
-  /// Which of the batch's images these are, and how many it has.
+  /// The range of the images in the batch, and the size of the batch.
   private let (range, count): (Range<Int>, Int)
-  /// The network with tracked parameters; for each image of its own where it has an update of its own.
+  /// The network with tracked parameters. If each image has its own update, each has its own copy of the parameters.
   private let network: Network
-  /// The passes that are needed.
+  /// The passes that the objectives need.
   let plan: PassPlan
-  /// Those at the network's own weights: by running statistics, which maps and updates use, for each set of images; and as
-  /// training normalizes.
+  /// The passes at the network's own weights: those with running statistics, one for each set of images, and the one
+  /// with batch statistics. Maps and updates use running statistics.
   private let (plain, training): ([Inference?], Inference?)
 
-  /// The passes of a range of the batch's images at the network's own weights.
+  /// Makes the passes at the network's own weights for a range of the batch's images.
   ///
   /// - Parameters:
-  ///   - step: what is asked for.
-  ///   - included: objectives that take part, by their index.
-  ///   - network: the network.
+  ///   - step: the meta step.
+  ///   - included: for each objective, whether it takes part.
+  ///   - network: the network that the step starts from.
   ///   - batch: the whole batch.
-  ///   - range: which of its images these are.
-  ///   - sharing: how many images share an inner update; nil if each has its own.
+  ///   - range: the range of the images in the batch.
+  ///   - sharing: the number of images that share an inner update; nil if each has its own.
   init(
     _ step: MetaStep, _ included: [Bool], _ network: Network, _ batch: MetaStep.Batch, _ range: Range<Int>,
     sharing: Int?
@@ -53,7 +53,8 @@ struct MicroBatch: Sendable {
     let layers = needs.reduce(into: [String]()) { layers, needs in
       layers += (needs?.layers ?? []).filter { !layers.contains($0) }
     }
-    // One forward pass serves the task losses, the plain maps and the first inner step, unless they normalize differently.
+    // One forward pass serves the task losses, the plain maps and the first inner step, unless the task losses
+    // normalize by the batch.
     let (images, own, training): (Tensor, Inference?, Inference?) = Profile.phase(.forward) {
       let images = batch.images.sliced(axis: 0, from: range.lowerBound, length: range.count)
       let isOwnNeeded = zip(needs, isTraining).contains { $0 != nil && !$1 }
@@ -84,21 +85,21 @@ struct MicroBatch: Sendable {
     (self.sharing, self.range, count) = (sharing, range, batch.labels.count)
   }
 
-  /// The parameters that the images begin with.
+  /// The parameters at the start of the step, not tracked.
   var parameters: [Tensor] { network.parameters.map { $0.detached() } }
 
-  /// The network's running statistics after the pass, if some objective normalized by the batch.
+  /// The network with updated running statistics; nil unless an objective normalizes by the batch.
   var statistics: Network? {
     guard let training else { return nil }
     return Profile.phase(.forward) { network.updatingStatistics(from: training.output).recomputing(false) }
   }
 
-  /// The images' part of an inner step of each of the virtual updates.
+  /// Computes the images' displacement in one inner step, for each virtual update.
   ///
   /// - Parameters:
-  ///   - slots: the updates.
-  ///   - weights: the parameters that each update has come to; nil at the first step.
-  /// - Returns: for each update what is needed to differentiate it, and the displacements.
+  ///   - slots: the distinct updates.
+  ///   - weights: the current parameters of each update; nil in the first step.
+  /// - Returns: for each update its record for differentiation, and its displacements.
   func descend(_ slots: UpdateSlots, from weights: [[Tensor]]?) -> [(Descent, displacements: [Tensor?])] {
     guard let inner = step.inner else { return [] }
     return Profile.phase(.inner) {
@@ -118,13 +119,14 @@ struct MicroBatch: Sendable {
     }
   }
 
-  /// The terms at virtual weights, and their derivatives with respect to these, for each update; and, where a term has plain
-  /// passes too, with respect to the network's own weights, as the last.
+  /// Computes the terms at virtual weights and their gradients with respect to the virtual weights of each update. If a
+  /// term also has plain passes, the last gradients are those with respect to the network's own weights.
   ///
   /// - Parameters:
-  ///   - slots: the updates.
-  ///   - weights: given up as soon as the derivatives have passed them, if nobody else holds them.
-  /// - Returns: the terms and their derivatives.
+  ///   - slots: the distinct updates.
+  ///   - weights: the virtual weights of each update. Their memory is released as soon as it is no longer needed, if
+  ///     there is no other reference.
+  /// - Returns: the values and the gradients.
   func compare(_ slots: UpdateSlots, at weights: consuming [[Tensor]]) -> Share {
     let (values, variables) = comparison(slots, at: weights)
     return outer(values, [], [], with: variables)
@@ -160,8 +162,8 @@ struct MicroBatch: Sendable {
     return (values, (virtual.map(\.network) + (again.map { [$0] } ?? [])).map { $0.parameters.map(\.record) })
   }
 
-  /// The terms at the network's own weights, and the derivatives with respect to these of them and of the first inner step,
-  /// whose displacements of each update count by `cotangents`.
+  /// Computes the terms at the network's own weights and the gradients with respect to these weights. The gradients
+  /// include those through the first inner step, whose displacements have the given cotangents.
   func finish(_ descents: [Descent], _ cotangents: [[Tensor]]) -> Share {
     let values = values(where: { !$0.isVirtual }) { source in
       switch source {
@@ -173,7 +175,7 @@ struct MicroBatch: Sendable {
     return outer(values, descents, cotangents, with: [network.parameters.map(\.record)])
   }
 
-  /// For each objective the values, [N], of those of its terms that are wanted.
+  /// For each objective, the values [N] of its terms that satisfy the condition.
   private func values(
     where isWanted: (PassPlan.Term) -> Bool, _ pass: (PassPlan.Source) -> Inference?
   ) -> [[Tensor]] {
@@ -189,7 +191,8 @@ struct MicroBatch: Sendable {
     }
   }
 
-  /// The derivatives of the weighted sum of `values`, [N] each, and of what the inner steps add to it.
+  /// The gradients of the weighted sum of `values`, [N] each, and of the inner steps' displacements multiplied by their
+  /// cotangents.
   private func outer(
     _ values: [[Tensor]], _ descents: [Descent], _ cotangents: [[Tensor]], with variables: [[Record]]
   ) -> Share {
@@ -218,14 +221,16 @@ struct MicroBatch: Sendable {
 }
 
 extension MicroBatch.Descent {
-  /// The displacements that depend on the weights, each with its cotangent; none if they are held constant.
+  /// The displacements that depend on the weights, each with its cotangent; empty if the inner gradient is held
+  /// constant.
   func weighted(by cotangents: [Tensor]) -> [(Record, Tensor)] {
     zip(displacements, cotangents).compactMap { move, cotangent in
       move.flatMap { $0.isTracked ? ($0, cotangent) : nil }
     }
   }
 
-  /// The derivative of the weighted displacements with respect to the weights the step starts at.
+  /// The gradient, with respect to the weights that the step starts at, of the displacements multiplied by their
+  /// cotangents.
   func pulledBack(_ cotangents: [Tensor]) -> [Tensor] {
     let moves = weighted(by: cotangents)
     return Profile.phase(.outer) {

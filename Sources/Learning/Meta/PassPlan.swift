@@ -2,54 +2,58 @@ import Networks
 import Saliency
 import Tensors
 
-/// Which passes some images' objectives need, each once.
+/// The passes that the objectives of some images need, without repetitions.
 struct PassPlan: Sendable {
-  /// Where a term finds the result of a pass.
+  /// The pass whose result a term uses.
   enum Source: Sendable {
-    /// The pass that normalizes as training does.
+    /// The pass that normalizes as in training.
     case training
-    /// The pass at the network's own weights, of a set of images.
+    /// The pass at the network's own weights over a set of images, by the index of the set.
     case plain(Int)
-    /// The same, made once more beside passes at virtual weights, since the two are differentiated together.
+    /// A second pass at the network's own weights over a set of images. Terms that also have virtual passes use it,
+    /// because their passes are differentiated together.
     case plainAgain(Int)
-    /// The pass at the weights after an update.
+    /// The pass at the weights after an update, by the index of the update.
     case virtual(Int)
   }
 
-  /// An objective's term with its passes found.
+  /// An objective's term with the sources of its passes.
   struct Term: Sendable {
     let sources: [Source]
     let value: @Sendable ([Inference]) -> Tensor
-    /// Whether it has passes at virtual weights.
+    /// Whether some of its passes are at virtual weights.
     let isVirtual: Bool
-    /// Whether it looks into the network, as maps do.
+    /// Whether it uses activations, as maps do.
     let hasLayers: Bool
   }
 
-  /// A virtual update that a term asks for.
+  /// A virtual update that a term requests.
   struct Update: Sendable {
-    /// The set of images that it is made of.
+    /// The index of the set of images that the update is computed from.
     let set: Int
-    /// The classes it goes towards, one for each image.
+    /// The class of each image that the update goes towards.
     let classes: [Int]
-    /// Layers that are kept of the pass after it.
+    /// The layers whose activations are kept in the pass after the update.
     var layers: [String]
   }
 
-  /// For each objective its terms; none where it takes no part.
+  /// The terms of each objective; empty if it does not take part.
   private(set) var terms: [[Term]] = []
-  /// The sets of images, the batch's own first; layers that are kept of each one's pass at the network's own weights, nil if
-  /// there is no such pass.
+  /// The sets of images, beginning with the batch's own. `layers` are those whose activations are kept in the pass at
+  /// the network's own weights; nil if there is no such pass.
   private(set) var sets: [(images: Tensor, layers: [String]?)]
-  /// In the order in which they are asked for, with repetitions.
+  /// The requested updates in order, with repetitions.
   private(set) var updates: [Update] = []
-  /// Layers that are kept of plain passes that are made once more, by the set of images.
+  /// The layers that are kept in second plain passes, by the index of the set of images.
   private(set) var again: [Int: [String]] = [:]
 
+  /// Creates a plan.
+  ///
   /// - Parameters:
-  ///   - requested: for each objective its terms, none where it takes no part, and whether it normalizes as training does.
-  ///   - images: the batch's own.
-  ///   - layers: what is kept of the pass on these that was made already, nil if there is none.
+  ///   - requested: for each objective its terms, empty if it does not take part, and whether it normalizes as in
+  ///     training.
+  ///   - images: the batch's own images.
+  ///   - layers: the layers that were kept in the existing pass over these images; nil if there is no such pass.
   init(_ requested: [(terms: [ObjectiveTerm], isTraining: Bool)], images: Tensor, layers: [String]?) {
     sets = [(images, layers)]
     for (terms, isTraining) in requested {
@@ -86,7 +90,7 @@ struct PassPlan: Sendable {
     }
   }
 
-  /// The set with these images; those of equal content are one set.
+  /// The index of the set with these images. Images of equal content are one set.
   private mutating func set(of images: Tensor?) -> Int {
     guard let images else { return 0 }
     let (own, count) = (sets[0].images, images.shape[0])
@@ -98,14 +102,16 @@ struct PassPlan: Sendable {
   }
 }
 
-/// Updates that are the same in all parts of a batch, so that each is made once.
+/// The distinct updates of a batch. Updates that are equal in all parts of the batch are made once.
 struct UpdateSlots: Sendable {
-  /// For each update that is asked for, the one that it is.
+  /// For each requested update, the index of the distinct update that serves it.
   let slots: [Int]
-  /// For each one of these, the first that asks for it.
+  /// For each distinct update, the index of the first request for it.
   let first: [Int]
 
-  /// - Parameter plans: those of the parts of a batch, each of which asks for as many updates.
+  /// Finds the distinct updates.
+  ///
+  /// - Parameter plans: the plans of all parts of a batch; each requests the same number of updates.
   init(_ plans: [PassPlan]) {
     var (slots, first): ([Int], [Int]) = ([], [])
     for update in 0..<(plans.first?.updates.count ?? 0) {
@@ -121,7 +127,7 @@ struct UpdateSlots: Sendable {
     (self.slots, self.first) = (slots, first)
   }
 
-  /// Layers that are kept of the pass after each update.
+  /// The layers that are kept in the pass after each distinct update.
   func layers(_ plan: PassPlan) -> [[String]] {
     var layers = [[String]](repeating: [], count: first.count)
     for (update, slot) in slots.enumerated() { layers[slot].add(plan.updates[update].layers) }
@@ -130,7 +136,7 @@ struct UpdateSlots: Sendable {
 }
 
 extension Tensor {
-  /// Whether two tensors of one shape hold the same bytes.
+  /// Whether two tensors of the same shape hold the same bytes.
   fileprivate func hasSameBytes(as other: Tensor) -> Bool {
     scalarType == other.scalarType
       && withUnsafeBytes { own in other.withUnsafeBytes { own.elementsEqual($0) } }
@@ -138,7 +144,7 @@ extension Tensor {
 }
 
 extension [String] {
-  /// With those of other names that are not there yet.
+  /// The names, followed by the other names that are not among them.
   fileprivate func adding(_ others: [String]) -> [String] { self + others.filter { !contains($0) } }
 
   fileprivate mutating func add(_ others: [String]) { self = adding(others) }

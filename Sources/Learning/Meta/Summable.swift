@@ -1,6 +1,6 @@
 import Tensors
 
-/// What jobs give, to be added up in the order of the jobs.
+/// A result of a job that can be added to those of other jobs. Results are added in the order of the jobs.
 protocol Summable {
   mutating func add(_ other: Self)
 }
@@ -10,11 +10,11 @@ extension Double: Summable {
 }
 
 extension Tensor: Summable {
-  /// Neither of the two may be tracked.
+  /// Adds a tensor in place; neither of the two may be tracked.
   mutating func add(_ other: Tensor) { accumulate(other) }
 }
 
-/// Nothing counts as zero.
+/// Adds optional values, where nil counts as zero.
 extension Optional: Summable where Wrapped: Summable {
   mutating func add(_ other: Self) {
     guard let other else { return }
@@ -22,7 +22,7 @@ extension Optional: Summable where Wrapped: Summable {
   }
 }
 
-/// Element by element; an empty array counts as zeros.
+/// Adds arrays element by element, where an empty array counts as zeros.
 extension Array: Summable where Element: Summable {
   mutating func add(_ other: Self) {
     guard !isEmpty else { return self = other }

@@ -2,24 +2,26 @@ import Networks
 import Synchronization
 import Tensors
 
-/// Images that share one virtual update per class, as a whole batch does; or a few that each have their own and go through
-/// everything together, in a network with parameters for each, so that small images keep a processor busy.
+/// A group of images that share their virtual updates, as in batch scope, or a few images that each have their own
+/// update. In the second case they go through one network with a copy of the parameters for each image, so that small
+/// images keep a processor busy.
 ///
-/// Those that share an update meet only in sums over them, of their inner gradients and of their outer ones. So they are
-/// computed in parts, each a job with graphs of its own, small enough to stay near a core, and the chain rule is carried
-/// through the update by hand. With φ₀ = θ and φₛ₊₁ = φₛ + Σᵢ δᵢ(φₛ), where δᵢ = ∓ε ∇ℓᵢ is what part i adds to a step, it goes back from
-/// v = ∂L/∂φ_S by v ← v + Σᵢ (∂δᵢ/∂φₛ)ᵀ v, each product the derivative of a recorded displacement weighted by v.
+/// Images that share an update interact only through sums over images, of inner gradients and of outer gradients. They
+/// are therefore computed in parts, each a job with its own graphs that is small enough for a core's cache, and the
+/// chain rule through the update is written out by hand. Let φ₀ = θ and φₛ₊₁ = φₛ + Σᵢ δᵢ(φₛ), where δᵢ = ∓ε ∇ℓᵢ is the
+/// displacement of part i. The backward pass starts with v = ∂L/∂φ_S and repeats v ← v + Σᵢ (∂δᵢ/∂φₛ)ᵀ v, where each
+/// product is the vector–Jacobian product of a recorded displacement.
 struct UpdateGroup {
   private let step: MetaStep
   private let included: [Bool]
   private let network: Network
   private let batch: MetaStep.Batch
   private let ranges: [Range<Int>]
-  /// How many images share an update; nil if each has its own.
+  /// The number of images that share an update; nil if each has its own.
   private let sharing: Int?
 
-  /// Images that share an update. `included` says of each objective whether it takes part, and `ranges` are the images of
-  /// each part.
+  /// Creates a group of images that share their updates. `included` says for each objective whether it takes part, and
+  /// `ranges` are the images of each part.
   init(
     _ step: MetaStep, _ included: [Bool], _ network: Network, _ batch: MetaStep.Batch, sharing ranges: [Range<Int>]
   ) {
@@ -27,13 +29,13 @@ struct UpdateGroup {
     sharing = ranges.reduce(0) { $0 + $1.count }
   }
 
-  /// Images that each have their own update.
+  /// Creates a group of images that each have their own update.
   init(_ step: MetaStep, _ included: [Bool], _ network: Network, _ batch: MetaStep.Batch, apart range: Range<Int>) {
     (self.step, self.included, self.network, self.batch, ranges) = (step, included, network, batch, [range])
     sharing = nil
   }
 
-  /// One inner step of every update: what the parts recorded of it, and their displacements' sums.
+  /// One inner step of every update: the parts' records, and the sums of their displacements.
   private struct Descents {
     var parts: [[MicroBatch.Descent]] = []
     private var sums: [[Tensor?]] = []
@@ -45,8 +47,8 @@ struct UpdateGroup {
       sums.add(part.map(\.displacements))
     }
 
-    /// The weights that each update comes to from those it begins at. They take the place of the displacements, in the same
-    /// storage, since a network's parameters may be larger than all else.
+    /// The weights after the step, for each update. They are written into the storage of the displacements, because the
+    /// parameters can take more memory than everything else.
     mutating func reach(from starts: [[Tensor]]) -> [[Tensor]] {
       defer { sums = [] }
       return Profile.phase(.inner) {
@@ -62,7 +64,8 @@ struct UpdateGroup {
     }
   }
 
-  /// What the group adds to the batch's values and gradients; the latter for each image where each has its own update.
+  /// Computes the group's share of the values and gradients. If each image has its own update, there is a gradient for
+  /// each image.
   func contribution() throws -> MetaStep.Contribution {
     var parts: [MicroBatch] = []
     try forEachPart { index in
@@ -95,9 +98,9 @@ struct UpdateGroup {
     return sum
   }
 
-  /// Takes the later inner steps, compares the maps that the updates lead to, and goes back to the first step.
+  /// Makes the later inner steps, evaluates the terms at virtual weights, and differentiates back to the first step.
   ///
-  /// - Returns: for each update the derivatives of what was compared with respect to the weights after the first step.
+  /// - Returns: for each update, the gradients of these terms with respect to the weights after the first step.
   private func throughUpdate(
     _ parts: [MicroBatch], _ slots: UpdateSlots, _ first: inout Descents, _ sum: inout MetaStep.Contribution
   ) throws -> [[Tensor]] {
@@ -123,7 +126,7 @@ struct UpdateGroup {
     } then: { share in
       sum.values.add(share.values)
       cotangents.add(Array(share.gradients.prefix(slots.first.count)))
-      // Of terms that have plain passes beside virtual ones.
+      // The gradients with respect to the network's own weights, of terms that have plain and virtual passes.
       for own in share.gradients.dropFirst(slots.first.count) { sum.gradients.add(own) }
     }
     for descents in later.reversed() where inner.order == .exact {
@@ -144,7 +147,8 @@ struct UpdateGroup {
   }
 }
 
-/// A value for so many takers, of whom the last one gets the only copy.
+/// A value that a given number of callers receive. The last one receives the only remaining reference, so that it can
+/// reuse the memory.
 private final class Handout<Value: Sendable>: Sendable {
   private let rest: Mutex<(value: Value?, times: Int)>
 

@@ -2,12 +2,12 @@ import Components
 import Saliency
 import Tensors
 
-/// Binary cross-entropy of each class by itself, the mean over classes, for images of any number of classes:
-/// −q log σ(z) − (1 − q) log(1 − σ(z)).
+/// Binary cross-entropy, the mean over classes of −q log σ(z) − (1 − q) log(1 − σ(z)). An image may have any number of
+/// classes.
 public struct BinaryCrossEntropy: OuterObjective {
   public let name = "binary_cross_entropy"
 
-  /// It has no settings.
+  /// Creates the objective, which has no settings.
   public init() {}
 
   public func needs(_ maps: MapSettings) -> ObjectiveNeeds { ObjectiveNeeds(normalizesAsTraining: true) }
@@ -23,6 +23,6 @@ public struct BinaryCrossEntropy: OuterObjective {
 }
 
 extension OuterObjective where Self == BinaryCrossEntropy {
-  /// Binary cross-entropy of each class by itself.
+  /// Binary cross-entropy, the mean over classes.
   public static var binaryCrossEntropy: Self { BinaryCrossEntropy() }
 }

@@ -3,29 +3,33 @@ import Networks
 import Saliency
 import Tensors
 
-/// How alike the maps for two classes are: the training form of class sensitivity ("There and Back Again", section 4.2), a
-/// mean over images, layers and the weights it is taken at. Spearman's rank correlation, which is reported, has no derivative.
+/// The similarity of the maps for two classes: the training form of class sensitivity ("There and Back Again", section
+/// 4.2). It is the mean over images, layers and weights. Evaluations report Spearman's rank correlation instead, which
+/// has no useful derivative.
 public struct ClassSensitivity: OuterObjective, Equatable {
-  /// The weights at which maps are compared: the network's own, or those after each class's virtual update.
+  /// The weights at which maps are compared: the network's own weights, or those after the virtual update towards each
+  /// class.
   public typealias Weights = MapWeights
 
-  /// The class explained.
+  /// The choice of the explained class: the label, or the most likely class.
   public enum Explained: String, Sendable, CaseIterable { case label, top }
 
-  /// The class it is held against, always another one: the least likely, the most likely, or any.
+  /// The choice of the contrast class among the other classes: the least likely one, the most likely one, or a random
+  /// one.
   public enum Contrast: String, Sendable, CaseIterable { case bottom, second, random }
 
   public let name = "class_sensitivity"
-  /// Where maps are compared: the mean over these.
+  /// The weights at which maps are compared; the value is the mean over these.
   public var at: [Weights]
-  /// Which class is explained.
+  /// The choice of the explained class.
   public var explain: Explained
-  /// Which class it is held against.
+  /// The choice of the contrast class.
   public var against: Contrast
-  /// How maps are compared.
+  /// The similarity of two maps.
   public var similarity: Similarity
 
-  /// Label against the least likely class, at both weights, by Pearson's correlation, unless told otherwise.
+  /// Creates the objective. By default it compares the label with the least likely class, at plain and virtual weights,
+  /// by Pearson's correlation.
   public init(
     at: [Weights] = [.plain, .virtual], explain: Explained = .label, against: Contrast = .bottom,
     similarity: Similarity = .pearson
@@ -63,14 +67,14 @@ public struct ClassSensitivity: OuterObjective, Equatable {
     }
   }
 
-  /// The classes whose maps are compared, for each image; the contrast class differs from the explained one, unless there is
-  /// no other.
+  /// Chooses the explained class and the contrast class of each image. They differ, unless the network has only one
+  /// class.
   ///
   /// - Parameters:
   ///   - logits: [N, classes].
   ///   - labels: N classes.
-  ///   - draws: a random number per image, for contrast classes taken at random.
-  /// - Returns: the two classes of each image.
+  ///   - draws: a random number per image, for random contrast classes.
+  /// - Returns: both classes of each image.
   public func classes(logits: Tensor, labels: [Int], draws: [UInt64]) -> (explained: [Int], contrast: [Int]) {
     let width = logits.shape[1]
     let scores = logits.doubles
@@ -95,11 +99,11 @@ public struct ClassSensitivity: OuterObjective, Equatable {
 }
 
 extension ClassSensitivity {
-  /// The mean rank correlation over the weights and layers that the objective compares. A map that is constant counts as one
-  /// that does not depend on the class, at the worst value there is; of one that is not finite there is none. Maps after an
-  /// inner update of a batch are taken after one of the image alone. Random contrast classes are drawn from the image's place
-  /// in the data set, so that they stay the same. Their stream of random numbers keeps its former name, "opponents": another
-  /// name would give other numbers.
+  /// The mean rank correlation over the objective's weights and layers. A constant map does not depend on the class, so
+  /// it gets the worst value; a map that is not finite makes the score undefined. If the inner update has batch scope,
+  /// the maps here are those after an update of the image alone. Random contrast classes are drawn from the image's
+  /// index in the data set, so that they are the same in every evaluation. Their random stream keeps its former name,
+  /// "opponents", because another name would give other numbers.
   public func score(of image: EvaluatedImage, weight: Double, in step: MetaStep) -> Score.Value? {
     var random = RandomSource(seed: 0, purpose: "opponents", image.index)
     let classes = classes(logits: image.logits, labels: [image.label], draws: [random.next()])
@@ -124,7 +128,8 @@ extension ClassSensitivity {
 }
 
 extension InnerUpdate {
-  /// The same where a single image is moved and nothing is differentiated, so that updates of one effect are equal.
+  /// The same update in image scope and with exact order. No derivative is taken here, so that updates with the same
+  /// effect compare equal.
   fileprivate var ofOneImage: InnerUpdate {
     var update = self
     (update.scope, update.order) = (.image, .exact)
@@ -133,6 +138,6 @@ extension InnerUpdate {
 }
 
 extension OuterObjective where Self == ClassSensitivity {
-  /// How alike the maps for two classes are.
+  /// The similarity of the maps for two classes.
   public static func classSensitivity(_ sensitivity: ClassSensitivity) -> Self { sensitivity }
 }

@@ -2,12 +2,12 @@ import Components
 import Saliency
 import Tensors
 
-/// Softmax cross-entropy to the labels: −Σ q log p over classes, with q the image's soft targets, divided by their sum, so
-/// that an image of several classes counts no more than another.
+/// Softmax cross-entropy with soft targets: −Σ q log p over classes. The targets q of an image are divided by their
+/// sum, so that an image of several classes has the same weight as any other.
 public struct CrossEntropy: OuterObjective {
   public let name = "cross_entropy"
 
-  /// It has no settings.
+  /// Creates the objective, which has no settings.
   public init() {}
 
   public func needs(_ maps: MapSettings) -> ObjectiveNeeds { ObjectiveNeeds(normalizesAsTraining: true) }
@@ -27,6 +27,6 @@ public struct CrossEntropy: OuterObjective {
 }
 
 extension OuterObjective where Self == CrossEntropy {
-  /// Softmax cross-entropy to the labels.
+  /// Softmax cross-entropy with soft targets.
   public static var crossEntropy: Self { CrossEntropy() }
 }

@@ -2,16 +2,17 @@ import Components
 import Saliency
 import Tensors
 
-/// Predictions that rest on what the map calls important: the Kullback–Leibler divergence Σ p log(p / q) of the prediction p for
-/// an image and the prediction q for the image without its least salient pixels, which are set to 0, the mean color. After
-/// saliency guided training (Ismail, Corrada Bravo and Feizi 2021, equation 3), with any method in place of the gradient:
-/// the map is that of the label at the first layer that the recipe names, and is not differentiated.
+/// The Kullback–Leibler divergence Σ p log(p / q) between the predictions p for an image and q for the masked image.
+/// The mask sets the least salient pixels to 0, the mean color. It trains predictions that depend only on the pixels
+/// that the map marks as important, after saliency guided training (Ismail, Corrada Bravo and Feizi 2021, equation 3).
+/// Any saliency method may take the place of their gradient. The map is that of the label at the recipe's first layer;
+/// it is not differentiated.
 public struct MaskedDivergence: OuterObjective {
   public let name = "masked_divergence"
   /// The share of the pixels that are removed.
   public var removed: Double
 
-  /// Half of the pixels unless told otherwise.
+  /// Creates the objective; by default half of the pixels are removed.
   public init(removed: Double = 0.5) { self.removed = removed }
 
   public mutating func visit(_ keys: Keys) { keys("removed", &removed, .share) }
@@ -32,8 +33,8 @@ public struct MaskedDivergence: OuterObjective {
     ]
   }
 
-  /// Images [N, H, W, C] with the least salient pixels at 0, by maps [N, h, w]; of equally salient ones the last in reading
-  /// order go first.
+  /// Sets the least salient pixels of images [N, H, W, C] to 0, by maps [N, h, w]. Among equally salient pixels those
+  /// later in reading order are removed first.
   private static func masked(_ images: Tensor, by maps: Tensor, removed: Double) -> Tensor {
     let (count, height, width) = (images.shape[0], images.shape[1], images.shape[2])
     let pixels = height * width

@@ -2,16 +2,16 @@ import Components
 import Saliency
 import Tensors
 
-/// Maps that lie where their class is: four images tiled into one, and how much of each one's map lies on the tiles of other
-/// classes. It is the grid pointing game (Böhle et al. 2021, "Convolutional Dynamic Alignment Networks", section 5.2) as a
-/// training loss: the mean over the tiles' classes and layers of 1 − Σ_tile m⁺ / Σ m⁺, with m⁺ the positive part of the map.
-/// Each image of a batch is tiled with three others of it, of other classes where there are, at half their size.
+/// The share of a map that lies on tiles of other classes, in a mosaic of four images: the grid pointing game (Böhle et
+/// al. 2021, "Convolutional Dynamic Alignment Networks", section 5.2) as a training loss. It is the mean over the
+/// tiles' classes and over layers of 1 − Σ_tile m⁺ / Σ m⁺, where m⁺ is the positive part of the map. Each image of a
+/// batch forms a mosaic with three others, of different classes if possible, each at half its size.
 public struct Mosaic: OuterObjective {
   public let name = "mosaic"
-  /// The weights at which maps are made: the mean over these.
+  /// The weights at which maps are made; the value is the mean over these.
   public var at: [MapWeights]
 
-  /// At the network's own weights unless told otherwise.
+  /// Creates the objective; by default maps are made at plain weights.
   public init(at: [MapWeights] = [.plain]) { self.at = at }
 
   public mutating func visit(_ keys: Keys) {
@@ -25,12 +25,12 @@ public struct Mosaic: OuterObjective {
 
   public func terms(for images: ObjectiveImages) -> [ObjectiveTerm] {
     let batch = images.batch
-    // tiles[image]: the four images that it is tiled of, in reading order.
+    // tiles[image]: the indices of the mosaic's four images, in reading order.
     let tiles = images.range.map { Self.tiles($0, labels: batch.labels, draw: batch.draws[$0]) }
     let mosaics = Tensor.concatenated(tiles.map { Self.tiled($0, of: batch.images) }, axis: 0)
     let maps = images.maps
     let labels = tiles.map { $0.map { batch.labels[$0] } }
-    // Tile by tile, the class of each mosaic.
+    // classes[tile]: the class of this tile in each mosaic.
     let classes = (0..<4).map { tile in labels.map { $0[tile] } }
     return at.map { weights in
       let passes = classes.map { classes in
@@ -47,8 +47,8 @@ public struct Mosaic: OuterObjective {
     }
   }
 
-  /// The image and three others of the batch, in a random order; others of its class, or again the same ones, only where
-  /// there are too few.
+  /// The image and three others of the batch, in random order. Images of the same class, or repeated images, are used
+  /// only if there are too few others.
   private static func tiles(_ image: Int, labels: [Int], draw: UInt64) -> [Int] {
     var random = RandomSource(seed: draw, purpose: "mosaic")
     let others = labels.indices.filter { $0 != image }.shuffled(using: &random)
@@ -59,7 +59,7 @@ public struct Mosaic: OuterObjective {
     return tiles.shuffled(using: &random)
   }
 
-  /// Four images, each at half its size, in two rows and two columns: [1, H, W, 3].
+  /// Four images in two rows and two columns, each at half its size: [1, H, W, 3].
   private static func tiled(_ tiles: [Int], of images: Tensor) -> Tensor {
     let (height, width) = (images.shape[1], images.shape[2])
     let (heights, widths) = ([height / 2, height - height / 2], [width / 2, width - width / 2])
@@ -73,11 +73,11 @@ public struct Mosaic: OuterObjective {
       }, axis: 1)
   }
 
-  /// The share of a map's positive part, [N, H, W], that lies on some tiles of each mosaic: [N]. A location on the line between
-  /// tiles counts for each by what lies there. It is 0 where nothing of the map is positive.
+  /// The share of the map's positive part, [N, H, W], that lies on the given tiles of each mosaic: [N]. A location on
+  /// the border between tiles is divided among them by area. The share is 0 if no value of the map is positive.
   private static func share(of map: Tensor, on tiles: [[Bool]]) -> Tensor {
     let (height, width) = (map.shape[1], map.shape[2])
-    // How much of each row, or column, belongs to the first half.
+    // The share of each row, or column, that belongs to the first half.
     func first(_ count: Int) -> [Double] { (0..<count).map { min(1, max(0, Double(count) / 2 - Double($0))) } }
     let (rows, columns) = (first(height), first(width))
     let covers = tiles.flatMap { tiles in

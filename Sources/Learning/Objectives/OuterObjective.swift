@@ -3,42 +3,43 @@ import Networks
 import Saliency
 import Tensors
 
-/// What the outer loss asks of a network: a value for each image, made of the results of passes through the network.
+/// A term of the outer loss: a value per image, computed from the results of passes through the network.
 ///
-/// An objective says which passes it wants and what it makes of them, with operations that can be differentiated; the
-/// ``MetaStep`` makes the passes, those that several objectives ask for alike only once, and takes all derivatives, through
+/// An objective requests passes and computes its value from them by differentiable operations. The ``MetaStep`` makes
+/// the passes, each only once even if several objectives request it, and takes all derivatives, also through virtual
+/// updates. To add an objective, write one file with a conforming type and register an instance:
 /// virtual updates too. To add one, write one file with a type that conforms, and register a value of it:
 ///
 ///     Registries.objectives.register(Sharpness())
 public protocol OuterObjective: Component {
-  /// What has to be known before any image is seen.
+  /// The requirements that must be known before any image is seen.
   ///
-  /// - Parameter maps: how and where the recipe makes the maps that objectives compare.
-  /// - Returns: what it asks for; a pass at the network's own weights with no activations kept, unless told otherwise.
+  /// - Parameter maps: the method and the layers of the maps that objectives compare.
+  /// - Returns: the requirements; by default one pass at the network's own weights, with no activations kept.
   func needs(_ maps: MapSettings) -> ObjectiveNeeds
 
-  /// The summands of the value, each with the passes that it is made of.
+  /// The terms whose sum is the value, each with the passes that it needs.
   ///
-  /// - Parameter images: some of a batch's images, with the pass that was made of them already.
+  /// - Parameter images: some images of a batch, with the result of the existing plain pass.
   /// - Returns: at least one term.
   func terms(for images: ObjectiveImages) -> [ObjectiveTerm]
 
-  /// How well an image of the validation set meets the objective: less is better, as for the value that is trained on. It may be
-  /// another number than that one, such as a rank correlation, which has no derivative.
+  /// Scores a validation image for this objective; lower is better if the weight is positive. The score may differ from
+  /// the training loss: it can be a rank correlation, for example, which has no useful derivative.
   ///
   /// - Parameters:
-  ///   - image: the image, with the network's answer and maps.
-  ///   - weight: the objective's weight in the outer loss, whose sign says whether the value falls or rises.
+  ///   - image: the image, with the network's output and its maps.
+  ///   - weight: the objective's weight in the outer loss; its sign says whether training lowers or raises the value.
   ///   - step: the meta step that the objective belongs to.
-  /// - Returns: the number, or why there is none. Nil, as it is unless told otherwise, for the value that is trained on.
+  /// - Returns: the score, or the reason why it is undefined; nil, the default, to use the training loss.
   func score(of image: EvaluatedImage, weight: Double, in step: MetaStep) -> Score.Value?
 
-  /// Another class, whose maps beside those of an image's label show what the objective is about.
+  /// A contrast class for figures, whose maps are drawn beside those of an image's label.
   ///
   /// - Parameters:
   ///   - label: the image's class.
-  ///   - logits: of the image, [1, classes].
-  /// - Returns: the class; nil, as it is unless told otherwise, if there is none.
+  ///   - logits: the image's logits, [1, classes].
+  /// - Returns: the class; nil, the default, if the objective has none.
   func contrastClass(to label: Int, logits: Tensor) -> Int?
 }
 
@@ -54,33 +55,34 @@ extension Registries {
     "objective", [CrossEntropy(), BinaryCrossEntropy(), ClassSensitivity(), Mosaic(), MaskedDivergence()])
 }
 
-/// How and where maps are made.
+/// The method and the layers of maps.
 public struct MapSettings: Sendable {
-  /// How.
+  /// The saliency method.
   public let method: Method
-  /// At which layers.
+  /// The layers at which maps are made.
   public let layers: [String]
 
-  /// A method at some layers.
+  /// Creates settings from a method and layers.
   public init(_ method: Method, at layers: [String]) { (self.method, self.layers) = (method, layers) }
 }
 
-/// What an objective has to say before any image is seen.
+/// The requirements of an objective that must be known before any image is seen.
 public struct ObjectiveNeeds: Sendable {
-  /// Layers whose activations are kept of the pass on the batch's images at the network's own weights.
+  /// The layers whose activations are kept in the plain pass over the batch's images.
   public var layers: [String]
   /// Whether some of its passes are at virtual weights.
   public var usesVirtualWeights: Bool
-  /// Whether its passes on the batch's images normalize as training does: batch norms by the batch, where the recipe says so.
-  /// Such an objective has no other passes. Other passes normalize by running statistics.
+  /// Whether its passes over the batch's images normalize as in training: by batch statistics, if the recipe says so.
+  /// Such an objective has no other passes. All other passes use running statistics.
   public var normalizesAsTraining: Bool
-  /// Whether the value of an image depends on passes of other images, so that all of a batch must be together. Whoever only
-  /// looks at other images' pixels and labels finds them in ``ObjectiveImages/batch``.
+  /// Whether an image's value depends on passes of other images, so that the whole batch must be computed together. An
+  /// objective that only reads other images' pixels and labels finds them in ``ObjectiveImages/batch`` and does not
+  /// need this.
   public var couplesImages: Bool
-  /// How many classes there must be.
+  /// The smallest number of classes that the objective supports.
   public var classes: Int
 
-  /// One pass at the network's own weights unless told otherwise.
+  /// Creates requirements; by default one pass at the network's own weights.
   public init(
     layers: [String] = [], usesVirtualWeights: Bool = false, normalizesAsTraining: Bool = false,
     couplesImages: Bool = false, classes: Int = 1
@@ -90,59 +92,60 @@ public struct ObjectiveNeeds: Sendable {
   }
 }
 
-/// Some of a batch's images as an objective sees them, before it says which passes it wants.
+/// Some images of a batch, as an objective sees them when it requests its passes.
 public struct ObjectiveImages: Sendable {
-  /// [N, H, W, 3], normalized.
+  /// The images, [N, H, W, 3], normalized.
   public let images: Tensor
-  /// N classes.
+  /// The labels, N classes.
   public let labels: [Int]
-  /// How much of each class each image is, [N, classes].
+  /// The soft targets, [N, classes].
   public let targets: Tensor
-  /// A random number for each image.
+  /// A random number per image.
   public let draws: [UInt64]
-  /// The pass on these images at the network's own weights, with the layers that ``ObjectiveNeeds/layers`` names. It is
-  /// recorded; what an objective derives from it outside of its terms should be detached.
+  /// The pass over these images at the network's own weights, with the activations of ``ObjectiveNeeds/layers``. It is
+  /// tracked; detach whatever is derived from it outside of the terms.
   public let plain: Inference
-  /// How and where the recipe makes maps.
+  /// The method and the layers of maps.
   public let maps: MapSettings
   /// The whole batch.
   public let batch: MetaStep.Batch
-  /// Which of the batch's images these are.
+  /// The range of these images in the batch.
   public let range: Range<Int>
 }
 
-/// A summand of an objective.
+/// A summand of an objective's value.
 public struct ObjectiveTerm: Sendable {
-  /// The passes that it is made of.
+  /// The passes that the term needs.
   public let passes: [PassRequest]
-  /// The value for each image, [N], made of the passes' results in their order by operations.
+  /// Computes the value for each image, [N], from the results of the passes in their order, by differentiable
+  /// operations.
   public let value: @Sendable ([Inference]) -> Tensor
 
-  /// A summand made of passes.
+  /// Creates a term from its passes.
   public init(_ passes: [PassRequest], value: @escaping @Sendable ([Inference]) -> Tensor) {
     (self.passes, self.value) = (passes, value)
   }
 }
 
-/// A pass through the network that an objective asks for.
+/// A pass through the network that an objective requests.
 public struct PassRequest: Sendable {
   /// The weights of a pass.
   public enum Weights: Sendable, Hashable {
-    /// The network's own.
+    /// The network's own weights.
     case plain
-    /// Those after an inner update towards these classes, one for each image.
+    /// The weights after an inner update towards these classes, one per image.
     case virtual(towards: [Int])
   }
 
-  /// The images, [N, H, W, 3], one for each of the batch's images here; nil for these themselves.
+  /// The images, [N, H, W, 3], one for each of the batch's images; nil for the batch's images themselves.
   public let images: Tensor?
-  /// At which weights.
+  /// The weights of the pass.
   public let weights: Weights
-  /// Layers whose activations are kept. For the batch's own images at plain weights they are among those of
+  /// The layers whose activations are kept. For a plain pass over the batch's own images they must be among
   /// ``ObjectiveNeeds/layers``.
   public let layers: [String]
 
-  /// A pass on the batch's images, unless others are given.
+  /// Creates a request; by default for a plain pass over the batch's images.
   public init(_ weights: Weights = .plain, images: Tensor? = nil, layers: [String] = []) {
     (self.weights, self.images, self.layers) = (weights, images, layers)
   }
@@ -150,14 +153,14 @@ public struct PassRequest: Sendable {
   var isVirtual: Bool { weights != .plain }
 }
 
-/// A term of the outer loss with its weight in the sum.
+/// An objective with its weight in the outer loss.
 public struct WeightedObjective: Sendable {
-  /// What is asked for.
+  /// The objective.
   public var objective: any OuterObjective
-  /// How much it counts; 0 turns it off.
+  /// The weight in the outer loss; 0 turns the objective off.
   public var weight: Double
 
-  /// A term with its weight.
+  /// Creates a term of the outer loss.
   public init(_ objective: some OuterObjective, weight: Double) {
     (self.objective, self.weight) = (objective, weight)
   }

@@ -2,25 +2,25 @@ import Components
 import Foundation
 import Tensors
 
-/// Adam (Kingma and Ba 2015), as PyTorch has it: m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g² of the gradient g + λθ, and
-/// θ ← θ − rate · m̂ / (√v̂ + ε), with m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) in update t.
+/// Adam (Kingma and Ba 2015), as in PyTorch: with the gradient g + λθ, m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g² and θ
+/// ← θ − rate · m̂ / (√v̂ + ε), where m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) in update t.
 public struct Adam: Optimizer, Equatable {
   public let name = "adam"
-  /// Decay of the first and the second moment, β₁ and β₂.
+  /// The decay rates of the first and the second moment, β₁ and β₂.
   public var beta1, beta2: Double
-  /// ε, added to the root of the second moment.
+  /// ε, which is added to the root of the second moment.
   public var epsilon: Double
-  /// λ: how strongly parameters are drawn to 0, by way of the gradient.
+  /// The weight decay λ, an L2 penalty that is added to the gradient.
   public var weightDecay: Double
 
-  /// Adam with PyTorch's defaults.
+  /// Creates the optimizer with PyTorch's defaults.
   public init(beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, weightDecay: Double = 0) {
     (self.beta1, self.beta2, self.epsilon, self.weightDecay) = (beta1, beta2, epsilon, weightDecay)
   }
 
   public mutating func visit(_ keys: Keys) { visit(keys, standardDecay: 0) }
 
-  /// Visits the keys, which AdamW has too.
+  /// Visits the keys that Adam and AdamW share.
   ///
   /// - Parameters:
   ///   - keys: the keys.
@@ -34,7 +34,7 @@ public struct Adam: Optimizer, Equatable {
     (beta1, beta2) = (betas[0], betas[1])
   }
 
-  /// What is remembered.
+  /// The names of the two moments.
   private static let (first, second) = ("first_moment", "second_moment")
 
   public var slots: [String] { [Self.first, Self.second] }

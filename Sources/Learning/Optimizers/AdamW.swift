@@ -1,23 +1,23 @@
 import Components
 import Tensors
 
-/// AdamW (Loshchilov and Hutter 2019), as PyTorch has it: θ ← (1 − rate · λ)θ, then Adam's update on the gradient without
-/// weight decay.
+/// AdamW (Loshchilov and Hutter 2019), as in PyTorch: θ ← (1 − rate · λ)θ, followed by Adam's update without weight
+/// decay in the gradient.
 public struct AdamW: Optimizer, Equatable {
   public let name = "adamw"
-  /// Adam, whose weight decay acts on the parameters and not on the gradient.
+  /// Adam, whose weight decay here acts on the parameters instead of the gradient.
   private var adam: Adam
 
-  /// PyTorch's default of the weight decay.
+  /// PyTorch's default weight decay.
   public static let standardDecay = 0.01
 
-  /// AdamW with PyTorch's defaults.
+  /// Creates the optimizer with PyTorch's defaults.
   ///
   /// - Parameters:
-  ///   - beta1: decay of the first moment.
-  ///   - beta2: decay of the second moment.
-  ///   - epsilon: added to the root of the second moment.
-  ///   - weightDecay: λ, how strongly parameters are drawn to 0.
+  ///   - beta1: the decay rate of the first moment.
+  ///   - beta2: the decay rate of the second moment.
+  ///   - epsilon: is added to the root of the second moment.
+  ///   - weightDecay: the weight decay λ.
   public init(
     beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, weightDecay: Double = standardDecay
   ) {
@@ -26,7 +26,7 @@ public struct AdamW: Optimizer, Equatable {
 
   public mutating func visit(_ keys: Keys) { adam.visit(keys, standardDecay: Self.standardDecay) }
 
-  /// It remembers what Adam does, and each goes on with the other's memory.
+  /// AdamW has the same state as Adam, so that either can continue from the other's.
   public var memory: String { adam.memory }
   public var slots: [String] { adam.slots }
 

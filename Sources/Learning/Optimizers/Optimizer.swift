@@ -2,31 +2,33 @@ import Components
 import Foundation
 import Tensors
 
-/// How parameters move on a gradient. A rule is a value that never changes; what it remembers between updates is a value of
-/// its own, ``OptimizerState``, so that it can be saved and given back bit for bit.
+/// A rule that updates parameters by their gradients. The rule is a constant value; its state between updates is a
+/// separate value, ``OptimizerState``, which can be saved and restored bit for bit.
 ///
-/// To add one, write one file with a type that conforms, and register a value of it:
+/// To add an optimizer, write one file with a conforming type and register an instance:
 ///
 ///     Registries.optimizers.register(Lion())
 public protocol Optimizer: Component {
-  /// By what its memory is told from those of other rules. Rules that remember the same, such as Adam and AdamW, share it. The
-  /// rule's name, unless told otherwise.
+  /// Identifies the kind of the optimizer's state. Rules with the same state, such as Adam and AdamW, share it. By
+  /// default it is the optimizer's name.
   var memory: String { get }
 
-  /// What is remembered for each parameter between updates, by name: `first_moment`. Nothing unless told otherwise.
+  /// The names of the tensors that the state holds for each parameter, for example `first_moment`. By default there are
+  /// none.
   var slots: [String] { get }
 
-  /// Whether the rule can go on where some of its ``slots`` are missing. It cannot, unless told otherwise.
+  /// Whether the optimizer can continue from a state in which some ``slots`` are missing; false by default.
   var startsSlots: Bool { get }
 
-  /// The parameters after one update.
+  /// Computes the parameters after one update.
   ///
   /// - Parameters:
-  ///   - parameters: what moves.
-  ///   - gradients: in the same order and of the same shapes.
+  ///   - parameters: the parameters.
+  ///   - gradients: the gradients, in the same order and of the same shapes.
   ///   - rate: the learning rate of this update.
-  ///   - state: what is remembered. ``OptimizerState/updates`` counts this update already; slots are missing in the first one.
-  /// - Returns: the parameters moved, in the same order.
+  ///   - state: the optimizer's state. ``OptimizerState/updates`` already counts this update; in the first update there
+  ///     are no slots.
+  /// - Returns: the updated parameters, in the same order.
   func step(_ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout OptimizerState) -> [Tensor]
 }
 
@@ -35,16 +37,16 @@ extension Registries {
   public static let optimizers = Registry<any Optimizer>("optimizer", [SGD(), Adam(), AdamW()])
 }
 
-/// What an optimizer remembers between updates.
+/// The state of an optimizer between updates.
 public struct OptimizerState: Sendable {
-  /// The ``Optimizer/memory`` of the rule that made the updates; nil before the first.
+  /// The ``Optimizer/memory`` of the optimizer that made the updates; nil before the first.
   public var rule: String?
-  /// Updates made.
+  /// The number of updates that were made.
   public var updates = 0
-  /// One tensor per parameter for each thing remembered, by its name.
+  /// The state tensors, one per parameter, by the slot's name.
   public var slots: [String: [Tensor]] = [:]
 
-  /// Nothing remembered yet.
+  /// Creates the state before the first update.
   public init() {}
 }
 
@@ -53,14 +55,14 @@ extension Optimizer {
   public var slots: [String] { [] }
   public var startsSlots: Bool { false }
 
-  /// The parameters after one update, which the state counts.
+  /// Makes one update and counts it in the state.
   ///
   /// - Parameters:
-  ///   - parameters: what moves.
-  ///   - gradients: in the same order and of the same shapes.
+  ///   - parameters: the parameters.
+  ///   - gradients: the gradients, in the same order and of the same shapes.
   ///   - rate: the learning rate of this update.
-  ///   - state: what is remembered.
-  /// - Returns: the parameters moved, in the same order.
+  ///   - state: the optimizer's state.
+  /// - Returns: the updated parameters, in the same order.
   public func update(
     _ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout OptimizerState
   ) -> [Tensor] {
@@ -70,11 +72,12 @@ extension Optimizer {
     return step(parameters, gradients, rate: rate, state: &state)
   }
 
-  /// A memory as the rule goes on with it: of its own updates, and of nothing that it does not remember itself, such as a
-  /// velocity from before the momentum was set to 0.
+  /// Converts a saved state to one that this optimizer can continue from. Slots that it does not use are dropped, for
+  /// example a velocity after the momentum was set to 0.
   ///
-  /// - Parameter state: what some rule left.
-  /// - Returns: the memory; nil if it is another rule's, whose counts and moments mean something else.
+  /// - Parameter state: the saved state, of any optimizer.
+  /// - Returns: the state; nil if it belongs to another kind of optimizer, whose counts and moments have another
+  ///   meaning.
   public func adopting(_ state: OptimizerState) -> OptimizerState? {
     guard state.updates > 0 else { return OptimizerState() }
     guard state.rule == memory, startsSlots || slots.allSatisfy(state.slots.keys.contains) else { return nil }
@@ -88,8 +91,8 @@ extension Keys {
   /// Visits the weight decay of an optimizer.
   ///
   /// - Parameters:
-  ///   - value: λ.
-  ///   - standard: what `~` stands for.
+  ///   - value: the weight decay λ.
+  ///   - standard: the value that `~` stands for.
   public func weightDecay(_ value: inout Double, standard: Double) {
     var stated: Double? = value
     self("weight_decay", &stated, .optional(.number(0...1000)))
@@ -97,8 +100,8 @@ extension Keys {
   }
 }
 
-/// The gradients scaled so that their common L2 norm is at most `limit`, and the norm before: as PyTorch's
-/// `clip_grad_norm_` does, with 1e-6 added to the norm.
+/// Scales gradients so that their total L2 norm is at most `limit`, like PyTorch's `clip_grad_norm_`, which also adds
+/// 1e-6 to the norm. The second result is the norm before scaling.
 public func clipped(_ gradients: [Tensor], toNorm limit: Double?) -> (gradients: [Tensor], norm: Double) {
   let norm = gradients.reduce(0.0) { hypot($0, $1.detached().reshaped([-1]).norm([0]).item) }
   guard let limit, norm.isFinite, limit / (norm + 1e-6) < 1 else { return (gradients, norm) }

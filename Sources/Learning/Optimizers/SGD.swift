@@ -1,18 +1,18 @@
 import Components
 import Tensors
 
-/// Stochastic gradient descent with momentum, as PyTorch's `SGD`: v ← μv + g + λθ (v ← g + λθ at first), θ ← θ − rate · v, or
-/// with Nesterov's momentum θ ← θ − rate · (g + λθ + μv).
+/// Stochastic gradient descent with momentum, as in PyTorch's `SGD`: v ← μv + g + λθ (in the first update v ← g + λθ)
+/// and θ ← θ − rate · v, or with Nesterov momentum θ ← θ − rate · (g + λθ + μv).
 public struct SGD: Optimizer, Equatable {
   public let name = "sgd"
-  /// μ, in [0, 1).
+  /// The momentum μ, in [0, 1).
   public var momentum: Double
-  /// λ: how strongly parameters are drawn to 0.
+  /// The weight decay λ, an L2 penalty that is added to the gradient.
   public var weightDecay: Double
-  /// Whether the momentum looks ahead.
+  /// Whether the momentum is Nesterov's.
   public var isNesterov: Bool
 
-  /// Plain descent unless told otherwise.
+  /// Creates the optimizer; by default without momentum and weight decay.
   public init(momentum: Double = 0, weightDecay: Double = 0, isNesterov: Bool = false) {
     (self.momentum, self.weightDecay, self.isNesterov) = (momentum, weightDecay, isNesterov)
   }
@@ -24,12 +24,12 @@ public struct SGD: Optimizer, Equatable {
     if isNesterov && momentum == 0 { keys.refuse("nesterov", "needs a momentum above 0") }
   }
 
-  /// What is remembered where there is momentum.
+  /// The name of the momentum buffer.
   private static let velocity = "velocity"
 
   public var slots: [String] { momentum == 0 ? [] : [Self.velocity] }
 
-  /// The velocity begins with the gradient, in whichever update.
+  /// The velocity starts from the gradient in whichever update comes first.
   public var startsSlots: Bool { true }
 
   public func step(

@@ -1,12 +1,12 @@
 import Components
 
-/// The rate as given, after a linear warm-up.
+/// A constant learning rate after a linear warm-up.
 public struct ConstantSchedule: Schedule, Equatable {
   public let name = "constant"
-  /// The share of the steps over which the rate rises first, in a straight line.
+  /// The share of the steps that the linear warm-up takes.
   public var warmup: Double
 
-  /// Without warm-up unless told otherwise.
+  /// Creates the schedule; by default without warm-up.
   public init(warmup: Double = 0) { self.warmup = warmup }
 
   public mutating func visit(_ keys: Keys) { keys("warmup", &warmup, .share) }

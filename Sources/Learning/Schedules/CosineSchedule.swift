@@ -1,12 +1,12 @@
 import Components
 
-/// Falling to 0 along half a cosine (Loshchilov and Hutter 2017), after a linear warm-up.
+/// Cosine annealing to 0 (Loshchilov and Hutter 2017) after a linear warm-up.
 public struct CosineSchedule: Schedule, Equatable {
   public let name = "cosine"
-  /// The share of the steps over which the rate rises first, in a straight line.
+  /// The share of the steps that the linear warm-up takes.
   public var warmup: Double
 
-  /// Without warm-up unless told otherwise.
+  /// Creates the schedule; by default without warm-up.
   public init(warmup: Double = 0) { self.warmup = warmup }
 
   public mutating func visit(_ keys: Keys) { keys("warmup", &warmup, .share) }

@@ -1,21 +1,21 @@
 import Components
 
-/// Up from a 25th of the rate while warming up, then down to a 250,000th of it, each along half a cosine: PyTorch's
-/// `OneCycleLR` (Smith and Topin 2019).
+/// PyTorch's `OneCycleLR` (Smith and Topin 2019): the rate rises from a 25th of the peak during warm-up, then falls to
+/// a 250,000th of the peak, each along half a cosine.
 public struct OneCycleSchedule: Schedule, Equatable {
   public let name = "one_cycle"
-  /// The share of the steps over which the rate rises first.
+  /// The share of the steps that the warm-up takes.
   public var warmup: Double
 
-  /// Without warm-up unless told otherwise.
+  /// Creates the schedule; by default without warm-up.
   public init(warmup: Double = 0) { self.warmup = warmup }
 
   public mutating func visit(_ keys: Keys) { keys("warmup", &warmup, .share) }
 
   public func rate(_ peak: Double, step: Int, of total: Int) -> Double {
     let (start, end) = (peak / 25, peak / 25 / 1e4)
-    // Between steps where the warm-up is no whole number of them, and before the first where it is less than one: the first
-    // rate is then on its way down already.
+    // The position of the peak is not rounded to a whole step. If the warm-up is shorter than one step, the peak lies
+    // before the first step, and the first rate is already below it.
     let top = warmup * Double(total) - 1
     let last = Double(total) - 1
     let step = Double(step)

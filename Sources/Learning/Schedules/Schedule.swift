@@ -1,18 +1,18 @@
 import Components
 import Foundation
 
-/// How the learning rate changes over a run: a pure function of the step.
+/// The learning rate as a function of the step.
 ///
-/// To add one, write one file with a type that conforms, and register a value of it:
+/// To add a schedule, write one file with a conforming type and register an instance:
 ///
 ///     Registries.schedules.register(StepDecay())
 public protocol Schedule: Component {
-  /// The rate of a step.
+  /// The learning rate of a step.
   ///
   /// - Parameters:
   ///   - peak: the recipe's rate.
-  ///   - step: counted from 0.
-  ///   - total: how many steps the run has.
+  ///   - step: the step, from 0.
+  ///   - total: the number of steps of the run.
   /// - Returns: the rate.
   func rate(_ peak: Double, step: Int, of total: Int) -> Double
 }
@@ -23,27 +23,27 @@ extension Registries {
     "schedule", [ConstantSchedule(), CosineSchedule(), OneCycleSchedule()])
 }
 
-/// The steps over which the rate rises first.
+/// A linear warm-up of the learning rate.
 struct Warmup {
-  /// How many steps.
+  /// The number of warm-up steps.
   let steps: Int
 
-  /// A share of all steps, rounded.
+  /// Creates a warm-up over a share of all steps, rounded to whole steps.
   init(_ share: Double, of total: Int) { steps = Int((share * Double(total)).rounded()) }
 
-  /// The rate of a step that belongs to it, in a straight line; nil for later ones.
+  /// The rate of a warm-up step; nil for later steps.
   func rate(_ peak: Double, step: Int) -> Double? {
     step < steps ? peak * Double(step + 1) / Double(steps) : nil
   }
 }
 
-/// A rate on half a cosine between two rates.
+/// Interpolates between two rates along half a cosine.
 ///
 /// - Parameters:
 ///   - start: the rate at the beginning.
 ///   - end: the rate at the end.
-///   - share: how much of the way is gone, from 0 to 1.
-/// - Returns: the rate there.
+///   - share: the position between both, from 0 to 1.
+/// - Returns: the rate at this position.
 func halfCosine(from start: Double, to end: Double, _ share: Double) -> Double {
   end + (start - end) * (1 + cos(.pi * share)) / 2
 }

@@ -1,18 +1,18 @@
 import Tensors
 
-/// A two-dimensional convolution without bias unless given one.
+/// A two-dimensional convolution, without a bias by default.
 ///
-/// This layer's parameters and all others' may have one more axis before their own, so that each image of a batch has its
-/// own; see ``Network/with(parameters:)``.
+/// The parameters of this and every other layer may have one more axis in front, so that each image of a batch has its
+/// own parameters; see ``Network/with(parameters:)``.
 public struct Convolution: FusingModule {
-  /// [KH, KW, C/groups, O]
+  /// The kernel, [KH, KW, C/groups, O].
   public var kernel: Tensor
-  /// [O]
+  /// The bias, [O].
   public var bias: Tensor?
-  /// Stride, padding and groups.
+  /// The stride, padding and groups.
   public let geometry: ConvolutionGeometry
 
-  /// A square kernel; drawn for networks of ReLUs unless told otherwise.
+  /// Creates a convolution with a square kernel; by default its weights are drawn for ReLU networks.
   public init(
     _ inputs: Int, _ outputs: Int, size: Int, stride: Int = 1, padding: Int = 0, groups: Int = 1, bias: Bool = false,
     initialization: Initialization = .heFanIn, using random: inout RandomSource?
@@ -42,7 +42,7 @@ public struct Convolution: FusingModule {
 }
 
 extension Convolution: TracedOperation {
-  /// Rows and columns of the kernel.
+  /// The number of rows and columns of the kernel.
   public var size: (height: Int, width: Int) {
     (kernel.shape[kernel.rank - 4], kernel.shape[kernel.rank - 3])
   }
@@ -64,7 +64,8 @@ extension Convolution: TracedOperation {
 }
 
 extension LayerWord {
-  /// `conv 32 size 3 stride 2 padding 1 groups 1 bias`: channels; the size is 3 unless said, the padding half of it.
+  /// The word `conv 32 size 3 stride 2 padding 1 groups 1 bias`, whose number is that of the output channels. The
+  /// default size is 3, the default padding half the size.
   static let convolution = LayerWord(
     "conv", number: .required, options: ["size", "stride", "padding", "groups"], flags: ["bias"]
   ) { layer, input throws(LayerDescription.Malformed) in

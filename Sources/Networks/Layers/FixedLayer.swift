@@ -1,15 +1,16 @@
 import Tensors
 
-/// A layer without parameters, which has a place and a name in a network all the same.
+/// A layer without parameters. It has a place and a name in the network like any other layer.
 public protocol FixedLayer: Module {}
 
 extension FixedLayer {
   public func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {}
 }
 
-/// An image [N, H, W, C] to rows [N, C·H·W], in the order that PyTorch's linear layers expect: channels, rows, columns.
+/// Flattens an image [N, H, W, C] to rows [N, C·H·W], in the order that PyTorch's linear layers expect: channels, rows,
+/// columns.
 public struct Flatten: FixedLayer, TracedOperation {
-  /// The layer, which has no settings.
+  /// Creates the layer, which has no settings.
   public init() {}
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
     x.permuted([0, 3, 1, 2]).reshaped([x.shape[0], -1])
@@ -19,16 +20,16 @@ public struct Flatten: FixedLayer, TracedOperation {
   public var excitation: ExcitationUse { .passes }
 }
 
-/// Where the original has dropout: nothing, in training neither. A virtual update and the maps after it are functions of the
-/// image alone, which dropout would make random.
+/// The identity, in place of a dropout layer of the original network. Dropout is left out in training too, because a
+/// virtual update and the maps after it must be functions of the image alone.
 public struct OmittedDropout: FixedLayer {
-  /// The layer, which has no settings.
+  /// Creates the layer, which has no settings.
   public init() {}
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor { x }
 }
 
 extension LayerWord {
-  /// `flatten`
+  /// The word `flatten`.
   static let flatten = LayerWord("flatten") { layer, input throws(LayerDescription.Malformed) in
     guard let side = input.side else {
       throw layer.malformed(

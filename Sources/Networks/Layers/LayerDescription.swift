@@ -1,33 +1,34 @@
 import Components
 import Tensors
 
-/// A layer of a sequential network as a recipe writes it: a word (``LayerWord``), a number for some, and options with theirs.
+/// A layer of a sequential network as a recipe describes it: a word (``LayerWord``), for some words a number, and
+/// options with their numbers.
 ///
-///     conv 32 size 3 stride 2 padding 1 groups 1 bias     channels; the size is 3 unless said, the padding half of it
-///     max_pool 2 stride 2 padding 0, average_pool 2       window; windows lie side by side unless said
+///     conv 32 size 3 stride 2 padding 1 groups 1 bias     output channels; default size 3, default padding half the size
+///     max_pool 2 stride 2 padding 0, average_pool 2       window size; the default stride is the window size
 ///     adaptive_average_pool 4                             side of the result
 ///     batch_norm, relu, relu6, silu, gelu, global_average_pool, flatten
-///     linear 100; linear                                  features; the last one has as many as there are classes
+///     linear 100; linear                                  output features; for the last layer the number of classes
 public struct LayerDescription: Sendable, CustomStringConvertible {
   /// The word.
   public let word: LayerWord
-  /// The number after the word.
+  /// The number that follows the word.
   public let number: Int?
-  /// The options that stand alone.
+  /// The options without a number.
   public let flags: Set<String>
   private let options: [String: Int]
 
-  /// What is wrong with a description.
+  /// The error in a layer's description.
   public struct Malformed: Error, CustomStringConvertible {
     public let description: String
-    /// The layer, counted from 0; nil if it is not one layer's fault.
+    /// The layer's index; nil if the error does not belong to a single layer.
     public var layer: Int?
 
-    /// What is wrong, in words.
+    /// Creates an error from its description.
     public init(description: String, layer: Int? = nil) { (self.description, self.layer) = (description, layer) }
   }
 
-  /// Reads a description.
+  /// Parses a description.
   public init(_ text: String) throws(Malformed) {
     var words = text.split(separator: " ").map(String.init)[...]
     func malformed(_ message: String) -> Malformed { Malformed(description: "'\(text)': \(message)") }
@@ -62,7 +63,7 @@ public struct LayerDescription: Sendable, CustomStringConvertible {
     (self.word, self.number, self.options, self.flags) = (word, first, options, flags)
   }
 
-  /// The number of an option; nil if it is not stated.
+  /// The number of an option; nil if the option is not stated.
   public subscript(option: String) -> Int? { options[option] }
 
   public var description: String {
@@ -71,10 +72,10 @@ public struct LayerDescription: Sendable, CustomStringConvertible {
     return (words + word.flags.filter(flags.contains)).joined(separator: " ")
   }
 
-  /// What is wrong with the layer where it stands.
+  /// Creates the error of this layer.
   ///
-  /// - Parameter message: what is wrong.
-  /// - Returns: the error to throw.
+  /// - Parameter message: what is wrong with the layer.
+  /// - Returns: the error, to be thrown.
   public func malformed(_ message: String) -> Malformed { Malformed(description: "'\(self)': \(message)") }
 }
 

@@ -1,48 +1,48 @@
 import Components
 import Tensors
 
-/// A word for a layer in the recipe of a sequential network, with its options and rules. Each layer's file has its own; a
-/// program adds another by `Registries.layers.register(…)`.
+/// A word for a layer in the recipe of a sequential network, with its options and rules. Each layer's file defines its
+/// own word. A program adds another one by `Registries.layers.register(…)`.
 public struct LayerWord: Component {
   /// Whether a number follows the word.
   public enum Number: Sendable { case none, required, optional }
 
-  /// What comes to a layer from those before it.
+  /// The input of a layer, as far as the layers before it determine it.
   public struct Input: Sendable {
-    /// Channels, or features where there are no locations left.
+    /// The number of channels, or of features after the locations are gone.
     public var channels = 3
-    /// Rows and columns, if they are the same for images of every size.
+    /// The number of rows and of columns, if it is the same for images of every size.
     public var side: Int?
-    /// Whether there are no locations left.
+    /// Whether the input has no locations.
     public var isFlat = false
-    /// Whether it is the last layer, which makes the logits.
+    /// Whether the layer is the last one, which computes the logits.
     public var isLast = false
     /// The number of logits.
     public let classes: Int
   }
 
-  /// How the word is written: `max_pool`.
+  /// The word: `max_pool`.
   public let name: String
   let number: Number
-  /// Options, each with a number behind it, and those that stand alone.
+  /// The options with a number, and the options without one.
   let options, flags: [String]
-  /// Whether there must be locations.
+  /// Whether the layer's input must have locations.
   let needsLocations: Bool
   /// Whether the layer has running statistics.
   let hasStatistics: Bool
-  /// What a layer as it is described makes of its input, and how it is made.
+  /// Computes the plan of a described layer from its input.
   let plan: @Sendable (LayerDescription, Input) throws(LayerDescription.Malformed) -> LayerPlan
 
-  /// A word for a layer.
+  /// Creates a word for a layer.
   ///
   /// - Parameters:
   ///   - name: the word.
-  ///   - number: whether a number follows it.
-  ///   - options: options, each with a number behind it; that of `padding` may be 0.
-  ///   - flags: options that stand alone.
-  ///   - needsLocations: whether the layer is one of images, not of what is left when there are no more locations.
+  ///   - number: whether a number follows the word.
+  ///   - options: the options with a number; only the number of `padding` may be 0.
+  ///   - flags: the options without a number.
+  ///   - needsLocations: whether the layer's input must have locations.
   ///   - hasStatistics: whether the layer has running statistics.
-  ///   - plan: the layer's rules; throws what is wrong with a description where the layer would stand.
+  ///   - plan: the layer's rules; it throws the reason if the described layer does not fit its input.
   public init(
     _ name: String, number: Number = .none, options: [String] = [], flags: [String] = [], needsLocations: Bool = true,
     hasStatistics: Bool = false,
@@ -53,30 +53,31 @@ public struct LayerWord: Component {
   }
 }
 
-/// What a described layer makes of its input, without a layer being made: its parameters may be more than memory holds.
+/// The result of a described layer, computed without creating the layer, because its parameters may exceed the memory.
 public struct LayerPlan: Sendable {
-  /// Channels of the result.
+  /// The number of channels of the result.
   let channels: Int
-  /// Rows and columns of the result, if they are the same for images of every size.
+  /// The number of rows and of columns of the result, if it is the same for images of every size.
   let side: Int?
   /// Whether the result has no locations.
   let isFlat: Bool
-  /// The number of parameters. A product of what descriptions may say can be more than an integer holds.
+  /// The number of parameters. It is a `Double`, because a description can state numbers whose product overflows an
+  /// integer.
   let parameterCount: Double
-  /// Rows or columns of the result from those of the input; below 1 if nothing is left.
+  /// Maps the number of rows or columns of the input to that of the result; below 1 if nothing is left.
   let size: @Sendable (Int) -> Int
-  /// Makes the layer.
+  /// Creates the layer.
   let make: @Sendable (inout RandomSource?) -> any Module
 
-  /// What a layer makes of its input.
+  /// Creates a plan.
   ///
   /// - Parameters:
-  ///   - channels: channels of the result, or features where there are no locations.
-  ///   - side: rows and columns of the result, if they are the same for images of every size.
+  ///   - channels: the number of channels of the result, or of features if it has no locations.
+  ///   - side: the number of rows and of columns of the result, if it is the same for images of every size.
   ///   - isFlat: whether the result has no locations.
   ///   - parameterCount: the number of parameters.
-  ///   - size: rows or columns of the result from those of the input; below 1 if nothing is left.
-  ///   - make: makes the layer, with weights drawn from a source; zeros if that is nil.
+  ///   - size: maps the number of rows or columns of the input to that of the result; below 1 if nothing is left.
+  ///   - make: creates the layer with weights drawn from a source, or zeros without one.
   public init(
     channels: Int, side: Int? = nil, isFlat: Bool = false, parameterCount: Double = 0,
     size: @escaping @Sendable (Int) -> Int = { $0 }, make: @escaping @Sendable (inout RandomSource?) -> any Module

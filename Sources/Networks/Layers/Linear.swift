@@ -1,13 +1,13 @@
 import Tensors
 
-/// A linear layer of the channels: x [..., I] to x·Wᵀ + b [..., O].
+/// A linear layer over the channels: x [..., I] to x·Wᵀ + b [..., O].
 public struct Linear: Module {
-  /// [O, I]
+  /// The weight matrix, [O, I].
   public var weight: Tensor
-  /// [O]
+  /// The bias, [O].
   public var bias: Tensor
 
-  /// Drawn as PyTorch draws it unless told otherwise.
+  /// Creates a layer; by default its parameters are drawn as PyTorch draws them.
   public init(
     _ inputs: Int, _ outputs: Int, initialization: Initialization = .pyTorch, using random: inout RandomSource?
   ) {
@@ -30,7 +30,7 @@ public struct Linear: Module {
 
 extension Linear: TracedOperation {
   public func shape(of inputs: [[Int]]) -> [Int] {
-    // Features that do not fit have no result.
+    // Features of another number have no result.
     let fits = inputs[0].last == weight.shape[weight.rank - 1]
     return inputs[0].dropLast() + [fits ? weight.shape[weight.rank - 2] : 0]
   }
@@ -39,7 +39,8 @@ extension Linear: TracedOperation {
 }
 
 extension LayerWord {
-  /// `linear 100` or, as the last layer, `linear`: features; the last one has as many as there are classes.
+  /// The word `linear 100`, whose number is that of the output features. As the last layer it may be `linear` alone,
+  /// since its number is that of the classes.
   static let linear = LayerWord(
     "linear", number: .optional, needsLocations: false
   ) { layer, input throws(LayerDescription.Malformed) in

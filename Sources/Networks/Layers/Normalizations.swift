@@ -6,10 +6,10 @@ public struct BatchNorm: FusingModule {
   public var weight, bias: Tensor
   /// Running statistics, [C].
   public var runningMean, runningVariance: Tensor
-  /// Added to the variance; PyTorch's default.
+  /// The number that is added to the variance; PyTorch's default.
   public let epsilon = 1e-5
 
-  /// Scale 1, shift 0, and statistics of mean 0 and variance 1.
+  /// Creates a layer with scale 1, shift 0, mean 0 and variance 1.
   public init(_ channels: Int) {
     (weight, bias) = (.ones([channels]), .zeros([channels]))
     (runningMean, runningVariance) = (.zeros([channels]), .ones([channels]))
@@ -47,12 +47,12 @@ public struct BatchNorm: FusingModule {
 }
 
 extension BatchNorm: TracedOperation {
-  // Where a scale is negative the signal changes its sign; there is nothing to share out.
+  // A negative scale changes the sign of the signal. Each output has a single input, so there is nothing to distribute.
   public var excitation: ExcitationUse { .passes }
 }
 
 extension LayerWord {
-  /// `batch_norm`
+  /// The word `batch_norm`.
   static let batchNorm = LayerWord("batch_norm", hasStatistics: true) { _, input in
     let channels = input.channels
     return LayerPlan(channels: channels, side: input.side, parameterCount: 2 * Double(channels)) { _ in
@@ -65,10 +65,10 @@ extension LayerWord {
 public struct LayerNorm: Module {
   /// Scale and shift, [C].
   public var weight, bias: Tensor
-  /// Added to the variance.
+  /// The number that is added to the variance.
   public let epsilon: Double
 
-  /// Scale 1 and shift 0.
+  /// Creates a layer with scale 1 and shift 0.
   public init(_ channels: Int, epsilon: Double) {
     (weight, bias, self.epsilon) = (.ones([channels]), .zeros([channels]), epsilon)
   }

@@ -1,13 +1,13 @@
 import Tensors
 
-/// Maxima over square windows; see `Tensor.maxPooled`.
+/// Max pooling over square windows; see `Tensor.maxPooled`.
 public struct MaxPool: FixedLayer, TracedOperation {
-  /// Rows and columns of a window, from one window to the next, and of what is added on each side.
+  /// The side of a window, the distance between neighbouring windows, and the padding on each side, in pixels.
   public let window, stride, padding: Int
-  /// Whether a last window that reaches past the padded image counts too.
+  /// Whether a last window that reaches past the padded image counts too, as with PyTorch's `ceil_mode`.
   public let coveringEdges: Bool
 
-  /// Maxima over windows.
+  /// Creates a max pooling layer.
   public init(window: Int, stride: Int, padding: Int = 0, coveringEdges: Bool = false) {
     (self.window, self.stride, self.padding, self.coveringEdges) = (window, stride, padding, coveringEdges)
   }
@@ -18,7 +18,7 @@ public struct MaxPool: FixedLayer, TracedOperation {
 
   public func shape(of inputs: [[Int]]) -> [Int] { [inputs[0][0]] + inputs[0][1...2].map(windows) + [inputs[0][3]] }
 
-  /// How many windows there are along an axis of so many locations.
+  /// The number of windows along an axis of this many locations.
   func windows(_ inputs: Int) -> Int {
     Tensor.poolings(of: inputs, window: window, stride: stride, padding: padding, coveringEdges: coveringEdges)
   }
@@ -27,12 +27,12 @@ public struct MaxPool: FixedLayer, TracedOperation {
   public var excitation: ExcitationUse { .passes }
 }
 
-/// Means over square windows that lie side by side.
+/// Average pooling over square windows that do not overlap.
 public struct AveragePool: FixedLayer, TracedOperation {
-  /// Rows and columns of a window.
+  /// The side of a window, in pixels.
   public let window: Int
 
-  /// Means over windows.
+  /// Creates an average pooling layer.
   public init(window: Int) { self.window = window }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
@@ -47,12 +47,12 @@ public struct AveragePool: FixedLayer, TracedOperation {
   public var excitation: ExcitationUse { .needsNonNegative }
 }
 
-/// Means over as many windows as this on each side, whatever the size of the image.
+/// Average pooling to a fixed number of windows on each side, for images of every size.
 public struct AdaptiveAveragePool: FixedLayer, TracedOperation {
-  /// Rows and columns of the result.
+  /// The number of rows and of columns of the result.
   public let side: Int
 
-  /// Means over so many windows on each side.
+  /// Creates a layer with this many windows on each side.
   public init(_ side: Int) { self.side = side }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
@@ -65,12 +65,12 @@ public struct AdaptiveAveragePool: FixedLayer, TracedOperation {
   public func isIdentity(on shape: [Int]) -> Bool { shape[1] == side && shape[2] == side }
 }
 
-/// The mean over all locations: an image [N, H, W, C] to [N, C], or with the locations kept to [N, 1, 1, C].
+/// Global average pooling: the mean over all locations of an image [N, H, W, C], as [N, C] or as [N, 1, 1, C].
 public struct GlobalAveragePool: FixedLayer, TracedOperation {
-  /// Whether there is one location left, not none.
+  /// Whether the result is [N, 1, 1, C] instead of [N, C].
   public let keepsLocations: Bool
 
-  /// The mean over all locations.
+  /// Creates a global average pooling layer.
   public init(keepsLocations: Bool = false) { self.keepsLocations = keepsLocations }
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
@@ -88,7 +88,7 @@ public struct GlobalAveragePool: FixedLayer, TracedOperation {
 }
 
 extension LayerWord {
-  /// `max_pool 2 stride 2 padding 0`: the window; windows lie side by side unless said.
+  /// The word `max_pool 2 stride 2 padding 0`, whose number is the window size. The default stride is the window size.
   static let maxPool = LayerWord(
     "max_pool", number: .required, options: ["stride", "padding"]
   ) { layer, input throws(LayerDescription.Malformed) in
@@ -98,19 +98,19 @@ extension LayerWord {
     return LayerPlan(channels: input.channels, size: { max(0, pool.windows($0)) }) { _ in pool }
   }
 
-  /// `average_pool 2`: the window.
+  /// The word `average_pool 2`, whose number is the window size.
   static let averagePool = LayerWord("average_pool", number: .required) { layer, input in
     let window = layer.number ?? 2
     return LayerPlan(channels: input.channels, size: { $0 / window }) { _ in AveragePool(window: window) }
   }
 
-  /// `adaptive_average_pool 4`: the side of the result.
+  /// The word `adaptive_average_pool 4`, whose number is the side of the result.
   static let adaptiveAveragePool = LayerWord("adaptive_average_pool", number: .required) { layer, input in
     let side = layer.number ?? 1
     return LayerPlan(channels: input.channels, side: side, size: { _ in side }) { _ in AdaptiveAveragePool(side) }
   }
 
-  /// `global_average_pool`
+  /// The word `global_average_pool`.
   static let globalAveragePool = LayerWord("global_average_pool") { _, input in
     LayerPlan(channels: input.channels, isFlat: true, size: { _ in 1 }) { _ in GlobalAveragePool() }
   }

@@ -16,16 +16,16 @@ extension Architecture {
 /// The residual networks for 32×32 images of He et al. 2016, section 4.2, with parameter-free shortcuts (option A), and the
 /// names of akamaster/pytorch_resnet_cifar10: `conv1`, `bn1`, `layer1.0.conv1` … `layer3.2.bn2`, `linear`.
 public struct CIFARResNet: Module {
-  /// The stem.
+  /// The first convolution.
   public var conv1: Named<Convolution>
-  /// The stem's normalization.
+  /// The normalization after the first convolution.
   public var bn1: Named<BatchNorm>
   /// The stages, of 16, 32 and 64 channels.
   public var layer1, layer2, layer3: Named<Sequential>
   /// The classifier.
   public var linear: Named<Linear>
 
-  /// A network of 6 · `blocks` + 2 layers.
+  /// Creates a network of 6 · `blocks` + 2 layers.
   public init(blocks: Int, classes: Int, using random: inout RandomSource?) {
     conv1 = Named("conv1", Convolution(3, 16, size: 3, padding: 1, using: &random))
     bn1 = Named("bn1", BatchNorm(16))
@@ -59,12 +59,12 @@ public struct CIFARResNet: Module {
 
   /// Two 3×3 convolutions and a shortcut around them.
   public struct BasicBlock: Block {
-    /// The convolutions; the first one may stride.
+    /// The convolutions; the first may have a stride.
     public var conv1, conv2: Named<Convolution>
     /// The normalization after each convolution.
     public var bn1, bn2: Named<BatchNorm>
     let stride: Int
-    /// Channels that the shortcut adds, half of them on each side.
+    /// The number of channels that the shortcut adds, half of them on each side.
     let widening: Int
 
     init(_ inputs: Int, _ outputs: Int, stride: Int, using random: inout RandomSource?) {
@@ -81,7 +81,7 @@ public struct CIFARResNet: Module {
       return pass(bn2, pass(conv2, y), adding: shortcut(x, &pass), relu: true)
     }
 
-    /// Every second location where the block strides, and zeros for the channels that it adds.
+    /// The shortcut: every second location if the block has a stride, padded with channels of zeros.
     private func shortcut(_ x: Tensor, _ pass: inout Pass) -> Tensor {
       guard stride > 1 || widening > 0 else { return x }
       let (height, width) = ((x.shape[1] + stride - 1) / stride, (x.shape[2] + stride - 1) / stride)

@@ -8,14 +8,15 @@ extension Architecture {
 }
 
 extension Sequential {
-  /// ConvNeXt (Liu et al. 2022). Names and initialization are torchvision's: `features.0.0`, `features.1.0.layer_scale`,
-  /// `features.1.0.block.0`, …, `classifier.2`. Stochastic depth does nothing, as dropout; see ``OmittedDropout``.
+  /// ConvNeXt (Liu et al. 2022). Names and initialization are torchvision's: `features.0.0`,
+  /// `features.1.0.layer_scale`, `features.1.0.block.0`, …, `classifier.2`. Stochastic depth is left out, like dropout;
+  /// see ``OmittedDropout``.
   ///
   /// - Parameters:
-  ///   - counts: blocks in each stage.
-  ///   - widths: channels of each stage.
-  ///   - classes: number of logits.
-  ///   - random: what weights are drawn from; zeros if nil.
+  ///   - counts: the number of blocks in each stage.
+  ///   - widths: the number of channels of each stage.
+  ///   - classes: the number of logits.
+  ///   - random: the source of the weights; nil for zeros.
   /// - Returns: the layers, from images [N, H, W, 3] to logits [N, classes].
   public static func convNeXt(
     _ counts: [Int], _ widths: [Int], classes: Int, using random: inout RandomSource?
@@ -49,19 +50,19 @@ extension Sequential {
   }
 }
 
-/// A 7×7 convolution of each channel by itself, then at each location normalization and two linear layers; scaled, and added
-/// to what came in.
+/// A ConvNeXt block: a depthwise 7×7 convolution, normalization and two linear layers at each location. The result is
+/// scaled and added to the input.
 public struct ConvNeXtBlock: Block {
   private static let scaleName = "layer_scale"
-  /// [C, 1, 1], as torchvision has it.
+  /// The scale, [C, 1, 1], in torchvision's shape.
   public private(set) var layerScale: Tensor
-  /// The layers around which the shortcut leads.
+  /// The layers of the residual branch.
   public private(set) var block: Named<Sequential>
 
   init(_ channels: Int, epsilon: Double, using random: inout RandomSource?) {
     let initialization = Initialization.truncatedNormal(0.02)
     layerScale = Tensor(repeating: 1e-6, shape: [channels, 1, 1])
-    // 1 and 6 are torchvision's permutations, which channels last do without.
+    // Layers 1 and 6 are torchvision's permutations, which a channels-last layout does not need.
     let layers = Sequential(named: [
       (
         "0",

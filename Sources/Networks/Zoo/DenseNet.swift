@@ -8,14 +8,14 @@ extension Architecture {
 }
 
 extension Sequential {
-  /// The densely connected networks of Huang et al. 2017, with 32 channels added by each layer. Names and initialization
-  /// are torchvision's: `features.conv0`, `features.denseblock1.denselayer1.norm1`, …, `classifier`; besides them, `relu`
-  /// is the relu last activation, for which torchvision has no name.
+  /// The densely connected networks of Huang et al. 2017, in which each layer adds 32 channels. Names and
+  /// initialization are torchvision's: `features.conv0`, `features.denseblock1.denselayer1.norm1`, …, `classifier`. In
+  /// addition, `relu` is the last activation, for which torchvision has no name.
   ///
   /// - Parameters:
-  ///   - counts: layers in each of the four blocks.
-  ///   - classes: number of logits.
-  ///   - random: what weights are drawn from; zeros if nil.
+  ///   - counts: the number of layers in each of the four blocks.
+  ///   - classes: the number of logits.
+  ///   - random: the source of the weights; nil for zeros.
   /// - Returns: the layers, from images [N, H, W, 3] to logits [N, classes].
   public static func denseNet(_ counts: [Int], classes: Int, using random: inout RandomSource?) -> Sequential {
     var channels = 64
@@ -47,10 +47,10 @@ extension Sequential {
   }
 }
 
-/// Layers `denselayer1`, `denselayer2`, …, each of which sees the channels of the block's input and of all layers before
-/// it, and adds channels of its own.
+/// A dense block with layers `denselayer1`, `denselayer2`, …. The input of each layer is the concatenation of the
+/// block's input and the outputs of all layers before it.
 public struct DenseBlock: Block {
-  /// Each a 1×1 and a 3×3 convolution, with normalization and ReLU before both.
+  /// The layers, each a 1×1 and a 3×3 convolution with normalization and ReLU before both.
   public private(set) var layers: [Named<Sequential>]
 
   init(_ inputs: Int, count: Int, growth: Int, using random: inout RandomSource?) {

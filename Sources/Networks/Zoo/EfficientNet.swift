@@ -9,10 +9,10 @@ extension Architecture {
 
 extension Sequential {
   /// EfficientNet-B0 (Tan and Le 2019). Names and initialization are torchvision's: `features.0.0`,
-  /// `features.1.0.block.0.0`, `features.1.0.block.1.fc1`, …, `classifier.1`. Dropout and stochastic depth do nothing; see
-  /// ``OmittedDropout``.
+  /// `features.1.0.block.0.0`, `features.1.0.block.1.fc1`, …, `classifier.1`. Dropout and stochastic depth are left
+  /// out; see ``OmittedDropout``.
   public static func efficientNetB0(classes: Int, using random: inout RandomSource?) -> Sequential {
-    // The paper's table 1.
+    // Table 1 of the paper.
     let stages: [(expansion: Int, size: Int, stride: Int, channels: Int, count: Int)] = [
       (1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4),
       (6, 3, 1, 320, 1),
@@ -41,10 +41,10 @@ extension Sequential {
   }
 }
 
-/// A widening 1×1 convolution, one of each channel by itself, squeeze and excitation, and a narrowing 1×1 convolution; added to
-/// what came in where the shape is the same.
+/// EfficientNet's block: a 1×1 convolution that widens, a depthwise convolution, squeeze and excitation, and a 1×1
+/// convolution that narrows. The input is added where the shape stays the same.
 public struct MBConv: Block {
-  /// The layers around which the shortcut leads.
+  /// The layers of the residual branch.
   public private(set) var block: Named<Sequential>
   private let hasShortcut: Bool
 
@@ -80,9 +80,10 @@ public struct MBConv: Block {
   }
 }
 
-/// Each channel times a number between 0 and 1 that two small layers make of all channels' means (Hu et al. 2018).
+/// Squeeze and excitation (Hu et al. 2018): multiplies each channel by a number between 0 and 1, which two small layers
+/// compute from the means of all channels.
 public struct SqueezeExcitation: Module {
-  /// 1×1 convolutions of the means: to fewer channels, and back to as many as there were.
+  /// The 1×1 convolutions of the means: to fewer channels, and back to the original number.
   public private(set) var fc1, fc2: Named<Convolution>
 
   init(_ channels: Int, squeezed: Int, using random: inout RandomSource?) {

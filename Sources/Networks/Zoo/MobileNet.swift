@@ -8,15 +8,15 @@ extension Architecture {
 }
 
 extension Sequential {
-  /// MobileNetV2 (Sandler et al. 2018). Names and initialization are torchvision's: `features.0.0`, `features.1.conv.0.0`,
-  /// …, `classifier.1`. Dropout does nothing; see ``OmittedDropout``.
+  /// MobileNetV2 (Sandler et al. 2018). Names and initialization are torchvision's: `features.0.0`,
+  /// `features.1.conv.0.0`, …, `classifier.1`. Dropout is left out; see ``OmittedDropout``.
   ///
   /// - Parameters:
-  ///   - classes: number of logits.
-  ///   - random: what weights are drawn from; zeros if nil.
+  ///   - classes: the number of logits.
+  ///   - random: the source of the weights; nil for zeros.
   /// - Returns: the layers, from images [N, H, W, 3] to logits [N, classes].
   public static func mobileNetV2(classes: Int, using random: inout RandomSource?) -> Sequential {
-    // The paper's table 2.
+    // Table 2 of the paper.
     let stages: [(expansion: Int, channels: Int, count: Int, stride: Int)] = [
       (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1),
     ]
@@ -56,10 +56,10 @@ extension Sequential {
   }
 }
 
-/// MobileNetV2's block: widened by a 1×1 convolution, filtered channel by channel, and narrowed again without
-/// ReLU; with a shortcut where the shape stays.
+/// MobileNetV2's block: a 1×1 convolution that widens, a depthwise convolution, and a 1×1 convolution that narrows,
+/// without a ReLU at the end. The input is added where the shape stays the same.
 public struct InvertedResidual: Block {
-  /// The layers around which the shortcut leads.
+  /// The layers of the residual branch.
   public private(set) var conv: Named<Sequential>
   let hasShortcut: Bool
 

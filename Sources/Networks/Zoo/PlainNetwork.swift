@@ -5,17 +5,17 @@ extension Architecture {
   public static let plain = Architecture("plain", usualSide: 32) { PlainNetwork(classes: $0, using: &$1) }
 }
 
-/// A small network without shortcuts for 32×32 images: five 3×3 convolutions, each with batch norm and ReLU, two
-/// of them strided, then global average pooling and a linear layer. Convolutions are `features.0`, `.3`, `.6`, `.9`, `.12`;
-/// the ReLUs after them, where saliency looks, `features.2` (16 channels), `.5` and `.8` (32, at half size), `.11`
-/// and `.14` (64, at a quarter).
+/// A small network without shortcuts for 32×32 images: five 3×3 convolutions, each with batch norm and ReLU, two of
+/// them with a stride, then global average pooling and a linear layer. The convolutions are `features.0`, `.3`, `.6`,
+/// `.9` and `.12`. Saliency maps are made at the ReLUs after them: `features.2` (16 channels), `.5` and `.8` (32, at
+/// half size), `.11` and `.14` (64, at a quarter).
 public struct PlainNetwork: Module {
   /// Convolutions, normalizations and ReLUs.
   public var features: Named<Sequential>
   /// The classifier.
   public var classifier: Named<Linear>
 
-  /// A randomly initialized network.
+  /// Creates a network with random weights.
   public init(classes: Int, using random: inout RandomSource?) {
     var modules: [any Module] = []
     for (inputs, outputs, stride) in [(3, 16, 1), (16, 32, 2), (32, 32, 1), (32, 64, 2), (64, 64, 1)] {

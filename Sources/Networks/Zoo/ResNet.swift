@@ -1,19 +1,19 @@
 import Tensors
 
 extension Architecture {
-  /// The residual network of 18 layers, in basic blocks (He et al. 2016).
+  /// ResNet-18, with basic blocks (He et al. 2016).
   public static let resnet18 = resNet("resnet18", .basic, [2, 2, 2, 2])
-  /// The residual network of 34 layers, in basic blocks.
+  /// ResNet-34, with basic blocks.
   public static let resnet34 = resNet("resnet34", .basic, [3, 4, 6, 3])
-  /// The residual network of 50 layers, in bottlenecks.
+  /// ResNet-50, with bottlenecks.
   public static let resnet50 = resNet("resnet50", .bottleneck(), [3, 4, 6, 3])
-  /// The residual network of 101 layers, in bottlenecks.
+  /// ResNet-101, with bottlenecks.
   public static let resnet101 = resNet("resnet101", .bottleneck(), [3, 4, 23, 3])
-  /// The residual network of 152 layers, in bottlenecks.
+  /// ResNet-152, with bottlenecks.
   public static let resnet152 = resNet("resnet152", .bottleneck(), [3, 8, 36, 3])
-  /// ResNeXt of 50 layers, in bottlenecks of 32 groups of 4 channels (Xie et al. 2017).
+  /// ResNeXt-50, whose bottlenecks have 32 groups of 4 channels (Xie et al. 2017).
   public static let resnext50_32x4d = resNet("resnext50_32x4d", .bottleneck(groups: 32, width: 4), [3, 4, 6, 3])
-  /// The wide residual network of 50 layers, in bottlenecks twice as wide (Zagoruyko and Komodakis 2016).
+  /// The wide ResNet-50, whose bottlenecks are twice as wide (Zagoruyko and Komodakis 2016).
   public static let wide_resnet50_2 = resNet("wide_resnet50_2", .bottleneck(width: 128), [3, 4, 6, 3])
 
   static let resNets = [resnet18, resnet34, resnet50, resnet101, resnet152, resnext50_32x4d, wide_resnet50_2]
@@ -24,18 +24,18 @@ extension Architecture {
 }
 
 extension Sequential {
-  /// The residual networks for ImageNet of He et al. 2016: a 7×7 stem, max pooling and four stages of blocks with 64, 128,
-  /// 256 and 512 channels (four times as many for bottlenecks). Names and initialization are torchvision's: `conv1`,
-  /// `bn1`, `maxpool`, `layer1.0.conv1` … `layer4.2.bn3`, `fc`.
+  /// The residual networks for ImageNet of He et al. 2016: a 7×7 stem, max pooling and four stages of blocks with 64,
+  /// 128, 256 and 512 channels (four times as many for bottlenecks). Names and initialization are torchvision's:
+  /// `conv1`, `bn1`, `maxpool`, `layer1.0.conv1` … `layer4.2.bn3`, `fc`.
   ///
-  /// ResNeXt (Xie et al. 2017) and wide residual networks (Zagoruyko and Komodakis 2016) are made of bottlenecks with
-  /// groups and with more channels inside.
+  /// ResNeXt (Xie et al. 2017) has bottlenecks with groups, and wide residual networks (Zagoruyko and Komodakis 2016)
+  /// have bottlenecks with more inner channels.
   ///
   /// - Parameters:
-  ///   - kind: what all blocks are made of.
-  ///   - counts: blocks in each of the four stages.
-  ///   - classes: number of logits.
-  ///   - random: what weights are drawn from; zeros if nil.
+  ///   - kind: the kind of all blocks.
+  ///   - counts: the number of blocks in each of the four stages.
+  ///   - classes: the number of logits.
+  ///   - random: the source of the weights; nil for zeros.
   /// - Returns: the layers, from images [N, H, W, 3] to logits [N, classes].
   public static func resNet(
     _ kind: ResidualBlock.Kind, _ counts: [Int], classes: Int, using random: inout RandomSource?
@@ -62,15 +62,16 @@ extension Sequential {
   }
 }
 
-/// Convolutions `conv1`, `conv2`, …, each with its normalization `bn1`, …, and a shortcut around them, which is a 1×1
-/// convolution and a normalization, `downsample`, where the shape changes.
+/// A residual block: convolutions `conv1`, `conv2`, …, each with its normalization `bn1`, …, and a shortcut. Where the
+/// shape changes, the shortcut is a 1×1 convolution with a normalization, `downsample`.
 public struct ResidualBlock: Block {
-  /// What a block is made of.
+  /// The kind of a block.
   public enum Kind: Sendable {
-    /// Two 3×3 convolutions, of which the first may stride.
+    /// Two 3×3 convolutions; the first may have a stride.
     case basic
-    /// 1×1, 3×3 and 1×1 convolutions; the one between may stride, the last has four times the stage's channels. The one
-    /// between has `groups` groups of `width` channels in the first stage, and of 2, 4 and 8 times as many in the others.
+    /// A 1×1, a 3×3 and a 1×1 convolution. The 3×3 convolution may have a stride, and the last has four times the
+    /// stage's channels. The 3×3 convolution has `groups` groups of `width` channels in the first stage, and of 2, 4
+    /// and 8 times as many in the others.
     case bottleneck(groups: Int = 1, width: Int = 64)
   }
 
@@ -78,9 +79,9 @@ public struct ResidualBlock: Block {
   public private(set) var convolutions: [Named<Convolution>]
   /// The normalization after each convolution.
   public private(set) var norms: [Named<BatchNorm>]
-  /// Nil where the shortcut changes nothing.
+  /// The layers of the shortcut; nil if the shortcut is the identity.
   public private(set) var downsample: Named<Sequential>?
-  /// Channels of the response.
+  /// The number of output channels.
   let outputs: Int
 
   init(_ kind: Kind, _ inputs: Int, stage channels: Int, stride: Int, using random: inout RandomSource?) {

@@ -1,22 +1,22 @@
 import Components
 import Tensors
 
-/// `architecture: sequential`: the layers that a recipe describes, one after the other. They are named by their places, as in
-/// PyTorch's `nn.Sequential`, each with PyTorch's default initialization, but convolutions with He's.
+/// `architecture: sequential`: the layers that a recipe describes, in sequence. Their names are their indices, as in
+/// PyTorch's `nn.Sequential`. Layers have PyTorch's default initialization, except convolutions, which have He's.
 public struct SequentialFamily: NetworkFamily {
   public let name = "sequential"
-  /// The layers, which fit each other.
+  /// The layers; they fit each other.
   public private(set) var layers: [LayerDescription] = []
 
-  /// What a description may ask for. A graph of derivatives of derivatives goes ten times as deep as its network.
+  /// The limits of a description. The graph of a derivative of a derivative is ten times as deep as the network.
   private static let (mostLayers, mostParameters) = (1000, Double(1 << 30))
 
-  /// No layers yet.
+  /// Creates a family without layers.
   init() {}
 
-  /// Described layers.
+  /// Creates a family from described layers.
   ///
-  /// - Throws: what is wrong, if they do not fit each other.
+  /// - Throws: the reason, if a layer does not fit the layers before it.
   init(_ layers: [LayerDescription]) throws(LayerDescription.Malformed) {
     self.layers = layers
     _ = try Self.plans(layers, classes: 1)
@@ -58,9 +58,9 @@ public struct SequentialFamily: NetworkFamily {
 
   private func plans(classes: Int) -> [LayerPlan] { (try? Self.plans(layers, classes: classes)) ?? [] }
 
-  /// What each layer makes of what those before it make.
+  /// Computes the plan of each layer from those before it.
   ///
-  /// - Throws: what is wrong with the first layer that does not fit those before it.
+  /// - Throws: the error of the first layer that does not fit the layers before it.
   private static func plans(
     _ layers: [LayerDescription], classes: Int
   ) throws(LayerDescription.Malformed) -> [LayerPlan] {
@@ -78,7 +78,8 @@ public struct SequentialFamily: NetworkFamily {
       let plan: LayerPlan
       do throws(LayerDescription.Malformed) { plan = try layer.word.plan(layer, input) } catch { throw placed(error) }
       parameters += plan.parameterCount
-      // Of a network of one class, so that the number of classes alone never is too much.
+      // The parameters are counted for a network of one class, so that the number of classes alone never exceeds the
+      // limit.
       guard classes > 1 || parameters <= mostParameters else {
         throw placed(
           layer.malformed("with it there are more than \(Int(mostParameters)) parameters, which take 4 GiB"))
@@ -92,7 +93,7 @@ public struct SequentialFamily: NetworkFamily {
     return plans
   }
 
-  /// The side of the smallest square image of which something is left after every layer; nil if it is above 8192.
+  /// The side of the smallest square image for which every layer has a result; nil if it is above 8192.
   private var smallestSide: Int? {
     let plans = plans(classes: 1)
     return (1...8192).first { side in
@@ -104,7 +105,7 @@ public struct SequentialFamily: NetworkFamily {
     }
   }
 
-  /// Elements of all activations of one image of this size, together; the logits count as one.
+  /// The total number of elements of all activations of one image of this size; the logits count as one.
   private func activationCount(height: Int, width: Int) -> Double {
     var (size, sum) = ([height, width], 0.0)
     for plan in plans(classes: 1) {
@@ -116,7 +117,7 @@ public struct SequentialFamily: NetworkFamily {
 }
 
 extension Codec<LayerDescription> {
-  /// A layer as a recipe describes it.
+  /// The codec of a layer's description.
   static var layer: Codec {
     Codec(
       read: { entry, key, report in

@@ -3,7 +3,7 @@ import Tensors
 extension Architecture {
   /// SqueezeNet 1.0.
   public static let squeezenet1_0 = squeezeNet("squeezenet1_0", isRevised: false)
-  /// SqueezeNet 1.1, its authors' revision, which takes less than half the arithmetic.
+  /// SqueezeNet 1.1, the authors' revision, which needs less than half the arithmetic.
   public static let squeezenet1_1 = squeezeNet("squeezenet1_1", isRevised: true)
 
   static let squeezeNets = [squeezenet1_0, squeezenet1_1]
@@ -14,14 +14,14 @@ extension Architecture {
 }
 
 extension Sequential {
-  /// SqueezeNet 1.0 (Iandola et al. 2016) or 1.1 (the authors' lighter revision), whose logits are means over locations of
-  /// responses after a ReLU, so none is negative. Names and initialization are torchvision's: `features.0`,
-  /// `features.3.squeeze`, …, `classifier.1`. Dropout does nothing; see ``OmittedDropout``.
+  /// SqueezeNet 1.0 (Iandola et al. 2016) or 1.1 (the authors' lighter revision). The logits are means over locations
+  /// after a ReLU, so that none is negative. Names and initialization are torchvision's: `features.0`,
+  /// `features.3.squeeze`, …, `classifier.1`. Dropout is left out; see ``OmittedDropout``.
   ///
   /// - Parameters:
   ///   - isRevised: whether it is version 1.1.
-  ///   - classes: number of logits.
-  ///   - random: what weights are drawn from; zeros if nil.
+  ///   - classes: the number of logits.
+  ///   - random: the source of the weights; nil for zeros.
   /// - Returns: the layers, from images [N, H, W, 3] to logits [N, classes].
   public static func squeezeNet(isRevised: Bool, classes: Int, using random: inout RandomSource?) -> Sequential {
     let (stem, size) = isRevised ? (64, 3) : (96, 7)
@@ -46,10 +46,10 @@ extension Sequential {
   }
 }
 
-/// SqueezeNet's module: a 1×1 convolution to few channels, then a 1×1 and a 3×3 convolution of them side by side, to four
-/// times as many channels each.
+/// SqueezeNet's module: a 1×1 convolution that narrows, then a 1×1 and a 3×3 convolution of its output, whose outputs
+/// are concatenated.
 public struct Fire: Block {
-  /// The 1×1 convolution to fewer channels, and the 1×1 and 3×3 convolutions of its response.
+  /// The 1×1 convolution that narrows, and the 1×1 and 3×3 convolutions of its output.
   public private(set) var squeeze, expand1x1, expand3x3: Named<Convolution>
 
   init(_ inputs: Int, squeezed: Int, using random: inout RandomSource?) {

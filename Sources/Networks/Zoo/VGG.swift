@@ -1,23 +1,23 @@
 import Tensors
 
 extension Architecture {
-  /// The network of 11 layers of Simonyan and Zisserman 2015.
+  /// VGG-11 (Simonyan and Zisserman 2015).
   public static let vgg11 = vgg("vgg11", [1, 1, 2, 2, 2])
-  /// The network of 13 layers of Simonyan and Zisserman 2015.
+  /// VGG-13 (Simonyan and Zisserman 2015).
   public static let vgg13 = vgg("vgg13", [2, 2, 2, 2, 2])
-  /// The network of 16 layers of Simonyan and Zisserman 2015.
+  /// VGG-16 (Simonyan and Zisserman 2015).
   public static let vgg16 = vgg("vgg16", [2, 2, 3, 3, 3])
-  /// The network of 19 layers of Simonyan and Zisserman 2015.
+  /// VGG-19 (Simonyan and Zisserman 2015).
   public static let vgg19 = vgg("vgg19", [2, 2, 4, 4, 4])
-  /// The network of 11 layers with batch norm after each convolution.
+  /// VGG-11 with batch norm after each convolution.
   public static let vgg11_bn = vgg("vgg11_bn", [1, 1, 2, 2, 2], isNormalized: true)
-  /// The network of 13 layers with batch norm after each convolution.
+  /// VGG-13 with batch norm after each convolution.
   public static let vgg13_bn = vgg("vgg13_bn", [2, 2, 2, 2, 2], isNormalized: true)
-  /// The network of 16 layers with batch norm after each convolution.
+  /// VGG-16 with batch norm after each convolution.
   public static let vgg16_bn = vgg("vgg16_bn", [2, 2, 3, 3, 3], isNormalized: true)
-  /// The network of 19 layers with batch norm after each convolution.
+  /// VGG-19 with batch norm after each convolution.
   public static let vgg19_bn = vgg("vgg19_bn", [2, 2, 4, 4, 4], isNormalized: true)
-  /// The network of Krizhevsky 2014.
+  /// AlexNet in the version of Krizhevsky 2014.
   public static let alexnet = Architecture("alexnet", usualSide: 224) { Sequential.alexNet(classes: $0, using: &$1) }
 
   static let vggs = [vgg11, vgg13, vgg16, vgg19, vgg11_bn, vgg13_bn, vgg16_bn, vgg19_bn]
@@ -30,15 +30,15 @@ extension Architecture {
 }
 
 extension Sequential {
-  /// The networks of Simonyan and Zisserman 2015: five stages of 3×3 convolutions, each halved by max pooling, then three
-  /// linear layers. Names and initialization are torchvision's: `features.0`, …, `classifier.6`. Dropout keeps its place
-  /// among the names and does nothing; see ``OmittedDropout``.
+  /// The VGG networks of Simonyan and Zisserman 2015: five stages of 3×3 convolutions, each followed by max pooling to
+  /// half the size, then three linear layers. Names and initialization are torchvision's: `features.0`, …,
+  /// `classifier.6`. Dropout layers keep their names but do nothing; see ``OmittedDropout``.
   ///
   /// - Parameters:
-  ///   - counts: convolutions in each of the five stages, of 64, 128, 256, 512 and 512 channels.
+  ///   - counts: the number of convolutions in each of the five stages, of 64, 128, 256, 512 and 512 channels.
   ///   - isNormalized: whether batch norm follows each convolution, as in torchvision's `vgg*_bn`.
-  ///   - classes: number of logits.
-  ///   - random: what weights are drawn from; zeros if nil.
+  ///   - classes: the number of logits.
+  ///   - random: the source of the weights; nil for zeros.
   /// - Returns: the layers, from images [N, H, W, 3] to logits [N, classes].
   public static func vgg(
     _ counts: [Int], isNormalized: Bool, classes: Int, using random: inout RandomSource?
@@ -72,9 +72,9 @@ extension Sequential {
     ])
   }
 
-  /// The network of Krizhevsky 2014 ("One weird trick for parallelizing convolutional neural networks"), which is
-  /// torchvision's `alexnet`, with its names and PyTorch's default initialization. Dropout does nothing; see
-  /// ``OmittedDropout``.
+  /// AlexNet in the version of Krizhevsky 2014 ("One weird trick for parallelizing convolutional neural networks"),
+  /// which is torchvision's `alexnet`, with torchvision's names and PyTorch's default initialization. Dropout is left
+  /// out; see ``OmittedDropout``.
   public static func alexNet(classes: Int, using random: inout RandomSource?) -> Sequential {
     func convolution(_ inputs: Int, _ outputs: Int, size: Int, stride: Int = 1, padding: Int) -> Convolution {
       Convolution(

@@ -1,17 +1,17 @@
 import Tensors
 
-/// A map at an image's resolution, with what measures need to know of it.
+/// A saliency map at an image's resolution, with the properties that measures use.
 public struct ImageMap: Sendable {
-  /// Of the image, in pixels.
+  /// The size of the image, in pixels.
   public let width, height: Int
-  /// Row by row.
+  /// The values, row by row.
   public let values: [Double]
-  /// What it is, as it was made: resizing rounds too.
+  /// The state of the map before resizing, since resizing adds rounding errors.
   public let state: MapState
-  /// Values that differ by no more than this are ties; see ``ScalarType/mapTolerance``.
+  /// The largest difference between values that counts as a tie; see ``ScalarType/mapTolerance``.
   public let tolerance: Double
 
-  /// A map [h, w] (or [1, h, w]) resized bilinearly to an image.
+  /// Resizes a map [h, w] or [1, h, w] bilinearly to an image.
   public init(_ map: Tensor, width: Int, height: Int) {
     (self.width, self.height) = (width, height)
     let own = Array(map.shape.suffix(2))
@@ -20,15 +20,16 @@ public struct ImageMap: Sendable {
     tolerance = map.scalarType.mapTolerance * values.reduce(0) { max($0, abs($1)) }
   }
 
-  /// The pixel of the largest value, the first of equals in reading order.
+  /// The pixel with the largest value; among equal values the first in reading order.
   public var peak: (x: Int, y: Int) {
     let largest = values.max() ?? 0
     let index = values.firstIndex { $0 >= largest - tolerance } ?? 0
     return (index % width, index / width)
   }
 
-  /// The values with those that are zero up to rounding as zeros, times the power of two that brings the largest magnitude
-  /// into [1, 2): sums and squares of them are finite, and what does not depend on a map's scale keeps every bit.
+  /// The values multiplied by the power of two that brings the largest magnitude into [1, 2); values that are zero up
+  /// to rounding are 0. Sums and squares of the result are finite, and results that do not depend on the map's scale
+  /// are the same bit for bit.
   public var scaled: [Double] {
     let largest = values.reduce(0) { max($0, abs($1)) }
     guard largest > 0, largest.isFinite else { return values }
@@ -37,11 +38,12 @@ public struct ImageMap: Sendable {
     return values.map { abs($0) <= tolerance ? 0 : $0 * scale }
   }
 
-  /// Groups of pixels whose values are ties, the lowest first; pixels in reading order within a group. A group reaches from
-  /// its least value as far as the tolerance, and what is no further than that from zero counts as zero.
+  /// Groups of pixels whose values are ties, from low to high values; within a group the pixels are in reading order. A
+  /// group spans at most the tolerance, starting at its smallest value. Values whose magnitude is at most the tolerance
+  /// count as zero.
   ///
-  /// Ranks, and the order in which pixels are removed, both follow from these, so that what is tied in exact arithmetic is so
-  /// in every measure.
+  /// Both ranks and the order of removal are based on these groups, so that values that are equal in exact arithmetic
+  /// are ties in every measure.
   var ties: [[Int]] {
     let values = values.map { abs($0) <= tolerance ? 0 : $0 }
     let order = values.indices.sorted { values[$0] < values[$1] }
@@ -57,17 +59,17 @@ public struct ImageMap: Sendable {
     return groups.map { $0.count == 1 ? $0 : $0.sorted() }
   }
 
-  /// Pixels in the order of their values, the largest first; equal ones in reading order.
+  /// The pixels in the order of their values, the largest first; ties are in reading order.
   public var order: [Int] { ties.reversed().flatMap(\.self) }
 
-  /// How far each pixel's rank lies from the middle rank, and the sum of their squares; nil unless the map is defined. Ties
-  /// have their mean rank. Halves of whole numbers, so that sums of products are exact.
+  /// The distance of each pixel's rank from the middle rank, and the sum of the squared distances; nil unless the map
+  /// is defined. Ties have their mean rank. The distances are multiples of ½, so that sums of products are exact.
   var ranks: (centered: [Double], squares: Double)? {
     guard state == .defined else { return nil }
     var centered = [Double](repeating: 0, count: values.count)
     var (start, squares) = (0, 0.0)
     for group in ties {
-      // The mean of the ranks from start + 1 to start + n, less (count + 1) / 2.
+      // The mean of the ranks from start + 1 to start + n, minus (count + 1) / 2.
       let rank = Double(2 * start + group.count - values.count) / 2
       for pixel in group { centered[pixel] = rank }
       squares += rank * rank * Double(group.count)
@@ -76,9 +78,9 @@ public struct ImageMap: Sendable {
     return squares > 0 ? (centered, squares) : nil
   }
 
-  /// Class sensitivity ("There and Back Again", section 4.2), of the maps for two classes: Spearman's rank correlation. Lower
-  /// is better; at 1 the map does not depend on the class. It also compares a map with that of a network made random (Adebayo
-  /// et al. 2018). Undefined unless both maps are defined.
+  /// Class sensitivity ("There and Back Again", section 4.2): Spearman's rank correlation between this map and another.
+  /// For the maps of two classes lower is better, and at 1 the map does not depend on the class. It also compares a map
+  /// with that of a randomized network (Adebayo et al. 2018). It is undefined unless both maps are defined.
   public func rankCorrelation(with other: ImageMap) -> Score.Value {
     precondition(
       values.count == other.values.count, "rankCorrelation: \(values.count) pixels against \(other.values.count)")
@@ -90,8 +92,8 @@ public struct ImageMap: Sendable {
     return .defined(products / (own.squares * others.squares).squareRoot())
   }
 
-  /// The mean rank correlation over all pairs of maps that are defined. Of n vectors of length 1 it is (|Σ r|² − n) / (n² − n),
-  /// so that no pair is looked at.
+  /// The mean rank correlation over all pairs of defined maps. For n unit vectors r it is (|Σ r|² − n) / (n² − n),
+  /// which needs no loop over pairs.
   public static func meanRankCorrelation(_ maps: [ImageMap]) -> Score.Value {
     var sum: [Double] = []
     var count = 0.0

@@ -1,20 +1,21 @@
 import Networks
 import Tensors
 
-/// The maps of one image by a network, each made once however many measures ask for it. This is the one place where maps of an
-/// evaluation are made, plain ones and those after a virtual update.
+/// The maps of one image by one network. Each map is made once, even if several measures use it. All maps of an
+/// evaluation are made here, both plain ones and those after a virtual update.
 public final class ImageMaps {
-  /// What maps are made of, all at once.
+  /// A set of methods and layers whose maps are made together.
   public struct Kind: Hashable, Sendable {
-    /// How maps are made.
+    /// The saliency methods.
     public var methods: [Method]
-    /// Where maps are made.
+    /// The layers at which maps are made.
     public var layers: [String]
 
-    /// All methods at all layers.
+    /// Creates a set of all methods at all layers.
     public init(methods: [Method], layers: [String]) { (self.methods, self.layers) = (methods, layers) }
 
-    /// This, if it has the method and layers, which then come with what is made anyway; else just these.
+    /// This set if it includes the method and the layers, so that maps that are needed anyway are reused; otherwise a
+    /// set of just these.
     public func covering(_ method: Method, _ layers: [String]) -> Kind {
       methods.contains(method) && layers.allSatisfy(self.layers.contains)
         ? self : Kind(methods: [method], layers: layers)
@@ -30,11 +31,14 @@ public final class ImageMaps {
   private let start: Inference
   private var known: [Request: [[ImageMap]]] = [:]
 
-  /// - Parameter start: the network's pass over one image; its parameters are tracked if updates are asked for.
+  /// Creates the maps of an image.
+  ///
+  /// - Parameter start: the network's pass over one image; its parameters must be tracked if maps after updates are
+  ///   used.
   public init(_ start: Inference) { self.start = start }
 
   /// The maps of a class at the image's resolution, [method][layer]. They are made after the virtual update towards the
-  /// class, or without one if `update` is nil.
+  /// class, or at plain weights if `update` is nil.
   public func callAsFunction(_ kind: Kind, of class_: Int, after update: InnerUpdate?) -> [[ImageMap]] {
     let request = Request(kind: kind, class_: class_, update: update)
     if let maps = known[request] { return maps }
@@ -48,12 +52,13 @@ public final class ImageMaps {
   /// The maps of a class by one method, in the layers' order.
   ///
   /// - Parameters:
-  ///   - method: how maps are made.
-  ///   - layers: where maps are made.
-  ///   - class_: the class explained.
-  ///   - update: the virtual update towards the class after which they are made; nil for none.
-  ///   - kind: what is made anyway. If it has the method and the layers, their maps come with all of it.
-  /// - Returns: one for each layer.
+  ///   - method: the saliency method.
+  ///   - layers: the layers at which maps are made.
+  ///   - class_: the explained class.
+  ///   - update: the virtual update towards the class before the maps are made; nil for none.
+  ///   - kind: the methods and layers whose maps are made anyway. If it includes the method and the layers, all its
+  ///     maps are made together.
+  /// - Returns: one map per layer.
   public func callAsFunction(
     _ method: Method, at layers: [String], of class_: Int, after update: InnerUpdate?, among kind: Kind
   ) -> [ImageMap] {
@@ -64,12 +69,12 @@ public final class ImageMaps {
     } ?? []
   }
 
-  /// The same at the layers' own resolutions, [1, h, w], made anew.
+  /// Makes the maps of a class at the layers' own resolutions, [1, h, w] each. They are not kept.
   ///
   /// - Parameters:
-  ///   - kind: how and where maps are made.
-  ///   - class_: the class explained.
-  ///   - update: the virtual update towards the class after which they are made; nil for none.
+  ///   - kind: the methods and layers.
+  ///   - class_: the explained class.
+  ///   - update: the virtual update towards the class before the maps are made; nil for none.
   /// - Returns: the maps, [method][layer].
   public func tensors(_ kind: Kind, of class_: Int, after update: InnerUpdate?) -> [[Tensor]] {
     var inference = start

@@ -1,36 +1,37 @@
 import Foundation
 import Tensors
 
-/// A measure over items, such as images: a value for each, or why there is none.
+/// The values of a measure for items such as images. An item without a value has a reason instead.
 public struct Score: Sendable, Equatable {
-  /// What a measure says of an item.
-  public enum Value: Sendable, Equatable {
-    /// A finite number; a ``Score`` turns others into undefined values.
+  /// The value of a measure for one item.
+  public enum Value: Sendable, Equatable, Codable {
+    /// A finite number; a ``Score`` replaces numbers that are not finite by undefined values.
     case defined(Double)
-    /// Why it has no value: "constant map", "no box".
+    /// The reason why there is no value: "constant map", "no box".
     case undefined(String)
 
-    /// The value; nil where there is none.
+    /// The number; nil if there is no value.
     public var number: Double? { if case .defined(let number) = self { number } else { nil } }
 
-    /// The same, but undefined where the number is infinite or none, as of a network whose logits are.
+    /// The same value, except that a number that is not finite becomes undefined. Such numbers occur if a network's
+    /// logits are not finite.
     var checked: Value {
       if case .defined(let number) = self, !number.isFinite { .undefined(Self.notFinite) } else { self }
     }
 
-    /// The reason where what is measured, other than the map, is infinite or not a number.
+    /// The reason if something other than the map is not finite.
     public static let notFinite = "value not finite"
 
-    /// The number, or the reason if there is none.
+    /// Creates a value from a number, or from the reason if the number is nil.
     public init(_ number: Double?, orUndefined reason: String) {
       self = number.map { .defined($0) } ?? .undefined(reason)
     }
   }
 
-  /// In the items' order.
+  /// The values, in the items' order.
   public private(set) var values: [Value] = []
 
-  /// A score over items, none at first.
+  /// Creates a score from values.
   public init(_ values: [Value] = []) { self.values = values.map(\.checked) }
 
   /// Adds an item's value.
@@ -38,34 +39,34 @@ public struct Score: Sendable, Equatable {
 
   private var numbers: [Double] { values.compactMap(\.number) }
 
-  /// Items without a value.
+  /// The number of items without a value.
   public var undefined: Int { values.count - numbers.count }
 
-  /// How many items have no value, by reason.
+  /// The number of items without a value, by reason.
   public var reasons: [String: Int] {
     values.reduce(into: [:]) { counts, value in
       if case .undefined(let reason) = value { counts[reason, default: 0] += 1 }
     }
   }
 
-  /// The reasons with their counts, for people: "constant map (3), no box (1)"; nil if every item has a value.
+  /// The reasons with their counts, for messages: "constant map (3), no box (1)"; nil if every item has a value.
   public var undefinedSummary: String? {
     guard undefined > 0 else { return nil }
     return reasons.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value))" }.joined(separator: ", ")
   }
 
-  /// The mean over items where it is defined; nil if it is nowhere.
+  /// The mean over the items that have a value; nil if there are none.
   public var mean: Double? { Self.mean(numbers) }
 
-  /// The standard§std over items (of the population).
+  /// The population std over the items that have a value.
   public var std: Double? {
     mean.map { mean in
       (numbers.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(numbers.count)).squareRoot()
     }
   }
 
-  /// The interval in which the mean lies with 95% confidence, by the percentile bootstrap (Efron 1979): the middle of the
-  /// means of 1,000 samples of as many items, drawn with replacement from a fixed seed. Nil for fewer than two values.
+  /// The 95% confidence interval of the mean by the percentile bootstrap (Efron 1979): the middle 95% of the means of
+  /// 1,000 resamples, drawn with replacement from a fixed seed. It is nil for fewer than two values.
   public var interval: ClosedRange<Double>? {
     let numbers = numbers
     guard numbers.count > 1 else { return nil }
@@ -77,7 +78,7 @@ public struct Score: Sendable, Equatable {
     return means[25]...means[974]
   }
 
-  /// The mean over groups, such as classes, of the means within each.
+  /// The mean over groups, such as classes, of the means within each group.
   public static func mean(byGroup scores: [Score]) -> Double? { mean(scores.compactMap(\.mean)) }
 
   private static func mean(_ numbers: [Double]) -> Double? {

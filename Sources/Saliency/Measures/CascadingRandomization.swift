@@ -1,14 +1,15 @@
 import Networks
 
-/// Cascading randomization (Adebayo et al. 2018): the rank correlation of the label's map with those of networks made random
-/// from the last layer on, the mean over how many layers are. A map that stays the same does not explain what was learnt.
+/// Cascading randomization (Adebayo et al. 2018): the rank correlation between the label's map and those of networks
+/// whose layers were randomized, starting from the last layer. It is the mean over the numbers of randomized layers. A
+/// map that does not change does not explain what the network has learnt.
 public struct CascadingRandomization: Measure {
   public let name = "cascading_randomization"
   public let explanation =
     "Cascading randomization: the rank correlation with maps of networks made random from the last layer on."
   public let isHigherBetter: Bool? = false
 
-  /// It has no settings.
+  /// Creates the measure, which has no settings.
   public init() {}
 
   public func derivedNetworks(of network: Network) -> [Network] {

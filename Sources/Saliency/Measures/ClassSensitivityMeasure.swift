@@ -6,7 +6,7 @@ public struct ClassSensitivityMeasure: Measure {
     "Class sensitivity: the rank correlation between the maps for the most and the least likely class."
   public let isHigherBetter: Bool? = false
 
-  /// It has no settings.
+  /// Creates the measure, which has no settings.
   public init() {}
 
   public func value(of image: EvaluatedImage, at setting: MapSetting) -> Score.Value {

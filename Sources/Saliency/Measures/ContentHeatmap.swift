@@ -1,12 +1,12 @@
-/// The content heatmap (Pillai and Pirsiavash 2021): the share of the map's positive part on the label's objects, as
-/// ``Energy`` measures it, of images where at least one of these has a mask.
+/// The content heatmap (Pillai and Pirsiavash 2021): the share of the map's positive part that lies on the label's
+/// objects, as in ``Energy``. It is defined for images in which at least one of these objects has a mask.
 public struct ContentHeatmap: Measure {
   public let name = "content_heatmap"
   public let explanation =
     "Content heatmap: the share of positive saliency on the label's objects, where one has a mask."
   public let isHigherBetter: Bool? = true
 
-  /// It has no settings.
+  /// Creates the measure, which has no settings.
   public init() {}
 
   public func value(of image: EvaluatedImage, at setting: MapSetting) -> Score.Value {

@@ -1,12 +1,13 @@
-/// The energy-based pointing game (Wang et al. 2020): the share of the map's positive part on what the label's objects
-/// cover, each one's mask or else its box. Chance is the region's share of the image.
+/// The energy-based pointing game (Wang et al. 2020): the share of the map's positive part that lies on the label's
+/// objects. An object covers its mask, or its box if it has no mask. The expected value of a random map is the region's
+/// share of the image.
 public struct Energy: Measure {
   public let name = "energy"
   public let explanation =
     "Energy: the share of positive saliency on the label's objects, each by its mask or else its box."
   public let isHigherBetter: Bool? = true
 
-  /// It has no settings.
+  /// Creates the measure, which has no settings.
   public init() {}
 
   public func value(of image: EvaluatedImage, at setting: MapSetting) -> Score.Value {
@@ -20,7 +21,7 @@ extension ImageMap {
   public func energy(in region: Region) -> Score.Value {
     guard region.share > 0 else { return .undefined("no region") }
     if let undefined = state.undefined { return undefined }
-    // What is positive by rounding alone is not counted, and nothing is so large that the sum of all is infinite.
+    // In scaled values, values that are positive only by rounding are 0, and the sum is finite.
     let positive = scaled.map { max(0, $0) }
     let total = positive.reduce(0, +)
     guard total > 0 else { return .undefined("no positive saliency") }

@@ -1,19 +1,20 @@
 import Components
 import Tensors
 
-/// The grid pointing game (Böhle et al. 2021): images of different classes, which the network classifies with confidence, stand
-/// side by side in a square; each class's map is asked how much of its positive part lies on its own image.
+/// The grid pointing game (Böhle et al. 2021). Images of different classes that the network classifies with confidence
+/// form a square grid. The value is the share of each class's map, of its positive part, that lies on the class's own
+/// image.
 public struct GridPointing: CompositeMeasure {
   public let name = "grid_pointing"
   public let explanation =
     "Grid pointing game: of several images in one, the share of positive saliency on the right one."
   public let isHigherBetter: Bool? = true
-  /// Images on a side.
+  /// The number of images on a side.
   public var side: Int
-  /// Grids at most.
+  /// The largest number of grids.
   private static let limit = 50
 
-  /// Grids of 2×2 images unless told otherwise.
+  /// Creates the measure; by default grids have 2×2 images.
   public init(side: Int = 2) { self.side = side }
 
   public mutating func visit(_ keys: Keys) { keys("side", &side, .integer(2...8)) }
@@ -29,14 +30,15 @@ public struct GridPointing: CompositeMeasure {
 
   public var footprint: MeasureFootprint { MeasureFootprint(pixels: Double(cells)) }
 
-  /// Of the images classified rightly with a probability of at least one half, the likeliest of each class first.
+  /// Groups the images that are classified correctly with a probability of at least one half. Those with the highest
+  /// probability in each class come first.
   public func groups(of items: [MeasuredItem]) -> [[Int]] {
     var queues = Dictionary(
       grouping: items.indices.filter { items[$0].isCorrect && items[$0].confidence >= 0.5 }, by: { items[$0].label })
     for label in queues.keys { queues[label]?.sort { items[$0].confidence > items[$1].confidence } }
     var grids: [[Int]] = []
     while grids.count < Self.limit {
-      // The classes with the most images left.
+      // The classes with the most remaining images come first.
       let labels = queues.filter { !$0.value.isEmpty }
         .sorted { ($0.value.count, $1.key) > ($1.value.count, $0.key) }.map(\.key).prefix(cells)
       guard labels.count == cells else { break }
@@ -52,7 +54,7 @@ public struct GridPointing: CompositeMeasure {
     return .concatenated(rows, axis: 1)
   }
 
-  /// One value for each cell.
+  /// The value of each cell.
   public func values(ofComposite image: EvaluatedImage, at setting: MapSetting) -> [Score.Value] {
     image.labels.enumerated().map { cell, label in
       image.map(of: label, at: setting).gridPointing(cell: cell, cells: side)
@@ -61,12 +63,12 @@ public struct GridPointing: CompositeMeasure {
 }
 
 extension ImageMap {
-  /// Of an image made of n×n images, the share of positive saliency in one cell.
+  /// The share of positive saliency in one cell of a grid of n×n images.
   ///
   /// - Parameters:
-  ///   - cell: the cell's number in reading order.
+  ///   - cell: the cell's index in reading order.
   ///   - n: the number of cells on a side.
-  /// - Returns: the share, or why there is none.
+  /// - Returns: the share, or the reason why it is undefined.
   public func gridPointing(cell: Int, cells n: Int) -> Score.Value {
     let (columns, rows) = (width / n, height / n)
     let (x, y) = (cell % n * columns, cell / n * rows)

@@ -1,9 +1,10 @@
 import Tensors
 
-/// Noisy linear imputation (Rong et al. 2022): pixels are filled in from their surroundings, for ``Road``.
+/// Noisy linear imputation (Rong et al. 2022), which fills in removed pixels from their neighbours, for ``Road``.
 enum Imputation {
-  /// The image with pixels replaced by the solution of: each is the weighted mean of its neighbours, 1/6 for those beside and
-  /// 1/12 for those at the corners; at the image's edge the weights that there are, over their sum.
+  /// Fills in removed pixels by solving a linear system: each removed pixel is the weighted mean of its neighbours,
+  /// with weights 1/6 for direct neighbours and 1/12 for diagonal ones. At the image's border the weights of the
+  /// existing neighbours are divided by their sum.
   static func imputed(_ image: Tensor, _ removed: Set<Int>, noise: Double) -> Tensor {
     let (height, width, colors) = (image.shape[1], image.shape[2], image.shape[3])
     let neighbours = [
@@ -12,7 +13,7 @@ enum Imputation {
     let unknowns = removed.sorted()
     var position = [Int](repeating: -1, count: height * width)
     for (k, pixel) in unknowns.enumerated() { position[pixel] = k }
-    // Symmetric rows: Σ w (x − neighbour) = 0, with what is known on the right.
+    // The rows Σ w (x − neighbour) = 0 of a symmetric system, with known neighbours on the right-hand side.
     var links: [[(index: Int, weight: Double)]] = []
     var diagonal: [Double] = []
     var pixels = image.doubles
@@ -42,7 +43,7 @@ enum Imputation {
     return Tensor(pixels, shape: image.shape).converted(to: image.scalarType)
   }
 
-  /// The solution of a symmetric, positive definite system by conjugate gradients, preconditioned by its diagonal. It is
+  /// Solves a symmetric positive definite system by conjugate gradients with a diagonal preconditioner. The system is
   /// singular only if every pixel is removed; then the solution is 0.
   private static func solved(
     _ diagonal: [Double], _ links: [[(index: Int, weight: Double)]], _ right: [Double]

@@ -1,14 +1,15 @@
 import Networks
 
-/// Independent randomization (Adebayo et al. 2018): the rank correlation of the label's map with those of networks with one
-/// random layer, the mean over layers. A map that stays the same does not explain what the layer learnt.
+/// Independent randomization (Adebayo et al. 2018): the rank correlation between the label's map and those of networks
+/// with one randomized layer, the mean over layers. A map that does not change does not explain what the layer has
+/// learnt.
 public struct IndependentRandomization: Measure {
   public let name = "independent_randomization"
   public let explanation =
     "Independent randomization: the rank correlation with maps of networks with one random layer."
   public let isHigherBetter: Bool? = false
 
-  /// It has no settings.
+  /// Creates the measure, which has no settings.
   public init() {}
 
   public func derivedNetworks(of network: Network) -> [Network] {

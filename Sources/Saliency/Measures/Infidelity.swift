@@ -1,20 +1,21 @@
 import Components
 import Tensors
 
-/// Infidelity (Yeh et al. 2019): the mean over noise I of (Σ I Φ − (f(x) − f(x − I)))², with the same noise in all three
-/// colors and f the label's logit, after Φ is scaled by the one number that makes this least (maps have no common scale),
-/// and relative to the mean of (f(x) − f(x − I))². So 0 is a perfect account of the logit's changes, and 1 none.
+/// Infidelity (Yeh et al. 2019): the mean of (Σ I Φ − (f(x) − f(x − I)))² over random noise I, divided by the mean of
+/// (f(x) − f(x − I))². f is the label's logit, and I is the same in all three colors. Maps have no common scale, so Φ
+/// is first multiplied by the factor that minimizes the value. At 0 the map explains the changes of the logit
+/// perfectly, at 1 not at all.
 public struct Infidelity: Measure {
   public let name = "infidelity"
   public let explanation =
     "Infidelity: what share of the logit's changes under noise the map does not account for."
   public let isHigherBetter: Bool? = false
-  /// Changes that are tried.
+  /// The number of noise samples.
   public var samples: Int
-  /// The std of the noise, in the input's units.
+  /// The std of the noise, in units of the network's input.
   public var radius: Double
 
-  /// Ten changes with a std of 0.02 unless told otherwise.
+  /// Creates the measure; by default with ten samples and a std of 0.02.
   public init(samples: Int = 10, radius: Double = 0.02) { (self.samples, self.radius) = (samples, radius) }
 
   public mutating func visit(_ keys: Keys) {
@@ -28,13 +29,13 @@ public struct Infidelity: Measure {
     value(of: image.map(of: image.label, at: setting), image.image) { image.logits(of: $0) }
   }
 
-  /// What share of a logit's changes a map does not account for.
+  /// The share of a logit's changes that a map does not explain.
   ///
   /// - Parameters:
   ///   - map: the class's map.
-  ///   - image: [1, H, W, 3], as the network sees it.
-  ///   - score: the class's logits on images [N, H, W, 3].
-  /// - Returns: the share, or why there is none.
+  ///   - image: the network's input, [1, H, W, 3].
+  ///   - score: computes the class's logit for images [N, H, W, 3].
+  /// - Returns: the share, or the reason why it is undefined.
   public func value(of map: ImageMap, _ image: Tensor, score: (Tensor) -> [Double]) -> Score.Value {
     var random = RandomSource(seed: 0, purpose: "infidelity")
     let noises = (0..<samples).map { _ in
@@ -43,7 +44,7 @@ public struct Infidelity: Measure {
     return Self.value(of: map, image, noises, score: score)
   }
 
-  /// The same with noise [1, H, W, 1] that is at hand.
+  /// The infidelity for given noise samples, [1, H, W, 1] each.
   static func value(
     of map: ImageMap, _ image: Tensor, _ noises: [Tensor], score: (Tensor) -> [Double]
   ) -> Score.Value {

@@ -1,17 +1,17 @@
 import Components
 import Tensors
 
-/// Insertion (Petsiuk et al. 2018): the area under the label's probability while pixels are uncovered from a blurred image, the most
-/// salient first.
+/// Insertion (Petsiuk et al. 2018): the area under the curve of the label's probability while pixels of a blurred image
+/// are replaced by the original ones, the most salient first.
 public struct Insertion: Measure {
   public let name = "insertion"
   public let explanation =
     "Insertion: the area under the label's probability while the most salient pixels come."
   public let isHigherBetter: Bool? = true
-  /// Points of the curve, besides the untouched image.
+  /// The number of points of the curve besides the blurred image.
   public var steps: Int
 
-  /// A curve of 16 steps unless told otherwise.
+  /// Creates the measure; by default the curve has 16 steps.
   public init(steps: Int = 16) { self.steps = steps }
 
   public mutating func visit(_ keys: Keys) { keys("steps", &steps, .integer(1...1000)) }
@@ -22,13 +22,13 @@ public struct Insertion: Measure {
     value(of: image.map(of: image.label, at: setting), image.image) { image.probabilities(of: $0) }
   }
 
-  /// The area under a class's probability.
+  /// The area under the curve of a class's probability.
   ///
   /// - Parameters:
   ///   - map: the class's map.
-  ///   - image: [1, H, W, 3], as the network sees it.
-  ///   - score: the class's probabilities on images [N, H, W, 3].
-  /// - Returns: the area, or why there is none.
+  ///   - image: the network's input, [1, H, W, 3].
+  ///   - score: computes the class's probability for images [N, H, W, 3].
+  /// - Returns: the area, or the reason why it is undefined.
   public func value(of map: ImageMap, _ image: Tensor, score: (Tensor) -> [Double]) -> Score.Value {
     RemovalCurve(steps: steps).area(under: map, from: RemovalCurve.covered(image, .blur), to: image, score)
   }

@@ -2,44 +2,47 @@ import Components
 import Networks
 import Tensors
 
-/// What maps are judged by: a number for each image and each way of making its map.
+/// A measure of saliency maps: a number for each image and each setting (method, layer and weights).
 ///
-/// A measure is a value with settings of its own. To add one, write one file with a type that conforms, and register a value
-/// of it with the default settings; recipes can then name it in `evaluation.measures`:
+/// A measure is a value with its own settings. To add a measure, write one file with a conforming type and register an
+/// instance with the default settings; recipes can then name it in `evaluation.measures`:
 ///
 ///     Registries.measures.register(Steadiness())
 public protocol Measure: Component {
-  /// What it says, in a sentence or two that stand above its table.
+  /// An explanation in one or two sentences, shown above the measure's table.
   var explanation: String { get }
 
-  /// Whether more is better; nil where neither is.
+  /// Whether higher values are better; nil if neither direction is.
   var isHigherBetter: Bool? { get }
 
-  /// The value of one image's map. It is made in the evaluation's precision and for several images at a time, by threads.
+  /// Computes the value for one image's map. It is computed in the evaluation's precision, and for several images at
+  /// the same time on different threads.
   ///
   /// - Parameters:
-  ///   - image: the image, with its maps, its objects and the network's answers.
-  ///   - setting: how the map is made.
-  /// - Returns: the value, or why there is none.
+  ///   - image: the image, with its maps, its objects and the network's output.
+  ///   - setting: the method, the layer and the weights of the map.
+  /// - Returns: the value, or the reason why it is undefined.
   func value(of image: EvaluatedImage, at setting: MapSetting) -> Score.Value
 
-  /// Why it cannot be measured, before anything is; nil, as it is unless told otherwise, if it can.
+  /// The reason why the measure is impossible under these conditions, known before the evaluation starts; nil, the
+  /// default, if it is possible.
   func obstacle(_ conditions: MeasureConditions) -> String?
 
-  /// Networks made from the one that is measured, whose maps the measure compares. They are made once for all images, and
-  /// ``EvaluatedImage/maps(derivedFor:of:at:)`` has their maps. None unless told otherwise.
+  /// The networks derived from the evaluated one, whose maps the measure compares. They are made once for all images;
+  /// ``EvaluatedImage/maps(derivedFor:of:at:)`` returns their maps. By default there are none.
   func derivedNetworks(of network: Network) -> [Network]
 
-  /// What it takes of memory; nothing besides the maps unless told otherwise.
+  /// The memory that the measure needs; by default none besides the maps.
   var footprint: MeasureFootprint { get }
 
-  /// Whether tables show its means as percentages, without a std: for values that are 0 or 1. False unless told otherwise.
+  /// Whether tables show the means as percentages and without a std, for values that are 0 or 1. False by default.
   var isPercent: Bool { get }
 
-  /// What tables and JSON show beside the mean over all images; nothing unless told otherwise.
+  /// Further columns in tables and JSON besides the mean over all images; none by default.
   var columns: [MeasureColumn] { get }
 
-  /// Values of the image that take no map, such as chance, in rows below those of methods; none unless told otherwise.
+  /// Values of an image that need no map, such as that of a random guess, for rows below those of the methods; none by
+  /// default.
   var baselines: [MeasureBaseline] { get }
 }
 
@@ -51,14 +54,14 @@ extension Measure {
   public var columns: [MeasureColumn] { [] }
   public var baselines: [MeasureBaseline] { [] }
 
-  /// The explanation, and which values are better.
+  /// The explanation, followed by a sentence that says which values are better.
   public var fullExplanation: String {
     explanation + (isHigherBetter.map { $0 ? " Higher is better." : " Lower is better." } ?? "")
   }
 }
 
 extension Registries {
-  /// The measures that recipes can name. Accuracy is not among them: it is always measured, and of no map.
+  /// The measures that recipes can name. Accuracy is not among them: it needs no map and is always measured.
   public static let measures = Registry<any Measure>(
     "measure",
     [
@@ -68,67 +71,67 @@ extension Registries {
     ])
 }
 
-/// A measure of images that are made of several ones of the data set, such as a mosaic of them, once all have been seen.
+/// A measure of composite images, such as mosaics, which are made of several images after all images were evaluated.
 public protocol CompositeMeasure: Measure {
-  /// Which images go together.
+  /// Chooses the groups of images that form the composite images.
   ///
   /// - Parameter items: all images of the evaluation, in order.
-  /// - Returns: places among the items, a group for each image that is to be made.
+  /// - Returns: a list of indices among the items for each composite image.
   func groups(of items: [MeasuredItem]) -> [[Int]]
 
-  /// The image that a group makes.
+  /// Makes the composite image of a group.
   ///
-  /// - Parameter images: those of the group in its order, [1, H, W, 3] each.
-  /// - Returns: the image, [1, H', W', 3].
+  /// - Parameter images: the images of the group in its order, [1, H, W, 3] each.
+  /// - Returns: the composite image, [1, H', W', 3].
   func composed(_ images: [Tensor]) -> Tensor
 
-  /// The values of an image that was made.
+  /// Computes the values of a composite image.
   ///
   /// - Parameters:
-  ///   - image: the image, whose labels are those of the group in its order.
-  ///   - setting: how its maps are made.
-  /// - Returns: the values, as many as it has.
+  ///   - image: the composite image, whose labels are those of the group in its order.
+  ///   - setting: the method, the layer and the weights of its maps.
+  /// - Returns: any number of values.
   func values(ofComposite image: EvaluatedImage, at setting: MapSetting) -> [Score.Value]
 }
 
 extension CompositeMeasure {
-  /// There is none: its values are those of ``values(ofComposite:at:)``.
+  /// A single image has no value; see ``values(ofComposite:at:)``.
   public func value(of image: EvaluatedImage, at setting: MapSetting) -> Score.Value {
     .undefined("measured on several images together")
   }
 }
 
-/// What is known before an evaluation begins.
+/// The conditions of an evaluation that are known before it starts.
 public struct MeasureConditions: Sendable {
-  /// Classes of the network.
+  /// The number of the network's classes.
   public var networkClasses: Int
-  /// Classes of the data.
+  /// The number of classes in the data.
   public var dataClasses: Int
-  /// Images that are measured.
+  /// The number of images to evaluate.
   public var images: Int
 
-  /// What is known of a network and its data.
+  /// Creates conditions.
   public init(networkClasses: Int, dataClasses: Int, images: Int) {
     (self.networkClasses, self.dataClasses, self.images) = (networkClasses, dataClasses, images)
   }
 
-  /// Why maps of two classes cannot be compared; nil if they can.
+  /// The reason why maps of two classes cannot be compared; nil if they can.
   public var comparisonObstacle: String? {
     networkClasses < 2
       ? "compares maps of two classes, and the network has only one; name others, or accuracy alone" : nil
   }
 }
 
-/// What a measure takes of memory, for the estimate before a run.
+/// The memory that a measure needs, for the estimate before a run.
 public struct MeasureFootprint: Sendable {
-  /// How many times as many pixels as an image have the images that maps are made of.
+  /// The number of pixels of the measure's images in multiples of a normal image.
   public var pixels: Double
-  /// Passes on changed images at a time, beside the maps.
+  /// The number of simultaneous passes over changed images, besides the maps.
   public var passes: Double
-  /// Copies of the network's parameters.
+  /// The number of copies of the network's parameters.
   public var networks: Double
 
-  /// Nothing besides the maps unless told otherwise.
+  /// Creates an estimate; by default nothing is needed besides the maps.
   public init(pixels: Double = 1, passes: Double = 0, networks: Double = 0) {
     (self.pixels, self.passes, self.networks) = (pixels, passes, networks)
   }

@@ -5,7 +5,7 @@ public struct PairwiseSensitivity: Measure {
     "Class sensitivity over all pairs of classes: the mean rank correlation of their maps."
   public let isHigherBetter: Bool? = false
 
-  /// It has no settings.
+  /// Creates the measure, which has no settings.
   public init() {}
 
   public func value(of image: EvaluatedImage, at setting: MapSetting) -> Score.Value {

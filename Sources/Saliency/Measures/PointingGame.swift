@@ -1,7 +1,8 @@
 import Components
 
-/// The pointing game (Zhang et al. 2016): 1 if the map's largest value lies on what the label's objects cover, each one's
-/// mask or else its box, or within so many pixels of it, else 0. The usual figure is the mean over classes.
+/// The pointing game (Zhang et al. 2016): 1 if the map's largest value lies on the label's objects or within the
+/// tolerance of them, otherwise 0. An object covers its mask, or its box if it has no mask. Papers usually report the
+/// mean over classes.
 public struct PointingGame: Measure {
   public let name = "pointing_game"
   public let explanation =
@@ -9,10 +10,10 @@ public struct PointingGame: Measure {
     + "the object covers less than a quarter (small), and has others beside it (difficult)."
   public let isHigherBetter: Bool? = true
   public let isPercent = true
-  /// Pixels by which it may miss.
+  /// The tolerance, in pixels.
   public var tolerance: Int
 
-  /// A miss by 15 pixels, as its authors allow, counts as a hit unless told otherwise.
+  /// Creates the measure; the default tolerance is 15 pixels, as in the paper.
   public init(tolerance: Int = 15) { self.tolerance = tolerance }
 
   public mutating func visit(_ keys: Keys) { keys("tolerance", &tolerance, .integer(0...1000)) }
@@ -25,7 +26,7 @@ public struct PointingGame: Measure {
   public var columns: [MeasureColumn] {
     [
       .byClass, .images("small", key: "small", where: \.isSmall),
-      // Of images that are difficult (Zhang et al. 2018): the object is small, and there are others.
+      // Difficult images (Zhang et al. 2018) have small objects of the label and objects of other classes.
       .images(
         "difficult", key: "difficult", isShown: { $0.contains(where: \.hasDistractors) }, where: \.isDifficult),
     ]
@@ -41,8 +42,8 @@ public struct PointingGame: Measure {
 }
 
 extension ImageMap {
-  /// The pointing game: 1 if the map's largest value lies in the region or within so many pixels of it, else 0 (TorchRay's
-  /// disc leaves out what is exactly that far).
+  /// The result of the pointing game: 1 if the map's largest value lies in the region or within the tolerance of it,
+  /// otherwise 0. A distance equal to the tolerance counts as a hit here, but not in TorchRay.
   public func pointing(at region: Region, tolerance: Int = 15) -> Score.Value {
     guard region.share > 0 else { return .undefined("no region") }
     if let undefined = state.undefined { return undefined }
@@ -50,7 +51,7 @@ extension ImageMap {
     return .defined(region.contains(x: x, y: y, within: tolerance) ? 1 : 0)
   }
 
-  /// The same for the image's centre, which knows nothing of the image: what a method has to beat.
+  /// The result of the pointing game for the image's centre, as a baseline.
   public static func pointingOfCentre(at region: Region, tolerance: Int = 15) -> Score.Value {
     guard region.share > 0 else { return .undefined("no region") }
     return .defined(region.contains(x: region.width / 2, y: region.height / 2, within: tolerance) ? 1 : 0)

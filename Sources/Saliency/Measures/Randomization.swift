@@ -2,13 +2,14 @@ import Networks
 import Tensors
 
 extension Network {
-  /// Networks with layers made random (Adebayo et al. 2018), to see whether maps notice: a map that stays the same does not
-  /// explain what was learnt. Each layer's parameters are redrawn with the std that they have, from the seed.
+  /// Networks with randomized layers (Adebayo et al. 2018), to test whether maps change. A map that does not change
+  /// does not explain what the network has learnt. The parameters of a layer are drawn again, with their current std.
   ///
   /// - Parameters:
-  ///   - isCascading: whether layers stay random once they are, from the last to the first; else one at a time.
-  ///   - seed: what the random numbers follow from.
-  /// - Returns: the layers in that order, each with the network.
+  ///   - isCascading: whether layers stay randomized, from the last to the first; otherwise one layer is randomized at
+  ///     a time.
+  ///   - seed: the seed of the random numbers.
+  /// - Returns: the randomized layers from the last to the first, each with the network.
   public func randomized(isCascading: Bool, seed: UInt64 = 0) -> [(layer: String, network: Network)] {
     func layer(_ name: String) -> String { String(name[..<(name.lastIndex(of: ".") ?? name.endIndex)]) }
     let layers = parameterNames.filter { $0.hasSuffix("weight") }.map(layer).reversed()
@@ -31,12 +32,12 @@ extension Network {
 }
 
 extension EvaluatedImage {
-  /// How alike the label's map is to those of the networks that a measure derives: the mean rank correlation over these.
+  /// The mean rank correlation between the label's map and those of the networks that a measure derives.
   ///
   /// - Parameters:
   ///   - measure: the measure.
-  ///   - setting: how maps are made.
-  /// - Returns: the mean over the networks for which there is one, or why there is none.
+  ///   - setting: the method, the layer and the weights.
+  /// - Returns: the mean over the networks for which it is defined, or the reason why there is none.
   public func likeness(toDerived measure: some Measure, at setting: MapSetting) -> Score.Value {
     let own = map(of: label, at: setting)
     let score = Score(

@@ -1,18 +1,18 @@
 import Foundation
 import Tensors
 
-/// What a class's probability does when the pixels that a map calls important go, or come: what ``Deletion`` and ``Insertion``
-/// share.
+/// The curve of a class's probability while salient pixels are removed or inserted. ``Deletion`` and ``Insertion``
+/// share it.
 struct RemovalCurve {
-  /// What hides pixels.
+  /// The replacement of removed pixels.
   enum Cover {
-    /// 0 in the network's input: the mean color.
+    /// The mean color, which is 0 in the network's input.
     case mean
-    /// The image blurred: a Gaussian of 5 pixels' std, cut off at 11×11, as RISE's authors take it.
+    /// The blurred image: a Gaussian with a std of 5 pixels, cut off at 11×11, as in the RISE authors' code.
     case blur
   }
 
-  /// Points of the curve, besides the untouched image.
+  /// The number of points of the curve besides the first image.
   let steps: Int
 
   init(steps: Int) {
@@ -23,11 +23,11 @@ struct RemovalCurve {
   /// The area under the probability's curve while pixels change from one image to another, the most salient first.
   ///
   /// - Parameters:
-  ///   - map: the map that says which pixels are salient.
-  ///   - start: the image before, [1, H, W, 3].
-  ///   - end: the image in the end, [1, H, W, 3].
-  ///   - score: the class's probabilities on images [N, H, W, 3].
-  /// - Returns: the area, or why there is none.
+  ///   - map: the map that orders the pixels.
+  ///   - start: the first image, [1, H, W, 3].
+  ///   - end: the last image, [1, H, W, 3].
+  ///   - score: computes the class's probability for images [N, H, W, 3].
+  /// - Returns: the area, or the reason why it is undefined.
   func area(under map: ImageMap, from start: Tensor, to end: Tensor, _ score: (Tensor) -> [Double]) -> Score.Value {
     if let undefined = map.state.undefined { return undefined }
     let (order, colors) = (map.order, start.shape[3])

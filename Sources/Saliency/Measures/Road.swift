@@ -1,21 +1,22 @@
 import Components
 import Tensors
 
-/// Remove and debias, ROAD (Rong et al. 2022): pixels are not covered but filled in from their surroundings, so that what is
-/// left of them is not their outline. The value is half the mean difference, over shares of the pixels, of the label's
-/// probability with the least and with the most salient pixels removed. A random map has 0.
+/// Remove and debias, ROAD (Rong et al. 2022). Removed pixels are filled in from their neighbours, so that the shape of
+/// the removed area gives away as little as possible. The value is half the mean difference, over shares of the pixels,
+/// between the label's probability without the least salient and without the most salient pixels. A random map has the
+/// expected value 0.
 public struct Road: Measure {
   public let name = "road"
   public let explanation =
     "ROAD: half of how much more of the label's probability is left without the least than without the most salient "
     + "pixels."
   public let isHigherBetter: Bool? = true
-  /// Shares of the pixels that are removed in turn.
+  /// The shares of the pixels that are removed, one after the other.
   public var shares: [Double]
-  /// The std of the noise added to what is filled in, in the units of the network's input.
+  /// The std of the noise that is added to filled-in pixels, in units of the network's input.
   public var noise: Double
 
-  /// The shares that pytorch-grad-cam takes, and the paper's noise.
+  /// Creates the measure; the default shares are those of pytorch-grad-cam and the default noise is the paper's.
   public init(shares: [Double] = [0.2, 0.4, 0.6, 0.8], noise: Double = 0.01) {
     (self.shares, self.noise) = (shares, noise)
   }
@@ -35,9 +36,9 @@ public struct Road: Measure {
   ///
   /// - Parameters:
   ///   - map: the class's map.
-  ///   - image: [1, H, W, 3], as the network sees it.
-  ///   - score: the class's probabilities on images [N, H, W, 3].
-  /// - Returns: the value, or why there is none.
+  ///   - image: the network's input, [1, H, W, 3].
+  ///   - score: computes the class's probability for images [N, H, W, 3].
+  /// - Returns: the value, or the reason why it is undefined.
   public func value(of map: ImageMap, _ image: Tensor, score: (Tensor) -> [Double]) -> Score.Value {
     if let undefined = map.state.undefined { return undefined }
     let order = map.order

@@ -1,10 +1,11 @@
-/// The Gini index of the map's absolute values (Chalasani et al. 2020): 0 where all are alike, near 1 where few hold all.
+/// The Gini index of the map's absolute values (Chalasani et al. 2020): 0 if all values are equal, near 1 if a few
+/// pixels hold almost everything.
 public struct Sparseness: Measure {
   public let name = "sparseness"
   public let explanation = "Sparseness: the Gini index of absolute values; 0 is even, 1 is all in one place."
   public let isHigherBetter: Bool? = nil
 
-  /// It has no settings.
+  /// Creates the measure, which has no settings.
   public init() {}
 
   public func value(of image: EvaluatedImage, at setting: MapSetting) -> Score.Value {

@@ -1,11 +1,11 @@
-/// Class sensitivity of the most and the second likeliest class: Spearman's rank correlation between their maps.
+/// Class sensitivity for the two most likely classes: Spearman's rank correlation between their maps.
 public struct TopSecondSensitivity: Measure {
   public let name = "top_second_sensitivity"
   public let explanation =
     "Class sensitivity between the most and the second likeliest class: the rank correlation of their maps."
   public let isHigherBetter: Bool? = false
 
-  /// It has no settings.
+  /// Creates the measure, which has no settings.
   public init() {}
 
   public func value(of image: EvaluatedImage, at setting: MapSetting) -> Score.Value {

@@ -1,24 +1,25 @@
 import Tensors
 
-/// Class activation mapping from gradients: ReLU(Σ w x) over channels, with activations x and a weight w for each channel that
-/// is made of the gradients.
+/// Class activation mapping: ReLU(Σ w x) over channels, with activations x and a weight w per channel that is computed
+/// from the gradients.
 public struct ClassActivation: SaliencyMethod {
-  /// What weighs a channel.
+  /// The weights of the channels.
   public enum ChannelWeights: Sendable, Hashable {
-    /// Selvaraju et al. 2017, Grad-CAM: the gradient's mean over locations.
+    /// Grad-CAM (Selvaraju et al. 2017): the mean of the gradient over locations.
     case mean
-    /// Chattopadhay et al. 2018, Grad-CAM++: the sum over locations of positive gradients, each times g² / (2 g² + g³ Σ x) of
-    /// equation 19, where the cube is the location's and x is summed over all locations. Where a denominator comes near 0, which
-    /// takes activations that are negative, the quotient is bounded: see ``map(_:_:)``.
+    /// Grad-CAM++ (Chattopadhay et al. 2018): the sum over locations of the positive gradients, each multiplied by g² /
+    /// (2 g² + g³ Σ x) of equation 19. g is the gradient at the location, and x is summed over all locations. The
+    /// denominator can only come near 0 if some activations are negative; the quotient is bounded then, see
+    /// ``map(_:_:)``.
     case higherOrder
-    /// Jiang et al. 2021, Layer-CAM: the positive gradient at each location.
+    /// Layer-CAM (Jiang et al. 2021): the positive gradient at each location.
     case local
   }
 
-  /// What weighs a channel.
+  /// The weights of the channels.
   public var weights: ChannelWeights
 
-  /// Class activation mapping with such weights.
+  /// Creates class activation mapping with these weights.
   public init(_ weights: ChannelWeights) { self.weights = weights }
 
   public static let named: [(name: String, method: ClassActivation)] = [
@@ -31,13 +32,13 @@ public struct ClassActivation: SaliencyMethod {
 }
 
 extension ClassActivation.ChannelWeights {
-  /// The map [N, H, W] of activations x and gradients g, both [N, H, W, C].
+  /// Makes the map [N, H, W] from activations x and gradients g, both [N, H, W, C].
   func map(_ x: Tensor, _ g: Tensor) -> Tensor {
     switch self {
     case .mean: return (g.mean([1, 2], keepDims: true) * x).sum([3]).relu
     case .local: return (g.relu * x).sum([3]).relu
     case .higherOrder:
-      // Equation 19, g² / (2 g² + g³ Σ x), of which the squares cancel. Where g is 0 so is the weight.
+      // Equation 19, g² / (2 g² + g³ Σ x), with g² canceled. Where g is 0, the weight is 0 too.
       let share = (g * x.sum([1, 2], keepDims: true) + 2).reciprocalPastZero
       return ((share * g.relu).sum([1, 2], keepDims: true) * x).sum([3]).relu
     }
@@ -45,11 +46,11 @@ extension ClassActivation.ChannelWeights {
 }
 
 extension Tensor {
-  /// `1 / x`, but less than 0.1 from 0, where it has its pole, the straight line 100 x between its two arms.
+  /// Returns `1 / x`, except that within 0.1 of the pole at 0 it is the line 100 x, which connects the two branches.
   ///
-  /// Grad-CAM++ divides by 2 + g Σ x, which is at least 2 where it counts, at positive g, unless a channel's activations
-  /// add up to less than 0, as only those that no ReLU has made non-negative can. There the formula has a pole for which the paper has
-  /// no meaning. On the line value and derivative stay bounded, and the value at the pole itself is 0.
+  /// Grad-CAM++ divides by 2 + g Σ x. For positive g this is at least 2, unless a channel's activations sum to less
+  /// than 0, which is only possible before a ReLU. The formula then has a pole, for which the paper gives no meaning.
+  /// On the line the value and its derivative are bounded, and the value at the pole is 0.
   fileprivate var reciprocalPastZero: Tensor {
     let width = 0.1
     let isNear = (width - detached().abs).relu.sign
@@ -58,10 +59,10 @@ extension Tensor {
 }
 
 extension Method {
-  /// Selvaraju et al. 2017.
+  /// Grad-CAM (Selvaraju et al. 2017).
   public static let gradCAM = classActivation(.mean)
 
-  /// Class activation mapping from gradients.
+  /// Class activation mapping with these weights.
   public static func classActivation(_ weights: ClassActivation.ChannelWeights) -> Method {
     Method(ClassActivation(weights))
   }

@@ -1,19 +1,20 @@
 import Networks
 import Tensors
 
-/// After Gupta and Arora 2019, around any method: what of its map is larger there than its map for every one of the likeliest
-/// other classes, so many of them; 0 elsewhere. `competitive:4/grad_cam` says how many classes compete.
+/// Competitive saliency, after Gupta and Arora 2019, around any method. The map keeps its values where they are larger
+/// than in the maps of all rival classes and is 0 elsewhere. The rivals are the most likely other classes;
+/// `competitive:4/grad_cam` states their number.
 public struct Competitive: SaliencyMethod {
-  /// The method whose maps compete.
+  /// The method whose maps are compared.
   public var method: Method
-  /// Other classes.
+  /// The number of rival classes.
   public var rivals: Int
-  /// As many other classes as there are if a name says nothing of them.
+  /// The number of rival classes if the name does not state one.
   public static let usualRivals = 9
-  /// As many as there may be classes.
+  /// The largest number of rival classes, which is that of a network's classes.
   private static let mostRivals = 100_000
 
-  /// Against 9 other classes unless told otherwise.
+  /// Creates the method; by default with 9 rival classes.
   public init(_ method: Method, rivals: Int = usualRivals) { (self.method, self.rivals) = (method, rivals) }
 
   public var name: String { (rivals == Self.usualRivals ? "competitive/" : "competitive:\(rivals)/") + "\(method)" }
@@ -51,7 +52,7 @@ public struct Competitive: SaliencyMethod {
 }
 
 extension Method {
-  /// After Gupta and Arora 2019, around another method.
+  /// Competitive saliency around another method, after Gupta and Arora 2019.
   public static func competitive(_ method: Method, rivals: Int) -> Method {
     Method(Competitive(method, rivals: rivals))
   }

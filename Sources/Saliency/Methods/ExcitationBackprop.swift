@@ -1,12 +1,13 @@
 import Networks
 import Tensors
 
-/// Excitation backprop (Zhang et al. 2016, "Top-down Neural Attention by Excitation Backprop"): the signal that excites the
-/// class, which each unit hands down to those below it in proportion to activation times positive weight, summed over channels.
+/// Excitation backprop (Zhang et al. 2016, "Top-down Neural Attention by Excitation Backprop"). Each unit distributes
+/// its signal to the units below it in proportion to activation times positive weight. The map is the sum over
+/// channels.
 public struct ExcitationBackprop: SaliencyMethod {
   public let name = "excitation_backprop"
 
-  /// It has no settings.
+  /// Creates the method, which has no settings.
   public init() {}
 
   public static let named = [(name: "excitation_backprop", method: ExcitationBackprop())]
@@ -22,6 +23,6 @@ public struct ExcitationBackprop: SaliencyMethod {
 }
 
 extension Method {
-  /// Zhang et al. 2016.
+  /// Excitation backprop (Zhang et al. 2016).
   public static let excitation = Method(ExcitationBackprop())
 }

@@ -1,24 +1,25 @@
 import Networks
 import Tensors
 
-/// Phase one of a saliency method: the identity operation whose weights' gradient is a sum over locations. The term of that
-/// sum at one location is what the second phase turns into a number ("There and Back Again", section 3.1).
+/// The first phase of a saliency method: a virtual identity layer, whose weight gradient is a sum of terms over
+/// locations. The second phase reduces the term at each location to a number ("There and Back Again", section 3.1).
 public enum Extract: Sendable, Hashable {
-  /// The term is the gradient g, of C numbers.
+  /// A bias: the term is the gradient g, with C elements.
   case bias
-  /// The term is g ⊙ x, of C numbers.
+  /// A scaling: the term is g ⊙ x, with C elements.
   case scaling
-  /// The term is the outer product of g and the k×k neighbourhood of x, with zeros around the image: C · k²C numbers.
-  /// k is odd.
+  /// A convolution: the term is the outer product of g and the k×k neighbourhood of x, with zero padding and C · k²C
+  /// elements. k is odd.
   case convolution(size: Int)
-  /// The term is each channel's neighbourhood times that channel's g: k²C numbers. k is odd.
+  /// A depthwise convolution: the term is each channel's g times the channel's neighbourhood, with k²C elements. k is
+  /// odd.
   case depthwise(size: Int)
-  /// No identity, but a convolution that the network has: the term is the outer product of the gradient at its response
+  /// A convolution of the network instead of an identity: the term is the outer product of the gradient at its output
   /// and the window of its input.
   case ownConvolution
 }
 
-/// Phase two: one number from the term at a location.
+/// The second phase of a saliency method, which reduces the term at a location to a number.
 public enum Aggregate: String, Sendable, Hashable, CaseIterable {
   /// The L2 norm.
   case norm
@@ -26,7 +27,7 @@ public enum Aggregate: String, Sendable, Hashable, CaseIterable {
   case filteredNorm = "filtered_norm"
   /// The signed sum.
   case sum
-  /// The largest, with its sign.
+  /// The largest element, with its sign.
   case max
   /// The largest absolute value.
   case maxAbs = "max_abs"
@@ -35,12 +36,11 @@ public enum Aggregate: String, Sendable, Hashable, CaseIterable {
 }
 
 extension Extract {
-  /// The map [N, H, W] of activations x and gradients g, both [N, H, W, C]. For ``ownConvolution`` they are the convolution's
-  /// response and the gradient there.
+  /// Makes the map [N, H, W] from activations x and gradients g, both [N, H, W, C]. For ``ownConvolution`` they are the
+  /// convolution's output and the gradient there, and `convolution` is the record of how the output was computed.
   ///
-  /// Terms are never built: norms and sums of a product are products of norms and sums, positive parts follow from the
-  /// factors' positive and negative parts, and extremes from the factors' extremes. For ``ownConvolution``, `convolution`
-  /// says how the response came about.
+  /// The terms are never built. Norms and sums of a product are products of norms and sums; positive parts follow from
+  /// the positive and negative parts of the factors, and extrema from the extrema of the factors.
   func map(_ x: Tensor, _ g: Tensor, _ aggregate: Aggregate, of convolution: CapturedConvolution? = nil) -> Tensor {
     switch self {
     case .bias: return Self.aggregated(g, aggregate)
@@ -51,7 +51,7 @@ extension Extract {
       return Self.channelProduct(g, Windows(x, size: size), aggregate)
     case .ownConvolution:
       guard let convolution else { preconditionFailure("Extract: no convolution was captured") }
-      // Each group is an outer product of its own.
+      // Each group has its own outer product.
       let groups = convolution.geometry.groups
       let (inputs, outputs) = (convolution.input.shape[3] / groups, g.shape[3] / groups)
       let parts = (0..<groups).map { group in
@@ -76,9 +76,9 @@ extension Extract {
     }
   }
 
-  /// Of the outer product of a location's gradient and its window.
+  /// Aggregates the outer product of each location's gradient and its window.
   private static func outerProduct(_ g: Tensor, _ x: Windows, _ aggregate: Aggregate) -> Tensor {
-    /// Positive parts of a product come from factors that are both positive or both negative.
+    /// A product is positive if both factors are positive or both are negative.
     func parts(_ measure: (Tensor) -> Tensor, _ sum: (Tensor) -> Tensor) -> [Tensor] {
       [measure(g.relu) * sum(x.values.relu), measure((-g).relu) * sum((-x.values).relu)]
     }
@@ -100,7 +100,7 @@ extension Extract {
     }
   }
 
-  /// Of each channel's gradient times that channel's window.
+  /// Aggregates each channel's gradient times the channel's window.
   private static func channelProduct(_ g: Tensor, _ x: Windows, _ aggregate: Aggregate) -> Tensor {
     func norms(_ values: Tensor) -> Tensor { x.sums(values.squared).sqrt }
     let (up, down) = (g.relu, (-g).relu)
@@ -118,7 +118,8 @@ extension Extract {
 }
 
 extension Aggregate {
-  /// From the values of groups of a term, along the last axis, that of the whole term.
+  /// Aggregates over groups of a term: the values of the groups, along the last axis, become the value of the whole
+  /// term.
   fileprivate func joining(_ groups: Tensor) -> Tensor {
     switch self {
     case .norm, .filteredNorm: groups.norm([3])
@@ -129,6 +130,6 @@ extension Aggregate {
 }
 
 extension Tensor {
-  /// [N, H, W, 1] as [N, H, W].
+  /// The map [N, H, W, 1] as [N, H, W].
   fileprivate var squeezed: Tensor { reshaped(shape.dropLast()) }
 }

@@ -1,18 +1,18 @@
 import Networks
 import Tensors
 
-/// A pair of the framework of "There and Back Again" (Rebuffi et al. 2020, section 3.1): one backward pass, then a term at each
-/// location (``Extract``), then one number from each term (``Aggregate``). Its name says the two, with another backward rule in
-/// front: `conv3x3/norm`, `guided/bias/max_abs`.
+/// A saliency method of the framework of "There and Back Again" (Rebuffi et al. 2020, section 3.1): one backward pass,
+/// a term at each location (``Extract``), and a number from each term (``Aggregate``). Its name states both, after the
+/// backward rule if it is not the derivative: `conv3x3/norm`, `guided/bias/max_abs`.
 public struct ExtractAggregate: SaliencyMethod {
-  /// The term at a location.
+  /// The first phase, which makes the term at each location.
   public var extract: Extract
-  /// The number that the term becomes.
+  /// The second phase, which reduces each term to a number.
   public var aggregate: Aggregate
-  /// How the backward pass treats ReLUs.
+  /// The backward rule for ReLUs.
   public var rule: BackwardRule
 
-  /// A pair, by the derivative unless told otherwise.
+  /// Creates a method from both phases; by default with the derivative as the backward rule.
   public init(_ extract: Extract, _ aggregate: Aggregate, rule: BackwardRule = .derivative) {
     (self.extract, self.aggregate, self.rule) = (extract, aggregate, rule)
   }
@@ -33,11 +33,11 @@ public struct ExtractAggregate: SaliencyMethod {
 // MARK: - Names
 
 extension ExtractAggregate {
-  /// The published ones. `gradient_times_input` is another name of `linear_approximation`.
+  /// The published methods. `gradient_times_input` is another name of `linear_approximation`.
   public static let named: [(name: String, method: ExtractAggregate)] = [
     // Simonyan et al. 2014.
     ("gradient", .init(.bias, .maxAbs)),
-    // Gradient times activation, summed over channels; at the input Shrikumar et al. 2016.
+    // Gradient times activation, summed over channels. At the input it is the method of Shrikumar et al. 2016.
     ("linear_approximation", .init(.scaling, .sum)), ("gradient_times_input", .init(.scaling, .sum)),
     // Zeiler and Fergus 2014.
     ("deconvnet", .init(.bias, .maxAbs, rule: .deconvolution)),
@@ -45,9 +45,9 @@ extension ExtractAggregate {
     ("guided_backprop", .init(.bias, .maxAbs, rule: .guided)),
     // Rebuffi et al. 2020: the norm of the gradient of a virtual 1×1 convolution.
     ("normgrad", .init(.convolution(size: 1), .norm)),
-    // The norm of the positive part of the gradient of a virtual scaling.
+    // Rebuffi et al. 2020, selective: the norm of the positive part of the gradient of a virtual scaling.
     ("normgrad_selective", .init(.scaling, .filteredNorm)),
-    // The norm of the gradient of a convolution that the network has.
+    // Rebuffi et al. 2020: the norm of the gradient of a convolution of the network.
     ("normgrad_conv", .init(.ownConvolution, .norm)),
   ]
 
@@ -76,7 +76,7 @@ extension ExtractAggregate {
 }
 
 extension Extract {
-  /// `bias`, `scaling`, `conv3x3`, `depthwise3x3`, `own_conv`; windows have odd sides.
+  /// Parses `bias`, `scaling`, `conv3x3`, `depthwise3x3` or `own_conv`; the sizes must be odd.
   init?(name: String) {
     func side(_ prefix: String) -> Int? {
       guard name.hasPrefix(prefix) else { return nil }
@@ -112,25 +112,26 @@ extension Extract {
 }
 
 extension Method {
-  /// A pair of the framework, by the derivative unless told otherwise.
+  /// A method of the framework; by default with the derivative as the backward rule.
   public static func pair(_ extract: Extract, _ aggregate: Aggregate, rule: BackwardRule = .derivative) -> Method {
     Method(ExtractAggregate(extract, aggregate, rule: rule))
   }
 
-  /// Simonyan et al. 2014.
+  /// The gradient (Simonyan et al. 2014): its largest absolute value over channels.
   public static let gradient = pair(.bias, .maxAbs)
-  /// Shrikumar et al. 2016; at layers other than the input the same as ``linearApproximation``.
+  /// Gradient times input (Shrikumar et al. 2016); at layers other than the input it is the same as
+  /// ``linearApproximation``.
   public static let gradientTimesInput = pair(.scaling, .sum)
-  /// Zeiler and Fergus 2014.
+  /// Deconvolution (Zeiler and Fergus 2014).
   public static let deconvnet = pair(.bias, .maxAbs, rule: .deconvolution)
-  /// Springenberg et al. 2015.
+  /// Guided backprop (Springenberg et al. 2015).
   public static let guidedBackprop = pair(.bias, .maxAbs, rule: .guided)
   /// Gradient times activation, summed over channels.
   public static let linearApproximation = pair(.scaling, .sum)
-  /// Rebuffi et al. 2020: the norm of the gradient of a virtual 1×1 convolution.
+  /// NormGrad (Rebuffi et al. 2020): the norm of the gradient of a virtual 1×1 convolution.
   public static let normGrad = pair(.convolution(size: 1), .norm)
-  /// Rebuffi et al. 2020, selective: the norm of the positive part of the gradient of a virtual scaling.
+  /// Selective NormGrad (Rebuffi et al. 2020): the norm of the positive part of the gradient of a virtual scaling.
   public static let normGradSelective = pair(.scaling, .filteredNorm)
-  /// Rebuffi et al. 2020: the norm of the gradient of a convolution that the network has.
+  /// NormGrad (Rebuffi et al. 2020) with the gradient of a convolution of the network.
   public static let normGradConvolution = pair(.ownConvolution, .norm)
 }

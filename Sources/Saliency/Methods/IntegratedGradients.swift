@@ -1,18 +1,19 @@
 import Networks
 import Tensors
 
-/// Integrated gradients (Sundararajan et al. 2017): gradients along the straight path from the activation for an image of zeros
-/// (the mean color) to the image's, times the difference of the two, summed over channels. The integral is taken by the midpoint
-/// rule with so many steps, each a pass through the network. `integrated_gradients:50` says how many.
+/// Integrated gradients (Sundararajan et al. 2017): the mean gradient along the straight path from the activation of an
+/// image of zeros (the mean color) to the image's activation, times the difference of both activations, summed over
+/// channels. The integral is computed by the midpoint rule; each step is a pass through the network.
+/// `integrated_gradients:50` states the number of steps.
 public struct IntegratedGradients: SaliencyMethod {
-  /// Steps of the midpoint rule.
+  /// The number of steps of the midpoint rule.
   public var steps: Int
-  /// As many steps as there are if a name says nothing of them.
+  /// The number of steps if the name does not state one.
   public static let usualSteps = 32
-  /// A pass through the network each, and with the graph kept in training: more would not end.
+  /// The largest number of steps. Each is a pass through the network, whose graph is kept in training.
   private static let mostSteps = 10_000
 
-  /// With 32 steps unless told otherwise.
+  /// Creates the method; by default with 32 steps.
   public init(steps: Int = usualSteps) { self.steps = steps }
 
   public static let named = [(name: "integrated_gradients", method: IntegratedGradients())]
@@ -47,6 +48,6 @@ public struct IntegratedGradients: SaliencyMethod {
 }
 
 extension Method {
-  /// Sundararajan et al. 2017.
+  /// Integrated gradients (Sundararajan et al. 2017).
   public static func integratedGradients(steps: Int) -> Method { Method(IntegratedGradients(steps: steps)) }
 }

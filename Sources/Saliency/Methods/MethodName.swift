@@ -1,16 +1,17 @@
-/// A method's name while it is read: a word, perhaps a number behind a colon, and perhaps another name behind a slash.
+/// A parsed name of a method: a word, an optional number after a colon, and an optional further name after a slash.
 public struct MethodName {
   /// The whole name: `smooth:50/normgrad`.
   public let text: String
   /// Its first word: `smooth`.
   public let word: String
-  /// What stands behind the first colon, before any slash: `50`; nil if there is none.
+  /// The text after the first colon and before any slash: `50`; nil if there is none.
   public let numeral: String?
-  /// What stands behind the first slash: `normgrad`; nil if there is none.
+  /// The text after the first slash: `normgrad`; nil if there is none.
   public let rest: String?
   private let depth: Int
 
-  /// How deep methods may stand in methods. Each repeats what is inside it some times, so that the times multiply.
+  /// The largest depth of methods inside methods. Each makes several maps of the method inside it, so that the numbers
+  /// multiply.
   private static let mostNested = 3
 
   init(_ text: String, depth: Int = 0) {
@@ -22,14 +23,14 @@ public struct MethodName {
     rest = parts.count > 1 ? String(parts[1]) : nil
   }
 
-  /// The number behind the colon.
+  /// Parses the number after the colon.
   ///
   /// - Parameters:
-  ///   - what: what it counts, for the message: "samples".
-  ///   - most: the largest number that is taken.
+  ///   - what: what the number counts, for the message: "samples".
+  ///   - most: the largest number that is allowed.
   ///   - usual: the number if there is no colon.
   /// - Returns: the number, at least 1.
-  /// - Throws: that it is none, or out of its range.
+  /// - Throws: an error if it is not a number or out of range.
   public func number(of what: String, upTo most: Int, usually usual: Int) throws(Method.Malformed) -> Int {
     guard let numeral else { return usual }
     guard let number = Int(numeral), (1...most).contains(number) else {
@@ -38,10 +39,10 @@ public struct MethodName {
     return number
   }
 
-  /// The method behind the slash.
+  /// Parses the name after the slash.
   ///
-  /// - Returns: the method, of any type that is registered.
-  /// - Throws: what is wrong with its name, or that there are too many within each other.
+  /// - Returns: the method, of any registered type.
+  /// - Throws: an error if the name is wrong or too many methods are nested.
   public func inner() throws(Method.Malformed) -> Method {
     guard depth < Self.mostNested else {
       throw Method.Malformed(

@@ -17,10 +17,10 @@ extension Registries {
   }()
 }
 
-/// The saliency methods by their names. It is no ``Components/Registry``, since names of methods are made of parts: each
-/// type of methods reads those of its own.
+/// The saliency methods by their names. It is not a ``Components/Registry``, because names of methods are composed of
+/// parts, and each type of method parses its own names.
 public final class MethodRegistry: Sendable {
-  /// A type of methods.
+  /// A type of method.
   private struct Family: Sendable {
     let named: [(name: String, method: Method)]
     let form: String?
@@ -31,14 +31,14 @@ public final class MethodRegistry: Sendable {
 
   init() {}
 
-  /// Adds a method under its name, and whatever other names its type reads. Two methods of one name are a mistake in the
-  /// program.
+  /// Registers a method under its name, and all other names that its type can parse. A second method of the same name
+  /// is a programming error and traps.
   public func register<M: SaliencyMethod>(_ method: M) {
     add(M.self, M.named.contains { $0.name == method.name } ? M.named : [(method.name, method)] + M.named)
   }
 
-  /// Adds all methods of a type: those that have names of their own, and those whose names it reads. Two methods of one name
-  /// are a mistake in the program.
+  /// Registers all methods of a type, both those with fixed names and those whose names it parses. A second method of
+  /// the same name is a programming error and traps.
   public func register<M: SaliencyMethod>(_ family: M.Type) { add(family, M.named) }
 
   private func add<M: SaliencyMethod>(_ family: M.Type, _ named: [(name: String, method: M)]) {
@@ -50,19 +50,19 @@ public final class MethodRegistry: Sendable {
     families.withLock { $0.append(new) }
   }
 
-  /// The methods that have names of their own, in the order in which they were added. A method may have several.
+  /// The methods with fixed names, in the order of registration. A method may have several names.
   public var named: [(name: String, method: Method)] { families.withLock { $0 }.flatMap(\.named) }
 
-  /// What can be said of names, for messages.
+  /// A summary of the possible names, for messages.
   public var grammar: String {
     let families = families.withLock { $0 }
     return ([families.flatMap(\.named).map(\.name).joined(separator: ", ")] + families.compactMap(\.form))
       .joined(separator: "; ")
   }
 
-  /// The method of a name.
+  /// Finds the method of a name.
   ///
-  /// - Throws: what is wrong with it, for people.
+  /// - Throws: the reason, for messages.
   func method(_ name: MethodName) throws(Method.Malformed) -> Method {
     let families = families.withLock { $0 }
     for family in families {

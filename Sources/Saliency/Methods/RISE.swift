@@ -1,18 +1,18 @@
 import Networks
 import Tensors
 
-/// RISE (Petsiuk et al. 2018): the mean of random masks, weighted by the class's probability on the masked image. Masks have 7×7
-/// random cells, half of them open, enlarged bilinearly and shifted by up to a cell. It is of the image, so at `input` only.
-/// `rise:4000` says how many masks there are.
+/// RISE (Petsiuk et al. 2018): the mean of random masks, weighted by the class's probability for the masked image. A
+/// mask has 7×7 random cells, half of them open, and is enlarged bilinearly and shifted by up to a cell. It masks the
+/// image, so that it exists only at `input`. `rise:4000` states the number of masks.
 public struct RISE: SaliencyMethod {
-  /// Masks, each a pass through the network.
+  /// The number of masks; each needs a pass through the network.
   public var masks: Int
-  /// As many masks as there are if a name says nothing of them.
+  /// The number of masks if the name does not state one.
   public static let usualMasks = 1000
-  /// A pass through the network each, and with the graph kept in training: more would not end.
+  /// The largest number of masks. Each is a pass through the network, whose graph is kept in training.
   private static let mostMasks = 100_000
 
-  /// With 1000 masks unless told otherwise.
+  /// Creates the method; by default with 1000 masks.
   public init(masks: Int = usualMasks) { self.masks = masks }
 
   public static let named = [(name: "rise", method: RISE())]
@@ -55,6 +55,6 @@ public struct RISE: SaliencyMethod {
 }
 
 extension Method {
-  /// Petsiuk et al. 2018.
+  /// RISE (Petsiuk et al. 2018).
   public static func rise(masks: Int) -> Method { Method(RISE(masks: masks)) }
 }

@@ -2,42 +2,42 @@ import Components
 import Networks
 import Tensors
 
-/// A way of making saliency maps.
+/// A method that makes saliency maps.
 ///
-/// A method is a value; its settings are part of its name, as recipes, tables and files call it: `grad_cam`, `rise:4000`,
-/// `smooth/normgrad`. To add one, write one file with a type that conforms, and register it; its name can then stand wherever
-/// a method's can, also behind `smooth/` and `competitive/`:
+/// A method is a value, and its settings are part of its name in recipes, tables and files: `grad_cam`, `rise:4000`,
+/// `smooth/normgrad`. To add a method, write one file with a conforming type and register it. Its name can then be used
+/// wherever a method is named, also after `smooth/` and `competitive/`:
 ///
 ///     Registries.methods.register(Brightness())
 ///
-/// Maps are made of operations that can be differentiated, so that every method can stand in an objective.
+/// Maps are made by differentiable operations, so that every method can be used in an objective.
 public protocol SaliencyMethod: Hashable, Sendable {
-  /// What recipes, tables and files call it. There are no blanks and no commas in it.
+  /// The name in recipes, tables and files. It must not contain spaces or commas.
   var name: String { get }
 
-  /// The maps of one class for each image.
+  /// Makes the maps of one class per image.
   ///
-  /// - Parameter request: the network's answer to the images, the classes and the layers; and the backward passes, which are
-  ///   shared with the other methods that are asked for at the same time.
-  /// - Returns: [N, H, W] for each layer, at the layer's own resolution.
+  /// - Parameter request: the forward pass, the classes and the layers; and the backward passes, which are shared with
+  ///   other methods that are requested at the same time.
+  /// - Returns: a map [N, H, W] for each layer, at the layer's own resolution.
   func maps(_ request: MapRequest) -> [Tensor]
 
-  /// Why the method has no map at a layer of a network, as the rest of a sentence that begins with its name; nil, as it is
-  /// unless told otherwise, if it has.
+  /// The reason why the method has no map at a layer of a network; nil, the default, if it has one. The reason
+  /// continues a sentence that starts with the method's name.
   func obstacle(at layer: String, of network: Network) -> String?
 
-  /// Names that stand for certain methods of this type, such as published ones. None unless told otherwise.
+  /// Fixed names for some methods of this type, such as published ones; none by default.
   static var named: [(name: String, method: Self)] { get }
 
-  /// What its other names look like, for messages; nil, as it is unless told otherwise, if there are none or if they are
-  /// those of ``named`` with a number behind a colon.
+  /// The form of all other names, for messages. It is nil, the default, if there are none or if they are those of
+  /// ``named`` with a number after a colon.
   static var form: String? { get }
 
-  /// The method that another name stands for; nil, as it is unless told otherwise, if it stands for none of this type.
+  /// Parses another name of this type; nil, the default, if the name does not belong to this type.
   ///
-  /// - Parameter name: the name, taken apart.
+  /// - Parameter name: the parsed name.
   /// - Returns: the method.
-  /// - Throws: what is wrong with a name of this type, such as a number out of its range.
+  /// - Throws: an error if the name belongs to this type but is wrong, for example if a number is out of range.
   static func parse(_ name: MethodName) throws(Method.Malformed) -> Self?
 }
 

@@ -1,20 +1,20 @@
 import Networks
 import Tensors
 
-/// SmoothGrad (Smilkov et al. 2017) around any method: the mean of its maps over noisy copies of the image, with a std of 0.15
-/// of each image's range. All images get the same noise, scaled to their range, so that an image's map does not depend on the
-/// others. `smooth:50/gradient` says how many copies there are.
+/// SmoothGrad (Smilkov et al. 2017) around any method: the mean of its maps over noisy copies of the image. The std of
+/// the noise is 0.15 of the image's range. All images get the same noise, scaled to their range, so that an image's map
+/// does not depend on the other images. `smooth:50/gradient` states the number of copies.
 public struct SmoothGrad: SaliencyMethod {
   /// The method whose maps are smoothed.
   public var method: Method
-  /// Noisy copies, each with passes of its own.
+  /// The number of noisy copies; each needs its own passes.
   public var samples: Int
-  /// As many copies as there are if a name says nothing of them.
+  /// The number of copies if the name does not state one.
   public static let usualSamples = 25
-  /// Passes through the network each, and with the graph kept in training: more would not end.
+  /// The largest number of copies. Each needs passes through the network, whose graphs are kept in training.
   private static let mostSamples = 10_000
 
-  /// With 25 copies unless told otherwise.
+  /// Creates the method; by default with 25 copies.
   public init(_ method: Method, samples: Int = usualSamples) { (self.method, self.samples) = (method, samples) }
 
   public var name: String { (samples == Self.usualSamples ? "smooth/" : "smooth:\(samples)/") + "\(method)" }
@@ -49,6 +49,6 @@ public struct SmoothGrad: SaliencyMethod {
 }
 
 extension Method {
-  /// Smilkov et al. 2017, around another method.
+  /// SmoothGrad (Smilkov et al. 2017) around another method.
   public static func smooth(_ method: Method, samples: Int) -> Method { Method(SmoothGrad(method, samples: samples)) }
 }

@@ -1,21 +1,21 @@
 import Networks
 import Tensors
 
-/// What a convolution sees of an image at each of its locations: sums and maxima over windows, without unfolding them.
+/// The windows of a convolution over an image: sums and maxima over each window, without unfolding the image.
 struct Windows {
   /// The image, [N, H, W, C].
   let values: Tensor
   private let height, width: Int
   private let geometry: ConvolutionGeometry
 
-  /// Square windows around each location, with zeros outside.
+  /// Creates square windows around each location, with zeros outside the image.
   init(_ values: Tensor, size: Int) {
     precondition(size % 2 == 1, "Windows: a window of even size \(size) has no centre")
     (self.values, height, width) = (values, size, size)
     geometry = ConvolutionGeometry(padding: .init(size / 2))
   }
 
-  /// The windows of a convolution that a network has, or of one of its groups.
+  /// Creates the windows of a network's convolution, or of one of its groups.
   init(_ values: Tensor, of convolution: CapturedConvolution) {
     (self.values, height, width) = (values, convolution.height, convolution.width)
     var geometry = convolution.geometry
@@ -23,12 +23,13 @@ struct Windows {
     self.geometry = geometry
   }
 
-  /// Whether a window is the location itself.
+  /// Whether each window is a single location.
   var isTrivial: Bool {
     height == 1 && width == 1 && geometry.stride == .init(1) && geometry.padding == .init(0)
   }
 
-  /// Sums over windows of something derived from the image, [N, H, W, K], for each channel: [N, H', W', K].
+  /// Sums over windows for each channel of `values`, which are derived from the image: from [N, H, W, K] to [N, H', W',
+  /// K].
   func sums(_ values: Tensor) -> Tensor {
     if isTrivial { return values }
     var geometry = geometry
@@ -44,7 +45,7 @@ struct Windows {
       .padded(axis: 2, before: padding.width, after: padding.width)
     let rows = (padded.shape[1] - geometry.dilation.height * (height - 1) - 1) / geometry.stride.height + 1
     let columns = (padded.shape[2] - geometry.dilation.width * (width - 1) - 1) / geometry.stride.width + 1
-    // One slice for each element of the window: few, and each with the stride that the convolution has.
+    // One slice for each element of the window, with the convolution's stride.
     let slices = (0..<(height * width)).map { element in
       padded.sliced(
         axis: 1, from: element / width * geometry.dilation.height, length: rows, step: geometry.stride.height

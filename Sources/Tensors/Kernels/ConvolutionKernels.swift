@@ -1,15 +1,15 @@
 import CKernels
 
 extension Kernels {
-  /// The open slot of the trilinear form.
+  /// Computes the open slot of the trilinear form.
   ///
-  /// Measured against oneDNN on NHWC images, which these networks need: the tiles alone reach 70 to 100 % of an idle core's
-  /// peak for 3×3 kernels on images of 7 to 224 pixels, where oneDNN has 45 to 50 %; and it must reorder every kernel that
-  /// an inner update has just made.
+  /// In measurements against oneDNN on NHWC images, which these networks need, the tiles alone reached 70 to 100 % of
+  /// an idle core's peak for 3×3 kernels on images of 7 to 224 pixels. oneDNN reached 45 to 50 %, and it must reorder
+  /// each kernel after an inner update.
   ///
-  /// Winograd's way is for float32 alone: float64 is what exactness is asked of, and there a sum of zeros has to be zero. In
-  /// transforms it is something like 1e-16, which opens a ReLU that should be shut, and which ranks see as well as signal. If
-  /// `plainly`, it is left out where it could be taken.
+  /// Winograd's algorithm is used only for float32. float64 is used where exactness matters, and there a sum of zeros
+  /// must be zero. With the transforms it is about 1e-16, which can open a ReLU that should be closed, and which
+  /// changes ranks. `plainly` turns Winograd's algorithm off for float32 too.
   static func convolve(
     _ form: ConvolutionForm, open: ConvolutionForm.Slot, _ a: Tensor, _ b: Tensor, onto partial: PartialSum? = nil,
     plainly: Bool = false
@@ -23,7 +23,7 @@ extension Kernels {
       let out = storage.pointer.assumingMemoryBound(to: T.self)
       let (p, q) = (a.pointer() as UnsafePointer<T>, b.pointer() as UnsafePointer<T>)
       let images = form.image[0]
-      // One kernel for all images need not be looked at for each, whatever its shape.
+      // A kernel that all images share is checked once, whatever its shape.
       let kernel = open == .response ? b : open == .image ? a : nil
       let kernelSize = form.kernel.suffix(4).reduce(T.type.size, *)
       let kernelPerImage = form.hasKernelPerImage && kernel?.storage.period != kernelSize

@@ -1,39 +1,40 @@
 import CKernels
 
-/// Which pixels a convolution brings together, computed once per geometry and open slot: the convolution itself and its
-/// two adjoints then run on the same tiles, whatever stride, padding and dilation are (after Dukhan 2019, "The Indirect
-/// Convolution Algorithm", who looks up whole rows of pixels; here it is tiles of them).
+/// A table of the pixels that a convolution combines, computed once per geometry and open slot. The convolution and its
+/// two adjoints then run on the same tiles for any stride, padding and dilation. The idea is from Dukhan 2019, "The
+/// Indirect Convolution Algorithm", who looks up whole rows of pixels instead of tiles.
 final class ConvolutionPlan: Sendable {
-  /// Tiles of pixels of the open image or response, and the pixels that some taps of the kernel make them of.
+  /// Tiles of pixels of the open image or response, and the input pixels for some taps of the kernel.
   struct Pass {
     let firstTap: Int
     let taps: Int
     let words: [Int32]
-    /// Where each tile begins in the words, and where the last one ends.
+    /// The index in the words at which each tile begins, and the end of the last one.
     let starts: [Int]
   }
 
-  /// Rows of the response, and for each tap the runs of pixels along them that it brings together.
+  /// Some rows of the response, and for each tap the runs of pixels along these rows that it combines.
   struct Block {
     let firstPixel: Int
     let pixels: Int
     let words: [Int32]
-    /// Where each tap's runs begin in the words, and where the last one's end.
+    /// The index in the words at which each tap's runs begin, and the end of the last one's.
     let starts: [Int]
   }
 
   let form: ConvolutionForm
-  /// Whether kernel columns and channels count as one: with few channels, the columns make longer runs of numbers. The
-  /// image must then come with its padding filled in.
+  /// Whether kernel columns and channels are treated as one axis. If there are few channels, this makes longer runs of
+  /// numbers. The image must then come with its padding filled in.
   let isNarrow: Bool
-  /// Kernel elements that are looked up, and the numbers at each for one output.
+  /// The number of kernel elements that are looked up, and the number of inputs at each for one output.
   let taps, inputs: Int
   let passes: [Pass]
   let blocks: [Block]
 
-  /// Numbers summed in one go; 20 KiB of kernel then stay in the first-level cache with the pixels.
+  /// The number of products that are summed at a time, so that 20 KiB of the kernel stay in the first-level cache
+  /// together with the pixels.
   private static let passDepth = 320
-  /// Pixels whose products are summed in one go, likewise.
+  /// The number of pixels whose products are summed at a time, for the same reason.
   private static let blockPixels = 256
 
   private init(_ form: ConvolutionForm, open: ConvolutionForm.Slot, tileRows: Int) {
@@ -66,7 +67,7 @@ final class ConvolutionPlan: Sendable {
     }
   }
 
-  /// Which pixel of the image meets which of the response at a tap.
+  /// The mapping between pixels of the image and of the response, for each tap.
   private struct Lookup {
     let geometry: ConvolutionGeometry
     let columns, height, width, channels, outHeight, outWidth, outputs: Int
@@ -80,7 +81,7 @@ final class ConvolutionPlan: Sendable {
       self.isNarrow = isNarrow
     }
 
-    /// The offset of the image's pixel, nil in the padding.
+    /// The offset of the image's pixel; nil if it lies in the padding.
     func imagePixel(_ tap: Int, _ y: Int, _ x: Int) -> Int? {
       let g = geometry
       if isNarrow {
@@ -92,7 +93,7 @@ final class ConvolutionPlan: Sendable {
       return row >= 0 && row < height && column >= 0 && column < width ? (row * width + column) * channels : nil
     }
 
-    /// The offset of the response's pixel that took the image's through this tap, nil if none did.
+    /// The offset of the response's pixel that uses this pixel of the image through the tap; nil if there is none.
     func responsePixel(_ tap: Int, _ y: Int, _ x: Int) -> Int? {
       let g = geometry
       let row = y + g.padding.height - tap / columns * g.dilation.height
@@ -104,7 +105,7 @@ final class ConvolutionPlan: Sendable {
 
     func passes(taps: Int, depth: Int, tileRows: Int, fromResponse: Bool) -> [Pass] {
       let limit = max(1, passDepth / min(depth, Int(METASAL_DEPTH)))
-      // The same tiles in every pass: threads share them, and each adds to what it has itself begun.
+      // All passes have the same tiles, so that each thread adds to tiles that it has begun itself.
       let pixels = pixels(taps: taps, fromResponse: fromResponse)
       return evenParts(of: taps, atMost: limit).map { part in
         var (words, starts): ([Int32], [Int]) = ([], [])
@@ -133,7 +134,7 @@ final class ConvolutionPlan: Sendable {
     func blocks(taps: Int) -> [Block] {
       stride(from: 0, to: outHeight, by: max(1, blockPixels / outWidth)).map { first in
         let rows = first..<min(outHeight, first + max(1, blockPixels / outWidth))
-        // One run at least, of length 0, so that there is an address.
+        // There is at least one run, possibly of length 0, so that there is an address.
         var (words, starts): ([Int32], [Int]) = ([], [])
         for tap in 0..<taps {
           starts.append(words.count)
@@ -149,8 +150,8 @@ final class ConvolutionPlan: Sendable {
       }
     }
 
-    /// The open slot's pixels, those together that meet the same taps: at borders and between strides a tile then skips
-    /// taps as a whole.
+    /// The open slot's pixels, where pixels that use the same taps are neighbours. A tile can then skip a tap as a
+    /// whole at borders and between strides.
     private func pixels(taps: Int, fromResponse: Bool) -> [(Int, Int)] {
       let (rows, columns) = fromResponse ? (height, width) : (outHeight, outWidth)
       var groups: [[Bool]: Int] = [:]

@@ -1,16 +1,16 @@
 import CKernels
 
-/// One convolution: its plan run over the images of a batch, on several threads where that is worth it.
+/// The execution of a convolution plan over the images of a batch, on several threads if this is worthwhile.
 struct ConvolutionWork<T: Scalar> {
   let plan: ConvolutionPlan
   let images: Int
   let kernelPerImage: Bool
-  /// Whether results are added to what is there.
+  /// Whether results are added to the existing values.
   let adds: Bool
   let tiles: metasal_tiles
-  /// Numbers in one image, kernel, response.
+  /// The number of elements in one image, kernel and response.
   let imageSize, kernelSize, responseSize: Int
-  /// Channels of the response, all and in one group.
+  /// The number of the response's channels, in total and per group.
   let outputs, groupOutputs: Int
 
   init(_ plan: ConvolutionPlan, images: Int, kernelPerImage: Bool, adds: Bool, _: T.Type) {
@@ -28,18 +28,19 @@ struct ConvolutionWork<T: Scalar> {
     groupOutputs = outputs / form.geometry.groups
   }
 
-  /// How many threads share the work.
+  /// The number of threads that share the work.
   private func threads(_ items: Int) -> Int {
     let products = plan.form.response.dropLast().reduce(images, *) * kernelSize
     return products < 1 << 21 ? 1 : min(items, Parallel.kernelThreads)
   }
 
-  /// The response from image `a`, or (transposed) the image from response `a`.
+  /// Computes the response from image `a` or, if transposed, the image from response `a`.
   func gather(_ a: UnsafePointer<T>, _ kernel: UnsafePointer<T>, into c: UnsafeMutablePointer<T>, transposed: Bool) {
     let count = plan.passes.first.map { $0.starts.count - 1 } ?? 0
     let (from, to) = transposed ? (responseSize, imageSize) : (imageSize, responseSize)
     let strips = panelStrips(transposed)
-    /// Some strips of one kernel, on some tiles of some images; a kernel for all images is packed once for all of them.
+    /// Computes some strips of one kernel for some tiles of some images. A kernel that all images share is packed once
+    /// for all of them.
     func run(_ kernel: UnsafePointer<T>, _ strips: Range<Int>, _ parts: [(image: Int, tiles: Range<Int>)]) {
       forEachPanel(kernel, transposed: transposed, strips) { pass, depth, panel, offsetA, offsetC, columns, adds in
         for (image, part) in parts {
@@ -52,7 +53,7 @@ struct ConvolutionWork<T: Scalar> {
         }
       }
     }
-    // Threads share what is larger, as each of them goes through the whole of the other.
+    // Threads divide the larger operand, because each thread goes through the whole other operand.
     if kernelSize > (kernelPerImage ? 1 : images) * from && strips >= Parallel.kernelThreads {
       let all = (0..<images).map { (image: $0, tiles: 0..<count) }
       for shared in kernelPerImage ? all.map({ [$0] }) : [all] {
@@ -75,19 +76,19 @@ struct ConvolutionWork<T: Scalar> {
     let tapStride, rowStride: Int
   }
 
-  /// How many panels are packed together, and how many columns they may have in each group.
+  /// The number of panels that are packed together, and the number of columns in each group.
   private func panelColumns(_ transposed: Bool) -> (together: Int, total: Int) {
     (isWide && !transposed ? Self.panelsTogether : 1, transposed ? plan.inputs : groupOutputs)
   }
 
-  /// How many strips of panels that are packed together the kernel has, in all groups.
+  /// The number of strips of the kernel in all groups, where a strip is a set of panels that are packed together.
   private func panelStrips(_ transposed: Bool) -> Int {
     let (together, total) = panelColumns(transposed)
     return plan.form.geometry.groups * ((total + tiles.width * together - 1) / (tiles.width * together))
   }
 
-  /// Calls `body` for every part of some strips of the kernel that fits the first-level cache, packed where its rows lie far
-  /// apart.
+  /// Calls `body` for each part of some strips of the kernel that fits the first-level cache. Parts whose rows lie far
+  /// apart are packed.
   private func forEachPanel(
     _ kernel: UnsafePointer<T>, transposed: Bool, _ strips: Range<Int>,
     _ body: (ConvolutionPlan.Pass, _ depth: Int, Panel, _ a: Int, _ c: Int, _ columns: Int, _ adds: Bool) -> Void
@@ -140,11 +141,11 @@ struct ConvolutionWork<T: Scalar> {
     }
   }
 
-  /// Panels that are packed in one go where rows are long. Of a kernel that has to come from memory, measured, four panels
-  /// take two fifths of the time that they take one by one, which is as long as the arithmetic for an image of 7×7.
+  /// The number of panels that are packed together if rows are long. For a kernel that is not in the cache, four panels
+  /// were measured to take two fifths of the time of single panels, which is as long as the arithmetic for a 7×7 image.
   private static var panelsTogether: Int { 4 }
 
-  /// The kernel from image `a` and response `b`.
+  /// Computes the kernel from image `a` and response `b`.
   func outer(_ a: UnsafePointer<T>, _ b: UnsafePointer<T>, into c: UnsafeMutablePointer<T>) {
     if images == 0 && !adds { return c.update(repeating: 0, count: kernelPerImage ? 0 : kernelSize) }
     let parts = evenParts(of: plan.inputs, atMost: tiles.rows)
@@ -153,8 +154,9 @@ struct ConvolutionWork<T: Scalar> {
     let panels = (groupOutputs + width - 1) / width
     let pixelStride = plan.form.geometry.stride.width * plan.form.image[3]
     let packs = isWide || groupOutputs % tiles.lanes != 0
-    // Threads share the kernel's rows, not the images: the order of every sum stays the same. They also share the packed
-    // response, of the whole image; one alone packs a block at a time, which then stays in its cache.
+    // Threads divide the kernel's rows and not the images, so that the order of every sum stays the same. They also
+    // share the packed response of the whole image. A single thread packs one block at a time, which then stays in its
+    // cache.
     let rows = plan.taps * parts.count
     let items = groups * rows
     let threads = threads(items)
@@ -213,10 +215,10 @@ struct ConvolutionWork<T: Scalar> {
     }
   }
 
-  /// Columns of a panel for so many: what a tile reads of it.
+  /// The width of a panel with this number of columns, as a tile reads it.
   private func panelWidth(_ columns: Int) -> Int { columns <= tiles.lanes ? tiles.lanes : tiles.width }
 
-  /// Whether rows of the kernel and of the response lie so far apart that they fall on each other in the first-level cache,
-  /// and are packed first. Measured: from 128 channels on packing pays, up to 64 it costs more than it gains.
+  /// Whether rows of the kernel and of the response are so long that they collide in the first-level cache and are
+  /// therefore packed. In measurements packing is faster from 128 channels on and slower up to 64.
   private var isWide: Bool { outputs * T.type.size >= 512 }
 }

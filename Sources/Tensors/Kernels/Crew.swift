@@ -1,12 +1,12 @@
 import Foundation
 
-/// Threads that wait for work to help with. What they do not come to, whoever has the work does alone: so all goes on, slower,
-/// where the system refuses to make threads. (Dispatch would wait for them for ever.)
+/// A pool of threads that help with loops. The calling thread does all work that no helper takes, so that everything
+/// also runs, more slowly, if the system refuses to create threads. (Dispatch would wait for a thread indefinitely.)
 public final class Crew: @unchecked Sendable {
-  /// A loop that any number of threads may run at once, each claiming a part of the work at a time.
+  /// A loop that any number of threads may run at the same time. Each thread repeatedly claims a part of the work.
   private final class Job {
     var body: (() -> Void)?
-    /// Helpers that may still join, and those at work.
+    /// The number of helpers that may still join, and the number of active ones.
     var (wanted, active): (Int, Int)
 
     init(_ body: @escaping () -> Void, wanted: Int) { (self.body, self.wanted, active) = (body, wanted, 0) }
@@ -17,18 +17,21 @@ public final class Crew: @unchecked Sendable {
   private let start: (@escaping @Sendable () -> Void) -> Bool
   private let limit: Int
   private let lock = Lock()
-  // All below is read and written under the lock.
+  // The lock protects everything below.
   private var jobs: [Job] = []
   private var (count, idle) = (0, 0)
 
+  /// Creates a pool without threads; they are started on demand.
+  ///
   /// - Parameters:
-  ///   - limit: helpers that there may be; one call may ask for more.
-  ///   - start: starts a thread, and says whether there is one.
+  ///   - limit: the largest number of helpers; a single call may ask for more.
+  ///   - start: starts a thread and returns whether it succeeded.
   init(limit: Int = Parallel.processors - 1, start: @escaping (@escaping @Sendable () -> Void) -> Bool = startThread) {
     (self.limit, self.start) = (limit, start)
   }
 
-  /// Runs `body` here and, at the same time, on up to `threads - 1` helpers; returns when all who began have ended.
+  /// Runs `body` on the calling thread and at the same time on up to `threads - 1` helpers. It returns when all of them
+  /// have finished.
   func together(_ threads: Int, _ body: () -> Void) {
     guard threads > 1 else { return body() }
     withoutActuallyEscaping(body) { body in
@@ -38,7 +41,7 @@ public final class Crew: @unchecked Sendable {
       for _ in 0..<min(idle, job.wanted) { lock.signalWork() }
       while idle < job.wanted, count < max(limit, threads - 1), start({ self.help() }) {
         count += 1
-        idle += 1  // until it has the lock and looks for work
+        idle += 1  // until the helper has the lock and looks for work
       }
       lock.unlock()
       body()
@@ -54,7 +57,8 @@ public final class Crew: @unchecked Sendable {
     lock.lock()
     while true {
       idle -= 1
-      // The helper owns no job: nothing of it may be left when its `together` returns, which waits for the last helper.
+      // The helper must not retain the job: no reference may remain when `together` returns after the last helper has
+      // finished.
       while let job = join() {
         lock.unlock()
         Self.run(job)
@@ -78,14 +82,14 @@ public final class Crew: @unchecked Sendable {
   @inline(never) private func leave(_ job: Unmanaged<Job>) {
     job._withUnsafeGuaranteedRef { job in
       job.active -= 1
-      job.wanted = 0  // whoever ends found nothing left to claim
+      job.wanted = 0  // a thread that finishes has found no work left to claim
       if job.active == 0 { lock.signalEnd() }
     }
   }
 
   /// Starts a thread that runs `body`.
   ///
-  /// - Returns: whether there is one; the system may have no room for it.
+  /// - Returns: whether it succeeded; the system may have no resources for it.
   @Sendable public static func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
     final class Work {
       let body: @Sendable () -> Void; init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -108,7 +112,7 @@ public final class Crew: @unchecked Sendable {
   }
 }
 
-/// A lock with two things to wait for.
+/// A lock with two condition variables.
 private final class Lock: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let work = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)

@@ -1,6 +1,6 @@
 import CKernels
 
-/// The functions' names, as Swift writes them.
+/// Swift names of the C enumeration's cases.
 extension metasal_binary {
   static let add = metasal_add
   static let subtract = metasal_subtract
@@ -18,16 +18,16 @@ extension metasal_unary {
 }
 
 extension Kernels {
-  /// The innermost loops for this processor.
+  /// The element-wise loops for this processor.
   static func loops(_ type: ScalarType) -> metasal_loops { kernels(type).loops }
 
-  /// The same for convolutions.
+  /// The convolution tiles for this processor.
   static func tiles(_ type: ScalarType) -> metasal_tiles { kernels(type).tiles }
 
-  /// The same for Winograd's transforms.
+  /// Winograd's transforms for this processor.
   static func winograd(_ type: ScalarType) -> metasal_winograd { kernels(type).winograd }
 
-  /// See the C side.
+  /// Measures peak arithmetic; see `metasal_kernels` in CKernels.h.
   static func peak(_ rounds: Int) -> Int { kernels(.float32).peak(rounds) }
 
   @inline(__always)
@@ -37,13 +37,13 @@ extension Kernels {
   private nonisolated(unsafe) static let floatKernels = metasal_kernels_float(metasal_best_instructions())
   private nonisolated(unsafe) static let doubleKernels = metasal_kernels_double(metasal_best_instructions())
 
-  /// Calls `body` for parts of `0..<count` that are worth a thread each, where an item is `size` elements.
+  /// Calls `body` for parts of `0..<count`, on several threads if there is enough work. An item has `size` elements.
   static func forEachPart(of count: Int, size: Int, _ body: (Range<Int>) -> Void) {
     let threads = count * size < 1 << 16 ? 1 : min(count, Parallel.kernelThreads)
     Parallel.split(count, threads: threads, body)
   }
 
-  /// `f` of each element and a parameter.
+  /// Applies `f` to each element with a parameter.
   static func map(_ f: metasal_unary, _ x: Tensor, _ parameter: Double = 0) -> Tensor {
     let (loops, size) = (loops(x.scalarType), x.scalarType.size)
     return make(x.shape, x.scalarType, from: x) { out in
@@ -66,7 +66,7 @@ extension Kernels {
     x.scalarType == .float32 ? map(x) { 1 / (1 + Float.exp(-$0)) } : map(x) { 1 / (1 + Double.exp(-$0)) }
   }
 
-  /// A function that has no loop of its own.
+  /// Applies a function that has no C loop.
   private static func map<T: Scalar>(_ x: Tensor, _ f: @Sendable (T) -> T) -> Tensor {
     let source = x.pointer() as UnsafePointer<T>
     return make(x.shape, T.self, from: x) { out in
@@ -74,8 +74,8 @@ extension Kernels {
     }
   }
 
-  /// x + factor · y, of one shape, into `out` (which may be x's storage) if given. Of a y that is several such, one after the
-  /// other, it takes the one with this number.
+  /// Computes x + factor · y, written to `out` if given, which may be x's storage. If y consists of several parts of
+  /// x's shape, `index` selects one.
   static func addScaled(
     _ x: Tensor, _ y: Tensor, part index: Int = 0, _ factor: Double, into out: Storage? = nil
   ) -> Tensor {
@@ -92,7 +92,7 @@ extension Kernels {
     return Tensor(storage: out, shape: x.shape, scalarType: x.scalarType)
   }
 
-  /// A sum, in its own storage if that may be written to, with x added to as many of its elements from `offset` on.
+  /// Adds x to the elements of `sum` from `offset` on, in the sum's own storage if it may be written to.
   static func add(_ x: Tensor, to sum: Tensor, at offset: Int, isOwn: Bool) -> Tensor {
     let (loops, size) = (loops(x.scalarType), x.scalarType.size)
     let out = isOwn ? sum.storage : Storage(bytes: sum.count * size)
@@ -106,7 +106,7 @@ extension Kernels {
     return Tensor(storage: out, shape: sum.shape, scalarType: sum.scalarType)
   }
 
-  /// Where a kernel writes a result of `shape`, or (adds) adds it to what has come so far.
+  /// The storage for a kernel's result of `shape`. `adds` says that the kernel must add to the existing values there.
   static func destination(_ shape: [Int], _ type: ScalarType, onto partial: PartialSum?) -> (
     storage: Storage, adds: Bool
   ) {
@@ -118,8 +118,8 @@ extension Kernels {
     return (copy, true)
   }
 
-  /// `f(a, b)` element by element, either operand repeated along axes where it has size one; into `out`, if given, which
-  /// may be the storage of an a of this shape.
+  /// Applies `f(a, b)` element by element, where either operand is repeated along axes of size one. The result is
+  /// written to `out` if given, which may be the storage of `a` if `a` has the result's shape.
   static func zip(_ f: metasal_binary, _ a: Tensor, _ b: Tensor, shape: [Int], into out: Storage? = nil) -> Tensor {
     let (loops, size) = (loops(a.scalarType), a.scalarType.size)
     func make(_ fill: (UnsafeMutableRawPointer) -> Void) -> Tensor {
@@ -163,7 +163,7 @@ extension Kernels {
     return zip(f, filled(a, shape), filled(b, shape), shape: shape)
   }
 
-  /// Repeated to `shape`; added to a sum if there is one.
+  /// Repeats x to `shape` and adds it to a partial sum if there is one.
   static func broadcast(_ x: Tensor, to shape: [Int], onto partial: PartialSum?) -> Tensor {
     guard let partial, Repetition(of: x.shape, in: shape) != nil, let (sum, isOwn) = partial.take() else {
       return filled(x, shape)
@@ -171,7 +171,7 @@ extension Kernels {
     return zip(.add, sum, x, shape: shape, into: isOwn ? sum.storage : nil)
   }
 
-  /// Repeated to `shape`.
+  /// Repeats x to `shape`.
   static func filled(_ x: Tensor, _ shape: [Int]) -> Tensor {
     x.shape == shape
       ? x
@@ -180,8 +180,8 @@ extension Kernels {
         strides: contiguousStrides(shape))
   }
 
-  /// (x − center) · scale + shift + residual over the last axis, its positive part if asked; or added to a sum. Scales and
-  /// shifts are [C], or [N, C] for one per image.
+  /// Computes (x − center) · scale + shift + residual over the last axis and, if `relu`, its positive part; or adds the
+  /// result to a partial sum. Scales and shifts are [C], or [N, C] for one per image.
   static func standardize(
     _ x: Tensor, center: Tensor?, scale: Tensor, shift: Tensor? = nil, residual: Tensor? = nil, relu: Bool = false,
     onto partial: PartialSum? = nil
@@ -208,17 +208,18 @@ extension Kernels {
   }
 }
 
-/// How a smaller shape is repeated in a larger one: for each of `batches`, its `columns` are the same for all `rows`.
+/// The way a smaller shape is repeated in a larger one: in each of `batches`, the same `columns` are used for all
+/// `rows`.
 struct Repetition {
   let batches, rows, columns: Int
 
-  /// nil where the shape is not repeated along one run of axes. If `lastAxes`, the run must be the last one, so that there is
-  /// one number for each batch.
+  /// Creates a repetition; nil if the shape is not repeated along a single run of axes. If `lastAxes`, the run must be
+  /// the last one, so that there is one number per batch.
   init?(of shape: [Int], in target: [Int], lastAxes: Bool = false) {
     guard shape.count <= target.count else { return nil }
     let missing = target.count - shape.count
     var (batches, rows, columns) = (1, 1, 1)
-    var state = missing > 0 ? 1 : 0  // before, in and after the run
+    var state = missing > 0 ? 1 : 0  // 0 before the run, 1 in it, 2 after it
     for axis in target.indices {
       let size = axis < missing ? 1 : shape[axis - missing]
       let width = target[axis]
@@ -235,7 +236,7 @@ struct Repetition {
     if lastAxes {
       guard columns == 1 else { return nil }
     } else if state == 0 {
-      // Nothing is repeated: all of it are columns of one row.
+      // Nothing is repeated, so all elements are columns of a single row.
       (batches, columns) = (1, batches)
     }
     (self.batches, self.rows, self.columns) = (batches, rows, columns)

@@ -1,8 +1,9 @@
-/// The arithmetic beneath the operations: plain loops and library calls over elements, no derivatives.
+/// The arithmetic of the operations: loops and library calls over elements, without derivatives.
 ///
-/// Every unsafe line of the target is in this folder. A kernel checks nothing; the operation that calls it has.
+/// All unsafe code of the target is in this folder. A kernel checks nothing; the calling operation has checked its
+/// operands.
 enum Kernels {
-  /// A tensor whose bytes `fill` writes, made from `operands`: they live until it has, whatever else becomes of them.
+  /// Creates a tensor whose bytes `fill` writes. The `operands` are kept alive until it returns.
   @inline(__always)
   static func make<Operands>(
     _ shape: [Int], _ type: ScalarType, from operands: Operands, _ fill: (UnsafeMutableRawPointer) -> Void
@@ -12,7 +13,7 @@ enum Kernels {
     return Tensor(storage: storage, shape: shape, scalarType: type)
   }
 
-  /// The same, by elements.
+  /// Creates a tensor whose elements `fill` writes. The `operands` are kept alive until it returns.
   @inline(__always)
   static func make<T: Scalar, Operands>(
     _ shape: [Int], _: T.Type, from operands: Operands, _ fill: (UnsafeMutablePointer<T>) -> Void
@@ -20,7 +21,7 @@ enum Kernels {
     make(shape, T.type, from: operands) { fill($0.assumingMemoryBound(to: T.self)) }
   }
 
-  /// So many times along a new first axis.
+  /// Repeats x `count` times along a new first axis.
   static func repeated(_ x: Tensor, _ count: Int) -> Tensor {
     let size = x.count * x.scalarType.size
     let storage = Storage(bytes: count * size, period: size)
@@ -38,7 +39,7 @@ enum Kernels {
     }
   }
 
-  /// Each element from a call of its own, in row-major order, rounded to the type.
+  /// Creates a tensor from one call of `next` per element, in row-major order, rounded to the type.
   static func fill(_ shape: [Int], _ type: ScalarType, with next: () -> Double) -> Tensor {
     let count = shape.reduce(1, *)
     switch type {
@@ -84,7 +85,7 @@ enum Kernels {
 
   static func isFinite(_ x: Tensor) -> Bool {
     func check<T: Scalar>(_: T.Type) -> Bool {
-      // 0 · x is 0 for finite x and not a number otherwise, so one sum answers for all without a branch per element.
+      // 0 · x is 0 if x is finite and NaN otherwise, so a single sum checks all elements without a branch per element.
       let p: UnsafePointer<T> = x.pointer()
       var sum = SIMD8<T>(repeating: 0)
       let whole = x.count & ~7
@@ -100,7 +101,7 @@ enum Kernels {
 }
 
 extension Tensor {
-  /// The elements' address. The caller keeps the tensor alive while it reads.
+  /// The address of the elements. The caller must keep the tensor alive while it reads.
   @inline(__always)
   func pointer<T: Scalar>() -> UnsafePointer<T> {
     UnsafePointer(storage.pointer.assumingMemoryBound(to: T.self))

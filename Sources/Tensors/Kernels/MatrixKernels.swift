@@ -3,18 +3,19 @@ import Foundation
 import Synchronization
 
 extension Kernels {
-  /// OpenBLAS's own threads stay off: parallelism is over images, and its workers would fight over the processors.
+  /// OpenBLAS's own threads are turned off: images are computed in parallel, and its threads would compete for the
+  /// processors.
   private static let singleThreaded: Void = openblas_set_num_threads(1)
 
-  /// Calls of OpenBLAS under way, and the most that ever were at once.
+  /// The number of current calls of OpenBLAS, and its maximum so far.
   private static let calls = Mutex((now: 0, most: 0))
 
-  /// More than the memory that OpenBLAS takes for each of the calls that are under way at once, and keeps (128 MiB and some
-  /// pages, where processors have AVX-512; hardly any of it is ever touched).
+  /// An upper bound of the memory that OpenBLAS allocates, and keeps, for each simultaneous call: 128 MiB and a few
+  /// pages on processors with AVX-512. Hardly any of it is ever used.
   private static let callBytes = 129 << 20
 
-  /// Makes a call of OpenBLAS. The library asks for memory again and again, for ever, where there is none; so that is found out
-  /// before.
+  /// Makes a call of OpenBLAS. If there is no memory, the library would retry the allocation forever, so the memory is
+  /// checked before the call.
   private static func calling(_ call: () -> Void) {
     let isMore = calls.withLock { calls in
       calls.now += 1
@@ -29,8 +30,8 @@ extension Kernels {
     calls.withLock { $0.now -= 1 }
   }
 
-  /// `op(A) · op(B)` for each of `batch` pairs of matrices, added to a sum if there is one; `m`, `n`, `k` are the sizes after
-  /// transposing.
+  /// Computes `op(A) · op(B)` for each of `batch` pairs of matrices and adds it to a partial sum if there is one. `m`,
+  /// `n` and `k` are the sizes after transposition.
   static func multiply(
     _ a: Tensor, transposed transposeA: Bool, _ b: Tensor, transposed transposeB: Bool, batch: Int, m: Int, n: Int,
     k: Int, shape: [Int], onto partial: PartialSum? = nil
@@ -46,8 +47,8 @@ extension Kernels {
       for i in 0..<batch {
         let left = Matrix(elements: a.pointer() as UnsafePointer<T> + i * m * k, m, k, isTransposed: transposeA)
         let right = Matrix(elements: b.pointer() as UnsafePointer<T> + i * k * n, k, n, isTransposed: transposeB)
-        // Threads share the larger side of the result, in parts that do not depend on how many threads there are, since
-        // the order in which OpenBLAS adds depends on a matrix's size.
+        // Threads divide the larger side of the result. The parts do not depend on the number of threads, because
+        // OpenBLAS's order of summation depends on the matrix's size.
         let side = max(m, n, 1)
         let parts = evenParts(of: side, atMost: m * n * k < 1 << 20 ? side : max(1, side / 16))
         Parallel.split(parts.count, threads: min(parts.count, Parallel.kernelThreads)) { range in
@@ -65,7 +66,7 @@ extension Kernels {
     return Tensor(storage: storage, shape: shape, scalarType: a.scalarType)
   }
 
-  /// A matrix as BLAS sees it: `rows` by `columns` after transposing, its own rows `stride` elements apart.
+  /// A matrix for BLAS: `rows` by `columns` after transposition, with stored rows that are `stride` elements apart.
   private struct Matrix<T: Scalar> {
     let elements: UnsafePointer<T>
     let rows, columns, stride: Int
@@ -92,11 +93,12 @@ extension Kernels {
         isTransposed: isTransposed)
     }
 
-    /// The distance between elements of its only row or column.
+    /// The distance between the elements of its only row or column.
     var step: Int { (rows == 1) != isTransposed ? 1 : stride }
   }
 
-  /// Products with vectors have kernels of their own: the general one rearranges a matrix that is read only once.
+  /// Products with vectors have their own kernels, because the general kernel rearranges a matrix that is read only
+  /// once.
   private static func multiply<T: Scalar>(
     _ a: Matrix<T>, _ b: Matrix<T>, into c: UnsafeMutablePointer<T>, stride: Int, adds: Bool
   ) {

@@ -1,6 +1,6 @@
 extension Kernels {
-  /// Copies a block of `sizes` from one strided place to another; where the block does not fill the result, the rest is 0.
-  /// Permuting, slicing, placing, repeating and concatenating are all this.
+  /// Copies a block of `sizes` from one strided location to another; the rest of the result is 0. Permuting, slicing,
+  /// placing, repeating and concatenating are such copies.
   static func copy(
     _ x: Tensor, sizes: [Int], from offset: Int, strides: [Int], into shape: [Int], at target: Int,
     strides outStrides: [Int]
@@ -29,7 +29,7 @@ extension Kernels {
     return x.scalarType == .float32 ? run(Float.self) : run(Double.self)
   }
 
-  /// The tensors one after the other along `axis`.
+  /// Concatenates tensors along `axis`.
   static func concatenate(_ parts: [Tensor], axis: Int, shape: [Int]) -> Tensor {
     func run<T: Scalar>(_: T.Type) -> Tensor {
       let outer = shape[..<axis].reduce(1, *)
@@ -47,7 +47,7 @@ extension Kernels {
     return parts[0].scalarType == .float32 ? run(Float.self) : run(Double.self)
   }
 
-  /// `x[indices]`, 0 where an index is negative.
+  /// Reads `x[indices]`; a negative index gives 0.
   static func gather(_ x: Tensor, _ indices: [Int32], shape: [Int]) -> Tensor {
     func run<T: Scalar>(_: T.Type) -> Tensor {
       let p: UnsafePointer<T> = x.pointer()
@@ -58,7 +58,7 @@ extension Kernels {
     return x.scalarType == .float32 ? run(Float.self) : run(Double.self)
   }
 
-  /// Zeros of `shape` to which each element is added at its index, dropped where that is negative.
+  /// Adds each element to zeros of `shape` at its index; elements with a negative index are dropped.
   static func scatter(_ x: Tensor, _ indices: [Int32], shape: [Int]) -> Tensor {
     func run<T: Scalar>(_: T.Type) -> Tensor {
       let p: UnsafePointer<T> = x.pointer()

@@ -1,22 +1,23 @@
 import Foundation
 import Synchronization
 
-/// Work spread over threads, one independent item at a time.
+/// Functions that distribute independent work items over threads.
 public enum Parallel {
-  /// The processors that this process may use.
+  /// The number of processors that this process may use.
   public static let processors = ProcessInfo.processInfo.activeProcessorCount
 
-  /// Computes `transform(0)`, …, `transform(count - 1)` on up to `workers` threads, whose kernels share the threads that
-  /// are left where items are few, and hands each result to `body` in order, as soon as those before it have
-  /// been. So sums do not depend on the number of workers, and only a few results exist at a time.
+  /// Computes `transform(0)`, …, `transform(count - 1)` on up to `workers` threads and passes each result to `body` in
+  /// order, as soon as the results before it are done. Sums in `body` therefore do not depend on the number of workers,
+  /// and only a few results exist at a time. If there are fewer items than workers, the items' kernels share the
+  /// remaining threads.
   ///
   /// - Parameters:
-  ///   - count: how many items there are.
-  ///   - workers: how many threads compute items at a time.
-  ///   - limit: how many items may be under way at once, where each takes much memory.
-  ///   - transform: computes the item of an index, on any thread.
-  ///   - body: takes each result in order, on the calling thread.
-  /// - Throws: the error of the first item, in order, that fails; later items are not begun.
+  ///   - count: the number of items.
+  ///   - workers: the number of threads that compute items.
+  ///   - limit: the largest number of items that are computed at the same time, if each takes much memory.
+  ///   - transform: computes an item from its index, on any thread.
+  ///   - body: receives each result in order; only one call runs at a time, before this function returns.
+  /// - Throws: the error of the first item, in order, that fails; later items are not started.
   public static func forEachInOrder<Result: Sendable>(
     _ count: Int, workers: Int = processors, atOnce limit: Int = .max, _ transform: @Sendable (Int) throws -> Result,
     _ body: (Result) -> Void
@@ -53,8 +54,8 @@ public enum Parallel {
     if let error = pending.withLock({ $0.error }) { throw error }
   }
 
-  /// `transform(0)`, …, `transform(count - 1)` in order, computed as by
-  /// ``forEachInOrder(_:workers:_:_:)``.
+  /// Computes `transform(0)`, …, `transform(count - 1)` by ``forEachInOrder(_:workers:_:_:)`` and returns the results
+  /// in order.
   public static func map<Result: Sendable>(
     _ count: Int, workers: Int = processors, _ transform: @Sendable (Int) throws -> Result
   ) throws -> [Result] {
@@ -63,21 +64,21 @@ public enum Parallel {
     return results
   }
 
-  /// Threads that a kernel may share its work among.
+  /// The number of threads among which a kernel may divide its work.
   @TaskLocal public static var kernelThreads = processors
 
-  /// Runs `body` with kernels that share their work among up to `count` threads.
+  /// Runs `body` with kernels that divide their work among up to `count` threads.
   public static func withKernelThreads<Result>(_ count: Int, _ body: () throws -> Result) rethrows -> Result {
     try $kernelThreads.withValue(count) { try body() }
   }
 
-  /// `0..<count` in parts, each on one of `threads` threads. There are more parts than threads, so that none waits long for
-  /// another that the system has interrupted.
+  /// Divides `0..<count` into parts that `threads` threads work on. There are more parts than threads, so that no
+  /// thread waits long for another one that the system has interrupted.
   static func split(_ count: Int, threads: Int, _ body: (Range<Int>) -> Void) {
     guard threads > 1 else { return body(0..<count) }
     let parts = min(count, threads * 4)
     let next = Atomic(0)
-    // Every part has returned before this function does.
+    // All parts have returned before this function does.
     nonisolated(unsafe) let body = body
     Crew.shared.together(threads) {
       while true {
@@ -89,14 +90,15 @@ public enum Parallel {
   }
 }
 
-/// `0..<count` cut into as few parts of at most `limit` as can be, as even as can be.
+/// Cuts `0..<count` into the smallest number of parts of at most `limit`, with sizes as equal as possible.
 public func evenParts(of count: Int, atMost limit: Int) -> [Range<Int>] {
   let parts = (count + limit - 1) / limit
   return (0..<parts).map { ($0 * count / parts)..<(($0 + 1) * count / parts) }
 }
 
 extension Range<Int> {
-  /// The range cut at multiples of `size`: the number of each part, and what of it the range has, counted from its begin.
+  /// Cuts the range at multiples of `size`. Each part has its number and its range, counted from the beginning of the
+  /// part.
   func grouped(by size: Int) -> [(number: Int, part: Range<Int>)] {
     guard !isEmpty else { return [] }
     return (lowerBound / size...(upperBound - 1) / size).map { number in

@@ -1,33 +1,34 @@
 import Foundation
 import Synchronization
 
-/// Recycles element buffers. On the machines this runs on, page faults on fresh memory cost as much as the arithmetic
-/// done on it, so a buffer that a tensor gives up is kept for the next tensor of about its size.
+/// A pool that recycles element buffers. On the machines this was developed on, page faults of fresh memory cost as
+/// much as the arithmetic on it. A buffer that a tensor releases is therefore kept for the next tensor of about the
+/// same size.
 ///
-/// Sizes are rounded up to a thirty-second of a power of two, so at most a thirty-third of a buffer is unused.
+/// Sizes are rounded up to a thirty-second of a power of two, so that at most a thirty-third of a buffer is unused.
 enum Pool {
-  /// A buffer that has exactly one owner at a time: a storage or a shelf.
+  /// A buffer that has exactly one owner at a time, which is a storage or a shelf.
   private struct Buffer: @unchecked Sendable {
     let pointer: UnsafeMutableRawPointer
   }
 
   private struct Shelves {
     var free: [[Buffer]] = Array(repeating: [], count: 2048)
-    /// Bytes that tensors hold, the most that they ever held, and bytes on the shelves.
+    /// The number of bytes that tensors hold, its maximum so far, and the number of bytes on the shelves.
     var (live, peak, idle) = (0, 0, 0)
   }
 
   private static let shelves = Mutex(Shelves())
 
-  /// What processors call a large page.
+  /// The size of a processor's large page.
   private static let largePage = 2 << 20
 
-  /// The shelf for buffers of `bytes`, and the size that all buffers on it have.
+  /// The shelf for buffers of at least `bytes`, and the common size of its buffers.
   private static func shelf(for bytes: Int) -> (index: Int, size: Int) {
     let bytes = max(bytes, 256)
     let exponent = Int.bitWidth - 1 - bytes.leadingZeroBitCount
     let step = 1 << (exponent - 5)
-    let steps = (bytes + step - 1) / step  // 32...64
+    let steps = (bytes + step - 1) / step  // from 32 to 64
     return (exponent * 32 + steps - 32, steps * step)
   }
 
@@ -43,9 +44,9 @@ enum Pool {
         shelves.idle -= size
         return (buffer, [])
       }
-      // All together stays below twice the most that was ever needed at once, as a working set whose sizes change from
-      // phase to phase must not be freed and faulted in again each time. Beyond that buffers of other sizes go, smaller
-      // ones first, so that no more go than have to.
+      // The total stays below twice the peak of use. A working set whose sizes change from phase to phase must not be
+      // freed and faulted in again each time. Beyond that limit buffers of other sizes are freed, smaller ones first,
+      // so that no more than necessary are freed.
       var unwanted: [Buffer] = []
       var other = shelf(for: slack / 1024).index
       while shelves.live + shelves.idle > 2 * shelves.peak + slack, other < shelves.free.count {
@@ -60,7 +61,7 @@ enum Pool {
     }
     for buffer in unwanted { free(buffer.pointer) }
     if let recycled { return recycled.pointer }
-    // What lies on the shelves may be what is missing.
+    // If there is no memory, the buffers on the shelves are freed before a second attempt.
     guard
       let pointer = allocate(size)
         ?? {
@@ -70,19 +71,20 @@ enum Pool {
     return pointer
   }
 
-  /// Fresh memory; nil if there is none.
+  /// Allocates fresh memory; nil if there is none.
   private static func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
     let isLarge = size >= largePage
     var pointer: UnsafeMutableRawPointer?
     guard posix_memalign(&pointer, isLarge ? largePage : 64, size) == 0, let pointer else { return nil }
-    // Large pages, where the system has them: five hundred times fewer faults. A refusal changes nothing.
+    // Large pages, if the system has them, cause five hundred times fewer page faults. The result is ignored, since a
+    // failure changes nothing.
     #if os(Linux)
       if isLarge { madvise(pointer, size, MADV_HUGEPAGE) }
     #endif
     return pointer
   }
 
-  /// Gives back all that lies on the shelves.
+  /// Frees all buffers on the shelves.
   private static func empty() {
     let unwanted = shelves.withLock { shelves in
       defer { (shelves.free, shelves.idle) = (Array(repeating: [], count: shelves.free.count), 0) }
@@ -91,7 +93,7 @@ enum Pool {
     for buffer in unwanted { free(buffer.pointer) }
   }
 
-  /// Idle bytes that are never worth giving back.
+  /// The number of idle bytes that are never freed.
   private static let slack = 64 << 20
 
   static func give(back pointer: UnsafeMutableRawPointer, bytes: Int) {
@@ -105,13 +107,15 @@ enum Pool {
   }
 }
 
-/// A tensor's elements: written once by the kernel that makes it, read-only from then on (hence `@unchecked Sendable`).
+/// The elements of a tensor. They are written once by the kernel that creates the storage and are read-only afterwards
+/// (hence `@unchecked Sendable`).
 final class Storage: @unchecked Sendable {
   let pointer: UnsafeMutableRawPointer
   let bytes: Int
-  /// Bytes after which the elements begin again; all of them, unless the storage is known to hold one thing several times.
+  /// The number of bytes after which the elements repeat. It is the whole size unless the storage is known to hold
+  /// repetitions.
   let period: Int
-  /// Whether the memory is the system's, not the pool's.
+  /// Whether the memory was mapped by the system and does not belong to the pool.
   private let isMapped: Bool
 
   init(bytes: Int, period: Int? = nil) {
@@ -121,7 +125,8 @@ final class Storage: @unchecked Sendable {
     isMapped = false
   }
 
-  /// Zeros that take memory only where they are looked at: pages that the system gives when they are first read or written.
+  /// Creates zeros that take no memory until they are used: the system provides a page when it is first read or
+  /// written.
   init(zeros bytes: Int) {
     (self.bytes, period) = (bytes, bytes)
     let found = bytes < 1 << 20 ? MAP_FAILED : mmap(nil, bytes, PROT_READ | PROT_WRITE, Self.flags, -1, 0)
@@ -139,7 +144,8 @@ final class Storage: @unchecked Sendable {
     private static let flags = MAP_PRIVATE | MAP_ANON | MAP_NORESERVE
   #endif
 
-  /// Whether nobody but the caller holds it, and nothing is known of what it holds, so that it may be written to again.
+  /// Whether the caller has the only reference and the storage is not known to hold repetitions, so that it may be
+  /// written to again.
   static func isOwn(_ storage: inout Storage) -> Bool {
     isKnownUniquelyReferenced(&storage) && storage.period == storage.bytes
   }

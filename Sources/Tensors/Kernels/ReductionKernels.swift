@@ -1,7 +1,7 @@
 import CKernels
 
 extension Kernels {
-  /// Σ x · y, or Σ x, over the axes on which `shape` (x's with some axes at size one) is narrower than x; y has x's shape.
+  /// Computes Σ x · y, or Σ x, over the axes along which `shape` has size one and x does not. y has x's shape.
   static func sum(_ x: Tensor, times y: Tensor? = nil, to shape: [Int]) -> Tensor {
     let (loops, size) = (loops(x.scalarType), x.scalarType.size)
     guard let repeated = Repetition(of: shape, in: x.shape) else {
@@ -33,14 +33,14 @@ extension Kernels {
     }
   }
 
-  /// The square root of Σ x² over the axes on which `shape` is narrower than x. Squares of float32 numbers are summed in float64,
-  /// whose range none of them leaves.
+  /// Computes the square root of Σ x² over the axes along which `shape` has size one and x does not. Squares of float32
+  /// numbers are summed in float64, where none of them overflows or underflows.
   static func norm(_ x: Tensor, to shape: [Int]) -> Tensor {
     let wide = x.converted(to: .float64)
     return map(.sqrt, sum(wide, times: wide, to: shape)).converted(to: x.scalarType)
   }
 
-  /// Σ (x − center) · y over all axes but the last, to [C], or over all but the first and the last, to [N, C].
+  /// Computes Σ (x − center) · y over all axes but the last, to [C], or over all but the first and the last, to [N, C].
   static func sumOfStandardized(_ x: Tensor, center: Tensor?, times y: Tensor, to shape: [Int]) -> Tensor {
     let (loops, size) = (loops(x.scalarType), x.scalarType.size)
     let (columns, vectors) = (x.shape[x.rank - 1], shape.dropLast().reduce(1, *))
@@ -58,8 +58,9 @@ extension Kernels {
     }
   }
 
-  /// Columns to be summed down `rows` rows, shared among threads: each sum is one thread's. Strips begin where the loops
-  /// would come to anyhow, at twice their widest vector, so that no sum's order depends on the threads.
+  /// Divides the columns of a sum over `rows` rows among threads, so that each column is summed by one thread. Strips
+  /// begin at multiples of twice the widest vector, where the loops begin anyway, so that the order of each sum does
+  /// not depend on the number of threads.
   private static func forEachStrip(of columns: Int, rows: Int, _ body: (Range<Int>) -> Void) {
     let width = 32
     forEachPart(of: (columns + width - 1) / width, size: rows * width) { part in
@@ -74,7 +75,7 @@ extension Kernels {
       strides: contiguousStrides(target))
   }
 
-  /// For every row along the last axis, the flat index of its largest element (the first of equals).
+  /// For each row along the last axis, the flat index of its largest element (the first one if there are several).
   static func argmaxRows(_ x: Tensor) -> [Int32] {
     func run<T: Scalar>(_: T.Type) -> [Int32] {
       let p: UnsafePointer<T> = x.pointer()

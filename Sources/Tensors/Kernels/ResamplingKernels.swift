@@ -23,7 +23,7 @@ extension Kernels {
     return x.scalarType == .float32 ? run(Float.self) : run(Double.self)
   }
 
-  /// The maxima over windows, and where in `x` each lies: the first of equals.
+  /// Computes the maxima over windows, and for each the index in `x` of the first maximum.
   static func maxPool(
     _ x: Tensor, window: Int, stride: Int, padding: Int, shape: [Int]
   ) -> (value: Tensor, places: [Int32]) {
@@ -32,7 +32,7 @@ extension Kernels {
     var value: Tensor?
     let places = [Int32](unsafeUninitializedCapacity: n * rows * columns * c) { places, count in
       let loops = loops(x.scalarType)
-      // Parts of the work write parts of the places that do not overlap.
+      // Different threads write disjoint parts of `places`.
       nonisolated(unsafe) let places = places
       func run<T: Scalar>(_: T.Type) -> Tensor {
         make(shape, T.self, from: x) { out in

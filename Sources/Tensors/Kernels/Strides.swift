@@ -1,10 +1,10 @@
-/// Loops over the elements of a shape while several operands are walked at strides of their own.
+/// A loop over the elements of a shape that steps through several operands with their own strides.
 ///
-/// Axes of size one are dropped and neighbouring axes merged wherever every operand allows it, so a plain element-wise
-/// operation becomes one long row, and a row vector added to an image two nested loops.
+/// Axes of size one are dropped, and neighbouring axes are merged if all operands allow it. An element-wise operation
+/// on equal shapes becomes one long row, and adding a row vector to an image becomes two nested loops.
 struct StridedLoop {
   private(set) var sizes: [Int] = []
-  /// `strides[operand][axis]`, in elements.
+  /// The strides as `strides[operand][axis]`, in elements.
   private(set) var strides: [[Int]]
 
   init(_ shape: [Int], strides all: [[Int]]) {
@@ -26,13 +26,14 @@ struct StridedLoop {
     }
   }
 
-  /// Calls `row` for every row along the last axis with each operand's offset; two operands.
+  /// Calls `row` for every row along the last axis with the offset of each of two operands.
   @inline(__always)
   func forEachRow(_ row: (_ a: Int, _ b: Int) -> Void) {
     forEachRow3 { a, b, _ in row(a, b) }
   }
 
-  /// The same for up to three operands (an absent one stays at 0).
+  /// Calls `row` for every row along the last axis with the offset of each of up to three operands; the offset of a
+  /// missing one is 0.
   @inline(__always)
   func forEachRow3(_ row: (_ a: Int, _ b: Int, _ c: Int) -> Void) {
     let outer = sizes.count - 1
@@ -62,14 +63,14 @@ struct StridedLoop {
   }
 }
 
-/// Row-major strides of a contiguous tensor.
+/// The row-major strides of a contiguous tensor.
 func contiguousStrides(_ shape: [Int]) -> [Int] {
   var strides = [Int](repeating: 1, count: shape.count)
   for axis in shape.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * shape[axis + 1] }
   return strides
 }
 
-/// Strides with which a tensor of `shape` is read as one of `target`: 0 along the axes that it is repeated on.
+/// The strides with which a tensor of `shape` is read as one of `target`; 0 along repeated axes.
 func broadcastStrides(_ shape: [Int], to target: [Int]) -> [Int] {
   let own = contiguousStrides(shape)
   let missing = target.count - shape.count

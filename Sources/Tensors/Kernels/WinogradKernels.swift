@@ -1,17 +1,18 @@
 import CKernels
 
-/// A convolution by a ``WinogradPlan``, over the images of a batch.
+/// The execution of a ``WinogradPlan`` over the images of a batch.
 struct WinogradWork<T: Scalar> {
   private let plan: WinogradPlan
   private let images: Int
   private let kernelPerImage: Bool
-  /// Whether results are added to what is there.
+  /// Whether results are added to the existing values.
   private let adds: Bool
   private let tiles: metasal_tiles
   private let transforms: metasal_winograd
-  /// Rows and columns of a tile.
+  /// The side of a tile, in pixels.
   private let side: Int32
-  /// Numbers in one image, kernel and response; the first and the last exchanged where the image is open.
+  /// The number of elements in one image, kernel and response. The first and the last are exchanged if the image is the
+  /// open slot.
   private let sourceSize, kernelSize, targetSize: Int
 
   init(_ plan: WinogradPlan, images: Int, kernelPerImage: Bool, adds: Bool, _: T.Type) {
@@ -23,7 +24,7 @@ struct WinogradWork<T: Scalar> {
     kernelSize = plan.form.kernel.reduce(1, *)
   }
 
-  /// The response to images `a`, or (turned) the images from responses `a`.
+  /// Computes the responses from images `a` or, if the image is the open slot, the images from responses `a`.
   func gather(_ a: UnsafePointer<T>, _ kernel: UnsafePointer<T>, into c: UnsafeMutablePointer<T>) {
     for strip in strips {
       let image = strip.lowerBound / plan.tileRows
@@ -55,7 +56,7 @@ struct WinogradWork<T: Scalar> {
     }
   }
 
-  /// The kernel from images `a` and responses `b`.
+  /// Computes the kernel from images `a` and responses `b`.
   func outer(_ a: UnsafePointer<T>, _ b: UnsafePointer<T>, into c: UnsafeMutablePointer<T>) {
     let parts = evenParts(of: plan.inputs, atMost: tiles.rows)
     if images == 0 && !adds { return c.update(repeating: 0, count: kernelPerImage ? 0 : kernelSize) }
@@ -66,7 +67,7 @@ struct WinogradWork<T: Scalar> {
       let source = sourcePlanes(a, strip)
       let rows = strip.count * plan.tileColumns
       let items = panels * parts.count
-      // Threads share the kernel's rows, not the images: the order of every sum stays the same.
+      // Threads divide the kernel's rows and not the images, so that the order of every sum stays the same.
       Parallel.split(items, threads: threads(items)) { range in
         let responses = planes(rows: rows, columns: tiles.width)
         let sums = planes(rows: plan.inputs, columns: tiles.width)
@@ -95,8 +96,8 @@ struct WinogradWork<T: Scalar> {
 
   // MARK: - Parts
 
-  /// Rows of tiles, numbered through all images, that are computed together: such as share a kernel, and as many as leave
-  /// their planes in the cache.
+  /// Ranges of rows of tiles, numbered through all images, that are computed together. The rows of a range share a
+  /// kernel, and their planes fit the cache.
   private var strips: [Range<Int>] {
     let limit = max(1, Self.stripSize / (plan.planes * plan.tileColumns * plan.inputs))
     guard kernelPerImage else { return evenParts(of: images * plan.tileRows, atMost: limit) }
@@ -107,17 +108,17 @@ struct WinogradWork<T: Scalar> {
     }
   }
 
-  /// Numbers; 2 MiB in float32.
+  /// The number of elements in a strip's planes; 2 MiB in float32.
   private static var stripSize: Int { 1 << 19 }
 
-  /// The images that rows of tiles belong to: calls `body` with each, its rows, and the place of the first of them.
+  /// Calls `body` for each image of a strip with its rows of tiles and the position of the first of them in the strip.
   private func forEachImage(of strip: Range<Int>, _ body: (_ image: Int, _ rows: Range<Int>, _ place: Int) -> Void) {
     for (image, rows) in strip.grouped(by: plan.tileRows) {
       body(image, rows, image * plan.tileRows + rows.lowerBound - strip.lowerBound)
     }
   }
 
-  /// Tiles of one image, the first of them in place `first` of the strip's.
+  /// Some tiles of one image; `first` is the position of the first tile in the strip.
   private struct Block {
     let image: Int
     let tiles: Range<Int>
@@ -136,7 +137,8 @@ struct WinogradWork<T: Scalar> {
     return blocks
   }
 
-  /// Tiles whose products are summed before they become pixels; a multiple of what every processor's tiles have for rows.
+  /// The number of tiles whose products are summed before they are transformed to pixels. It is a multiple of the
+  /// number of rows of every processor's tiles.
   private static var blockTiles: Int { 24 }
 
   private var panels: Int { (plan.outputs + tiles.width - 1) / tiles.width }
@@ -146,28 +148,29 @@ struct WinogradWork<T: Scalar> {
     (panel * tiles.width)..<min(plan.outputs, (panel + 1) * tiles.width)
   }
 
-  /// How many threads share the work.
+  /// The number of threads that share the work.
   private func threads(_ items: Int) -> Int {
     images * plan.form.ofOneImage.products < 1 << 21 ? 1 : min(items, Parallel.kernelThreads)
   }
 
   // MARK: - Planes
 
-  /// Matrices for the time being.
+  /// Temporary matrices, one for each plane.
   private struct Planes {
     let storage: Storage
-    /// From one to the next.
+    /// The distance from one plane to the next.
     let stride: Int
     var pointer: UnsafeMutablePointer<T> { storage.pointer.assumingMemoryBound(to: T.self) }
   }
 
-  /// A line of the cache lies between planes, so that their rows do not all fall on one place in it.
+  /// Allocates planes. They are separated by one cache line, so that the same row of different planes does not collide
+  /// in the cache.
   private func planes(rows: Int, columns: Int) -> Planes {
     let stride = rows * columns + 64 / T.type.size
     return Planes(storage: Storage(bytes: plan.planes * stride * T.type.size), stride: stride)
   }
 
-  /// The sources of rows of tiles.
+  /// Transforms the input of some rows of tiles into planes.
   private func sourcePlanes(_ a: UnsafePointer<T>, _ strip: Range<Int>) -> Planes {
     let planes = planes(rows: strip.count * plan.tileColumns, columns: plan.inputs)
     Parallel.split(strip.count, threads: threads(strip.count)) { part in
@@ -182,7 +185,8 @@ struct WinogradWork<T: Scalar> {
     return planes
   }
 
-  /// Calls `body` for each of some panels that follow each other, after the kernel's part of it has come into `planes`.
+  /// Calls `body` for each of some consecutive panels, after the kernel's part for it has been transformed into
+  /// `planes`.
   private func forEachPanel(
     of kernel: UnsafePointer<T>, _ panels: [Int], _ planes: Planes, _ body: (_ panel: Int) -> Void
   ) {
@@ -211,7 +215,7 @@ struct WinogradWork<T: Scalar> {
       let count = some.reduce(0) { $0 + columns($1).count }
       for tap in 0..<9 {
         if isTurned {
-          // Turned by half a circle, its two channels exchanged.
+          // The kernel is rotated by 180°, and its two channel axes are exchanged.
           tiles.transposePanel(
             kernel + (tap * outputs + first) * inputs, inputs, inputs, count, packed + (8 - tap) * inputs * width, width
           )
@@ -231,12 +235,13 @@ struct WinogradWork<T: Scalar> {
     }
   }
 
-  /// Bytes from which on a kernel is taken to come from memory, so that its panels are packed a few together first.
+  /// The size in bytes from which on a kernel is assumed not to be in the cache. Several of its panels are then packed
+  /// together first.
   private static var packedFrom: Int { 1 << 18 }
   private static var panelsTogether: Int { 2 }
 
-  /// One of equal parts of the kernel that comes after an image's own: brought into the cache while that one is worked with,
-  /// it need not be waited for. Empty where there is none, or it is so large that it would displace what is worked with.
+  /// One of `parts` equal parts of the next image's kernel. It is prefetched into the cache during the work on the
+  /// current one. It is empty if there is no next kernel, or if it is so large that it would displace the current data.
   private func next(
     after kernel: UnsafePointer<T>, of image: Int, part: Int, of parts: Int
   ) -> UnsafeRawBufferPointer {

@@ -1,23 +1,25 @@
-/// Winograd's convolution with 3×3 kernels: tiles of 2×2 or 4×4 of the response take 16 or 36 products in place of 36 or 144,
-/// for the price of transforms of all three slots (Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks").
+/// Winograd's algorithm for convolutions with 3×3 kernels. Tiles of 2×2 or 4×4 of the response need 16 or 36 products
+/// instead of 36 or 144, in exchange for transforms of all three slots (Lavin and Gray 2016, "Fast Algorithms for
+/// Convolutional Neural Networks").
 ///
-/// In 16 or 36 planes the trilinear form is a sum of as many matrix products, Σ y · (x ⋆ w) = Σ X W Y over tiles, inputs and
-/// outputs, and each of its slots comes out of the planes by the adjoint of what takes it in. Only the image slot takes
-/// another way, in which tiles do not overlap: it is the response of the turned kernel to the response.
+/// In 16 or 36 planes the trilinear form is a sum of matrix products, Σ y · (x ⋆ w) = Σ X W Y over tiles, inputs and
+/// outputs. Each slot is transformed into planes by a linear map, and an open slot is computed from planes by the
+/// adjoint of its map. The image slot is an exception, because its tiles overlap: an open image is computed as the
+/// response of the rotated kernel to the response.
 final class WinogradPlan: Sendable {
   let form: ConvolutionForm
   let open: ConvolutionForm.Slot
-  /// Rows and columns of a tile.
+  /// The side of a tile, in pixels.
   let side: Int
-  /// Rows and columns of tiles of the response, or of the image that takes its place.
+  /// The number of rows and columns of tiles, of the response or of the image that takes its place.
   let tileRows, tileColumns: Int
-  /// Where the pixels of each tile lie in it, -1 beyond the edge.
+  /// The offset of each pixel of each tile; -1 beyond the edge.
   let offsets: [Int32]
-  /// What is read: rows, columns and channels, and how many zeros come before them.
+  /// The input: its rows, columns and channels, and the zeros before its first row and column.
   let (height, width, inputs, top, left): (Int, Int, Int, Int, Int)
-  /// Channels of the response.
+  /// The number of the response's channels.
   let outputs: Int
-  /// Where a kernel's elements lie for one input and one output.
+  /// The offsets of a kernel's elements for one input and one output.
   let taps: [Int32]
 
   private init(_ form: ConvolutionForm, open: ConvolutionForm.Slot) {
@@ -44,13 +46,13 @@ final class WinogradPlan: Sendable {
     taps = (0..<9).map { Int32($0 * inputs * outputs) }
   }
 
-  /// Planes that each slot becomes.
+  /// The number of planes.
   var planes: Int { (side + 2) * (side + 2) }
 
   private static let plans = Cache<ConvolutionForm.Key, WinogradPlan>()
 
-  /// The plan for one image of this form, nil where the plain convolution is to be taken: for other kernels, strides and
-  /// groups, channels that do not fill vectors, and very small images.
+  /// The plan for one image of this form. It is nil if the direct convolution is to be used: for other kernels, strides
+  /// and groups, for numbers of channels that do not fill vectors, and for very small images.
   static func plan(_ form: ConvolutionForm, open: ConvolutionForm.Slot, lanes: Int) -> WinogradPlan? {
     let (g, kernel) = (form.geometry, form.kernel)
     let k = kernel.count - 4
@@ -61,20 +63,22 @@ final class WinogradPlan: Sendable {
     return plans.value(.init(form, open: open)) { WinogradPlan(form.ofOneImage, open: open) }
   }
 
-  /// Whether a kernel meets so many pixels that its transforms pay: more of them where it comes from memory, in planes that
-  /// do not stay in the cache either. At 7×7 and 512 channels, measured, the plain convolution is 1.3 to 2.5 times as fast.
+  /// Whether there are enough pixels for the transforms of the kernel to pay off. A kernel that does not stay in the
+  /// cache needs more pixels. For 7×7 pixels and 512 channels the direct convolution was measured to be 1.3 to 2.5
+  /// times as fast.
   private static func pays(_ form: ConvolutionForm) -> Bool {
     let isLarge = form.kernel.suffix(4).reduce(1, *) >= largeKernel
     let pixels = (form.hasKernelPerImage ? 1 : form.image[0]) * form.response[1] * form.response[2]
     return pixels >= (isLarge ? smallTilesOfLargeKernelsFrom : smallTilesFrom)
   }
 
-  /// Numbers of a large kernel, and the pixels it must meet.
+  /// The number of elements of a large kernel, and the smallest number of pixels for which its transforms pay off.
   private static let (largeKernel, smallTilesOfLargeKernelsFrom) = (1 << 18, 100)
 
-  /// Pixels of the response from which on tiles of either size pay. With few tiles the kernel's transforms weigh more than what
-  /// is saved. Measured with AVX2, as parts of the plain convolution's time, 2×2 tiles before 4×4: at 8×8 and 64 channels 0.65
-  /// and 0.6, for the kernel slot no gain of the one over the other; at 14×14 and 256 channels 0.43 and 0.37; at 28×28 and
-  /// 128 channels 0.44 and 0.29; at 56×56 and 64 channels 0.53 and 0.34.
+  /// The numbers of the response's pixels from which on tiles of either size pay off. With few tiles the kernel's
+  /// transforms cost more than is saved. With AVX2, the measured times relative to the direct convolution are, for 2×2
+  /// and 4×4 tiles: 0.65 and 0.6 for 8×8 pixels and 64 channels (with no difference between them for the kernel slot),
+  /// 0.43 and 0.37 for 14×14 pixels and 256 channels, 0.44 and 0.29 for 28×28 pixels and 128 channels, 0.53 and 0.34
+  /// for 56×56 pixels and 64 channels.
   private static let (smallTilesFrom, largeTilesFrom) = (16, 144)
 }

@@ -93,6 +93,18 @@ public struct Evaluation: Sendable {
 
   /// Measures a batch's images with a network that was ``prepared(_:)`` once for all batches.
   public func measure(_ network: EvaluatedNetwork, _ batch: Batch, workers: Int, into result: inout Result) throws {
+    for image in try results(network, batch, workers: workers) { result.add(image, of: self) }
+  }
+
+  /// Measures a batch's images.
+  ///
+  /// - Parameters:
+  ///   - network: a network that was ``prepared(_:)``.
+  ///   - batch: images with their labels.
+  ///   - workers: threads.
+  /// - Returns: what was measured on each image, in their order.
+  /// - Throws: what an objective throws.
+  func results(_ network: EvaluatedNetwork, _ batch: Batch, workers: Int) throws -> [ImageResult] {
     var images: [ImageResult] = []
     try Parallel.forEachInOrder(
       batch.labels.count, workers: workers,
@@ -107,7 +119,18 @@ public struct Evaluation: Sendable {
       }
     ) { images.append($0) }
     try addTrainedValues(network.plain, batch, workers: workers, to: &images)
-    for image in images { result.add(image) }
+    return images
+  }
+
+  /// Measures of single images with the settings that each has a value for, in the order of ``ImageResult/values``.
+  var columns: [(measure: any Measure, setting: Setting)] {
+    measures.filter { !($0 is any CompositeMeasure) }.flatMap { measure in settings.map { (measure, $0) } }
+  }
+
+  /// Baselines of single images, in the order of ``ImageResult/baselines``.
+  var baselineColumns: [(measure: String, baseline: MeasureBaseline)] {
+    measures.filter { !($0 is any CompositeMeasure) }.flatMap { measure in measure.baselines.map { (measure.name, $0) }
+    }
   }
 
   /// Everything that is measured on one image.
@@ -117,14 +140,8 @@ public struct Evaluation: Sendable {
       guard term.weight != 0, let goal else { return .defined(0) }
       return term.objective.score(of: image, weight: term.weight, in: goal)
     }
-    for measure in measures where !(measure is any CompositeMeasure) {
-      for setting in settings {
-        result.values.append((measure.name, setting, measure.value(of: image, at: setting)))
-      }
-      for baseline in measure.baselines {
-        result.baselines.append((measure.name, baseline.key, baseline.value(image)))
-      }
-    }
+    result.values = columns.map { $0.measure.value(of: image, at: $0.setting) }
+    result.baselines = baselineColumns.map { $0.baseline.value(image) }
     return result
   }
 

@@ -68,12 +68,12 @@ extension Evaluation {
     /// The scores of class sensitivity.
     public var sensitivity: [Setting: Score] { scores["class_sensitivity"] ?? [:] }
 
-    mutating func add(_ image: ImageResult) {
+    mutating func add(_ image: ImageResult, of evaluation: Evaluation) {
       items.append(image.item)
       objectives.append(image.objectives)
-      for (measure, setting, value) in image.values { add(value, measure, setting) }
-      for (measure, key, value) in image.baselines {
-        baselines[measure, default: [:]][key, default: .init()].add(value)
+      for (column, value) in zip(evaluation.columns, image.values) { add(value, column.measure.name, column.setting) }
+      for (column, value) in zip(evaluation.baselineColumns, image.baselines) {
+        baselines[column.measure, default: [:]][column.baseline.key, default: .init()].add(value)
       }
     }
 
@@ -82,14 +82,14 @@ extension Evaluation {
     }
   }
 
-  /// The results for one image.
-  struct ImageResult: Sendable {
+  /// The results for one image, which processes that evaluate together send to each other.
+  struct ImageResult: Sendable, Codable {
     let item: Item
     /// The goal's objectives; nil if the objective has no score of its own and is to be measured by its training loss.
     var objectives: [Score.Value?] = []
-    /// The values by the names of measures.
-    var values: [(measure: String, setting: Setting, value: Score.Value)] = []
-    /// The baselines by the names of measures and the keys of baselines.
-    var baselines: [(measure: String, key: String, value: Score.Value)] = []
+    /// The values of the measures, in the order of ``Evaluation/columns``.
+    var values: [Score.Value] = []
+    /// The values of the baselines, in the order of ``Evaluation/baselineColumns``.
+    var baselines: [Score.Value] = []
   }
 }

@@ -1,75 +1,87 @@
 import Datasets
+import Learning
 import Networks
 import Saliency
 import Tensors
 
 extension Setup {
-  /// Measures a network on the validation images that the recipe asks for.
+  /// Measures a network on the validation images that the recipe asks for. Several processes share the work: each
+  /// measures some of the batches, and then some of the composite images, and sends its results to the others. So every
+  /// process has the results of all images, with the same bits as in a single process.
   ///
   /// - Parameters:
   ///   - network: the network to measure.
   ///   - evaluation: the measures and their settings; nil for the recipe's.
   ///   - title: the title of the progress line.
   /// - Returns: the results.
-  /// - Throws: a ``Formats/FileError`` about an image that cannot be read.
+  /// - Throws: a `FileError` about an image that cannot be read, or an error of the communicator.
   public func evaluate(
     _ network: Network, _ evaluation: Evaluation? = nil, title: String
   ) throws -> Evaluation.Result {
     let evaluation = evaluation ?? self.evaluation
     let indices = validation.dataset.spread(recipe.evaluation.images)
-    let progress = Progress(title, total: indices.count)
+    let progress = communicator.rank == 0 ? Progress(title, total: indices.count) : nil
     let prepared = evaluation.prepared(network)
-    var result = Evaluation.Result()
-    for start in stride(from: 0, to: indices.count, by: recipe.data.batch) {
+    let starts = Array(stride(from: 0, to: indices.count, by: recipe.data.batch))
+    let batches = try communicator.turns(of: starts.count).map { turn in
+      let start = starts[turn]
       let batch = try validation.batch(Array(indices[start..<min(indices.count, start + recipe.data.batch)]))
-      try evaluation.measure(prepared, batch, workers: workers, into: &result)
-      progress.update(result.images)
+      defer { progress?.update(min(indices.count, start + recipe.data.batch)) }
+      return try evaluation.results(prepared, batch, workers: workers)
     }
-    progress.clear()
+    var result = Evaluation.Result()
+    for image in try communicator.gatherTurns(batches, of: starts.count).joined() { result.add(image, of: evaluation) }
+    progress?.clear()
     for case let measure as any CompositeMeasure in evaluation.measures {
       let groups = measure.groups(of: result.items)
-      let progress = Progress("measuring \(measure.name)", total: groups.count)
-      try evaluation.measure(
-        measure, on: groups, prepared, workers: workers, into: &result,
-        image: { try validation.batch([$0]).images }, done: { progress.update($0) })
-      progress.clear()
+      let own = communicator.turns(of: groups.count).map { groups[$0] }
+      let progress = communicator.rank == 0 ? Progress("measuring \(measure.name)", total: own.count) : nil
+      let values = try evaluation.values(
+        measure, on: own, of: result.items, prepared, workers: workers,
+        image: { try validation.batch([$0]).images }, done: { progress?.update($0) })
+      for values in try communicator.gatherTurns(values, of: groups.count) {
+        for (setting, values) in zip(evaluation.settings, values) {
+          for value in values { result.add(value, measure.name, setting) }
+        }
+      }
+      progress?.clear()
     }
     return result
   }
 }
 
 extension Evaluation {
-  /// Measures composite images that a measure builds from images already measured, and adds the values to `result`.
+  /// Measures composite images that a measure builds from images already measured.
   ///
   /// - Parameters:
   ///   - measure: the measure.
-  ///   - groups: for each composite image the indices of its parts in the result's items.
+  ///   - groups: for each composite image the indices of its parts in `items`.
+  ///   - items: the images that are already measured.
   ///   - network: a network that was ``prepared(_:)``.
   ///   - workers: threads.
-  ///   - result: what was measured; the values are added to it.
   ///   - image: returns the image at an index of the data set, [1, H, W, 3], normalized.
-  ///   - done: called with the number of groups that are measured.
+  ///   - done: called with the number of groups measured so far.
+  /// - Returns: the values for each group and each setting.
   /// - Throws: what `image` throws.
-  func measure(
-    _ measure: any CompositeMeasure, on groups: [[Int]], _ network: EvaluatedNetwork, workers: Int,
-    into result: inout Result, image: @escaping @Sendable (Int) throws -> Tensor, done: (Int) -> Void = { _ in }
-  ) throws {
-    let items = result.items
-    var count = 0
+  func values(
+    _ measure: any CompositeMeasure, on groups: [[Int]], of items: [Item], _ network: EvaluatedNetwork, workers: Int,
+    image: @escaping @Sendable (Int) throws -> Tensor, done: (Int) -> Void = { _ in }
+  ) throws -> [[[Score.Value]]] {
+    var all: [[[Score.Value]]] = []
     try Parallel.forEachInOrder(
       groups.count, workers: workers,
-      { number -> [(Setting, [Score.Value])] in
+      { number -> [[Score.Value]] in
         let parts = groups[number].map { items[$0] }
         guard let first = parts.first else { return [] }
         let composite = self.image(
           measure.composed(try parts.map { try image($0.index) }), of: network, label: first.label,
           labels: parts.map(\.label), objects: [], index: first.index)
-        return settings.map { ($0, measure.values(ofComposite: composite, at: $0)) }
+        return settings.map { measure.values(ofComposite: composite, at: $0) }
       }
     ) { values in
-      for (setting, values) in values { for value in values { result.add(value, measure.name, setting) } }
-      count += 1
-      done(count)
+      all.append(values)
+      done(all.count)
     }
+    return all
   }
 }

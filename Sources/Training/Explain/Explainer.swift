@@ -59,7 +59,7 @@ public struct Explainer: Sendable {
   ///   - folder: the folder for figures; nil for none.
   ///   - raw: the safetensors or HDF5 file for maps and logits; nil for none.
   /// - Returns: a summary of each image, in their order.
-  /// - Throws: a ``FileError`` if an image cannot be read or is too small or too large, or an output cannot be written.
+  /// - Throws: a `FileError` if an image cannot be read or is too small or too large, or an output cannot be written.
   public func callAsFunction(_ files: [String], folder: String?, raw: String?) throws -> [Line] {
     // Check that every image exists and every output name is valid before work begins.
     for file in files {
@@ -156,7 +156,7 @@ public enum ImageFiles {
   /// The PNG and JPEG files that the arguments name, in order. A folder means all images in it and its subfolders; `*`,
   /// `?` and `[…]` are expanded as in a shell.
   ///
-  /// - Throws: a ``FileError`` if a path does not exist, or contains no image.
+  /// - Throws: a `FileError` if a path does not exist, or contains no image.
   public static func find(_ arguments: [String]) throws -> [String] {
     try arguments.flatMap { argument in
       var isFolder: ObjCBool = false

@@ -16,7 +16,7 @@ struct ExplanationFigures {
 
   /// Checks that figures may be written to a folder.
   ///
-  /// - Throws: a ``FileError`` if one of them would replace an input image, or a file that metasal did not write.
+  /// - Throws: a `FileError` if one of them would replace an input image, or a file that metasal did not write.
   func requireRoom(for figures: [String], in folder: String) throws {
     for image in figures { _ = try place(image, folder) }
   }

@@ -49,7 +49,7 @@ public enum ModelSource: Sendable {
   ///   - normalization: replaces the recipe's normalization; weights without a recipe have ImageNet's by default.
   ///   - classNames: a file with a line for each class, which replaces the class names of the recipe's data.
   /// - Returns: the network with its preprocessing and class names.
-  /// - Throws: a ``FileError`` if a file does not exist or does not fit, or if the recipe's preprocessing is needed and
+  /// - Throws: a `FileError` if a file does not exist or does not fit, or if the recipe's preprocessing is needed and
   ///   cannot be read.
   public func model(
     resizeCrop: ResizeCrop? = nil, normalization: Normalization? = nil, classNames: String? = nil

@@ -37,7 +37,7 @@ struct RawMaps {
 
   /// Adds the maps of an image.
   ///
-  /// - Throws: a ``FileError`` if their sizes differ from those of the first image.
+  /// - Throws: a `FileError` if their sizes differ from those of the first image.
   mutating func add(_ result: Explanation.Result, _ file: String) throws {
     var next: [(name: String, value: Tensor)] = []
     for setting in explanation.settings {

@@ -11,7 +11,7 @@ public enum Report {
   /// - Parameters:
   ///   - folders: the folders of the runs, finished or not.
   ///   - path: the HTML file to be written.
-  /// - Throws: a ``FileError`` if a folder does not contain a run, or the page cannot be written.
+  /// - Throws: a `FileError` if a folder does not contain a run, or the page cannot be written.
   public static func write(_ folders: [String], to path: String) throws {
     let runs = try folders.map(RunRecord.init)
     try Ownership.requireReplaceable([path], inputs: folders.flatMap { RunFolder($0).allFiles })

@@ -22,7 +22,7 @@ struct RunRecord {
 
   /// Reads the record of a run.
   ///
-  /// - Throws: a ``FileError`` if the folder does not contain a run.
+  /// - Throws: a `FileError` if the folder does not contain a run.
   init(_ path: String) throws {
     let folder = RunFolder(path)
     var isFolder: ObjCBool = false

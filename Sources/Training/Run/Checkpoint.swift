@@ -50,7 +50,7 @@ public struct Checkpoint: Sendable {
 
   /// Reads a checkpoint.
   ///
-  /// - Throws: a ``FileError`` if the file is not a checkpoint or is incomplete.
+  /// - Throws: a `FileError` if the file is not a checkpoint or is incomplete.
   public init(contentsOf path: String) throws {
     let contents = try HDF5File.read(path)
     func malformed(_ message: String) -> FileError { FileError(.malformed, path, message) }

@@ -32,7 +32,7 @@ final class MetricsLog {
   /// Appends an event, unless the log already contained it for the step from which the run is resumed. Numbers that
   /// JSON cannot represent are left out.
   ///
-  /// - Throws: a ``FileError`` if the event cannot be written; the log then ends with the previous event.
+  /// - Throws: a `FileError` if the event cannot be written; the log then ends with the previous event.
   func add(_ event: String, step: Int, _ values: [String: Any]) throws {
     let line = try Self.line(event, step: step, values)
     guard !resumed.contains(line) else { return }
@@ -55,6 +55,6 @@ final class MetricsLog {
 
   /// Syncs all events to the disk. This happens before a checkpoint is written, whose step the log must contain.
   ///
-  /// - Throws: a ``FileError`` if this fails.
+  /// - Throws: a `FileError` if this fails.
   func sync() throws { try file.sync() }
 }

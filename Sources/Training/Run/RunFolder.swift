@@ -63,7 +63,7 @@ public struct RunFolder: Sendable {
   ///   - start: what to do if the folder contains an earlier run.
   ///   - inputs: the files that the run reads.
   /// - Returns: the lock, which is held until it is released.
-  /// - Throws: a ``FileError`` if another run uses the folder, if it contains an earlier run and `start` is `new`, if a
+  /// - Throws: a `FileError` if another run uses the folder, if it contains an earlier run and `start` is `new`, if a
   ///   file would be replaced that is an input or that metasal did not write, or if the folder is not writable. The
   ///   folder's files are then unchanged.
   func prepare(_ start: Start, inputs: [String]) throws -> RunLock {

@@ -9,7 +9,7 @@ final class RunLock {
 
   /// Acquires the lock file at a path.
   ///
-  /// - Throws: a ``FileError`` if another run holds the lock, with its process identifier if known, or the file cannot
+  /// - Throws: a `FileError` if another run holds the lock, with its process identifier if known, or the file cannot
   ///   be created.
   init(_ path: String) throws(FileError) {
     self.path = path

@@ -9,13 +9,20 @@ import Tensors
 /// A training run, from a recipe to an improved network: evaluates, trains, evaluates again, and writes everything to
 /// the run's folder. ``TrainingStep`` computes a single step; the trainer handles the files, resuming, and the best
 /// checkpoint. A ``TrainingObserver`` can follow the run.
+///
+/// Processes that train together through the setup's communicator each run a trainer on the same folder, which all of
+/// them must be able to read. If an error ends one of them, the program that started them has to end the others too, as
+/// MPI's `Abort` does, because they would wait for it in the next sum.
 public struct Trainer {
   private let setup: Setup
   private let folder: RunFolder
   private let step: TrainingStep
   private let observers: [any TrainingObserver]
-  private let isInterrupted: () -> Bool
+  private let isInterrupted: () throws -> Bool
   private let say: (String) -> Void
+  /// Whether this is the first process. Only the first one writes files and messages; all of them read, train and
+  /// evaluate.
+  private let isFirst: Bool
 
   /// Creates a run.
   ///
@@ -29,8 +36,12 @@ public struct Trainer {
     _ setup: Setup, folder: RunFolder, observers: [any TrainingObserver] = [],
     isInterrupted: @escaping () -> Bool = { false }, say: @escaping (String) -> Void
   ) {
-    (self.setup, self.folder, self.observers) = (setup, folder, observers)
-    (self.isInterrupted, self.say, step) = (isInterrupted, say, setup.trainingStep)
+    (self.setup, self.folder, step) = (setup, folder, setup.trainingStep)
+    let communicator = setup.communicator
+    isFirst = communicator.rank == 0
+    (self.observers, self.say) = isFirst ? (observers, say) : ([], { _ in })
+    // A signal may reach one process before it reaches the others; they stop after the same step.
+    self.isInterrupted = { try communicator.allReduce([isInterrupted() ? 1 : 0])[0] > 0 }
   }
 
   private var recipe: Recipe { setup.recipe }
@@ -42,20 +53,27 @@ public struct Trainer {
   /// - Throws: ``RunEnd`` if it ends early.
   @discardableResult
   public func run(_ start: RunFolder.Start = .new) throws -> (before: Evaluation.Result, after: Evaluation.Result) {
-    let lock = try folder.prepare(start, inputs: recipe.inputs)
-    return try withExtendedLifetime(lock) { try run(from: start == .resume && folder.holdsCheckpoint ? resume() : nil) }
+    let lock = isFirst ? try folder.prepare(start, inputs: recipe.inputs) : nil
+    // The others look into the folder when the first process has prepared it.
+    _ = try setup.communicator.allReduce([0])
+    return try withExtendedLifetime(lock) {
+      let checkpoint = start == .resume && folder.holdsCheckpoint ? try resume() : nil
+      // The first process replaces the checkpoint when the others have read it.
+      _ = try setup.communicator.allReduce([0])
+      return try run(from: checkpoint)
+    }
   }
 
   private func run(from checkpoint: Checkpoint?) throws -> (before: Evaluation.Result, after: Evaluation.Result) {
-    if try !folder.write(recipe) {
+    if isFirst, try !folder.write(recipe) {
       say(
         "\(folder.recipe) was changed by somebody, and stays as it is; the checkpoints have the recipe of this run.\n")
     }
-    let log = try MetricsLog(folder.metrics, resumingAt: checkpoint?.step)
+    let log = isFirst ? try MetricsLog(folder.metrics, resumingAt: checkpoint?.step) : nil
+    let own: [any TrainingObserver] =
+      [ProgressObserver()] + (log.map { [LogObserver(log: $0, evaluation: setup.evaluation)] } ?? [])
     let told = Observers(
-      all: [ProgressObserver(), LogObserver(log: log, evaluation: setup.evaluation)] + observers + [
-        FigureObserver(setup: setup, folder: folder)
-      ])
+      all: isFirst ? own + observers + [FigureObserver(setup: setup, folder: folder)] : [])
     var state = try checkpoint.map { try updated($0, log) } ?? begin()
 
     if !setup.notes.isEmpty { say(setup.notes.joined(separator: "\n") + "\n") }
@@ -71,7 +89,8 @@ public struct Trainer {
     }
 
     var after: Evaluation.Result? = state.step == 0 ? before : nil
-    try train(&state, isLogged: log.holds("evaluation"), told, &after)
+    let isLogged = try setup.communicator.allReduce([log?.holds("evaluation") == true ? 1 : 0])[0] > 0
+    try train(&state, isLogged: isLogged, told, &after)
     let final = try after ?? setup.evaluate(state.network, title: "measuring after")
     say("After step \(state.step):\n\n\(setup.evaluation.report([("before", before), ("after", final)]))\n")
     if let findings = setup.findings { say(findings + "\n") }
@@ -87,7 +106,9 @@ public struct Trainer {
     contents.add(["  checkpoints/last.h5", "the network after the last step"])
     contents.add(["  checkpoints/best.h5", "the network where the measured loss was lowest"])
     contents.add(["  metrics.jsonl", "every step and every evaluation"])
-    if figures > 0 { contents.add(["  figures/", "maps of \(figures) images, before beside after"]) }
+    if figures > 0 {
+      contents.add(["  figures/", "maps of \(figures == 1 ? "1 image" : "\(figures) images"), before beside after"])
+    }
     return """
       The run's folder is \(folder.path):
       \(contents)
@@ -114,7 +135,7 @@ public struct Trainer {
 
   /// Adapts a checkpoint to the present recipe. If the recipe has changed since, the changes are reported, logged and
   /// saved.
-  private func updated(_ checkpoint: Checkpoint, _ log: MetricsLog) throws -> Checkpoint {
+  private func updated(_ checkpoint: Checkpoint, _ log: MetricsLog?) throws -> Checkpoint {
     var state = checkpoint
     say("Resuming after step \(state.step).\n")
     guard state.recipe != recipe.yaml else { return state }
@@ -140,10 +161,10 @@ public struct Trainer {
     }
     if !telling.isEmpty {
       let values = telling.map { ($0.key, [$0.old ?? NSNull(), $0.new ?? NSNull()] as [Any]) }
-      try log.add("recipe", step: state.step, ["changes": Dictionary(values) { $1 }])
+      try log?.add("recipe", step: state.step, ["changes": Dictionary(values) { $1 }])
     }
     state.recipe = recipe.yaml
-    try state.write(to: folder.last)
+    if isFirst { try state.write(to: folder.last) }
     return state
   }
 
@@ -180,7 +201,7 @@ public struct Trainer {
         state.state = next
         after = isMeasured(state.step) ? try measure(&state, told) : nil
         let isLast = state.step == steps
-        let stops = isInterrupted()
+        let stops = try isInterrupted()
         let isDue = recipe.run.checkpointEvery > 0 && state.step % recipe.run.checkpointEvery == 0
         if isLast || isDue || stops { try save(state, told) }
         if stops && !isLast { throw RunEnd.interrupted(step: state.step, checkpoint: folder.last) }
@@ -216,18 +237,19 @@ public struct Trainer {
     if let best = state.best, !(score < best) { return }
     var best = state
     best.best = score
-    try best.write(to: folder.best)
+    if isFirst { try best.write(to: folder.best) }
     state = best
   }
 
   private func save(_ state: Checkpoint, _ told: Observers) throws {
+    guard isFirst else { return }
     try told.checkpointBegins(at: state.step)
     try state.write(to: folder.last)
   }
 
   /// Saves the completed steps after an error, and returns the error to throw.
   private func failed(_ state: Checkpoint, _ told: Observers, _ error: any Error) -> any Error {
-    guard state.step > 0 else { return error }
+    guard state.step > 0, isFirst else { return error }
     try? told.checkpointBegins(at: state.step)
     let isSaved = (try? state.write(to: folder.last)) != nil
     return RunEnd.failed(step: state.step, checkpoint: isSaved ? folder.last : nil, cause: error)

@@ -1,0 +1,113 @@
+import Foundation
+import Learning
+import Networks
+import Recipes
+import TestSupport
+import Testing
+
+@testable import Training
+
+@Suite("Runs of several processes") struct ProcessesTests {
+  private static func recipe(_ folder: ScratchFolder, _ overrides: [String] = []) throws -> Recipe {
+    let path = folder.file("recipe.yaml")
+    try """
+    model: { architecture: plain, weights: \(fixture("../../../checkpoints/plain-scenes.safetensors")), batch_norm: frozen }
+    data: { train: { scenes: { count: 40, size: 24 } }, validation: { scenes: { count: 30, size: 24, seed: 1 } }, batch: 8 }
+    inner: { rate: 0.02 }
+    saliency: { method: normgrad, layers: [features.5] }
+    outer: [{ objective: cross_entropy }, { objective: class_sensitivity }]
+    evaluation:
+      every: 2
+      images: 30
+      virtual_rate: 0.02
+      layers: [features.5]
+      measures: [class_sensitivity, pointing_game, energy, { grid_pointing: { side: 2 } }]
+    optimizer: { name: adam, rate: 0.01 }
+    run: { steps: 4, output: \(folder.file("run")), precision: float64, checkpoint_every: 1, workers: 1 }
+    """.write(toFile: path, atomically: true, encoding: .utf8)
+    return try Recipe.load(path, overrides: overrides)
+  }
+
+  @Test(
+    "measure together what one measures, to the bit, composite images and baselines included", arguments: [2, 3, 5])
+  func evaluation(_ size: Int) throws {
+    let folder = ScratchFolder()
+    let recipe = try Self.recipe(folder)
+    let alone = try Setup(recipe)
+    let expected = try alone.evaluation.json(alone.evaluate(alone.network, title: "alone"))
+    let all = try Threads.run(size) { communicator in
+      let setup = try Setup(recipe, communicator: communicator)
+      let result = try setup.evaluate(setup.network, title: "together")
+      return (try setup.evaluation.json(result), setup.score(result), setup.evaluation.csv(result))
+    }
+    let result = try alone.evaluate(alone.network, title: "alone")
+    for (json, score, csv) in all {
+      #expect(json == expected && score == alone.score(result) && csv == alone.evaluation.csv(result))
+    }
+  }
+
+  @Test(
+    "leave in the folder what one leaves, stop after the same step when one is interrupted, and resume to the same bytes"
+  )
+  func run() throws {
+    let (one, two, stopped) = (ScratchFolder(), ScratchFolder(), ScratchFolder())
+    @Sendable func run(
+      _ folder: ScratchFolder, _ communicator: any Communicator, _ start: RunFolder.Start = .new,
+      stopsAt step: Int? = nil
+    ) throws -> [String] {
+      final class Heard {
+        var times = 0
+        var said: [String] = []
+      }
+      let heard = Heard()
+      let trainer = Trainer(
+        try Setup(try Self.recipe(folder), communicator: communicator), folder: RunFolder(folder.file("run")),
+        isInterrupted: {
+          heard.times += 1
+          // The last process is told alone.
+          return heard.times == step && communicator.rank == communicator.size - 1
+        },
+        say: { heard.said.append($0) })
+      do { try trainer.run(start) } catch RunEnd.interrupted(let step, _) { return ["interrupted after step \(step)"] }
+      return heard.said
+    }
+    _ = try run(one, SingleProcess())
+    let said = try Threads.run(2) { try run(two, $0) }
+    #expect(said[0].contains { $0.contains("After step 4") } && said[1].isEmpty)
+    // Batch norms are frozen: of batch statistics each process would see those of its own images.
+    let (expected, together) = (
+      try Checkpoint(contentsOf: one.file("run/checkpoints/last.h5")),
+      try Checkpoint(contentsOf: two.file("run/checkpoints/last.h5"))
+    )
+    for (a, b) in zip(together.network.parameters, expected.network.parameters) { #expect(relativeError(a, b) < 1e-8) }
+    #expect(together.step == 4 && together.random == expected.random)
+
+    let ends = try Threads.run(2) { try run(stopped, $0, stopsAt: 3) }
+    #expect(ends == [["interrupted after step 3"], ["interrupted after step 3"]])
+    _ = try Threads.run(2) { try run(stopped, $0, .resume) }
+    for file in ["checkpoints/last.h5", "checkpoints/best.h5", "metrics.jsonl"] {
+      #expect(Self.withoutFolder(stopped, file) == Self.withoutFolder(two, file), "\(file)")
+    }
+  }
+
+  @Test("refuse a batch that has fewer images than there are processes")
+  func small() throws {
+    let folder = ScratchFolder()
+    let recipe = try Self.recipe(folder, ["data.batch=2"])
+    let errors = try Threads.run(3) { communicator -> String in
+      do {
+        _ = try Setup(recipe, communicator: communicator)
+        return "accepted"
+      } catch { return "\(error)" }
+    }
+    #expect(errors.allSatisfy { $0.contains("data.batch") && $0.contains("3 processes") })
+  }
+
+  /// A file's bytes without the folder's own name, which checkpoints hold in their recipe.
+  private static func withoutFolder(_ folder: ScratchFolder, _ file: String) -> Data? {
+    guard let data = FileManager.default.contents(atPath: folder.file("run/" + file)) else { return nil }
+    guard file.hasSuffix(".h5") else { return data }
+    guard let checkpoint = try? Checkpoint(contentsOf: folder.file("run/" + file)) else { return nil }
+    return Data(checkpoint.network.state.flatMap { $0.value.doubles }.flatMap { withUnsafeBytes(of: $0) { Array($0) } })
+  }
+}
