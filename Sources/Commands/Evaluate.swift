@@ -35,7 +35,7 @@ struct Evaluate: ParsableCommand {
     let setup = try Setup(recipe, weights: weights, trains: false)
     for note in setup.notes { say(note + "\n") }
     var evaluation = setup.evaluation
-    evaluation.goal = nil  // which only a run has use for
+    evaluation.goal = nil  // the outer loss selects checkpoints, so only a run needs it
     let result = try setup.evaluate(setup.network, evaluation, title: "measuring")
     say(setup.evaluation.report([("measured", result)]))
     if let findings = setup.findings { say("\n\(findings)") }

@@ -47,7 +47,7 @@ struct Explain: ParsableCommand {
   }
 }
 
-/// Where the network comes from.
+/// The options that select the network.
 struct NetworkOptions: ParsableArguments {
   @Option(help: "A run's folder; its last checkpoint is explained.", completion: .directory)
   var run: String?
@@ -104,7 +104,7 @@ struct NetworkOptions: ParsableArguments {
     return Normalization(mean: means, std: stds)
   }
 
-  /// Files that it is read from.
+  /// The files from which the network is loaded.
   var inputs: [String] {
     [run.map { RunFolder($0).last }, checkpoint, weights, classNames].compactMap(\.self)
   }
@@ -119,7 +119,7 @@ struct NetworkOptions: ParsableArguments {
   }
 }
 
-/// What maps are made, and how.
+/// The options that select the maps.
 struct MapOptions: ParsableArguments {
   @Option(
     name: .customLong("class"), parsing: .upToNextOption,
@@ -161,12 +161,12 @@ struct MapOptions: ParsableArguments {
   @Option(help: "float32 or float64; left out: float64 where there are virtual updates, else float32.")
   var precision: ScalarType?
 
-  /// What the flags say, as far as it can be understood without a network.
+  /// The parsed values of those options that do not depend on the network.
   private struct Meaning {
     let methods: [Method]
     let layers, parameters: [String]
     let rates: [Double]
-    /// Nil for uniform ones and for linear ones.
+    /// The weights of the layers in a combination; nil if they are uniform or linear.
     let weights: [Double]?
     let isLinear: Bool
   }
@@ -202,7 +202,7 @@ struct MapOptions: ParsableArguments {
 
   func explanation(_ model: Model) throws -> Explanation {
     let meaning = try meaning()
-    // A class's name may have a comma in it: what is one name as a whole is no list.
+    // The name of a class may contain a comma: a text that is the name of a class is not split.
     let targets = try classes.flatMap { text in
       let items = text.contains(",") && model.classIndex(text) == nil ? try Listed.texts("--class", [text]) : [text]
       return try items.flatMap { try Self.targets($0, model) }
@@ -248,9 +248,9 @@ struct MapOptions: ParsableArguments {
   }
 }
 
-/// Lists on the command line: with blanks or commas between their items, whatever they are of.
+/// Parses lists on the command line, whose items are separated by blanks or commas.
 enum Listed {
-  /// The items of a flag's arguments.
+  /// Splits the arguments of an option into items.
   static func texts(_ flag: String, _ arguments: [String]) throws -> [String] {
     let items = arguments.flatMap { argument in
       argument.split(separator: ",", omittingEmptySubsequences: false).map { $0.trimmingCharacters(in: .whitespaces) }
@@ -261,7 +261,7 @@ enum Listed {
     return items
   }
 
-  /// The same as numbers in a range.
+  /// Splits the arguments of an option into numbers in a range.
   static func numbers(_ flag: String, _ arguments: [String], _ range: ClosedRange<Double>) throws -> [Double] {
     try texts(flag, arguments).map { text in
       guard let number = Double(text), range.contains(number) else {
@@ -271,7 +271,9 @@ enum Listed {
     }
   }
 
-  /// - Throws: if an item stands there twice: its files would have one name.
+  /// Checks that no item occurs twice, because the output files would have the same name.
+  ///
+  /// - Throws: a `ValidationError` that names the repeated item.
   static func requireDistinct<Item: Hashable>(
     _ flag: String, _ items: [Item], _ name: (Item) -> String = { "\($0)" }
   ) throws {
@@ -286,7 +288,7 @@ enum Listed {
 }
 
 extension Architecture: ExpressibleByArgument {
-  /// The architecture that an argument names; nil if there is none of that name.
+  /// The architecture with this name; nil if there is none.
   public init?(argument: String) { self.init(argument) }
   public static var allValueStrings: [String] { all.map(\.name) }
 }

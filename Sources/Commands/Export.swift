@@ -51,7 +51,7 @@ struct Convert: ParsableCommand {
   }
 }
 
-/// What is written, and where.
+/// The options for the output file and its format.
 struct TargetOptions: ParsableArguments {
   @Option(
     name: .customLong("to"),

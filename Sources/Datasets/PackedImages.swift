@@ -3,7 +3,7 @@ import Foundation
 import Formats
 
 /// Images of one size in an HDF5 file, as `metasal pack` or h5py writes it: a data set of bytes [N, H, W, 3], a data
-/// set of N labels, the class names, and optionally ``Annotations``.
+/// set of N labels, the class names, and optionally `Annotations`.
 public struct PackedImages: Dataset {
   /// The default names of the data sets.
   public static let defaultNames = (images: "images", labels: "labels")

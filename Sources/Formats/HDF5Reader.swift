@@ -6,7 +6,7 @@ import Tensors
 ///
 /// The HDF5 library verifies data only where there are checksums, as in the files that metasal writes. On damaged files
 /// of older versions of the format, which h5py writes by default, it can crash, hang or exhaust the memory. So it runs
-/// in a separate process, see ``HDF5Process``.
+/// in a separate process, see `HDF5Process`.
 public final class HDF5Reader: Sendable {
   /// The description of a data set in the file; its values are not checked and can be nonsense.
   struct DataSet: Sendable {

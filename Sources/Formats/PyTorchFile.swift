@@ -4,7 +4,7 @@ import Tensors
 
 /// Reading of PyTorch's `torch.save` files in both formats: the zip archive and the older stream of pickles.
 ///
-/// Reading a file never executes any of its code; see ``Pickle``.
+/// Reading a file never executes any of its code; see `Pickle`.
 public enum PyTorchFile {
   /// Reads a file with the weights of one network; see ``StoredWeights/onlyDictionary()``.
   public static func read(_ path: String) throws -> NamedTensors { try open(path).onlyDictionary() }
