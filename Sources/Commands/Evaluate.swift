@@ -25,7 +25,7 @@ struct Evaluate: ParsableCommand {
   @Option(help: "Also write a row for each measure, method and layer into this CSV file.", completion: .file())
   var csv: String?
 
-  @Flag(help: "Also say how much each layer may count in 'metasal explain --combine', as measured on the data.")
+  @Flag(help: "Also print weights of layers for 'metasal explain --combine', measured on the data.")
   var layerWeights = false
 
   func run() throws {

@@ -64,20 +64,20 @@ struct NetworkOptions: ParsableArguments {
   @Option(help: "A file with the name of a class on each line, in the network's order.", completion: .file())
   var classNames: String?
 
-  @Option(help: "What the shorter side of every image becomes, as Pillow resizes; the recipe's, or nothing.")
+  @Option(help: "The shorter side of images after resizing, in pixels; by default the recipe's, or no resizing.")
   var resize: Int?
 
-  @Option(help: "The side of the window out of the middle that the network sees; the recipe's, or the whole image.")
+  @Option(help: "The side of the square cropped from the middle, in pixels; by default the recipe's, or no cropping.")
   var crop: Int?
 
   @Option(
     parsing: .upToNextOption,
-    help: "The mean of each color, in [0, 1]; the recipe's, or ImageNet's where there is none.")
+    help: "The mean of each color, in [0, 1]; by default the recipe's, or ImageNet's without a recipe.")
   var mean: [String] = []
 
   @Option(
     name: .long, parsing: .upToNextOption,
-    help: "The std of each color; the recipe's, or ImageNet's where there is none.")
+    help: "The std of each color; by default the recipe's, or ImageNet's without a recipe.")
   var std: [String] = []
 
   func validate() throws {
@@ -128,37 +128,37 @@ struct MapOptions: ParsableArguments {
 
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("How maps are made.", discussion: "Methods: \(Method.grammar)."))
+    help: ArgumentHelp("The saliency methods.", discussion: "Methods: \(Method.grammar)."))
   var method = [Method.normGrad.description]
 
   @Option(
-    parsing: .upToNextOption, help: "Where maps are made; left out: the last layer of each of the last three stages.")
+    parsing: .upToNextOption, help: "Layers of the maps; by default the last layer of each of the last three stages.")
   var layer: [String] = []
 
-  @Option(help: "One map more, of all layers: product, weighted_sum or weighted_product.")
+  @Option(help: "An additional map that combines all layers: product, weighted_sum or weighted_product.")
   var combine: Combination.Rule?
 
   @Option(
     parsing: .upToNextOption,
-    help: "How layers count in --combine: uniform, linear (later ones more), or a number for each.")
+    help: "The weights of layers in --combine: uniform, linear (later layers count more), or a number for each.")
   var layerWeights = ["uniform"]
 
   @Option(
     parsing: .upToNextOption,
-    help: "Rates of a virtual update towards the class before its map is made; 0 stands for none.")
+    help: "Rates of the virtual update towards the class before its map is computed; 0 means no update.")
   var virtualRate = ["0"]
 
   @Option(help: "Steps of the virtual update.")
   var virtualSteps = 1
 
-  @Option(help: "Whether the virtual update makes the class likelier or, with away, less likely.")
+  @Option(help: "Whether the virtual update makes the class more likely (towards) or less likely (away).")
   var virtualDirection = InnerUpdate.Direction.towards
 
   @Option(
-    parsing: .upToNextOption, help: "Patterns of the parameters that the virtual update moves; left out: all.")
+    parsing: .upToNextOption, help: "Patterns of the parameters that the virtual update changes; by default all.")
   var virtualParameters: [String] = []
 
-  @Option(help: "float32 or float64; left out: float64 where there are virtual updates, else float32.")
+  @Option(help: "float32 or float64; by default float64 if there are virtual updates, else float32.")
   var precision: ScalarType?
 
   /// The parsed values of those options that do not depend on the network.

@@ -29,7 +29,7 @@ public struct LayerWeights: Sendable {
     for row in rows {
       table.add([row.layer, decimal(row.spread, 3), percent(row.probe), row.pointing.map(percent) ?? "no boxes"])
     }
-    return "How much layers may count when their maps are combined, by three measures:\n\n\(table)"
+    return "Weights for combining the maps of layers, by three measures:\n\n\(table)"
   }
 }
 

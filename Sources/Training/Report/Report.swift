@@ -181,7 +181,7 @@ public enum Report {
     return section(
       "Maps",
       "<p>A row for each class and layer; bright is where the network sees the class. Names say which class is explained "
-        + "and which it is held against.</p>" + rows.joined(separator: "\n"))
+        + "and which is its contrast class.</p>" + rows.joined(separator: "\n"))
   }
 
   private static func recipe(_ run: RunRecord) -> String {
