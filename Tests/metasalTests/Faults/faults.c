@@ -1,10 +1,10 @@
-// A library to be loaded before all others (LD_PRELOAD): it counts the calls by which a program writes below a folder, and lets
-// one of them fail. The environment says
+// A library for LD_PRELOAD. It counts the calls by which a program writes below a folder, and makes one of them fail.
+// These environment variables control it:
 //   METASAL_FAULT_FOLDER  the folder, without links
 //   METASAL_FAULT_LOG     a file outside of it, to which each call's number, name and path are appended
 //   METASAL_FAULT_AT      the number, from 1, of the call that fails; 0 for none
-//   METASAL_FAULT_ERROR   its errno; 0: it is not refused, but does half of what it should, as full disks do at first
-// What the C library writes by itself, as for a FILE, passes this by; nothing here is written so.
+//   METASAL_FAULT_ERROR   the errno of the failing call; 0 for a short write of half of the bytes, as on a disk that fills up
+// Writes inside the C library, as for a FILE, are not counted; metasal makes none below the folder.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
