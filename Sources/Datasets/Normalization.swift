@@ -3,7 +3,7 @@ import Tensors
 
 /// The normalization of pixels to a network's input: (value / 255 − mean) / std, per channel.
 public struct Normalization: Sendable, Equatable {
-  /// The mean and standard deviation of red, green and blue, for pixels in [0, 1].
+  /// The mean and the std of red, green and blue, for pixels in [0, 1].
   public var mean, std: [Double]
 
   /// A normalization with the means and stds of red, green and blue.

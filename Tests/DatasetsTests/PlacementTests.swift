@@ -23,7 +23,7 @@ import Testing
     return try RGBImage(contentsOf: folder.file(copy))
   }
 
-  /// Which pixels are white.
+  /// For each pixel whether it is white.
   private func white(_ image: RGBImage) -> [Bool] {
     (0..<image.width * image.height).map { image.pixels[3 * $0] > 127 }
   }

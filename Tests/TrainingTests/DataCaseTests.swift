@@ -14,7 +14,7 @@ import Testing
   private static let weights = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("../../checkpoints/plain-scenes.safetensors").standardized.path
 
-  /// A setup whose data sets are the source, as a recipe states it.
+  /// A setup whose training and validation sets are `source`, written as in a recipe.
   private func setup(_ source: String, classes: Int = 8, weights: String? = weights) throws -> Setup {
     let yaml = """
       model: { architecture: plain, classes: \(classes)\(weights.map { ", weights: \($0)" } ?? "") }

@@ -82,7 +82,7 @@ struct GoldenTests {
       let (map, skipped) = combination(maps, height: 32, width: 32)
       let expected = try #require(goldens["combined.\(rule.rawValue).\(extract).\(aggregate)"])
       #expect(relativeError(map, expected) < 1e-3, "\(rule)")
-      // A virtual bias's map is constant straight before global average pooling.
+      // The map of a virtual bias is constant right before global average pooling.
       #expect(skipped == Array(repeating: extract == "bias" ? [3] : [], count: 8))
     }
   }

@@ -192,7 +192,7 @@ import Testing
     }
   }
 
-  /// Every measure that a recipe can name, curves with four steps.
+  /// Every measure that a recipe can name; curves have four steps.
   private static var allWithFourSteps: [any Measure] {
     ownMeasures.map { measure in
       measure is Deletion ? Deletion(steps: 4) : measure is Insertion ? Insertion(steps: 4) : measure

@@ -16,7 +16,7 @@ public struct PaddedCrop: Augmentation, Equatable {
 
   private static var paddings: Codec<Int> { .integer(1...1024) }
 
-  /// `padded_crop: 4`
+  /// The number alone is accepted in place of a section: `padded_crop: 4`.
   public static var shorthand: Codec<Self>? { paddings.standing(for: { PaddedCrop($0) }, \.padding) }
 
   public func callAsFunction(_ image: RGBImage, background: [UInt8], using random: inout RandomSource) -> RGBImage {

@@ -4,15 +4,16 @@ import Networks
 import Saliency
 import Tensors
 
-/// What to measure on a network.
+/// The settings of an evaluation: measures, methods, layers and precision.
 public struct Evaluation: Sendable {
   /// The measures of maps, with distinct names; if there are none, only accuracy is measured.
   public var measures: [any Measure]
   /// The saliency methods whose maps are measured at all layers.
   public var methods: [Method]
-  /// Layers at which maps are made.
+  /// The layers at which maps are computed.
   public var layers: [String]
-  /// The rate of the virtual class update (one step, all parameters) before maps are taken again; nil: plain maps only.
+  /// The rate of the virtual class update (one step, all parameters) after which maps are measured again; nil to
+  /// measure only plain maps.
   public var virtualRate: Double?
   /// The loss of the virtual class update.
   public var virtualLoss: InnerUpdate.Loss
@@ -34,15 +35,15 @@ public struct Evaluation: Sendable {
     (self.precision, self.goal) = (precision, goal)
   }
 
-  /// One cell of the table: how maps are made.
+  /// The method, the layer and the weights of a map, which identify a cell of the table.
   public typealias Setting = MapSetting
   /// The measured values of an image besides its maps.
   public typealias Item = MeasuredItem
 
-  /// The update before maps are taken again; nil: plain maps only.
+  /// The virtual class update; nil to measure only plain maps.
   var update: InnerUpdate? { virtualRate.map { InnerUpdate(rate: $0, loss: virtualLoss) } }
 
-  /// The weights at which maps are made.
+  /// The kinds of weights at which maps are computed.
   public var weights: [MapWeights] { virtualRate == nil ? [.plain] : [.plain, .virtual] }
 
   /// All settings, in the table's order.
@@ -102,7 +103,7 @@ public struct Evaluation: Sendable {
   ///   - network: a network that was ``prepared(_:)``.
   ///   - batch: images with their labels.
   ///   - workers: threads.
-  /// - Returns: what was measured on each image, in their order.
+  /// - Returns: the results for each image, in their order.
   /// - Throws: what an objective throws.
   func results(_ network: EvaluatedNetwork, _ batch: Batch, workers: Int) throws -> [ImageResult] {
     var images: [ImageResult] = []
@@ -122,18 +123,18 @@ public struct Evaluation: Sendable {
     return images
   }
 
-  /// Measures of single images with the settings that each has a value for, in the order of ``ImageResult/values``.
+  /// The columns of measures of single images, each with a setting, in the order of ``ImageResult/values``.
   var columns: [(measure: any Measure, setting: Setting)] {
     measures.filter { !($0 is any CompositeMeasure) }.flatMap { measure in settings.map { (measure, $0) } }
   }
 
-  /// Baselines of single images, in the order of ``ImageResult/baselines``.
+  /// The columns of baselines of single images, in the order of ``ImageResult/baselines``.
   var baselineColumns: [(measure: String, baseline: MeasureBaseline)] {
     measures.filter { !($0 is any CompositeMeasure) }.flatMap { measure in measure.baselines.map { (measure.name, $0) }
     }
   }
 
-  /// Everything that is measured on one image.
+  /// Computes all results for one image.
   func result(of image: EvaluatedImage) -> ImageResult {
     var result = ImageResult(item: MeasuredItem(image))
     result.objectives = (goal?.objectives ?? []).map { term in

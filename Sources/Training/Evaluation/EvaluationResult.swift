@@ -29,9 +29,9 @@ extension Evaluation {
       }
       return Double(hits) / Double(images)
     }
-    /// Mean softmax cross-entropy to the labels.
+    /// The mean softmax cross-entropy to the labels.
     public var crossEntropy: Double { items.reduce(0) { $0 + $1.crossEntropy } / Double(max(1, images)) }
-    /// Mean binary cross-entropy of each class by itself.
+    /// The mean binary cross-entropy, with every class as its own problem.
     public var binaryCrossEntropy: Double { items.reduce(0) { $0 + $1.binaryCrossEntropy } / Double(max(1, images)) }
 
     /// The mean over classes of the average precision, which measures how well a class's logit ranks the images of the
@@ -50,8 +50,8 @@ extension Evaluation {
       }
       return precisions.reduce(0, +) / Double(precisions.count)
     }
-    /// The weighted sum of the goal's objectives, each the mean over images, with rank correlations for class sensitivities;
-    /// infinite where an image has no value.
+    /// The outer loss: the weighted sum of the goal's objectives, each averaged over images, with rank correlations for
+    /// class sensitivities. It is infinite if an image has no value.
     public func outerLoss(_ goal: MetaStep) -> Double {
       let total = goal.objectives.enumerated().reduce(0.0) { sum, term in
         guard term.element.weight != 0 else { return sum }

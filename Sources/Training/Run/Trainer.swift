@@ -40,7 +40,7 @@ public struct Trainer {
     let communicator = setup.communicator
     isFirst = communicator.rank == 0
     (self.observers, self.say) = isFirst ? (observers, say) : ([], { _ in })
-    // A signal may reach one process before it reaches the others; they stop after the same step.
+    // A signal may reach one process before the others, so they agree on the step after which all stop.
     self.isInterrupted = { try communicator.allReduce([isInterrupted() ? 1 : 0])[0] > 0 }
   }
 
@@ -54,11 +54,11 @@ public struct Trainer {
   @discardableResult
   public func run(_ start: RunFolder.Start = .new) throws -> (before: Evaluation.Result, after: Evaluation.Result) {
     let lock = isFirst ? try folder.prepare(start, inputs: recipe.inputs) : nil
-    // The others look into the folder when the first process has prepared it.
+    // The other processes look into the folder only after the first has prepared it.
     _ = try setup.communicator.allReduce([0])
     return try withExtendedLifetime(lock) {
       let checkpoint = start == .resume && folder.holdsCheckpoint ? try resume() : nil
-      // The first process replaces the checkpoint when the others have read it.
+      // The first process replaces the checkpoint only after the others have read it.
       _ = try setup.communicator.allReduce([0])
       return try run(from: checkpoint)
     }
