@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Runs metasal and PyTorch in turn on the same work, and prints how many times as fast and how large metasal is.
+"""Runs metasal and PyTorch alternately on the same work, and prints metasal's speed and memory relative to PyTorch's.
 
     swift build -c release --product metasal-benchmark
     python3 Benchmarks/compare.py --peer ../shared/peers/meta_step.py --python VENV/bin/python [--rows resnet20 resnet18]
 
 VENV is a virtual environment with torch and torchvision. A row is one kind of work. Its first round tries every setting of
-PyTorch (a loop over images or vmap, either memory layout); the later ones leave out those that took over twice as long as
-its fastest. The setting with the lowest median counts. Ratios are taken within a round, so that a machine whose speed
-drifts still compares fairly; the table has their median and range. The share of the peak is that of metasal's convolutions in
-what the processor reaches, in the same process, multiplying and adding in registers. Arithmetic is counted as the plain
-convolution's; Winograd's way does less of it, so that the share may be more than all.
+PyTorch (a loop over images or vmap, either memory layout); later rounds leave out the settings that took more than twice as
+long as the fastest one. The setting with the lowest median counts. Ratios are computed within a round, so that the comparison
+is fair even if the machine's speed drifts; the table has their median and range. The share of the peak is the speed of metasal's
+convolutions relative to the processor's speed for multiply-adds in registers, measured in the same process. Arithmetic is counted
+as in the direct convolution; Winograd's algorithm needs less of it, so that the share may exceed 100 %.
 """
 import argparse, itertools, json, pathlib, statistics, subprocess, sys
 
@@ -42,7 +42,7 @@ options = parser.parse_args()
 
 
 def measure(command):
-    """What a process says, with its seconds for the work; nothing if it fails."""
+    """The results that a process prints, with the seconds for the work; None if it fails."""
     result = subprocess.run([str(part) for part in command], capture_output=True, text=True)
     if result.returncode != 0:
         print(f"  left out, it failed: {' '.join(map(str, command))}\n  {result.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
@@ -51,7 +51,7 @@ def measure(command):
 
 
 def peers(scope, work):
-    """PyTorch's settings by name. Without a meta step the engine makes no difference."""
+    """PyTorch's settings by name. The engine only matters for the meta step."""
     engines = ["loop", "vmap"] if scope == "image" else ["loop"]
     for engine, last in itertools.product(engines, (False, True)):
         name = (engine if work == "meta" else "plain") + (", channels last" if last else "")
@@ -67,7 +67,7 @@ for row in options.rows:
     settings = {name: [options.python, options.peer] + common + extra for name, extra in peers(scope, work)}
     if options.settings:
         settings = {name: command for name, command in settings.items() if name in options.settings}
-    if work != "meta":  # the peer does all its work in every process; the part that isn't looked at had better be short
+    if work != "meta":  # the peer does all kinds of work in each process, so the part that is not used should be short
         settings = {name: command + ["--order=first"] for name, command in settings.items()}
     if work == "data":
         ours = [options.ours, "--work=data", f"--folder={options.folder}"] + counts

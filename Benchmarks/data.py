@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Goes through a folder of images in batches with PyTorch's DataLoader and Pillow: decoding, a random flip, a padded random
-crop, normalization. The counterpart of `metasal-benchmark --work data`. Prints one JSON object: the median seconds of a
-pass through the folder, after one that is not counted."""
+"""Reads a folder of images in batches with PyTorch's DataLoader and Pillow: decoding, a random flip, a padded random
+crop, normalization. It is the counterpart of `metasal-benchmark --work data`. It prints one JSON object: the median seconds of a
+pass through the folder, after one pass that is not counted."""
 import argparse, json, resource, statistics, time
 import torch, torchvision
 from torchvision import transforms as T

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""NormGrad maps of the most likely class at three layers of a ResNet-20, for all images of a folder, as metasal explain makes
-them and with Captum (its compute_layer_gradients_and_eval, then the norms), in turn; each as a whole process.
+"""Measures NormGrad maps of the most likely class at three layers of a ResNet-20, for all images of a folder. It alternately runs
+`metasal explain` and Captum (compute_layer_gradients_and_eval, then the norms), each as a whole process.
 
     python3 Benchmarks/explain.py FOLDER WEIGHTS --python VENV/bin/python [--rounds 5]
 
 VENV is a virtual environment with torch, captum, pillow and safetensors; WEIGHTS are a .th file of
-akamaster/pytorch_resnet_cifar10. Captum gets all images as one batch. The seconds of the work alone, without starting Python
-and importing, are printed, too; metasal's are its whole process's in both. Maps must agree.
+akamaster/pytorch_resnet_cifar10. Captum gets all images as one batch. For Captum the seconds without starting Python
+and importing are printed too; those of metasal are always for the whole process. The maps must agree.
 """
 import argparse, json, pathlib, statistics, subprocess, sys, tempfile, time
 

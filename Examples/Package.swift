@@ -7,6 +7,11 @@ let package = Package(
   dependencies: [.package(name: "metasal", path: "..")],
   targets: [
     .executableTarget(name: "ByHand", dependencies: [.product(name: "Metasal", package: "metasal")]),
+    .executableTarget(name: "FirstProgram", dependencies: [.product(name: "Metasal", package: "metasal")]),
     .executableTarget(name: "OwnParts", dependencies: [.product(name: "Metasal", package: "metasal")]),
+    // The how-to articles' components, each with its test.
+    .testTarget(
+      name: "HowTo", dependencies: [.product(name: "Metasal", package: "metasal")], exclude: ["recipe.yaml"],
+      swiftSettings: [.treatAllWarnings(as: .error)]),
   ]
 )

@@ -2,7 +2,7 @@ import Foundation
 import Networks
 import Tensors
 
-/// The rate of each different convolution that a network has, in all three slots.
+/// Measures the speed of each different convolution of a network, for all three slots.
 struct ConvolutionBenchmark {
   private struct Kind: Hashable {
     let image, kernel: [Int]
@@ -12,8 +12,8 @@ struct ConvolutionBenchmark {
   private let kinds: [(kind: Kind, name: String, count: Int)]
   private let type: ScalarType
 
-  /// Measures the convolutions of a network for `batch` images of `size` rows and columns, with one kernel for all images.
-  /// Only layers that begin with one of the names are measured; all if there are no names.
+  /// Finds the convolutions of a network for `batch` images of `size` rows and columns, which share one kernel. Only
+  /// layers whose names start with one of `layers` are measured, or all if it is empty.
   init(_ network: Network, batch: Int, size: Int, layers: [String]) {
     let kernels = Dictionary(uniqueKeysWithValues: network.state.map { ($0.name, $0.value.shape) })
     var kinds: [(kind: Kind, name: String, count: Int)] = []
@@ -33,7 +33,8 @@ struct ConvolutionBenchmark {
     (self.kinds, type) = (kinds, network.scalarType)
   }
 
-  /// Prints a line for each: arithmetic in GFLOP, and GFLOP/s as the median of so many runs.
+  /// Prints a line for each convolution: its arithmetic in GFLOP, and for each slot the speed in GFLOP/s as the median
+  /// of `repeats` runs.
   func run(threads: Int, repeats: Int) {
     print(
       "first of its kind          times  image             kernel             GFLOP  response  image  kernel  (GFLOP/s)"

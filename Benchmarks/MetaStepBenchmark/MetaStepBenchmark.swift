@@ -7,8 +7,8 @@ import Saliency
 import Tensors
 import Training
 
-/// One outer gradient on random images, timed: the counterpart of a PyTorch script with the same options, so that the two
-/// can be run in turn. The explained and the contrast class are the most and the least likely one.
+/// Measures one outer gradient on random images. It is the counterpart of a PyTorch script with the same options, and
+/// both can be run alternately. The explained class is the most likely one, the contrast class the least likely one.
 @main struct MetaStepBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "metasal-benchmark",
@@ -17,12 +17,12 @@ import Training
   enum Work: String, CaseIterable, ExpressibleByArgument {
     /// One outer gradient.
     case meta
-    /// The gradient of the cross-entropy alone.
+    /// The gradient of the cross-entropy only.
     case train
     case inference
-    /// A folder of images to batches: decoding, a random flip and crop, normalization.
+    /// Reading a folder of images in batches: decoding, a random flip and crop, normalization.
     case data
-    /// Each convolution of the network by itself; prints a table.
+    /// Each convolution of the network separately; prints a table.
     case convolutions
   }
 
@@ -73,7 +73,7 @@ import Training
 
     var gradients: [Tensor] = []
     func once() throws {
-      gradients = []  // as after a training step: large networks' would count in the next one's memory
+      gradients = []  // released as after a training step; otherwise they would count in the next run's memory
       switch work {
       case .meta:
         gradients = try step(network, images, labels: labels, workers: threads, random: &random).gradients
@@ -91,7 +91,8 @@ import Training
     guard let report = Profile.stop() else { return }
     let convolutions = report.totals.filter { $0.name.hasPrefix("convolution") }
     let (operations, duration) = convolutions.reduce((0, 0.0)) { ($0.0 + $1.arithmetic, $0.1 + Double($1.duration)) }
-    // Images, or parts of four, are computed side by side; in inference the threads share each convolution.
+    // Images, or parts of four images, are computed on different threads; in inference the threads share each
+    // convolution.
     let jobs = work == .inference ? 1 : work == .meta && scope == .image ? batch : (batch + 3) / 4
     let apart = Double(min(threads, jobs))
     if profile { FileHandle.standardError.write(Data((report.text + "\n").utf8)) }
@@ -107,7 +108,7 @@ import Training
     print(String(decoding: data, as: UTF8.self))
   }
 
-  /// Goes through the folder in batches, as training does.
+  /// Reads the folder in batches, as training does.
   private func readData() throws {
     let source = BatchSource(
       try ImageFolder(folder), size: batch,
@@ -124,7 +125,7 @@ import Training
     )
   }
 
-  /// Median of wall seconds, after one run that is not counted.
+  /// The median of the wall-clock time in seconds, after one run that is not counted.
   static func median(_ repeats: Int, _ body: () throws -> Void) rethrows -> Double {
     try body()
     let times = try (0..<max(1, repeats)).map { _ in
@@ -135,7 +136,7 @@ import Training
     return times[times.count / 2]
   }
 
-  /// MiB.
+  /// The peak memory of the process in MiB.
   private func peakMemory() -> Double {
     var usage = rusage()
     getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
@@ -144,7 +145,7 @@ import Training
 }
 
 extension Architecture {
-  /// CIFAR-10's or ImageNet's.
+  /// The number of classes of CIFAR-10 or of ImageNet.
   fileprivate var usualClasses: Int {
     [.resnet20, .resnet32, .resnet44, .resnet56, .plain].contains(self) ? 10 : 1000
   }

@@ -42,8 +42,8 @@ extension Codec {
     Codec<Whole>(read: { read($0, $1, $2).map(whole) }, write: { part($0).flatMap(write) })
   }
 
-  /// The codec of an optional value. The key may be missing, or its value may be `~` or the word `none`, which all mean
-  /// nil.
+  /// The codec of an optional value. The key may be missing, or its value may be `~` or the word that `none` gives;
+  /// all of them mean nil.
   public static func optional<Wrapped>(_ codec: Codec<Wrapped>, none: String? = nil) -> Codec where Value == Wrapped? {
     Codec(
       read: { entry, key, report in

@@ -49,7 +49,7 @@ extension Tensor {
   /// The residual sum of two branches of the same shape. It differs from other sums only under
   /// ``BackwardRule/excitation``, where each branch shares the signal in proportion to its positive part.
   public func residualAdd(_ branch: Tensor) -> Tensor {
-    precondition(shape == branch.shape, "joined: branches \(shape) and \(branch.shape)")
+    precondition(shape == branch.shape, "residualAdd: branches \(shape) and \(branch.shape)")
     return Tensor.operation(
       "join", [self, branch], keep: .operands, value: Kernels.zip(.add, self, branch, shape: shape)
     ) { g, saved in

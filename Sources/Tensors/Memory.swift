@@ -15,7 +15,7 @@ public enum Memory {
   static func isExhausted(wanting bytes: Int) -> Never {
     // This code allocates no memory.
     func say(_ text: StaticString) { _ = write(2, text.utf8Start, text.utf8CodeUnitCount) }
-    say("metasal: out of memory: there are no ")
+    say("metasal: out of memory: cannot allocate ")
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
       var (rest, first) = (bytes, 20)
       repeat {
@@ -25,7 +25,7 @@ public enum Memory {
       } while rest > 0
       _ = write(2, UnsafeRawPointer(digits.baseAddress.map { $0 + first }), 20 - first)
     }
-    say(" bytes for what is computed; smaller images or batches take less\n")
+    say(" bytes; smaller images or batches need less\n")
     _exit(71)
   }
 

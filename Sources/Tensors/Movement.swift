@@ -131,7 +131,7 @@ extension Tensor {
 
   /// Takes for each row of a [N, K] tensor the element in the row's column: [N].
   public func takenAlongLastAxis(_ columns: [Int]) -> Tensor {
-    precondition(rank == 2 && columns.count == shape[0], "picked: \(columns.count) columns for \(shape)")
+    precondition(rank == 2 && columns.count == shape[0], "takenAlongLastAxis: \(columns.count) columns for \(shape)")
     return gather(columns.enumerated().map { Int32($0 * shape[1] + $1) }, shape: [columns.count])
   }
 }

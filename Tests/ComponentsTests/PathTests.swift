@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Paths") struct PathTests {
   @Test(
-    "a path has a folder, a name and an ending, however short it is",
+    "a path has a folder, a name and an extension, however short it is",
     arguments: [
       ("r", ".", "r", "r", ""), ("list.csv", ".", "list.csv", "list", "csv"), ("/", "/", "", "", ""),
       ("", ".", "", "", ""),
@@ -22,14 +22,14 @@ import Testing
     if path != ".." && path != "." { #expect(Paths.stem(of: path) == stem && Paths.ending(of: path) == ending) }
   }
 
-  @Test("a path is meant from a folder, unless it begins at the root")
+  @Test("a relative path is resolved against a folder, an absolute path is not")
   func joined() {
     #expect(Paths.joined(".", "a.png") == "a.png" && Paths.joined("", "a.png") == "a.png")
     #expect(Paths.joined("f", "a.png") == "f/a.png" && Paths.joined("f/", "a.png") == "f/a.png")
     #expect(Paths.joined("f", "/a.png") == "/a.png" && Paths.joined("/", "a.png") == "/a.png")
   }
 
-  @Test("a path from the root has no detours, however short the path is")
+  @Test("an absolute path has no `.`, `..` or repeated slashes, however short the path is")
   func absolute() {
     let here = FileManager.default.currentDirectoryPath
     for (path, expected) in [
@@ -37,7 +37,7 @@ import Testing
       ("//a//b/.", "/a/b"),
       ("/a/../../c", "/c"), ("..", Paths.folder(of: here)), ("~", here + "/~"), ("/é/ü", "/é/ü"), ("\\", here + "/\\"),
     ] { #expect(Paths.absolute(path) == expected, "\(path)") }
-    // No path of one character stops the program.
+    // Foundation's functions stop the program on some paths of one character.
     for byte in UInt8(1)..<128 { #expect(Paths.absolute(String(UnicodeScalar(byte))).hasPrefix("/")) }
   }
 }

@@ -33,7 +33,7 @@ private struct Rectangle: Shape {
   }
 }
 
-/// A section with a component whose settings stand beside its name.
+/// A section with a component whose settings are keys beside its name.
 private struct Drawing: Section {
   var shape: any Shape = Dot()
   var color = "red"
@@ -57,7 +57,7 @@ struct RegistryTests {
     return (shape, report.problems.map(\.message))
   }
 
-  @Test("a name alone has the defaults; settings stand behind it, as a section or in short")
+  @Test("a name alone has the default settings; settings are a section or a short form")
   func forms() throws {
     #expect(read(scalar("dot")).shape?.area == 0)
     #expect(read(scalar("square")).shape?.area == 4)
@@ -66,7 +66,7 @@ struct RegistryTests {
     #expect(read(Entry(.section([("rectangle", Entry(.section([("height", scalar("5"))])))]))).shape?.area == 5)
   }
 
-  @Test("an unknown name, an unknown key and what a component refuses are problems, and then there is no component")
+  @Test("an unknown name, an unknown key and settings that a component rejects are problems, and give no component")
   func problems() {
     let unknown = read(scalar("sqare"))
     #expect(
@@ -83,7 +83,7 @@ struct RegistryTests {
     #expect(read(Entry(.list([]))).problems.count == 1)
   }
 
-  @Test("what is written is read again, with every setting stated", arguments: [0, 1, 2])
+  @Test("a written component has every setting and is read back equal", arguments: [0, 1, 2])
   func roundTrip(index: Int) throws {
     let shapes: [any Shape] = [Square(side: 7), Dot(), Rectangle(width: 3, height: 4)]
     let codec = Codec.component(Registry<any Shape>.sample)
@@ -91,7 +91,7 @@ struct RegistryTests {
     #expect(try #require(read(entry).shape).isEqual(to: shapes[index]))
   }
 
-  @Test("settings may stand beside the name")
+  @Test("settings may be keys beside the name")
   func beside() {
     let report = Keys.Report()
     let entry = Entry(.section([("shape", scalar("rectangle")), ("color", scalar("blue")), ("height", scalar("6"))]))

@@ -36,7 +36,7 @@ import Testing
     try check(step)
   }
 
-  /// Every named method, with few passes where there are many, and one of each kind of pair and wrapper.
+  /// All named methods, those with many passes reduced to a few, and one of each kind of pair and wrapper.
   static let methodNames =
     Method.named.map(\.name).filter { !["integrated_gradients", "rise"].contains($0) } + [
       "integrated_gradients:3", "rise:4", "smooth:2/normgrad", "competitive/grad_cam", "bias/max", "conv3x3/norm",
@@ -60,7 +60,7 @@ import Testing
   @Test("the task loss may normalize by the batch's statistics, which move the running ones")
   func batchStatistics() throws {
     let step = Self.step(InnerUpdate(rate: 0.05), at: [.virtual], normalization: .batch)
-    // The statistics make every activation depend on every weight; a small step crosses no kink.
+    // With batch statistics every activation depends on every weight, so that only a small step crosses no kink.
     try check(step, h: 1e-8, tolerance: 1e-4)
     var random = RandomSource(seed: 0, purpose: "test")
     let moved = try #require(try step(Self.network, Self.images, labels: Self.labels, random: &random).statistics)
@@ -81,7 +81,7 @@ import Testing
       try outcome(zip(parameters, direction).map { $0 + $1 * h }).total
     }
     let found = zip(try outcome(parameters).gradients, direction).reduce(0) { $0 + ($1.0 * $1.1).sum().item }
-    // A large step may cross a kink and a small one drowns in rounding, so there is more than one.
+    // A large step may cross a kink, and a small one is dominated by rounding errors, so several steps are tried.
     let errors = try [1, 0.1, 0.01].map { factor in
       let step = h * factor
       let expected = (try moved(by: step) - moved(by: -step)) / (2 * step)
@@ -95,7 +95,7 @@ import Testing
     [[ClassSensitivity.Weights.plain], [.plain, .virtual]])
   func workers(_ scope: InnerUpdate.Scope, _ weights: [ClassSensitivity.Weights]) throws {
     let step = Self.step(InnerUpdate(rate: 0.05, scope: scope), at: weights)
-    // Large enough for kernels to share their work among threads where workers outnumber the jobs.
+    // The images are large enough for kernels to divide their work among threads if there are more workers than jobs.
     let network = Architecture.plain.network(classes: 1000, seed: 3)
     let images = Tensor.concatenated([Self.images, Self.images], axis: 0).resized(height: 48, width: 48)
     let all = try [1, 2, 3, 16].map { workers in
@@ -108,7 +108,7 @@ import Testing
     }
   }
 
-  @Test("small images that each have their own update go together, as many as the workers leave, and get the same bits")
+  @Test("small images with their own updates are computed together, for any number of workers with the same bits")
   func together() throws {
     var random = RandomSource(seed: 4, purpose: "images")
     let images = Tensor.normal([8, 12, 12, 3], using: &random)
@@ -123,7 +123,7 @@ import Testing
       #expect(other.values == all[0].values)
       #expect(other.gradients.map(\.floats) == all[0].gradients.map(\.floats))
     }
-    // Each image alone is 1 of 1, not of 8.
+    // A batch of one image weights it by 1, a batch of 8 by 1/8.
     var sum: [Tensor] = []
     for index in labels.indices {
       let own = try outcome(images.sliced(axis: 0, from: index, length: 1), [labels[index]], workers: 1)
@@ -135,13 +135,13 @@ import Testing
   }
 
   @Test(
-    "activations that are recomputed give what kept ones give", arguments: InnerUpdate.Scope.allCases,
+    "recomputed activations give the same result as kept ones", arguments: InnerUpdate.Scope.allCases,
     [Architecture.plain, .resnet20, .resnet18, .mobilenet_v2])
   func recomputation(_ scope: InnerUpdate.Scope, _ architecture: Architecture) throws {
     let network = architecture.network(classes: 5, seed: 3).converted(to: .float64)
     var random = RandomSource(seed: 4, purpose: "images")
     let images = Tensor.normal([2, 32, 32, 3], .float64, using: &random)
-    // Layers that are a block's own, and one that lies inside of a block or a stretch.
+    // Layers that are the outputs of blocks, and one inside a block or a stretch.
     let stages = network.stages(height: 32, width: 32).suffix(2)
     let inside = network.convolutionNames[network.convolutionNames.count / 2]
     let outcomes = try [false, true].map { recomputes in
@@ -158,7 +158,7 @@ import Testing
   }
 
   @Test(
-    "before global average pooling and a linear layer NormGrad is blind to the class unless the inner step reaches the backbone"
+    "before global average pooling and a linear layer NormGrad does not depend on the class unless the inner step moves the backbone"
   )
   func lastLayer() throws {
     let last = ["features.14"]
@@ -207,10 +207,10 @@ import Testing
     #expect(move(output.logits.argmax()[0]) < move((output.logits * -1).argmax()[0]))
   }
 
-  @Test("one update for the batch couples its images; an update of one's own does not see the others")
+  @Test("in batch scope the images share an update; in image scope an update does not depend on other images")
   func coupling() throws {
     let network = Self.network.with(parameters: Self.network.parameters.map { $0.tracked() })
-    /// The first image's map after an update from so many images.
+    /// The first image's map after an update that this many images share.
     func map(of count: Int, rate: Double) -> [Float] {
       let images = Self.images.sliced(axis: 0, from: 0, length: count)
       let classes = Array(Self.labels.prefix(count))
@@ -223,7 +223,7 @@ import Testing
     #expect(map(of: 1, rate: 0.05) != map(of: 3, rate: 0.05))
     #expect(map(of: 1, rate: 0) == map(of: 3, rate: 0))
 
-    // In image scope the batch's value is the mean of the images' own; in batch scope it is not.
+    // In image scope the batch's value is the mean of the single images' values; in batch scope it is not.
     for scope in InnerUpdate.Scope.allCases {
       func value(_ range: Range<Int>) throws -> Double {
         let step = MetaStep(

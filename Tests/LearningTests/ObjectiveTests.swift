@@ -7,8 +7,8 @@ import Testing
 
 @testable import Learning
 
-/// How far a virtual update moves the maps of the label: the squared distance of the maps before and after. Its one term has
-/// plain and virtual passes.
+/// The change of the label's maps by a virtual update: the squared distance between the maps before and after it. Its
+/// single term has plain and virtual passes.
 private struct MapShift: OuterObjective {
   let name = "map_shift"
   var strength = 1.0
@@ -31,7 +31,8 @@ private struct MapShift: OuterObjective {
   }
 }
 
-/// How unlike the images' logits are: the squared distance of each one's from their mean, at plain or at virtual weights.
+/// The spread of the images' logits: the squared distance of each image's logits from the mean, at plain or virtual
+/// weights. It couples the images of a batch.
 private struct Spread: OuterObjective {
   let name = "spread"
   var isVirtual = false
@@ -50,7 +51,8 @@ private struct Spread: OuterObjective {
   }
 }
 
-/// The logit of the label for an image turned upside down, at plain and at virtual weights: images of its own.
+/// The label's logit for images that are turned upside down, at plain and virtual weights. It tests images of an
+/// objective's own.
 private struct Upended: OuterObjective {
   let name = "upended"
 
@@ -67,7 +69,7 @@ private struct Upended: OuterObjective {
 }
 
 @Suite("Objectives") struct ObjectiveTests {
-  /// Its norms' shifts are not 0, or pixels that are set to 0 would lie on every ReLU's kink.
+  /// The batch norms' shifts are not 0; otherwise pixels that are set to 0 would lie on the kink of every ReLU.
   private static let network: Network = {
     let network = Architecture.plain.network(classes: 4, seed: 3).converted(to: .float64)
     var random = RandomSource(seed: 5, purpose: "shifts")
@@ -105,7 +107,7 @@ private struct Upended: OuterObjective {
   ]
 
   @Test(
-    "the outer gradient of objectives of every mould agrees with central differences, in both scopes",
+    "the outer gradient of every kind of objective agrees with central differences, in both scopes",
     arguments: objectives.indices, [(InnerUpdate.Scope.image, 1), (.image, 2), (.batch, 1), (.batch, 2)])
   func differences(_ index: Int, _ inner: (scope: InnerUpdate.Scope, steps: Int)) throws {
     let update = InnerUpdate(rate: 0.02, steps: inner.steps, scope: inner.scope)
@@ -113,11 +115,11 @@ private struct Upended: OuterObjective {
     let parameters = Self.network.parameters
     let gradient = try Self.outcome(step, parameters).gradients
     let length = gradient.reduce(0) { $0 + $1.squared.sum().item }.squareRoot()
-    // Along the gradient, where nothing cancels, and a little of everything.
+    // The direction is mostly that of the gradient, where nothing cancels, with a small random part in every parameter.
     var random = RandomSource(seed: 9, purpose: "direction")
     let direction = gradient.map { $0 * (1 / length) + .normal($0.shape, std: 0.005, .float64, using: &random) }
     let found = zip(gradient, direction).reduce(0) { $0 + ($1.0 * $1.1).sum().item }
-    // A large step may cross a kink, and a small one drowns in rounding.
+    // A large step may cross a kink, and a small one is dominated by rounding errors.
     var errors: [Double] = []
     for h in [1e-6, 1e-7, 1e-5, 1e-8] where errors.allSatisfy({ $0 >= 1e-6 }) {
       let differences = try [h, 2 * h].map { h in
@@ -131,7 +133,7 @@ private struct Upended: OuterObjective {
     #expect(try #require(errors.min()) < 1e-6, "\(found), relative errors \(errors)")
   }
 
-  @Test("the value of a batch is the mean of those by image, and every image has one", arguments: objectives.indices)
+  @Test("a batch's value is the mean of the images' values, and every image has one", arguments: objectives.indices)
   func values(_ index: Int) throws {
     let step = Self.step([(Self.objectives[index], 2)], InnerUpdate(rate: 0.02))
     let outcome = try Self.outcome(step, Self.network.parameters)
@@ -141,7 +143,7 @@ private struct Upended: OuterObjective {
     #expect(abs(outcome.total - 2 * (try #require(outcome.values[0]))) < 1e-12)
   }
 
-  @Test("passes that several objectives ask for alike are made once", arguments: InnerUpdate.Scope.allCases)
+  @Test("a pass that several objectives request is made once", arguments: InnerUpdate.Scope.allCases)
   func sharedPasses(_ scope: InnerUpdate.Scope) throws {
     let update = InnerUpdate(rate: 0.02, scope: scope)
     func gradients(_ objectives: [(any OuterObjective, Double)]) throws -> [Tensor] {
@@ -157,7 +159,7 @@ private struct Upended: OuterObjective {
       }
       return PassPlan([(terms, false)], images: .zeros([1, 2, 2, 3]), layers: [])
     }
-    // The second is the first in one part of the batch alone, the third in both.
+    // The second update equals the first in only one part of the batch, the third equals it in both.
     let slots = UpdateSlots([plan([[0], [0], [0]]), plan([[1], [2], [1]])])
     #expect(slots.slots == [0, 1, 0] && slots.first == [0, 1])
     let own = Tensor.ones([1, 2, 2, 3])
@@ -168,13 +170,13 @@ private struct Upended: OuterObjective {
     #expect(sets.map(\.layers) == [nil, ["x", "y"]])
   }
 
-  @Test("a mosaic is perfect where each class's map lies on its own tiles, and its value is a share")
+  @Test("a mosaic's value lies between 0 and 1 for every image")
   func mosaic() throws {
     let outcome = try Self.outcome(Self.step([(Mosaic(), 1)], nil), Self.network.parameters)
     #expect(try #require(outcome.valuesByImage[0]).allSatisfy { (0...1).contains($0) })
   }
 
-  @Test("nothing removed leaves no divergence; more removed leaves more")
+  @Test("masked divergence is 0 if no pixel is removed, and larger if more pixels are removed")
   func divergence() throws {
     func value(_ removed: Double) throws -> Double {
       let step = Self.step([(MaskedDivergence(removed: removed), 1)], nil)

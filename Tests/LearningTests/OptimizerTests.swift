@@ -34,7 +34,7 @@ import Testing
     let rates: [Double]
   }
 
-  @Test("every schedule is PyTorch's, with warm-ups of no step, less than one, some and all")
+  @Test("every schedule agrees with PyTorch's, for warm-ups of no step, less than one step, some steps and all steps")
   func schedules() throws {
     let data = try Data(contentsOf: URL(fileURLWithPath: fixture("schedules.json")))
     let all = try JSONDecoder().decode([Rates].self, from: data)
@@ -65,7 +65,7 @@ import Testing
     #expect(OneCycleSchedule(warmup: 1).rate(1, step: 9, of: 10).isFinite)
   }
 
-  @Test("gradients longer than the limit are scaled to it, shorter ones left alone")
+  @Test("gradients with a larger norm than the limit are scaled to it, others stay the same")
   func clipping() {
     let (scaled, norm) = clipped([Tensor([3.0]), Tensor([0.0, 4.0])], toNorm: 1)
     #expect(norm == 5)
@@ -74,7 +74,7 @@ import Testing
     #expect(clipped([Tensor([3.0])], toNorm: nil).gradients[0].doubles == [3])
   }
 
-  @Test("a memory is taken over by the rule that it is of, Adam's by AdamW too, and by no other")
+  @Test("an optimizer continues only from its own kind of state, which Adam and AdamW share")
   func adoption() throws {
     let rules: [any Optimizer] = [SGD(), SGD(momentum: 0.9), Adam(), AdamW(weightDecay: 0)]
     for (old, before) in rules.enumerated() {
@@ -84,7 +84,7 @@ import Testing
         let adopted = after.adopting(state)
         #expect((adopted != nil) == (old / 2 == new / 2))
         if let adopted { #expect(adopted.updates == 3) }
-        // Without momentum nothing is remembered; with it, no older velocity than that of the update before.
+        // Without momentum there is no state. With momentum, the only velocity is that of the previous update.
         if old < 2, let adopted { #expect(adopted.slots.isEmpty == (old == 0 || new == 0)) }
       }
       state.slots.removeValue(forKey: "second_moment")

@@ -7,10 +7,10 @@ import Testing
 
 @testable import Learning
 
-/// Outer gradients on a residual network, through every method, and at every scale.
+/// Tests of outer gradients on a residual network, for every method and at every scale.
 @Suite("Outer gradients") struct OuterGradientTests {
-  /// A ResNet-20 of which some batch norms turn signs round. Their shifts are not 0, or an image of zeros, which integrated gradients
-  /// and RISE look at, would lie on every ReLU's kink.
+  /// A ResNet-20 in which some batch norms have negative scales. Their shifts are not 0; otherwise an image of zeros,
+  /// which integrated gradients and RISE use, would lie on the kink of every ReLU.
   private static let network: Network = {
     let network = Architecture.resnet20.network(classes: 4, seed: 3).converted(to: .float64)
     var random = RandomSource(seed: 5, purpose: "norms")
@@ -63,7 +63,7 @@ import Testing
     let gradient = try Self.outcome(step, Self.network, parameters).gradients
     let length = Self.length(gradient)
     #expect(length > 1e-6)
-    // Along the gradient, where nothing cancels, and a little of everything.
+    // The direction is mostly that of the gradient, where nothing cancels, with a small random part in every parameter.
     var random = RandomSource(seed: 9, purpose: "direction")
     let others = parameters.map { Tensor.normal($0.shape, .float64, using: &random) }
     let share = 1 / Self.length(others)
@@ -72,10 +72,10 @@ import Testing
     func value(_ h: Double) throws -> Double {
       try Self.outcome(step, Self.network, zip(parameters, direction).map { $0 + $1 * h }).total
     }
-    // A large step may cross a kink, and a small one drowns in rounding.
+    // A large step may cross a kink, and a small one is dominated by rounding errors.
     var errors: [Double] = []
     for h in [1e-5, 1e-4, 1e-6, 1e-7] where errors.allSatisfy({ $0 >= 1e-6 }) {
-      // Of fourth order, since the loss bends.
+      // The difference is of fourth order, because the loss is curved.
       let differences = try [h, 2 * h].map { try value($0) - value(-$0) }
       errors.append(abs(found - (8 * differences[0] - differences[1]) / (12 * h)) / abs(found))
     }
@@ -86,14 +86,15 @@ import Testing
     #expect(Self.length(zip(again, gradient).map { $0 - $1 }) < 1e-9 * length)
   }
 
-  /// Maps of float32 against float64 where the network's last layer is multiplied by powers of ten. Most methods' maps are then the
-  /// same but for a factor, and no similarity sees it.
+  /// Compares float32 with float64 when the weights of the network's head are multiplied by powers of ten. For most
+  /// methods this only multiplies the maps by a factor, which no similarity depends on.
   @Test(
-    "the outer gradient in float32 errs no more where the head's weights are very large or very small",
+    "the outer gradient in float32 has no larger error if the head's weights are very large or very small",
     arguments: MetaStepTests.methodNames, Similarity.allCases)
   func scales(_ name: String, _ similarity: Similarity) throws {
     let step = try Self.step(name, at: [.plain], nil, similarity)
-    /// In units of the head's scale, since what is measured in its weights grows as they shrink.
+    /// The difference is measured in units of the head's scale, because the gradient with respect to the head's weights
+    /// grows as they shrink.
     func error(_ scale: Double) throws -> Double? {
       let network = Self.network
       let scales = network.parameterNames.map { $0.hasPrefix("linear") ? scale : 1 }
@@ -105,14 +106,15 @@ import Testing
         return zip(gradient, scales).map { $0.converted(to: .float64) * $1 }
       }
       let size = Self.length(both[1])
-      // A probability that is 0 or 1 to all digits depends on nothing.
+      // If a probability is 0 or 1 in all digits, its gradient is 0.
       return size > 1e-20 ? Self.length(zip(both[0], both[1]).map { $0 - $1 }) / size : nil
     }
-    // Maps of disjoint winners have no derivative.
+    // The gradient is 0 if the maps of both classes do not overlap; there is nothing to compare then.
     guard let usual = try error(1) else { return }
     #expect(usual < 2e-3)
-    // Where the head is small, all of RISE's probabilities are alike, and where it is large, Grad-CAM++'s weights are one over the
-    // activations' sum, for every class: what is left of the derivative are differences that no float32 has.
+    // For a small head all of RISE's probabilities are nearly equal, and for a large head Grad-CAM++'s weights are one
+    // over the activations' sum for every class. The remaining gradient consists of differences that float32 cannot
+    // represent.
     let exponents = [-12, -8, -4, 4, 8, 10, 12].filter {
       !(name.hasPrefix("rise") && $0 < 0) && !(name == "grad_cam++" && $0 > 0)
     }
@@ -123,7 +125,7 @@ import Testing
   }
 
   @Test(
-    "a class that the head has only zeros for has a contrastive map of zeros, and an outer gradient that is a number",
+    "a class whose head weights are zeros has a contrastive map of zeros and a finite outer gradient",
     arguments: ScalarType.allCases, [0.0025, 0.1])
   func zeroRow(_ type: ScalarType, _ rate: Double) throws {
     let network = Self.network

@@ -4,9 +4,9 @@ import Testing
 
 @testable import Networks
 
-/// What is read off traces, against what is known and what a real pass gives.
+/// Compares facts that are read off traces with known values and with real passes.
 @Suite("Facts about networks") struct FactsTests {
-  @Test("the smallest side is the one that was found by trying", arguments: Architecture.zoo)
+  @Test("the smallest side that a trace gives is the true one", arguments: Architecture.zoo)
   func smallestSide(_ architecture: Architecture) {
     let known = [
       "alexnet": 63, "squeezenet1_0": 21, "squeezenet1_1": 17, "densenet121": 29, "convnext_tiny": 32,
@@ -19,7 +19,7 @@ import Testing
   }
 
   @Test(
-    "what a trace says of names and shapes is what a pass gives",
+    "the names and shapes of a trace are those of a real pass",
     arguments: [
       Architecture.resnet20, .plain, .resnet18, .vgg11_bn, .squeezenet1_0, .mobilenet_v2, .densenet121, .convnext_tiny,
       .efficientnet_b0,
@@ -36,7 +36,7 @@ import Testing
     }
   }
 
-  /// Names of layers of the last two stages or so, at which excitation backprop has a map, and at which it has none.
+  /// Names of layers at which excitation backprop has a map, and of layers at which it has none.
   private static let excitation: [(Architecture, has: [String], hasNot: [String])] = [
     (.resnet20, ["conv1", "bn1", "layer1.0", "layer2.1.conv2", "layer3"], ["input"]),
     (.resnet50, ["maxpool", "layer1", "layer4.2.bn1", "layer4"], ["input"]),
@@ -48,7 +48,7 @@ import Testing
     (.efficientnet_b0, [], ["features.8", "features.1"]),
   ]
 
-  @Test("excitation backprop has maps where all that shares its signal out afterwards sees nothing negative")
+  @Test("excitation backprop has a map if all later operations that distribute the signal have non-negative inputs")
   func excitation() {
     for (architecture, has, hasNot) in Self.excitation {
       let network = architecture.network(seed: nil)
@@ -62,7 +62,7 @@ import Testing
   }
 
   @Test(
-    "activations that a trace calls not negative are not",
+    "activations that are non-negative in a trace are non-negative in a pass",
     arguments: [Architecture.densenet121, .mobilenet_v2, .resnet20])
   func signs(_ architecture: Architecture) throws {
     let network = architecture.network(classes: 3, seed: 2)
@@ -83,7 +83,7 @@ import Testing
         mixed += 1
       }
     }
-    // A few responses are of few numbers, which by chance are all positive.
+    // A few layers have only a few outputs, which may all be positive by chance.
     #expect(positive > 10 && positive + mixed >= names.count - 5)
   }
 
@@ -91,7 +91,7 @@ import Testing
   func parts(_ architecture: Architecture) {
     let network = architecture.network(classes: 3, seed: nil)
     var found = Set<String>()
-    /// The named parts inside of a value, however deep.
+    /// Visits the named parts inside a value, at any depth.
     func search(_ value: Any, _ path: Path) {
       if let sequential = value as? Sequential {
         for (name, module) in zip(sequential.names, sequential.modules) { search(module, path / name) }
@@ -115,7 +115,7 @@ import Testing
     #expect(found == visited)
   }
 
-  @Test("kernels come back from files as they were, and all else is left alone")
+  @Test("kernels survive the conversion to files and back, and other tensors are not converted")
   func layouts() {
     let kernel = Tensor((0..<120).map { Double($0) }, shape: [2, 3, 4, 5])
     #expect(ParameterKind.kernel.inFiles(kernel).shape == [5, 4, 2, 3])

@@ -4,12 +4,12 @@ import Testing
 
 @testable import Networks
 
-@Suite("Layers described") struct LayerDescriptionTests {
+@Suite("Layer descriptions") struct LayerDescriptionTests {
   private func architecture(_ texts: [String]) throws -> Architecture {
     try Architecture(layers: texts.map { try LayerDescription($0) })
   }
 
-  @Test("layers have PyTorch's names and shapes, and the description makes the network again")
+  @Test("layers have PyTorch's names and shapes, and a label makes an equal network")
   func network() throws {
     let architecture = try architecture([
       "conv 8 size 5 stride 2 bias", "batch_norm", "silu", "conv 12 groups 4", "gelu", "max_pool 3 stride 2 padding 1",
@@ -39,7 +39,7 @@ import Testing
   }
 
   @Test(
-    "descriptions that cannot be read or do not fit each other say what is wrong, and where",
+    "descriptions that are malformed or do not fit each other are errors that state the reason and the layer",
     arguments: [
       ("convolution 3", "expected one of conv, linear", -1), ("conv", "a number has to follow conv", -1),
       ("conv 0", "from 1 to 65536", -1), ("conv 8 size", "a number has to follow size", -1),

@@ -5,14 +5,14 @@ import Testing
 @testable import Tensors
 
 @Suite("Networks") struct NetworkTests {
-  @Test("architectures know whether they have batch norms", arguments: Architecture.zoo)
+  @Test("architectures state correctly whether they have batch norms", arguments: Architecture.zoo)
   func batchNorms(_ architecture: Architecture) {
     let hasStatistics = architecture.network(classes: 2, seed: nil).state.contains { $0.kind == .statistic }
     #expect(architecture.hasBatchNorms == hasStatistics)
   }
 
   @Test(
-    "parameters of the CIFAR ResNets are as many as in the paper",
+    "the CIFAR ResNets have as many parameters as in the paper",
     arguments: [
       (Architecture.resnet20, 269_722), (.resnet32, 464_154), (.resnet44, 658_586), (.resnet56, 853_018),
     ])
@@ -29,22 +29,22 @@ import Testing
     #expect(state.first { $0.name == "layer2.0.conv1.weight" }?.value.shape == [32, 16, 3, 3])
   }
 
-  /// One or more of every kind, and no large ones.
+  /// One or more architectures of every kind, without large ones.
   private static let small: [Architecture] = [
     .resnet20, .resnet32, .resnet44, .resnet56, .plain, .resnet18, .squeezenet1_1, .mobilenet_v2, .densenet121,
   ]
 
-  @Test("a state dict goes out and comes back the same", arguments: small)
+  @Test("a state dict is loaded back unchanged", arguments: small)
   func roundTrip(_ architecture: Architecture) throws {
     let network = architecture.network(classes: 7, seed: 1)
     let back = try architecture.network(classes: 7, seed: 2).loading(network.stateDictionary)
     #expect(back.state.map(\.value.floats) == network.state.map(\.value.floats))
   }
 
-  @Test("densenets are loaded from torchvision's published files, in which layers have the names of their time")
+  @Test("DenseNets are loaded from torchvision's published files, in which some layers have older names")
   func publishedDenseNet() throws {
     let network = Architecture.densenet121.network(classes: 3, seed: 1)
-    // `norm1` and `conv2` of dense layers, and nothing else.
+    // Only `norm1` and `conv2` of dense layers have other names.
     let published = network.stateDictionary.map { name, value in
       var name = name
       for part in ["norm1", "norm2", "conv1", "conv2"] where name.contains("denselayer") {
@@ -59,7 +59,7 @@ import Testing
     #expect(other.classes == 3)
   }
 
-  @Test("weights that don't fit are listed, both ways, in one error")
+  @Test("one error lists all missing, unexpected and misshapen weights")
   func mismatch() {
     var weights = Architecture.resnet20.network().stateDictionary
     weights.removeFirst()
@@ -71,7 +71,7 @@ import Testing
     #expect(error?.misshapen.first?.name == "bn1.weight")
   }
 
-  @Test("activations come by name, and logits can be differentiated with respect to them", arguments: small)
+  @Test("activations are returned by name, and logits can be differentiated with respect to them", arguments: small)
   func activations(_ architecture: Architecture) {
     let network = architecture.network()
     let names = network.layerNames()
@@ -84,7 +84,7 @@ import Testing
   }
 
   @Test(
-    "images with parameters of their own get what each gets alone, derivatives too",
+    "images with their own parameters give the same outputs and derivatives as each image alone",
     arguments: small + [.convnext_tiny, .efficientnet_b0, .resnext50_32x4d])
   func parametersForEachImage(_ architecture: Architecture) {
     let networks = (1...2).map { architecture.network(classes: 5, seed: UInt64($0)) }
@@ -106,7 +106,7 @@ import Testing
   }
 
   @Test(
-    "a network that recomputes keeps a part of the bytes for its derivatives, also where activations inside are wanted",
+    "a recomputing network keeps fewer bytes for its derivatives, also if activations inside blocks are requested",
     arguments: [
       (Architecture.plain, ["features.5", "features.8"]), (.resnet20, ["layer2", "layer3.0"]), (.resnet18, ["layer3"]),
       (.vgg11, ["features.9"]), (.mobilenet_v2, ["features.10"]), (.densenet121, ["features.denseblock2"]),
@@ -123,7 +123,7 @@ import Testing
     for layer in layers { #expect(again.activations[layer]?.floats == kept.activations[layer]?.floats) }
     func bytes(_ output: Network.Output) -> Int { Self.bytesKept(behind: output.logits, but: parameters) }
     #expect(bytes(again) * 3 < bytes(kept) * 2, "\(bytes(again)) of \(bytes(kept))")
-    // The derivative's own graph, too.
+    // The graph of the gradients is compared too.
     func logitGradients(_ output: Network.Output) -> Tensor {
       gradients(of: output.logits.logSumExp(), withRespectTo: parameters, createGraph: true)
         .map { $0.squared.sum() }.reduce(Tensor(0)) { $0 + $1 }
@@ -134,7 +134,7 @@ import Testing
       Self.bytesKept(behind: second, but: parameters) < Self.bytesKept(behind: first, but: parameters))
   }
 
-  /// Bytes that a graph keeps for derivatives, those of some tensors apart.
+  /// The number of bytes that a graph keeps, without those of some tensors.
   private static func bytesKept(behind tensor: Tensor, but others: [Tensor]) -> Int {
     var (nodes, storages) = (Set<ObjectIdentifier>(), Set(others.map { ObjectIdentifier($0.storage) }))
     var (stack, bytes) = ([tensor.node].compactMap(\.self), 0)
@@ -148,7 +148,7 @@ import Testing
     return bytes
   }
 
-  @Test("batch form normalizes by the batch and moves the running statistics by a tenth, as PyTorch does")
+  @Test("batch norms normalize by the batch and move the running statistics by a tenth, as in PyTorch")
   func batchNorm() {
     var pass = Pass(normalization: .batch, wanted: [])
     let x = Tensor([1.0, 10, 3, 20, 5, 60], shape: [1, 3, 1, 2])
@@ -162,10 +162,10 @@ import Testing
     #expect(pass.statistics["bn"]?.variance.doubles.first.map { abs($0 - 4) < 1e-9 } == true)
   }
 
-  @Test("the shortcut that widens takes every second location and pads channels on both sides")
+  @Test("a shortcut with more channels takes every second location and pads channels on both sides")
   func shortcut() {
     var network = Architecture.resnet20.network()
-    // With the convolutions silenced only the shortcut is left.
+    // The convolutions' branch is set to 0, so that only the shortcut remains.
     network.visit { name, kind, tensor in
       if name.hasPrefix("layer2.0.bn2") && kind.isParameter { tensor = .zeros(tensor.shape) }
     }
@@ -189,7 +189,7 @@ import Testing
     #expect(Architecture.squeezenet1_0.network(seed: nil).stages(height: 64, width: 64).last == "features.12")
   }
 
-  @Test("an activation can be replaced, and what follows depends on nothing else")
+  @Test("an activation can be replaced, and later layers depend only on the replacement")
   func replacement() throws {
     let network = Architecture.plain.network(classes: 4, seed: 1)
     var random = RandomSource(seed: 1, purpose: "images")

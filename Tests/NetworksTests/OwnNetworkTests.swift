@@ -4,17 +4,17 @@ import Tensors
 import TestSupport
 import Testing
 
-/// An elementwise layer of one's own, which says what it is.
+/// A custom elementwise layer that describes itself to traces.
 private struct HardSwish: FixedLayer, TracedOperation {
   func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor { x * (x + 3).relu.limited(to: 6) / 6 }
 }
 
-/// A layer that uses tensors' operations and says nothing.
+/// A custom layer that uses tensor operations and does not describe itself.
 private struct Doubling: FixedLayer {
   func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor { x + x }
 }
 
-/// A researcher's network: written down in a few lines.
+/// A custom network, written in a few lines.
 private struct OwnNetwork: Module {
   var stem: Named<Convolution>
   var body: Named<Sequential>
@@ -38,7 +38,7 @@ private struct OwnNetwork: Module {
   }
 }
 
-/// The same with a setting.
+/// A family of the same network with a setting.
 private struct OwnFamily: NetworkFamily {
   let name = "own_family"
   var width = 8
@@ -48,8 +48,8 @@ private struct OwnFamily: NetworkFamily {
   }
 }
 
-/// With the library's public interface alone.
-@Suite("Networks of one's own", .serialized) struct OwnNetworkTests {
+/// These tests use only the library's public interface.
+@Suite("Custom networks", .serialized) struct OwnNetworkTests {
   private var images: Tensor {
     var random = RandomSource(seed: 3, purpose: "images")
     return .normal([2, 13, 16, 3], using: &random)
@@ -70,7 +70,7 @@ private struct OwnFamily: NetworkFamily {
     #expect(network.excitationObstacle(at: "body.0")?.contains("HardSwish") == true)
   }
 
-  @Test("what a module does itself is a step that says so, and its size is known where it was traced")
+  @Test("tensor operations of a module are an unknown operation in the trace, with the traced shape")
   func unknown() throws {
     var random: RandomSource? = RandomSource(seed: 1, purpose: "test")
     let network = Network("mine", classes: 4, root: OwnNetwork(middle: Doubling(), classes: 4, using: &random))
@@ -81,7 +81,7 @@ private struct OwnFamily: NetworkFamily {
     #expect(network.excitationObstacle(at: "stem")?.contains("Doubling") == true)
   }
 
-  @Test("what a module does between its layers is a step of the module")
+  @Test("an operation between a module's layers is a step of the module")
   func between() throws {
     struct Sandwich: Module {
       func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
@@ -96,7 +96,7 @@ private struct OwnFamily: NetworkFamily {
     #expect(network.architecture.smallestSide == 5)
   }
 
-  @Test("a registered one is made by its name, and its settings are part of its label")
+  @Test("a registered network is created by its name, and its settings are part of its label")
   func registered() throws {
     Registries.architectures.register(
       Architecture("own_network", usualSide: 48) { OwnNetwork(classes: $0, using: &$1) })
@@ -116,7 +116,7 @@ private struct OwnFamily: NetworkFamily {
     #expect(Architecture("own_family: width 0") == nil && Architecture("own_family: depth 3") == nil)
   }
 
-  @Test("a registered layer is one of a sequential network's")
+  @Test("a registered layer can be used in a sequential network")
   func layer() throws {
     Registries.layers.register(.elementwise("hard_swish_of_a_test") { HardSwish() })
     let layers = ["conv 4", "hard_swish_of_a_test", "global_average_pool", "linear"]

@@ -5,7 +5,8 @@ import Testing
 
 @testable import Networks
 
-/// Networks against PyTorch's values, from `Fixtures/make_networks.py`, whose head has the formulas.
+/// Compares networks with PyTorch's values from `Fixtures/make_networks.py`, which explains the formulas of weights and
+/// images.
 @Suite("Networks against PyTorch") struct PyTorchTests {
   struct Expected: Decodable {
     let logits, batch_logits, map, running_mean, running_var: [Double]

@@ -5,8 +5,8 @@ import Testing
 @testable import Networks
 @testable import Tensors
 
-/// torchvision's networks against torchvision, with weights and images by the formulas in the head of
-/// `../shared/goldens/make_zoo.py`, for those that it has not `Fixtures/make_zoo.py`.
+/// Compares torchvision's networks with torchvision's values. The formulas of weights and images are in
+/// `../shared/goldens/make_zoo.py`, and in `Fixtures/make_zoo.py` for the networks that it does not have.
 @Suite("The zoo against torchvision", .serialized) struct ZooTests {
   struct Expected: Decodable {
     struct Map: Decodable {
@@ -29,11 +29,11 @@ import Testing
     let normgrad: [String: Map]
   }
 
-  /// All that are torchvision's.
+  /// All of torchvision's networks.
   static let architectures = Architecture.zoo.filter {
     ![.resnet20, .resnet32, .resnet44, .resnet56, .plain].contains($0)
   }
-  /// Those that the goldens do not have.
+  /// The networks that the goldens do not have.
   static let others: [Architecture] = [.convnext_tiny, .efficientnet_b0]
 
   private static func values(_ path: String) throws -> [String: Expected] {
@@ -68,7 +68,7 @@ import Testing
     try check(network, expected, tolerance: 1e-3)
   }
 
-  @Test("the smallest images that an architecture says it takes go through", arguments: architectures)
+  @Test("every architecture accepts images of its smallest side", arguments: architectures)
   func smallest(_ architecture: Architecture) {
     let side = architecture.smallestSide
     let network = architecture.network(classes: 2, seed: nil)
@@ -81,7 +81,7 @@ import Testing
       #expect(error < tolerance, "\(network.architecture) in \(network.scalarType): \(what)")
     }
     let layers = expected.normgrad.keys.sorted()
-    // What torchvision's densenet leaves in `norm5` is relu in place.
+    // torchvision's DenseNet applies ReLU in place to the output of `norm5`.
     let captured = layers.map { $0 == "features.norm5" ? "relu" : $0 }
     let output = network(image(expected.size).converted(to: network.scalarType), capturing: captured)
     expectClose(Array(output.logits.doubles.prefix(8)), expected.logits, "logits")
@@ -111,21 +111,23 @@ import Testing
   }
 }
 
-// Where two of a window's values are nearly equal, rounding decides which is the largest, and the gradients go to another place:
-// the map jumps. With these smooth images and weights near ties are common: in squeezenet1_0's third pooling the two largest
-// of 977 among 2317 windows differ by less than 1e-5 of themselves, in vgg19_bn's of 2350 among 8312. PyTorch's own maps in
-// float32 differ from those in float64, and with another memory layout or convolution library from each other, by up to
-// 6.7e-2 in vgg16, 1.2e-1 in squeezenet1_0 and 1.3e-1 in vgg19_bn, with 3 to some 60 windows that choose otherwise; where
-// none does, by 1e-4 at most. Here 72 do in squeezenet1_0, for 1.2e-1, and without Winograd's way 139, for 2.6e-1. So choices
-// are compared by what they cost, 5e-7 at most, and maps with double precision's choices, from which they differ by 2e-4.
+// If two values in a pooling window are nearly equal, rounding decides which is the larger one, and the gradient goes
+// to another location: the map jumps. With these smooth images and weights near ties are common. In the third pooling
+// of squeezenet1_0 the two largest values differ by less than 1e-5, relatively, in 977 of 2317 windows; in vgg19_bn in
+// 2350 of 8312. PyTorch's own maps in float32 differ from those in float64, and also between memory layouts and
+// convolution libraries, by up to 6.7e-2 in vgg16, 1.2e-1 in squeezenet1_0 and 1.3e-1 in vgg19_bn, where 3 to about 60
+// windows choose another location. Where no window does, they differ by at most 1e-4. In this implementation 72 windows
+// of squeezenet1_0 choose another location, for a difference of 1.2e-1; without Winograd's algorithm it is 139 windows
+// and 2.6e-1. The tests therefore compare the values at the chosen locations, which may differ by at most 5e-7, and
+// make the maps with the choices of double precision, from which they differ by 2e-4.
 
-/// A pooling that takes from each window what another network takes.
+/// A pooling that takes the element of each window that another network has chosen.
 private struct ChosenPool: Module {
-  /// Its name among the features.
+  /// Its name within `features`.
   let name: String
   let places: [Int32]
   let shape: [Int]
-  /// By how much what this network would take falls short of the largest, as a part of the layer's largest.
+  /// The largest difference between a window's maximum and the chosen element, relative to the layer's largest value.
   let loss: Double
 
   func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor { x.gather(places, shape: shape) }
@@ -138,8 +140,8 @@ extension Network {
     return root.flatMap { zip($0.names, $0.modules).first { $0.0 == "features" }?.1 as? Sequential }
   }
 
-  /// The poolings among the features, with the choices of the same network in double precision; none where an architecture
-  /// has no list of features.
+  /// The poolings in `features` with the choices of the same network in double precision; empty if the architecture has
+  /// no list of features.
   fileprivate func pools(asIn double: Network, _ image: Tensor) -> [ChosenPool] {
     guard let features else { return [] }
     return features.modules.indices.compactMap { index in
@@ -165,7 +167,7 @@ extension Network {
     }
   }
 
-  /// Puts these poolings in place of its own.
+  /// Replaces the network's poolings by these.
   fileprivate mutating func choose(_ pools: [ChosenPool]) {
     guard let root = root as? Sequential, let features else { return }
     let chosen: [any Module] = zip(features.names, features.modules).map { name, module in
@@ -177,7 +179,7 @@ extension Network {
 }
 
 extension Network {
-  /// Puts the formula's value into every parameter and statistic.
+  /// Sets every parameter and statistic by the formula.
   fileprivate mutating func fill() {
     var entry = 0
     visit { name, kind, tensor in
@@ -198,8 +200,8 @@ extension Network {
   }
 }
 
-/// The sine, of arguments up to 10⁹ too, for which the C library's takes several times as long: whole turns are taken off
-/// first, 2π being the sum of two numbers.
+/// The sine for arguments up to 10⁹, for which the C library's function is several times slower. Whole turns are
+/// subtracted first, with 2π as the sum of two numbers.
 private func fastSine(_ x: Double) -> Double {
   let turns = (x / (2 * .pi)).rounded()
   return sin(x.addingProduct(-turns, 2 * .pi) - turns * 2.4492935982947064e-16)

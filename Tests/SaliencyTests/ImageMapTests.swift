@@ -5,14 +5,14 @@ import Testing
 
 @testable import Saliency
 
-@Suite("What a map is, and its ranks") struct ImageMapTests {
+@Suite("The state and the ranks of a map") struct ImageMapTests {
   private static func map(_ values: [Double], _ width: Int, _ height: Int) -> ImageMap {
     ImageMap(Tensor(values, shape: [height, width]), width: width, height: height)
   }
 
   private static let smooth: [Double] = (0..<64).map { sin(Double($0)) + 1.5 }
 
-  @Test("Spearman's correlation ranks ties by their mean, is undefined for constants and blind to monotone changes")
+  @Test("Spearman's correlation uses mean ranks for ties, ignores monotone changes and is undefined for constants")
   func spearman() {
     func correlation(_ a: [Double], _ b: [Double]) -> Score.Value {
       Self.map(a, a.count, 1).rankCorrelation(with: Self.map(b, b.count, 1))
@@ -31,7 +31,7 @@ import Testing
     for scale in [1e-30, 1e-12, 1, 1e12, 1e30] {
       let noisy = Tensor((0..<49).map { scale * (1 + ulp * Double($0 % 5)) }, shape: [7, 7]).converted(to: type)
       #expect(noisy.mapState == .constant && (-noisy).mapState == .constant)
-      // Resizing rounds too, and does not make a map of it.
+      // Resizing adds rounding errors; the map is still constant.
       #expect(ImageMap(noisy, width: 224, height: 224).state == .constant)
       let real = Tensor((0..<49).map { scale * (1 + 1e-3 * Double($0 % 5)) }, shape: [7, 7]).converted(to: type)
       #expect(real.mapState == .defined)
@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test(
-    "maps with infinite values or none are neither defined nor constant",
+    "maps with values that are infinite or NaN are neither defined nor constant",
     arguments: [Double.nan, .infinity, -.infinity])
   func notFinite(_ value: Double) {
     let some: [[Double]] = [
@@ -68,13 +68,13 @@ import Testing
     }
   }
 
-  @Test("values that are not finite are undefined in a score, so that intervals and means never meet them")
+  @Test("values that are not finite are undefined in a score, and do not enter means and intervals")
   func scores() {
     let score = Score([.defined(.nan), .defined(.infinity), .defined(1), .defined(3), .undefined("constant map")])
     #expect(score.mean == 2 && score.undefined == 3 && score.interval != nil)
     #expect(score.undefinedSummary == "constant map (1), value not finite (2)")
     #expect(Score([.defined(.nan), .defined(-.nan)]).interval == nil)
-    // A network whose answers are not numbers, explained by a map that is fine.
+    // A network with NaN outputs, explained by a valid map.
     let (map, image) = (Self.map(Self.smooth, 8, 8), Tensor.ones([1, 8, 8, 3], .float64))
     func nothing(_ images: Tensor) -> [Double] { Array(repeating: .nan, count: images.shape[0]) }
     let values = [Deletion().value(of: map, image, score: nothing), Road().value(of: map, image, score: nothing)]
@@ -82,11 +82,11 @@ import Testing
   }
 
   @Test(
-    "what rounding makes of ties stays tied: in ranks, in the order of removal, at the peak",
+    "values that differ only by rounding are ties: in ranks, in the order of removal, at the peak",
     arguments: [1e-20, 1, 1e20])
   func ties(_ scale: Double) {
     var random = RandomSource(seed: 1, purpose: "ties")
-    // A third of the values zero, a third on a plateau, and the two largest alike.
+    // A third of the values are zero, a third are equal, and the two largest are equal.
     var exact = (0..<4096).map { $0 % 3 == 0 ? 0 : $0 % 3 == 1 ? 0.25 : Double.random(in: 0.01..<0.9, using: &random) }
     (exact[100], exact[2000]) = (1, 1)
     let other = (0..<4096).map { _ in Double.random(in: 0..<1, using: &random) }
@@ -96,13 +96,13 @@ import Testing
     #expect(b.rankCorrelation(with: a) == .defined(1))
     #expect(a.order == b.order)
     #expect(b.peak == (100 % 64, 100 / 64))
-    // Noise alone below zero has no positive part.
+    // Values that are negative only by noise have no positive part.
     let negative = Self.map(noisy.map { $0 < 0.005 * scale ? $0 : -$0 }, 64, 64)
     #expect(
       negative.energy(in: Region(width: 64, height: 64, boxes: [(0..<9, 0..<9)])) == .undefined("no positive saliency"))
   }
 
-  @Test("the mean over pairs of maps is that of the pairs one by one, without those that are constant")
+  @Test("the mean over pairs of maps equals that of single pairs, without constant maps")
   func pairs() {
     var random = RandomSource(seed: 2, purpose: "pairs")
     let maps = (0..<6).map { _ in Self.map((0..<64).map { _ in Double.random(in: 0..<1, using: &random) }, 8, 8) }

@@ -6,8 +6,8 @@ import Testing
 
 @testable import Saliency
 
-/// Every method at three layers of a residual network against values of another implementation, from the methods' formulas, in
-/// float64: Fixtures/make_methods.py, which says where weights and images come from and what four numbers stand for a map.
+/// Compares every method, at three layers of a residual network in float64, with another implementation of the methods'
+/// formulas: Fixtures/make_methods.py. It explains the weights, the images, and the four numbers that represent a map.
 @Suite("Methods' values") struct MethodValueTests {
   private static let references: [String: [String: [Double]]] = {
     let data = try? Data(contentsOf: URL(fileURLWithPath: fixture("methods.json")))
@@ -20,7 +20,7 @@ import Testing
     #expect(methods.count == Self.references.count && methods.count >= 60)
     func words(_ name: String) -> [Substring] { name.split { $0 == "/" || $0 == ":" } }
     let known = Set(Self.references.keys.flatMap(words))
-    // Other tests add methods of their own.
+    // Other tests register methods of their own.
     for (name, method) in Method.named where String(reflecting: type(of: method.base)).hasPrefix("Saliency.") {
       #expect(known.contains(Substring(name)), "\(name)")
     }
@@ -50,7 +50,7 @@ import Testing
       let norm = derivatives.reduce(0) { $0 + $1.squared.sum().item }.squareRoot()
       let along = zip(derivatives, Self.directions).reduce(0) { $0 + ($1.0 * $1.1).sum().item }
       let found = [value.item, flat.norm([0]).item, norm, along]
-      // A number may be small beside the norm of what it is a sum over.
+      // The error is relative to the norm of the summands, because a sum may be small compared with them.
       let sizes = [expected[1], expected[1], expected[2], expected[2]]
       for (what, (found, (expected, size))) in zip(found, zip(expected, sizes)).enumerated() {
         #expect(abs(found - expected) < 1e-9 * size, "\(layer), number \(what): \(found) for \(expected)")
@@ -58,7 +58,7 @@ import Testing
     }
   }
 
-  /// A ResNet-20 with weights by the fixture's formula.
+  /// A ResNet-20 with weights from the fixture's formula.
   private static var network: Network {
     get throws {
       let empty = Architecture.resnet20.network(classes: 10, seed: nil).converted(to: .float64)
@@ -77,7 +77,7 @@ import Testing
     }
   }
 
-  /// A direction for every parameter, by the fixture's formula; kernels in this project's layout.
+  /// A direction for every parameter, from the fixture's formula; kernels have this project's layout.
   private static let directions: [Tensor] = {
     let network = Architecture.resnet20.network(classes: 10, seed: nil)
     return zip(network.state, network.stateDictionary).enumerated().compactMap { j, entry in
@@ -98,9 +98,9 @@ import Testing
   }()
 }
 
-/// Where Grad-CAM++ divides by zero.
+/// Tests of Grad-CAM++ near the zero of its denominator.
 @Suite("Grad-CAM++") struct HigherOrderTests {
-  /// A 1×2 image of one channel with these activations, and gradients.
+  /// The map, and its derivatives, for a 1×2 image of one channel with these activations and gradients.
   private func map(_ x: [Double], _ g: [Double]) -> (map: [Double], derivatives: [[Double]]) {
     let (x, g) = (Tensor(x, shape: [1, 1, 2, 1]).tracked(), Tensor(g, shape: [1, 1, 2, 1]).tracked())
     let map = ClassActivation.ChannelWeights.higherOrder.map(x, g)
@@ -116,14 +116,14 @@ import Testing
     }
   }
 
-  @Test("gradients that are zero or negative weigh nothing, and have derivatives that are finite")
+  @Test("gradients that are zero or negative have weight 0 and finite derivatives")
   func nothing() {
     let (map, derivatives) = map([1, 3], [0, -2])
     #expect(map == [0, 0])
     #expect(derivatives.joined().allSatisfy { $0.isFinite })
   }
 
-  @Test("where activations add up to less than zero, value and derivative stay bounded through the denominator's zero")
+  @Test("if the activations' sum is negative, value and derivative are bounded near the denominator's zero")
   func pole() {
     // The activations' sum is −1, so that the denominator is 2 − g.
     func at(_ g: Double) -> (map: [Double], derivatives: [[Double]]) { map([3, -4], [g, 0]) }

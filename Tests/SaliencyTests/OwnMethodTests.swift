@@ -6,7 +6,7 @@ import Testing
 
 @testable import Saliency
 
-/// A method of the test target's own: the mean activation, times a number.
+/// A custom method: the mean activation, times a number.
 private struct Brightness: SaliencyMethod {
   var factor = 1
 
@@ -24,7 +24,7 @@ private struct Brightness: SaliencyMethod {
   func obstacle(at layer: String, of network: Network) -> String? { layer == "input" ? "needs a layer" : nil }
 }
 
-/// A method with a name and nothing else, made of both passes that there are.
+/// A custom method with a name and no settings, which uses both backward passes.
 private struct Difference: SaliencyMethod {
   let name = "difference"
   func maps(_ request: MapRequest) -> [Tensor] {
@@ -32,7 +32,7 @@ private struct Difference: SaliencyMethod {
   }
 }
 
-@Suite("Methods of one's own") struct OwnMethodTests {
+@Suite("Custom methods") struct OwnMethodTests {
   private static let isRegistered: Bool = {
     Registries.methods.register(Brightness.self)
     Registries.methods.register(Difference())
@@ -53,7 +53,7 @@ private struct Difference: SaliencyMethod {
     return Inference(network, images, capturing: ["features.5"]).maps(method, of: [0, 1], at: ["features.5"])[0]
   }
 
-  @Test("a registered method has its name everywhere, with numbers and inside other methods")
+  @Test("a registered method can be named everywhere, with numbers and inside other methods")
   func names() throws {
     #expect(Method.grammar.contains("brightness") && Method.named.contains { $0.name == "difference" })
     for name in ["brightness", "brightness:3", "smooth:2/brightness:3", "competitive/difference"] {
@@ -66,19 +66,19 @@ private struct Difference: SaliencyMethod {
     #expect(Codec.method.read(Entry(.scalar("smooth/difference", isText: false)), "key", report) != nil)
   }
 
-  @Test("its maps are what it makes of the activations and the shared passes")
+  @Test("a custom method makes its maps from the activations and the shared passes")
   func maps() throws {
     let activation = try #require(
       Inference(network, images, capturing: ["features.5"]).output.activations["features.5"])
     #expect(try relativeError(map("brightness:3"), activation.mean([3]) * 3) < 1e-6)
-    // As many classes compete as there are, and none has a map of its own: nothing is larger than the others'.
+    // All other classes compete and the map is the same for every class, so no value is larger than the rivals'.
     #expect(try map("competitive/brightness").doubles.allSatisfy { $0 == 0 })
     let difference = try map("difference").doubles
     #expect(difference.contains { $0 != 0 })
     #expect(try map("smooth:2/difference").doubles != difference)
   }
 
-  @Test("what a method cannot do is said under the name that it was asked for by, inside others too")
+  @Test("an obstacle is reported under the requested name, also for a method inside another")
   func obstacles() throws {
     let method = try #require(Method("smooth/brightness"))
     #expect(method.obstacle(at: "input", of: network) == "smooth/brightness needs a layer")

@@ -12,12 +12,12 @@ import Testing
   }
 
   @Test(
-    "aggregates of a virtual 1×1 convolution are those of the outer products that are never built",
+    "aggregates of a virtual 1×1 convolution equal those of explicit outer products",
     arguments: Aggregate.allCases)
   func outerProducts(_ aggregate: Aggregate) {
     let (x, g) = Self.pair()
     let outer = (g.reshaped([2, 3, 4, 5, 1]) * x.reshaped([2, 3, 4, 1, 5])).reshaped([2, 3, 4, 25])
-    // Aggregated as the terms of a virtual bias are.
+    // The outer products are aggregated like the terms of a virtual bias.
     let expected = Extract.bias.map(x, outer, aggregate)
     #expect(relativeError(Extract.convolution(size: 1).map(x, g, aggregate), expected) < 1e-12)
   }
@@ -56,7 +56,7 @@ import Testing
   }
 
   @Test(
-    "similarities and their derivatives keep their digits at every scale of either map", arguments: Similarity.allCases)
+    "similarities and their derivatives are accurate at every scale of either map", arguments: Similarity.allCases)
   func scales(_ similarity: Similarity) {
     let (a, b) = (Self.pair().x.norm([3]), Self.pair().g.norm([3]))
     func results(_ scale: (Double, Double), _ type: ScalarType) -> [Tensor] {
@@ -74,7 +74,7 @@ import Testing
   }
 
   @Test(
-    "every extract and aggregate keeps its digits, and its derivatives theirs, at every scale of gradients and activations",
+    "every extract and aggregate and its derivatives are accurate at every scale of gradients and activations",
     arguments: ["bias", "scaling", "conv1x1", "conv3x3", "depthwise3x3"], Aggregate.allCases)
   func extractScales(_ name: String, _ aggregate: Aggregate) throws {
     let (extract, pair) = (try #require(Extract(name: name)), Self.pair())
@@ -92,7 +92,7 @@ import Testing
     }
   }
 
-  @Test("Pearson's correlation does not see shifts and scales; the cosine sees shifts")
+  @Test("Pearson's correlation is invariant to shift and scale; the cosine is invariant to scale only")
   func invariance() {
     let (a, b) = (Self.pair().x.norm([3]), Self.pair().g.norm([3]))
     #expect(relativeError(Similarity.pearson(a * 3 + 2, b), Similarity.pearson(a, b)) < 1e-12)

@@ -4,8 +4,8 @@ import Testing
 
 @testable import Tensors
 
-@Suite("Threads that help") struct CrewTests {
-  /// The sum of what all threads claim together of 0..<10,000, and how many loops ran.
+@Suite("Helper threads") struct CrewTests {
+  /// The sum of the numbers in 0..<10,000 that all threads claim together, and the number of loops that ran.
   private func sum(_ crew: Crew, _ threads: Int) -> (sum: Int, loops: Int) {
     let next = Atomic(0)
     let sum = Atomic(0)
@@ -21,7 +21,7 @@ import Testing
     return (sum.load(ordering: .relaxed), loops.load(ordering: .relaxed))
   }
 
-  @Test("all work is done, once, by however many there are", arguments: [1, 2, 7, 40])
+  @Test("all work is done exactly once, by any number of threads", arguments: [1, 2, 7, 40])
   func work(_ threads: Int) {
     let crew = Crew(limit: 3)
     for _ in 0..<50 {
@@ -30,7 +30,7 @@ import Testing
     }
   }
 
-  @Test("where no thread can be made, or only some, the work is done all the same", arguments: [0, 1, 2])
+  @Test("all work is done even if no thread, or only some threads, can be created", arguments: [0, 1, 2])
   func refusals(_ granted: Int) {
     let asked = Atomic(0)
     let crew = Crew(limit: 8) { body in
@@ -43,7 +43,7 @@ import Testing
     #expect(asked.load(ordering: .relaxed) > granted)
   }
 
-  @Test("work within work, of many threads at once, comes to its end")
+  @Test("nested work of many threads finishes")
   func nested() throws {
     for workers in [1, 2, 5, 16] {
       let results = try Parallel.map(40, workers: workers) { item in
@@ -56,7 +56,7 @@ import Testing
     }
   }
 
-  @Test("an error of an item ends the work, and is the first one's in order")
+  @Test("an error of an item stops the work, and the first one in order is thrown")
   func failure() {
     struct Failure: Error, Equatable { let item: Int }
     for _ in 0..<20 {

@@ -1,26 +1,26 @@
 @testable import Tensors
 
-/// Compares the derivatives of a function with central differences in float64, and then the derivative of the derivative,
-/// and so on: every order is checked as the first derivative of the order before.
+/// Compares the derivatives of a function with central differences in float64, and then the derivatives of these
+/// derivatives. Every order is checked as the first derivative of the order before.
 struct DerivativeCheck {
   typealias Function = @Sendable ([Tensor]) -> Tensor
 
   var order = 3
   /// The largest error allowed, relative to the size of the terms.
   var tolerance = 2e-6
-  /// Half of what the differences are taken over. A large step sees the curvature and crosses kinks, a small one drowns in
-  /// rounding: one of them has to agree.
+  /// Half the widths of the differences. A large step is affected by curvature and kinks, a small one by rounding
+  /// errors; one of them must agree.
   var steps = [1e-5]
-  /// A planted fault: the pullback there has the sign of the operand's derivative turned round.
+  /// A planted fault: the operand at this place, whose derivative gets the wrong sign.
   var fault: Graphs.Place?
 
   init() {}
 
-  /// What is wrong, or nil.
+  /// A description of the first failure; nil if there is none.
   func failure(of function: @escaping Function, at inputs: [Tensor]) -> String? {
     var random = RandomSource(seed: 7, purpose: "derivative check")
     let weights = Tensor.uniform(function(inputs).shape, from: 0.5, to: 1.5, .float64, using: &random)
-    // The cube makes the cotangent depend on the inputs, to third order, for linear operations too.
+    // With the cube, the cotangent depends on the inputs to third order, also for linear operations.
     return failure(order: 1, at: inputs, &random) { [fault] inputs in
       let y = Graphs.planting(fault, in: function(inputs))
       return (weights * (y + y * y * 0.5 + y * y * y * 0.2)).sum()
@@ -46,7 +46,7 @@ struct DerivativeCheck {
       let size = 1 + (analytic[i] * direction).abs.sum().item
       let differences = steps.map { (moved(by: $0) - moved(by: -$0)) / (2 * $0) }
       let agrees = zip(steps, differences).contains { step, expected in
-        // Rounding in the differences grows with the value itself.
+        // The rounding error of the differences grows with the value itself.
         let rounding = abs(scalar(inputs).item) * 1e-16 / step * 10
         return abs(found - expected) <= tolerance * size + rounding
       }
@@ -59,16 +59,16 @@ struct DerivativeCheck {
   }
 }
 
-/// Looks into recorded graphs.
+/// Functions that inspect recorded graphs.
 enum Graphs {
-  /// An operand through which a derivative flows: of the graph's `node`-th operation, counted from the output.
+  /// An operand through which a derivative flows. `node` is the index of its operation, counted from the output.
   struct Place: Sendable {
     let operation: String
     let node: Int
     let operand: Int
   }
 
-  /// The operands through which derivatives flow in the graph that leads to a tensor.
+  /// The operands through which derivatives flow in the graph of a tensor.
   static func places(in tensor: Tensor) -> [Place] {
     nodes(behind: tensor).enumerated().flatMap { index, node in
       node.operands.indices.filter { node.operands[$0].node != nil }.map {
@@ -77,7 +77,7 @@ enum Graphs {
     }
   }
 
-  /// All operations in that graph, the variables among them.
+  /// All operations in the graph of a tensor, including the variables.
   static func nodes(behind tensor: Tensor) -> [Node] {
     var order: [Node] = []
     var seen: Set<ObjectIdentifier> = []
@@ -90,11 +90,11 @@ enum Graphs {
     return order
   }
 
-  /// The same tensor computed by a graph in which one operation's pullback has a wrong sign.
+  /// The same tensor computed by a graph in which one pullback has the wrong sign.
   static func planting(_ fault: Place?, in tensor: Tensor) -> Tensor {
     guard let fault, let root = tensor.node else { return tensor }
     let nodes = nodes(behind: tensor)
-    // Where the differences are taken nothing is tracked, and there is no pullback to spoil.
+    // When differences are taken nothing is tracked, and there is no pullback to change.
     guard fault.node < nodes.count, "\(nodes[fault.node].operation)" == fault.operation else { return tensor }
     let faulty = ObjectIdentifier(nodes[fault.node])
     var copies: [ObjectIdentifier: Node] = [:]

@@ -22,7 +22,7 @@ import Testing
     }
   }
 
-  @Test("every operation that any third derivative is made of has a case of its own")
+  @Test("every operation that occurs in a third derivative has its own case")
   func coverage() throws {
     var own: Set<String> = []
     var all: Set<String> = []
@@ -40,7 +40,7 @@ import Testing
     #expect(try Self.operationsInSources().subtracting(own) == [])
   }
 
-  /// The names that the sources give to operations.
+  /// The names of the operations in the sources.
   private static func operationsInSources() throws -> Set<String> {
     let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .appendingPathComponent("../../Sources/Tensors").standardizedFileURL
@@ -53,9 +53,9 @@ import Testing
     return Set(names)
   }
 
-  /// Where the rule makes no difference there is nothing to check, and no list of operations has to say where it does.
+  /// This includes operations that the rule does not change, so that no list has to say which ones it changes.
   @Test(
-    "what any rule makes of any operation agrees with central differences in every operand and the cotangent, to second order",
+    "under every rule every operation's pullback agrees with central differences in all operands and the cotangent, to second order",
     arguments: OperationCase.all)
   func rules(_ operation: OperationCase) {
     var random = RandomSource(seed: 5, purpose: operation.name)
@@ -72,7 +72,7 @@ import Testing
     }
   }
 
-  @Test("every rule changes the operations that it is there for, and the table has them in every form")
+  @Test("every rule changes the operations that it is meant for, and the table has all forms of them")
   func ruledOperations() {
     func changed(by rule: BackwardRule) -> Set<String> {
       Set(
@@ -104,7 +104,7 @@ import Testing
     }
   }
 
-  @Test("ReLU lets the first derivative flow and has no second")
+  @Test("ReLU has the right first derivative, and its second derivative is 0")
   func relu() {
     let x = Tensor([-1.0, 0, 2]).tracked()
     let derivative = gradients(of: x.relu.sum(), withRespectTo: [x], createGraph: true)[0]

@@ -12,7 +12,7 @@ import Testing
     #expect(abs(derivative.doubles[0] - 2.718268) < 1e-4)
   }
 
-  /// Operations from a tensor to one of its shape, which are all there is to a chain of them.
+  /// Operations that map a tensor to one of the same shape, from which chains are made.
   static let links: [(name: String, link: @Sendable (Tensor) -> Tensor)] = {
     let vector = Tensor([1.0, 0.5])
     let kernel = Tensor([1.0, 0, 0, 1], shape: [1, 1, 2, 2])
@@ -43,9 +43,9 @@ import Testing
     #expect(y.isTracked)
   }
 
-  /// What a pullback captured would be released by recursion, however the graph itself is.
+  /// A graph that a pullback captured would be released recursively.
   @Test(
-    "no pullback holds a part of the graph, nor does one of its derivative under any rule", arguments: OperationCase.all
+    "no pullback, also of derivatives under any rule, retains a part of the graph", arguments: OperationCase.all
   )
   func captures(_ operation: OperationCase) {
     struct Reference { weak var node: Node? }
@@ -89,14 +89,14 @@ import Testing
     #expect(gradients(of: x * 2, withRespectTo: [z])[0].doubles == [0, 0])
   }
 
-  @Test("cotangents multiplies the output's elements")
+  @Test("`cotangents` multiplies the output's elements")
   func cotangents() {
     let x = Tensor([1.0, 2, 3]).tracked()
     let derivative = gradients(of: x * x, withRespectTo: [x], cotangents: Tensor([1.0, 0, 2]))[0]
     #expect(derivative.doubles == [2, 0, 12])
   }
 
-  @Test("derivatives of several outputs add up, where one lies behind another and where one comes twice")
+  @Test("derivatives of several outputs add up, also if one depends on another or occurs twice")
   func severalOutputs() {
     let x = Tensor([1.0, 2, 3]).tracked()
     let h = x * x

@@ -4,16 +4,16 @@ import Testing
 
 @testable import Tensors
 
-/// The loops for this processor against those that run on any, which compilers and processors know how to do simply.
+/// Compares the loops for this processor's instructions with the portable ones, which are simple.
 @Suite("Kernels") struct KernelTests {
-  /// Rows by columns: vectors and remainders of every kind.
+  /// Rows and columns: vectors and remainders of every kind.
   static let sizes = [(1, 1), (3, 5), (7, 8), (70, 16), (5, 23), (130, 33), (2, 64)]
 
-  /// All that this processor has.
+  /// The instruction sets that this processor supports.
   static let instructions = [metasal_portable, metasal_avx2, metasal_avx512]
     .filter { $0.rawValue <= metasal_best_instructions().rawValue }
 
-  @Test("element-wise loops give what the portable ones give", arguments: sizes)
+  @Test("element-wise loops agree with the portable ones", arguments: sizes)
   func elementwise(_ rows: Int, _ columns: Int) {
     let (float, double) = (metasal_kernels_float(metasal_portable), metasal_kernels_double(metasal_portable))
     for instructions in Self.instructions {
@@ -64,7 +64,7 @@ import Testing
     }
   }
 
-  @Test("convolution tiles give what the portable ones give, whatever is left over", arguments: 1...36)
+  @Test("convolution tiles agree with the portable ones, for every remainder", arguments: 1...36)
   func tiles(_ columns: Int) {
     var random = RandomSource(seed: UInt64(columns), purpose: "tiles")
     let (depth, pixels) = (19, 29)  // pixel 4 is left out of the kernel
@@ -104,7 +104,7 @@ import Testing
                 guard let pixels = a.baseAddress.map({ $0 + part.lowerBound }) else { return }
                 var packed = [Float](repeating: 0, count: 28 * part.count)
                 tiles.packRuns(runs, 2, pixels, depth, part.count, &packed)
-                // Every second part as it lies, the others packed.
+                // Every second part is read in place, the others are packed.
                 if number % 2 == 0 {
                   tiles.outer(runs, 2, pixels, depth, 0, part.count, rows, 0, width, result, columns, count, 0)
                 } else {
@@ -117,7 +117,7 @@ import Testing
       }
       return c + kernel
     }
-    // By hand, in double precision.
+    // The expected values, computed directly in double precision.
     var expected = start.map(Double.init)
     var kernel = [Double](repeating: 0, count: depth * columns)
     for pixel in 0..<pixels {
@@ -134,7 +134,8 @@ import Testing
     }
   }
 
-  /// Image, kernel (with a leading axis: one per image) and stride, such that kernels are packed in each of the ways there are.
+  /// Images, kernels (with a leading axis: one per image) and strides for which kernels are packed in each possible
+  /// way.
   static let shared: [(image: [Int], kernel: [Int], stride: Int)] = [
     ([1, 20, 20, 64], [3, 3, 64, 64], 1), ([3, 20, 20, 64], [3, 3, 64, 64], 1),
     // Large kernels on few pixels, with remainders.
@@ -147,7 +148,7 @@ import Testing
   ]
 
   @Test(
-    "convolutions with kernels of any size give what they give in double precision, and threads change no bit, in any slot",
+    "convolutions with kernels of any size agree with double precision, and threads change no bit, in every slot",
     arguments: shared)
   func threads(_ image: [Int], _ kernel: [Int], _ stride: Int) throws {
     var random = RandomSource(seed: 4, purpose: "threads")
@@ -175,7 +176,7 @@ import Testing
   }
 
   @Test(
-    "a kernel that is known to be the same for all images gives what it gives alone",
+    "a kernel repeated for all images gives the same result as for each image alone",
     arguments: [[1, 1], [3, 3], [5, 5]])
   func repeatedKernel(_ size: [Int]) {
     var random = RandomSource(seed: 5, purpose: "repeated")
@@ -187,7 +188,7 @@ import Testing
     #expect(copies.floats == kernel.floats + kernel.floats + kernel.floats)
     let response = x.convolved(with: kernel, geometry)
     #expect(x.convolved(with: copies, geometry).floats == response.floats)
-    // Their derivatives are each image's own.
+    // Each copy has the derivative of its own image.
     let (tracked, image) = (copies.tracked(), x.tracked())
     let found = gradients(
       of: image.convolved(with: tracked, geometry), withRespectTo: [tracked, image], cotangents: response)
@@ -200,7 +201,7 @@ import Testing
         #expect(found.sliced(axis: 0, from: index, length: 1).floats == expected.floats)
       }
     }
-    // What is added to copies makes them differ, and is added to none of the originals.
+    // Adding to the copies makes them different, and must not change the original.
     var sum = kernel.repeated(2)
     sum.accumulate(.concatenated([kernel.repeated(1), (kernel * 2).repeated(1)], axis: 0))
     #expect(
@@ -212,7 +213,7 @@ import Testing
         ).floats)
   }
 
-  @Test("parts of a longer tensor are added one after the other")
+  @Test("the parts of a tensor with one more axis are added one after the other")
   func accumulation() {
     var sum = Tensor([1.0, 2])
     let before = sum
@@ -222,7 +223,7 @@ import Testing
   }
 
   @Test(
-    "Winograd's transforms give what sums of products give, in any slot, whatever the size",
+    "Winograd's algorithm agrees with direct sums, in every slot and for every size",
     arguments: [4, 5, 7, 12, 25])
   func winograd(_ side: Int) {
     var random = RandomSource(seed: UInt64(side), purpose: "winograd")
@@ -237,7 +238,7 @@ import Testing
         as [(ConvolutionForm.Slot, [Tensor])]
       {
         let found = form.contract(open: open, operands)
-        // The same in double precision, where nothing but the plan for any convolution is taken.
+        // The expected values in double precision, by the direct convolution.
         let exact = Kernels.convolve(
           form, open: open, operands[0].converted(to: .float64), operands[1].converted(to: .float64), plainly: true)
         let largest = exact.abs.doubles.max() ?? 0

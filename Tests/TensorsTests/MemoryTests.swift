@@ -7,7 +7,7 @@ import Testing
 @Suite("Memory") struct MemoryTests {
   private let root = ScratchFolder()
 
-  @Test("what the system has available is read")
+  @Test("the system's available memory is read")
   func system() throws {
     try root.write("proc/meminfo", "MemTotal:  100 kB\nMemAvailable:     30 kB\nMemAvailableNot: 5 kB\n")
     #expect(Memory.system(root: root.path) == 30 << 10)
@@ -17,7 +17,7 @@ import Testing
     #endif
   }
 
-  @Test("of nested control groups the tightest counts, and what only caches files is free")
+  @Test("the tightest of nested control groups counts, and file caches count as free")
   func unified() throws {
     try root.write("proc/self/cgroup", "0::/outer/inner\n")
     try root.write("sys/fs/cgroup/outer/memory.max", "1000\n")
@@ -28,7 +28,7 @@ import Testing
     #expect(Memory.controlGroup(root: root.path) == 350)
   }
 
-  @Test("the first version's groups count too, and those of other controllers or out of sight do not")
+  @Test("control groups of version 1 count too; those of other controllers or outside the container do not")
   func first() throws {
     try root.write("proc/self/cgroup", "5:cpu:/a\n4:memory:/host/path\n0::/\n")
     try root.write("sys/fs/cgroup/memory/memory.limit_in_bytes", "500")
@@ -40,7 +40,7 @@ import Testing
     #expect(Memory.controlGroup(root: root.path) == nil)
   }
 
-  @Test("sizes in words")
+  @Test("sizes are formatted with units")
   func words() {
     #expect([1, 3 << 20, 5 << 30].map { Memory.words(Double($0)) } == ["1 MiB", "3 MiB", "5.0 GiB"])
     #expect(Memory.words(1e30).hasSuffix("GiB"))

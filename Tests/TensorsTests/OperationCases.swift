@@ -3,7 +3,7 @@ import Testing
 
 @testable import Tensors
 
-/// One operation with inputs to check its derivatives at.
+/// An operation with inputs at which its derivatives are checked.
 struct OperationCase: Sendable, CustomTestStringConvertible {
   let name: String
   let inputs: [Tensor]
@@ -19,8 +19,7 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     }
   }
 
-  /// What takes the place of the derivatives with respect to the inputs under a rule, one after the other, as a function of the
-  /// inputs and a cotangent.
+  /// The cotangents of the inputs under a rule, concatenated, as a function of the inputs and a cotangent.
   func pullback(_ rule: BackwardRule) -> DerivativeCheck.Function {
     { [function] all in
       let inputs = all.dropLast().map { $0.isTracked ? $0 : $0.tracked() }
@@ -30,7 +29,7 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     }
   }
 
-  /// Every operation, over strides, paddings, odd sizes and remainders.
+  /// All operations, with various strides, paddings, odd sizes and remainders.
   static let all: [OperationCase] = elementwise + reductions + normalizations + movement + products + images + losses
 
   static let elementwise = [
@@ -69,7 +68,8 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     OperationCase("maximum", [[5, 7]]) { $0[0].maximum() },
   ]
 
-  /// Batch norm with constant statistics, alone and with what follows it; 13 channels are a vector and a remainder.
+  /// Batch norm with constant statistics, alone and fused with what follows it; 13 channels are a vector and a
+  /// remainder.
   static let normalizations =
     [[13], [2, 13]].flatMap { vectors in
       [(false, false), (true, false), (false, true), (true, true)].map { adds, relu in
@@ -109,7 +109,7 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
       }
     }
 
-  /// A constant for each channel of an image, of its type.
+  /// A constant for each channel of an image, of the image's type.
   private static func vector(of image: Tensor) -> Tensor {
     Tensor((0..<image.shape[image.rank - 1]).map { 0.5 + 0.05 * Double($0) }).converted(to: image.scalarType)
   }
@@ -141,7 +141,7 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
       ]
     }
 
-  /// Geometries of convolutions: image, kernel (with a leading axis: one per image), and how they meet.
+  /// The geometries of convolutions: an image, a kernel (with a leading axis: one per image) and a geometry.
   static let convolutions: [(name: String, image: [Int], kernel: [Int], geometry: ConvolutionGeometry)] = [
     ("1×1", [2, 3, 3, 3], [1, 1, 3, 4], .init()),
     ("3×3 padded", [2, 5, 4, 3], [3, 3, 3, 2], .init(padding: .init(1))),
@@ -153,7 +153,7 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     ("depthwise strided", [1, 5, 5, 4], [3, 3, 1, 4], .init(stride: .init(2), padding: .init(1), groups: 4)),
     ("one kernel per image", [3, 4, 4, 2], [3, 3, 3, 2, 3], .init(padding: .init(1))),
     ("one kernel per image, grouped, strided", [2, 5, 5, 4], [2, 3, 3, 2, 4], .init(stride: .init(2), groups: 2)),
-    // Whole vectors of channels, which Winograd's transforms take.
+    // Whole vectors of channels, for which Winograd's algorithm is used.
     ("3×3 of 8 channels", [2, 5, 6, 8], [3, 3, 8, 16], .init(padding: .init(1))),
     ("3×3 of 16 channels, no padding", [1, 7, 6, 16], [3, 3, 16, 8], .init()),
     ("3×3 of 8 channels, uneven padding", [1, 4, 3, 8], [3, 3, 8, 8], .init(padding: .init(2, 1))),

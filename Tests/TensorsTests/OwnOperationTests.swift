@@ -2,7 +2,7 @@ import Foundation
 import Tensors
 import Testing
 
-/// log(1 + exp(x)) as a program writes it that has the public interface alone.
+/// A softplus, log(1 + exp(x)), written with the public interface only.
 private func softplus(_ x: Tensor) -> Tensor {
   let values = x.doubles.map { log(1 + exp($0)) }
   return .operation(
@@ -10,7 +10,7 @@ private func softplus(_ x: Tensor) -> Tensor {
   ) { cotangent, saved in [saved.ifNeeded(0) { cotangent * saved[0].sigmoid }] }
 }
 
-/// x / (1 + |x|) with a rule of its own: what is negative of a cotangent does not pass when ReLUs are guided.
+/// The softsign x / (1 + |x|) with its own rule: under guided backprop, negative cotangents do not pass.
 private func softsign(_ x: Tensor) -> Tensor {
   let values = x.doubles.map { $0 / (1 + abs($0)) }
   return .operation(
@@ -29,7 +29,7 @@ private func product(_ x: Tensor, _ y: Tensor) -> Tensor {
   }
 }
 
-@Suite("Operations of one's own") struct OwnOperationTests {
+@Suite("Custom operations") struct OwnOperationTests {
   private static let cases = [
     OperationCase("softplus", [[3, 5]]) { softplus($0[0]) },
     OperationCase("softsign", [[3, 5]]) { softsign($0[0]) },
@@ -44,7 +44,7 @@ private func product(_ x: Tensor, _ y: Tensor) -> Tensor {
     #expect(check.failure(of: operation.function, at: operation.inputs) == nil)
   }
 
-  @Test("what any rule makes of them agrees with central differences, to second order", arguments: cases)
+  @Test("under every rule their pullbacks agree with central differences, to second order", arguments: cases)
   func rules(_ operation: OperationCase) {
     var random = RandomSource(seed: 5, purpose: operation.name)
     let response = operation.function(operation.inputs)
@@ -57,7 +57,7 @@ private func product(_ x: Tensor, _ y: Tensor) -> Tensor {
     }
   }
 
-  @Test("a rule that an operation looks at changes its derivative, another does not")
+  @Test("only the rule that an operation uses changes its derivative")
   func ownRule() {
     let (x, g) = (Tensor([0.5, -0.5]).tracked(), Tensor([-1.0, 2.0]))
     func derivative(_ rule: BackwardRule) -> [Double] {

@@ -3,16 +3,16 @@ import Testing
 
 @testable import Tensors
 
-/// Whether float32 keeps its digits whatever the size of the numbers is.
+/// Tests that float32 stays accurate at every scale of the operands.
 @Suite("Scales") struct ScaleTests {
-  /// Powers of ten by which operands are multiplied.
+  /// The powers of ten by which operands are multiplied.
   static let exponents = [-12, -9, -6, -3, 0, 3, 6, 9, 12]
 
   @Test(
-    "values, derivatives and their derivatives err no more in float32 at any scale of any operand",
+    "values, first and second derivatives in float32 are accurate at every scale of every operand",
     arguments: OperationCase.all)
   func operations(_ operation: OperationCase) {
-    // The operand that is scaled; nil for all of them.
+    // The index of the scaled operand; nil for all of them.
     for operand in [Int?.none] + operation.inputs.indices.map({ $0 }) {
       let usual = errors(operation, operand, scale: 1)
       for exponent in Self.exponents {
@@ -29,8 +29,8 @@ import Testing
     (0..<abs(exponent)).reduce(1.0) { power, _ in exponent < 0 ? power / 10 : power * 10 }
   }
 
-  /// Relative errors of float32 against float64: of the value, of its derivatives, and of theirs; nil where float32 has no such
-  /// numbers.
+  /// The relative errors of float32 compared with float64, of the value, its derivatives and their derivatives; nil if
+  /// float32 cannot represent the result.
   private func errors(_ operation: OperationCase, _ operand: Int?, scale: Double) -> [Double?] {
     let inputs = operation.inputs.enumerated().map { index, input in
       (operand ?? index == index ? input * scale : input).converted(to: .float32)
@@ -53,7 +53,7 @@ import Testing
     let derivatives = gradients(of: value, withRespectTo: variables, cotangents: some(like: value), createGraph: true)
     let curvatures = gradients(
       of: derivatives, withRespectTo: variables, cotangents: derivatives.map { some(like: $0) })
-    // The sigmoid function's second derivative has a root at 0, beside which no function keeps its relative error.
+    // The second derivative of the sigmoid has a root at 0, near which no implementation has a small relative error.
     return [value] + derivatives + (operation.name == "sigmoid" ? [] : curvatures)
   }
 }

@@ -1,6 +1,6 @@
 import Tensors
 
-/// ‖a − b‖ / ‖b‖ over all elements (‖a‖ where b is zero).
+/// The relative error ‖a − b‖ / ‖b‖ over all elements; ‖a‖ if b is zero.
 public func relativeError(_ a: Tensor, _ b: Tensor) -> Double {
   precondition(a.shape == b.shape, "relativeError: \(a.shape) against \(b.shape)")
   let (x, y) = (a.doubles, b.doubles)

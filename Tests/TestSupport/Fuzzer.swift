@@ -1,21 +1,23 @@
 import Foundation
 import Tensors
 
-/// Changes to a valid file of the kinds that find a reader's mistakes, always the same ones for a seed.
+/// A generator of damaged files: it makes changes to a valid file that often reveal errors in a reader. A seed always
+/// gives the same files.
 public struct Fuzzer {
   private let valid: Data
   private var random: RandomSource
 
   public init(_ valid: Data, seed: UInt64) { (self.valid, random) = (valid, RandomSource(seed: seed, purpose: "fuzz")) }
 
-  /// How many damaged files a test reads: `usual`, times METASAL_FUZZ where that is set, for long runs by hand.
+  /// The number of damaged files that a test reads: `usual`, multiplied by METASAL_FUZZ if that is set, for long manual
+  /// runs.
   public static func rounds(_ usual: Int) -> Int {
     usual * (ProcessInfo.processInfo.environment["METASAL_FUZZ"].flatMap { Int($0) } ?? 1)
   }
 
   private mutating func below(_ count: Int) -> Int { Int.random(in: 0..<max(1, count), using: &random) }
 
-  /// The file with one to three changes.
+  /// The next file, with one to three changes.
   public mutating func next() -> Data {
     var bytes = [UInt8](valid)
     for _ in 0...below(3) { change(&bytes) }
@@ -30,7 +32,7 @@ public struct Fuzzer {
     case 1: bytes.removeSubrange(position..<position + min(rest, 1 + below(8)))
     case 2: bytes.insert(contentsOf: bytes[position..<position + min(rest, 1 + below(64))], at: position)
     case 3, 4:
-      // What may be a length or an offset becomes a number at which arithmetic breaks.
+      // Bytes that may be a length or an offset are replaced by a number near which arithmetic overflows.
       let edges: [UInt64] = [0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fff_ffff, 0xffff_ffff, 1 << 62, .max >> 1, .max]
       let edge = edges[below(edges.count)] &+ UInt64(below(3)) &- 1
       let width = min(rest, [1, 2, 4, 8][below(4)])

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A folder of its own for a test's files, removed with it.
+/// A temporary folder for a test's files, which is removed together with this object.
 public final class ScratchFolder: Sendable {
   public let path: String
 

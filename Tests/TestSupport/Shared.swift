@@ -1,14 +1,14 @@
 import Foundation
 
-/// The material that lies beside the repository on developers' machines: reference values, real images and weights.
+/// The reference values, images and weights that lie beside the repository on developers' machines.
 public enum Shared {
   private static let folder = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("shared").path
 
-  /// The path of something in it.
+  /// The path of a file in this folder.
   public static func path(_ name: String) -> String { folder + "/" + name }
 
-  /// Whether it is there; tests that need it are skipped where it is not.
+  /// Whether a file exists there; tests that need it are skipped if it does not.
   public static func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
 }

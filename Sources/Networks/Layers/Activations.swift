@@ -1,6 +1,6 @@
 import Tensors
 
-/// The rectified linear unit, max(x, 0).
+/// ReLU, max(x, 0).
 public struct ReLU: FixedLayer, TracedOperation {
   /// Creates the layer, which has no settings.
   public init() {}
@@ -9,7 +9,7 @@ public struct ReLU: FixedLayer, TracedOperation {
   public var excitation: ExcitationUse { .passes }
 }
 
-/// The rectified linear unit with an upper limit of 6 (Sandler et al. 2018).
+/// ReLU with an upper limit of 6 (Sandler et al. 2018).
 public struct ReLU6: FixedLayer, TracedOperation {
   /// Creates the layer, which has no settings.
   public init() {}

@@ -48,7 +48,7 @@ extension LayerWord {
     guard input.isLast == (layer.number == nil) else {
       throw layer.malformed(
         input.isLast
-          ? "the last layer has as many features as there are classes, and no number" : "it needs a number of features")
+          ? "the last layer takes no number: its features are the classes" : "it needs a number of features")
     }
     let (features, outputs) = (input.channels, layer.number ?? input.classes)
     return LayerPlan(

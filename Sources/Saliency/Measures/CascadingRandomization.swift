@@ -6,7 +6,7 @@ import Networks
 public struct CascadingRandomization: Measure {
   public let name = "cascading_randomization"
   public let explanation =
-    "Cascading randomization: the rank correlation with maps of networks made random from the last layer on."
+    "Cascading randomization: the rank correlation with maps of networks whose last layers are randomized."
   public let isHigherBetter: Bool? = false
 
   /// Creates the measure, which has no settings.

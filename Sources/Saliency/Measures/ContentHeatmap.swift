@@ -3,7 +3,7 @@
 public struct ContentHeatmap: Measure {
   public let name = "content_heatmap"
   public let explanation =
-    "Content heatmap: the share of positive saliency on the label's objects, where one has a mask."
+    "Content heatmap: the share of positive saliency on the label's objects, in images where one of them has a mask."
   public let isHigherBetter: Bool? = true
 
   /// Creates the measure, which has no settings.

@@ -6,7 +6,7 @@ import Tensors
 public struct Deletion: Measure {
   public let name = "deletion"
   public let explanation =
-    "Deletion: the area under the label's probability while the most salient pixels go."
+    "Deletion: the area under the curve of the label's probability while pixels are removed, the most salient first."
   public let isHigherBetter: Bool? = false
   /// The number of points of the curve besides the original image.
   public var steps: Int

@@ -4,7 +4,7 @@
 public struct Energy: Measure {
   public let name = "energy"
   public let explanation =
-    "Energy: the share of positive saliency on the label's objects, each by its mask or else its box."
+    "Energy: the share of positive saliency on the label's objects, by their masks or else their boxes."
   public let isHigherBetter: Bool? = true
 
   /// Creates the measure, which has no settings.

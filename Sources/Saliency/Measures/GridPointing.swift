@@ -7,7 +7,7 @@ import Tensors
 public struct GridPointing: CompositeMeasure {
   public let name = "grid_pointing"
   public let explanation =
-    "Grid pointing game: of several images in one, the share of positive saliency on the right one."
+    "Grid pointing game: the share of a class's positive saliency on its own image in a grid of images."
   public let isHigherBetter: Bool? = true
   /// The number of images on a side.
   public var side: Int
@@ -24,8 +24,8 @@ public struct GridPointing: CompositeMeasure {
   public func obstacle(_ conditions: MeasureConditions) -> String? {
     guard conditions.dataClasses < cells || conditions.images < cells else { return nil }
     return
-      "shows grids of \(side)×\(side) images of different classes, for which it needs \(cells) classes and images; there are "
-      + "\(conditions.dataClasses) classes, and \(conditions.images) images are measured"
+      "needs \(cells) classes and images for grids of \(side)×\(side) images; there are \(conditions.dataClasses) classes, "
+      + "and \(conditions.images) images are measured"
   }
 
   public var footprint: MeasureFootprint { MeasureFootprint(pixels: Double(cells)) }

@@ -6,7 +6,7 @@ import Networks
 public struct IndependentRandomization: Measure {
   public let name = "independent_randomization"
   public let explanation =
-    "Independent randomization: the rank correlation with maps of networks with one random layer."
+    "Independent randomization: the rank correlation with maps of networks with one randomized layer."
   public let isHigherBetter: Bool? = false
 
   /// Creates the measure, which has no settings.

@@ -8,7 +8,7 @@ import Tensors
 public struct Infidelity: Measure {
   public let name = "infidelity"
   public let explanation =
-    "Infidelity: what share of the logit's changes under noise the map does not account for."
+    "Infidelity: the share of the logit's changes under noise that the map does not explain."
   public let isHigherBetter: Bool? = false
   /// The number of noise samples.
   public var samples: Int

@@ -6,7 +6,7 @@ import Tensors
 public struct Insertion: Measure {
   public let name = "insertion"
   public let explanation =
-    "Insertion: the area under the label's probability while the most salient pixels come."
+    "Insertion: the area under the curve of the label's probability while pixels are inserted, the most salient first."
   public let isHigherBetter: Bool? = true
   /// The number of points of the curve besides the blurred image.
   public var steps: Int

@@ -118,7 +118,7 @@ public struct MeasureConditions: Sendable {
   /// The reason why maps of two classes cannot be compared; nil if they can.
   public var comparisonObstacle: String? {
     networkClasses < 2
-      ? "compares maps of two classes, and the network has only one; name others, or accuracy alone" : nil
+      ? "compares maps of two classes, and the network has only one; choose other measures, or only accuracy" : nil
   }
 }
 

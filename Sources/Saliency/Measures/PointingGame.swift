@@ -6,8 +6,8 @@ import Components
 public struct PointingGame: Measure {
   public let name = "pointing_game"
   public let explanation =
-    "Pointing game: how often the largest value lies on the label's object; the mean over classes; and of images where "
-    + "the object covers less than a quarter (small), and has others beside it (difficult)."
+    "Pointing game: how often the largest value lies on the label's object; also the mean over classes, and the mean over "
+    + "images whose object covers less than a quarter (small) and has other objects beside it (difficult)."
   public let isHigherBetter: Bool? = true
   public let isPercent = true
   /// The tolerance, in pixels.

@@ -8,7 +8,7 @@ import Tensors
 public struct Road: Measure {
   public let name = "road"
   public let explanation =
-    "ROAD: half of how much more of the label's probability is left without the least than without the most salient "
+    "ROAD: half the difference between the label's probability without the least salient and without the most salient "
     + "pixels."
   public let isHigherBetter: Bool? = true
   /// The shares of the pixels that are removed, one after the other.

@@ -2,7 +2,7 @@
 /// pixels hold almost everything.
 public struct Sparseness: Measure {
   public let name = "sparseness"
-  public let explanation = "Sparseness: the Gini index of absolute values; 0 is even, 1 is all in one place."
+  public let explanation = "Sparseness: the Gini index of absolute values; 0 is uniform, 1 is one single place."
   public let isHigherBetter: Bool? = nil
 
   /// Creates the measure, which has no settings.

@@ -2,7 +2,7 @@
 public struct TopSecondSensitivity: Measure {
   public let name = "top_second_sensitivity"
   public let explanation =
-    "Class sensitivity between the most and the second likeliest class: the rank correlation of their maps."
+    "Class sensitivity between the two most likely classes: the rank correlation of their maps."
   public let isHigherBetter: Bool? = false
 
   /// Creates the measure, which has no settings.

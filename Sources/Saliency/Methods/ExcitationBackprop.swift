@@ -16,8 +16,8 @@ public struct ExcitationBackprop: SaliencyMethod {
 
   public func obstacle(at layer: String, of network: Network) -> String? {
     network.excitationObstacle(at: layer).map { reason in
-      "has no map at '\(layer)' of \(network.architecture): it supposes activations that are not negative, as ReLU leaves them, "
-        + "between there and the logits, and \(reason)"
+      "has no map at '\(layer)' of \(network.architecture): it needs non-negative activations, as after a ReLU, "
+        + "between this layer and the logits, and \(reason)"
     }
   }
 }

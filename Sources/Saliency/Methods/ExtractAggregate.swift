@@ -26,7 +26,7 @@ public struct ExtractAggregate: SaliencyMethod {
   public func obstacle(at layer: String, of network: Network) -> String? {
     guard extract == .ownConvolution, !network.convolutionNames.contains(layer) else { return nil }
     let some = network.convolutionNames.suffix(3).joined(separator: ", ")
-    return "has maps at convolutions alone, such as \(some); '\(layer)' is none"
+    return "has maps at convolutions alone, such as \(some); '\(layer)' is not one"
   }
 }
 

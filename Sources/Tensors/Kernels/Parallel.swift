@@ -16,7 +16,7 @@ public enum Parallel {
   ///   - workers: the number of threads that compute items.
   ///   - limit: the largest number of items that are computed at the same time, if each takes much memory.
   ///   - transform: computes an item from its index, on any thread.
-  ///   - body: receives each result in order; only one call runs at a time, before this function returns.
+  ///   - body: receives each result in order, on any of the threads; only one call runs at a time.
   /// - Throws: the error of the first item, in order, that fails; later items are not started.
   public static func forEachInOrder<Result: Sendable>(
     _ count: Int, workers: Int = processors, atOnce limit: Int = .max, _ transform: @Sendable (Int) throws -> Result,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes beside this script with PyTorch: optimizers.json, three parameters' values after five updates, in float64; and
-schedules.json, the learning rates of its schedules for many numbers of steps and warm-ups, which are linear before the
-constant and the cosine one."""
+"""Writes two files beside this script with PyTorch: optimizers.json has the values of three parameters after five updates, in
+float64; schedules.json has the learning rates of schedules for many numbers of steps and warm-ups. The warm-ups of the constant and
+the cosine schedule are linear."""
 import json, os, torch
 
 os.chdir(os.path.dirname(os.path.abspath(__file__)))
@@ -67,7 +67,7 @@ for steps in [1, 2, 3, 7, 20]:
         ]:
             try:
                 values = rates(steps, make)
-            except ZeroDivisionError:  # PyTorch's own, where the warm-up is one step
+            except ZeroDivisionError:  # raised inside PyTorch if the warm-up is one step
                 continue
             schedules.append({"name": name, "warmup": warmup, "rates": values})
 json.dump(schedules, open("schedules.json", "w"))

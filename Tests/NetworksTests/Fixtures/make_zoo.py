@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Writes zoo.json beside this script with torchvision, in float64: what ../ZooTests.swift compares of architectures that
-../shared/goldens/zoo.json does not have. Weights are make_networks.py's, rounded to float32; the image is its first, of side 64."""
+"""Writes zoo.json beside this script with torchvision, in float64: the values that ../ZooTests.swift compares for architectures
+that ../shared/goldens/zoo.json does not have. The weights are those of make_networks.py, rounded to float32; the image is its first
+one, of side 64."""
 import json, math, os
 import numpy as np, torch, torchvision
 

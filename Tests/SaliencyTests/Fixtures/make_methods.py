@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Writes methods.json beside this script with PyTorch, in float64: what every saliency method gives at three layers of a CIFAR
-ResNet-20, and how it depends on the network's parameters. Written from the methods' formulas, and from nothing of metasal but
-its random numbers.
+"""Writes methods.json beside this script with PyTorch, in float64: the maps of every saliency method at three layers of a CIFAR
+ResNet-20, and their derivatives with respect to the network's parameters. The script is written from the methods' formulas. It
+uses nothing of metasal except its random numbers.
 
-Terms of virtual layers are built in full here, backward rules are backward functions of single layers, and derivatives with
-respect to the parameters are PyTorch's of all that. Weights are made by formulas: scalar k (row-major, from 0) of the j-th
+The terms of virtual layers are built in full here, backward rules are backward functions of single layers, and PyTorch computes
+the derivatives of the whole with respect to the parameters. Weights are made by formulas: scalar k (row-major, from 0) of the j-th
 entry (from 0) of the state dict, without the batch counters, is s = sin(12.9898 (k + 1) + 78.233 (j + 1)), times 2 / sqrt(fan-in)
 for tensors of two or more axes, 1 + 0.1 s for running variances, 0.3 + 0.5 s for batch norms' weights (some are negative), 0.1 s
 otherwise; the images are x[n, c, i, j] = sin(0.7 i + 0.9 j + c + n) + 0.5 cos(0.35 i j).
 
-Of each map m, [N, H, W], four numbers stand for it: L = sum m[k] cos(0.7 k + 0.3), its norm, the norm of the derivative of L with
+Four numbers represent each map m, [N, H, W]: L = sum m[k] cos(0.7 k + 0.3), its norm, the norm of the derivative of L with
 respect to all parameters, and that derivative's product with the direction d whose scalar k of entry j is cos(3.7 (k + 1) + 1.3 (j + 1)).
 """
 import json, math, pathlib
@@ -20,7 +20,7 @@ torch.set_num_threads(1)
 SIDE, CLASSES = 12, [3, 7]
 
 
-# ---- random numbers, as metasal draws them: SplitMix64
+# ---- random numbers as metasal draws them: SplitMix64
 class Source:
     def __init__(self, purpose, *numbers):
         self.state = 0
@@ -47,20 +47,20 @@ class Source:
         radius = math.sqrt(-2 * math.log(1 - self.uniform()))
         return radius * math.cos(2 * math.pi * self.uniform())
 
-    def below(self, bound):  # Lemire's, as Swift's standard library has it
+    def below(self, bound):  # Lemire's algorithm, as in Swift's standard library
         while True:
             product = self.next() * bound
             if product % 2**64 >= (2**64 - bound) % bound:
                 return product >> 64
 
 
-# ---- layers whose backward pass is the rule's while gradients are taken, and else the derivative: what a map's own derivative
-# with respect to the parameters passes on its way back through the forward pass
+# ---- layers whose backward pass follows the rule while gradients are taken for maps (`ruling`), and otherwise is the
+# derivative, for the derivative of a map with respect to the parameters
 ruling = False
 
 
 def safe(z):
-    """1 / z, and 0 where z is 0."""
+    """Returns 1 / z, or 0 where z is 0."""
     return torch.where(z == 0, torch.zeros_like(z), 1 / torch.where(z == 0, torch.ones_like(z), z))
 
 
@@ -174,7 +174,7 @@ images = torch.tensor((np.sin(0.7 * i + 0.9 * j + c + n) + 0.5 * np.cos(0.35 * i
 
 
 class Run:
-    """A forward pass whose backward passes follow a rule: logits, activations, and what convolutions were given."""
+    """A forward pass whose backward passes follow a rule: the logits, the activations and the inputs of convolutions."""
 
     def __init__(self, x, rule=None, replaced=None):
         self.rule, self.replaced, self.seen, self.given = rule, replaced or {}, {}, {}
@@ -276,7 +276,7 @@ def method(name, x, classes, layer):
             weights = g.mean((2, 3), keepdim=True)
         elif word == "layer_cam":
             weights = g.clamp(min=0)
-        else:  # equation 19, letter by letter; where g is 0 so is the weight
+        else:  # equation 19 as it is written; where g is 0, so is the weight
             below = 2 * g**2 + g**3 * a.sum((2, 3), keepdim=True)
             weights = (g**2 * safe(below) * g.clamp(min=0)).sum((2, 3), keepdim=True)
         return (weights * a).sum(1).clamp(min=0)
