@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// A package of one's own that depends on metasal: by path here, by its address elsewhere.
+// A package that depends on metasal: here by its path, elsewhere by its URL.
 let package = Package(
   name: "metasal-examples",
   dependencies: [.package(name: "metasal", path: "..")],

@@ -1,7 +1,8 @@
 #include <hdf5.h>
 #include <stdlib.h>
 
-// HDF5 names its types and property lists through macros that call into the library; these accessors open them to Swift.
+// HDF5 defines its types and property lists as macros that call the library, which Swift cannot import; these functions
+// return their values.
 static inline hid_t metasal_h5t_native_float(void) { return H5T_NATIVE_FLOAT; }
 static inline hid_t metasal_h5t_native_double(void) { return H5T_NATIVE_DOUBLE; }
 static inline hid_t metasal_h5t_native_uint8(void) { return H5T_NATIVE_UINT8; }
@@ -18,10 +19,11 @@ static inline hsize_t metasal_h5s_unlimited(void) { return H5S_UNLIMITED; }
 static inline unsigned metasal_h5f_acc_trunc(void) { return H5F_ACC_TRUNC; }
 static inline H5F_libver_t metasal_h5f_libver_latest(void) { return H5F_LIBVER_LATEST; }
 
-// A file that is made in memory. The library would take the memory back when the file is closed, and what it hands out before
-// that (H5Fget_file_image) it refuses to open, in the newest version of the format.
+// Creating a file in memory. These callbacks keep the library from freeing the memory when the file is closed. The
+// alternative, H5Fget_file_image before closing, returns bytes that the library refuses to open in the newest version
+// of the format.
 
-/// The file's bytes, to be freed, and their number, which can be larger than the file.
+/// The bytes of the file, which the caller frees, and their number, which may exceed the size of the file.
 typedef struct {
   void *bytes;
   size_t count;
@@ -49,7 +51,7 @@ static inline herr_t metasal_h5_image_free(void *bytes, H5FD_file_image_op_t wha
 static inline void *metasal_h5_image_share(void *image) { return image; }
 static inline herr_t metasal_h5_image_leave(void *image) { return (void)image, 0; }
 
-/// Has files that are made with these settings made in memory, which stays where `image` says after they are closed.
+/// Makes files that are created with this property list live in memory, which stays in `image` after they are closed.
 static inline herr_t metasal_h5_in_memory(hid_t access, metasal_h5_image *image) {
   H5FD_file_image_callbacks_t callbacks = {
       .image_malloc = metasal_h5_image_malloc,

@@ -13,13 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
-// The socket that the process talks through.
+// The file descriptor of the socket in the child process.
 enum { connection = 3 };
 
 // MARK: Talking
 
-// The other side is gone, or what is asked cannot be done; nothing is tidied up, since the library's state is a copy of the
-// other process's, which may have files open.
+// Ends the child when the parent has gone or a request cannot be served. It runs no cleanup, because the library's
+// state is a copy of the parent's, which may have files open.
 void reader_end(void) { _exit(1); }
 
 void reader_receive(void *bytes, size_t count) {
@@ -55,7 +55,7 @@ static void limit(int resource, uint64_t value) {
   setrlimit(resource, &limits);
 }
 
-// Limits what is taken from now on: the process begins with all of the other's address space.
+// Sets limits relative to the present use, since the child begins with the parent's whole address space.
 static void limit_all(metasal_hdf5_limits limits) {
   struct timespec used = {0};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
@@ -71,11 +71,12 @@ static void limit_all(metasal_hdf5_limits limits) {
 
 // MARK: The process
 
-// Keeps nothing of the other process but its memory: handlers, masks and files are its own.
+// Resets signal handlers, signal masks and file descriptors, so that the child shares only memory with the parent.
 static void settle(int socket) {
   struct sigaction action = {.sa_handler = SIG_DFL};
   for (int number = 1; number < NSIG; number++) sigaction(number, &action, NULL);
-  // The terminal's signals reach it too. The other process may finish something first, and needs it for that.
+  // Signals from the terminal reach the child too. They are ignored, because the parent may first finish work for which
+  // it needs the child.
   action.sa_handler = SIG_IGN;
   for (int i = 0; i < 3; i++) sigaction((int[]){SIGINT, SIGTERM, SIGHUP}[i], &action, NULL);
   sigset_t none;
@@ -93,7 +94,7 @@ static void settle(int socket) {
 static void serve(const char *path, metasal_hdf5_limits limits) {
   limit_all(limits);
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-  // The file decides what is read, but not what else is opened: another file may be a FIFO, or someone's secret.
+  // Links to other files are disabled: an untrusted file must not open other files, which may be FIFOs or secret.
   H5Lunregister(H5L_TYPE_EXTERNAL);
   hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
   reader_answer(file < 0 ? METASAL_HDF5_UNREADABLE : METASAL_HDF5_DONE, NULL, 0);
@@ -115,7 +116,7 @@ static void serve(const char *path, metasal_hdf5_limits limits) {
 int metasal_hdf5_start(const char *path, metasal_hdf5_limits limits, pid_t *process) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) return -1;
-  // No handler of this process's may run in the other.
+  // All signals are blocked so that no handler of the parent runs in the child.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-// Data sets: what they are, and their rows.
+// Requests about data sets: their descriptions and their rows.
 
 static void find_missing_filter(hid_t settings, metasal_hdf5_set *set) {
   set->missing_filter = -1;
@@ -24,7 +24,7 @@ static void find_missing_filter(hid_t settings, metasal_hdf5_set *set) {
 static metasal_hdf5_set describe(hid_t opened) {
   metasal_hdf5_set set = {0};
   hid_t settings = H5Dget_create_plist(opened);
-  // Even the shape of such a one may stand in another file.
+  // Even the shape of a virtual or external data set may be in another file.
   set.is_elsewhere = H5Pget_layout(settings) == H5D_VIRTUAL || H5Pget_external_count(settings) != 0;
   hid_t type = H5Dget_type(opened);
   set.kind = H5Tget_class(type);
@@ -35,7 +35,7 @@ static metasal_hdf5_set describe(hid_t opened) {
     return set;
   }
   hid_t space = H5Dget_space(opened);
-  // What has no elements at all is passed over, as types that are not read are.
+  // A data set with a null dataspace has no elements, and is ignored like an unsupported type.
   if (H5Sget_simple_extent_type(space) == H5S_NULL) set.kind = H5T_NO_CLASS;
   set.filters = H5Pget_nfilters(settings);
   find_missing_filter(settings, &set);
@@ -53,8 +53,8 @@ static metasal_hdf5_set describe(hid_t opened) {
   return set;
 }
 
-// The data set whose name is received, open; negative if that fails. The last one stays open, since rows of one are mostly
-// asked for one after another.
+// Receives the name of a data set and returns its open handle, negative if that fails. The last data set stays open,
+// since consecutive requests usually read rows of the same one.
 static hid_t receive_set(hid_t file, const metasal_hdf5_request *request, char **name) {
   static char *last_name;
   static hid_t last = -1;
@@ -103,7 +103,7 @@ static hid_t element_type(int32_t element, size_t *size) {
                                          : H5T_NATIVE_DOUBLE;
 }
 
-// Reads the rows into a buffer; false if there are none such, or they are unreadable.
+// Reads the requested rows into a buffer; returns false if they do not exist or cannot be read.
 static int read_rows(hid_t opened, const metasal_hdf5_request *request, void *buffer) {
   size_t bytes;
   hid_t type = element_type(request->element, &bytes);
@@ -126,8 +126,8 @@ static int read_rows(hid_t opened, const metasal_hdf5_request *request, void *bu
   return are_there;
 }
 
-// Zeros: the library leaves elements that were never written as they are, if the file asks for it. The memory is used again, in
-// large pages where the system has them, since faults on fresh memory take longer than all that is done with it.
+// Returns a buffer of zeros, because the library may leave elements that were never written unchanged. The memory is
+// reused, in huge pages where the system has them, since page faults on fresh memory would take longer than reading.
 static void *zeros(size_t bytes) {
   static void *memory;
   static size_t room;

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Names of data sets, and texts: attributes and data sets of texts.
+// Requests about names of data sets, text attributes and data sets of texts.
 
 enum { most_attributes = 1000 };
-// Groups in groups are walked by recursion.
+// The library visits nested groups recursively, so their depth is limited.
 enum { deepest_path = 64 };
 
 typedef struct {
@@ -15,7 +15,7 @@ typedef struct {
   size_t count, room;
 } list;
 
-// Appends a text and its zero.
+// Appends a text and its terminating zero.
 static void append(list *list, const char *text) {
   size_t count = strlen(text) + 1;
   if (count > METASAL_HDF5_LONGEST - list->count) reader_end();
@@ -44,7 +44,7 @@ static herr_t find_outward(hid_t group, const char *name, const H5L_info_t *info
   return 1;
 }
 
-// Whether a name leads to another file: it, or what stands before a slash in it, is such a link.
+// Whether a path leads to another file: whether it or one of its parents is an external link.
 int reader_leads_elsewhere(hid_t file, const char *name) {
   char *part = strdup(name);
   if (!part) reader_end();
@@ -82,7 +82,7 @@ static herr_t read_texts(hid_t object, hid_t type, void *buffer) {
                                          : H5Dread(object, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer);
 }
 
-// Appends a text to lines, as one: breaks in it become blanks.
+// Appends a text as one line; line breaks in it become blanks.
 static void append_line(list *lines, const char *text, size_t length) {
   char *line = calloc(1, length + 1);
   if (!line) reader_end();
@@ -94,7 +94,7 @@ static void append_line(list *lines, const char *text, size_t length) {
   free(line);
 }
 
-// Appends so many texts, a line for each, or a single text as it is. False if they cannot be read.
+// Appends `count` texts, one per line, or a single text unchanged. Returns false if they cannot be read.
 static int append_texts(list *lines, hid_t object, hid_t type, hid_t space, size_t count) {
   int is_variable = H5Tis_variable_str(type) > 0, is_read;
   size_t size = is_variable ? sizeof(char *) : H5Tget_size(type);
@@ -120,8 +120,8 @@ static int append_texts(list *lines, hid_t object, hid_t type, hid_t space, size
   return is_read;
 }
 
-// The texts of an attribute or a data set of texts of either kind, of fixed or of variable length, to be freed; NULL if it is
-// none, or cannot be read.
+// The texts of an attribute or a data set, of fixed or variable length, which the caller frees; NULL if it does not
+// contain texts or cannot be read.
 char *reader_texts_of(hid_t object) {
   int is_attribute = H5Iget_type(object) == H5I_ATTR;
   hid_t type = is_attribute ? H5Aget_type(object) : H5Dget_type(object);
@@ -171,7 +171,7 @@ void reader_answer_attributes(hid_t file) {
   if (H5Oget_info2(file, &information, H5O_INFO_NUM_ATTRS) < 0) {
     status = METASAL_HDF5_UNREADABLE;
   } else if (information.num_attrs > 0) {
-    // In one go: to open them by their numbers sorts all of them anew for each.
+    // Iterates over all attributes, because opening them by index would sort them anew each time.
     hsize_t first = 0;
     if (H5Aiterate2(file, H5_INDEX_NAME, H5_ITER_INC, &first, note_attribute, &all) < 0 && !all.broken)
       all.broken = all.seen + 1;

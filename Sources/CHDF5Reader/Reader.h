@@ -1,7 +1,7 @@
 #ifndef METASAL_HDF5_READER_H
 #define METASAL_HDF5_READER_H
 
-// What the parts of the reading process share; see CHDF5Reader.h for what it does.
+// Functions shared by the files of the reading process; see CHDF5Reader.h.
 
 #include "CHDF5Reader.h"
 
@@ -9,7 +9,7 @@
 
 #pragma GCC visibility push(hidden)
 
-// Talking (CHDF5Reader.c). The process ends where it cannot go on.
+// Communication (CHDF5Reader.c). The process ends if it cannot continue.
 void reader_end(void);
 void reader_receive(void *bytes, size_t count);
 void reader_answer(int64_t status, const void *bytes, size_t count);

@@ -5,22 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-// libjpeg reports errors by a call that must not return, so what can fail stays in these functions, which jump. TurboJPEG's
-// interface has no jumps, but tells no warning from another: one for bytes that nobody needs is as good as one for lost pixels.
+// libjpeg reports errors by a callback that must not return, so everything that can fail stays in these functions,
+// which use longjmp. TurboJPEG's interface needs no longjmp, but does not tell warnings apart: a warning about
+// superfluous bytes looks the same as one about lost pixels.
 
-/// A JPEG in memory while it is read.
+/// The state of decoding a JPEG in memory.
 typedef struct {
   struct jpeg_decompress_struct jpeg;
   struct jpeg_error_mgr errors;
   struct jpeg_progress_mgr progress;
   jmp_buf jump;
-  /// What was wrong.
+  /// The message of the error.
   char message[JMSG_LENGTH_MAX];
-  /// The first sign that pixels are not what they were, which the library carries on after; empty if there was none.
+  /// The first warning about damaged pixels, after which the library continues; empty if there was none.
   char damage[JMSG_LENGTH_MAX];
 } metasal_jpeg_reader;
 
-/// A small file can describe a large image in scan after scan, each of which takes its time.
+/// The largest number of scans: a small file can contain many scans of a large image, each of which takes time.
 enum { metasal_jpeg_most_scans = 500 };
 
 static inline void metasal_jpeg_fail(j_common_ptr jpeg) {
@@ -34,7 +35,7 @@ static inline void metasal_jpeg_warn(j_common_ptr jpeg, int level) {
   metasal_jpeg_reader *reader = (metasal_jpeg_reader *)jpeg->client_data;
   switch (jpeg->err->msg_code) {
   case JWRN_JPEG_EOF: metasal_jpeg_fail(jpeg); break;
-  // Oddities of those who wrote the file: all of the pixels are there.
+  // These warnings are about harmless oddities; all pixels are there.
   case JWRN_ADOBE_XFORM:
   case JWRN_BOGUS_PROGRESSION:
   case JWRN_EXTRANEOUS_DATA:
@@ -54,7 +55,7 @@ static inline void metasal_jpeg_watch(j_common_ptr jpeg) {
   longjmp(reader->jump, 1);
 }
 
-/// Room for a reader; null if there is no memory for it.
+/// Allocates a reader; null if there is not enough memory.
 static inline metasal_jpeg_reader *metasal_jpeg_open(void) {
   return (metasal_jpeg_reader *)calloc(1, sizeof(metasal_jpeg_reader));
 }
@@ -64,9 +65,9 @@ static inline void metasal_jpeg_close(metasal_jpeg_reader *reader) {
   free(reader);
 }
 
-/// Reads what stands before the pixels of bytes that stay where they are until the reader is closed; 0 if that is broken.
+/// Reads the header of a JPEG; returns 0 if it is broken. `bytes` must stay valid until the reader is closed.
 ///
-/// `channels` is 3 for red, green and blue, and 4 for inks.
+/// `channels` becomes 3 for RGB and 4 for CMYK.
 static inline int metasal_jpeg_begin(
     metasal_jpeg_reader *reader, const unsigned char *bytes, size_t count, int *width, int *height, int *channels) {
   struct jpeg_decompress_struct *jpeg = &reader->jpeg;
@@ -89,7 +90,7 @@ static inline int metasal_jpeg_begin(
   return 1;
 }
 
-/// Reads the pixels and what is left after them; 0 if they are broken, or the file is cut off.
+/// Decodes the pixels and reads the file to its end; returns 0 if it is broken or truncated.
 static inline int metasal_jpeg_finish(metasal_jpeg_reader *reader, unsigned char *pixels) {
   struct jpeg_decompress_struct *jpeg = &reader->jpeg;
   if (setjmp(reader->jump)) return 0;

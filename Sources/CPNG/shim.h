@@ -2,21 +2,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-// libpng reports errors by a jump, which must not cross Swift's frames, so what can fail stays in these functions. Its interface
-// without jumps will not do for reading: it corrects colors by the gamma that a file states, which nobody who trains networks
-// does, and in libpng 1.6.39 mixes up the rows of interlaced files of 16 bits.
+// libpng reports errors by longjmp, which must not cross Swift's frames, so everything that can fail stays in these
+// functions. libpng's simplified interface uses no longjmp, but is not suitable for reading: it corrects colors by the
+// gamma in the file, which training code never does, and libpng 1.6.39 mixes up the rows of interlaced files of 16
+// bits.
 
-/// A PNG in memory while it is read.
+/// The state of decoding a PNG in memory.
 typedef struct {
   png_structp png;
   png_infop info;
   const unsigned char *bytes;
   size_t count, position;
-  /// Rows of all passes, and those that are done.
+  /// The number of rows in all passes, and the number of decoded rows.
   size_t rows, done;
-  /// Whether the sum of all pixels says that some are wrong.
+  /// Whether the checksum of the pixels is wrong.
   int are_wrong;
-  /// What was wrong.
+  /// The message of the error.
   char message[128];
 } metasal_png_reader;
 
@@ -33,7 +34,7 @@ static inline void metasal_png_fail(png_structp png, png_const_charp message) {
   png_longjmp(png, 1);
 }
 
-/// Takes warnings. All but one, from zlib, are about what pixels do not need.
+/// Handles warnings. All but one, which is zlib's, concern parts that the pixels do not need.
 static inline void metasal_png_warn(png_structp png, png_const_charp message) {
   if (!strstr(message, "incorrect data check")) return;
   ((metasal_png_reader *)png_get_error_ptr(png))->are_wrong = 1;
@@ -47,7 +48,7 @@ static inline void metasal_png_count(png_structp png, png_row_infop row, png_byt
   reader->done++;
 }
 
-/// A reader of bytes that stay where they are until it is closed; null if there is no memory for it.
+/// Creates a reader; null if there is not enough memory. `bytes` must stay valid until it is closed.
 static inline metasal_png_reader *metasal_png_open(const unsigned char *bytes, size_t count) {
   metasal_png_reader *reader = (metasal_png_reader *)calloc(1, sizeof *reader);
   if (!reader) return NULL;
@@ -66,14 +67,14 @@ static inline void metasal_png_close(metasal_png_reader *reader) {
   free(reader);
 }
 
-/// Reads what stands before the pixels; 0 if that is broken.
+/// Reads the header; returns 0 if it is broken.
 static inline int metasal_png_begin(metasal_png_reader *reader, png_uint_32 *width, png_uint_32 *height) {
   if (setjmp(png_jmpbuf(reader->png))) return 0;
   png_set_read_fn(reader->png, reader, metasal_png_take);
   png_set_benign_errors(reader->png, 1);
-  // Sums of chunks are the caller's to check: those that matter.
+  // The caller checks the checksums of those chunks that matter.
   png_set_crc_action(reader->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
-  // Texts, profiles and all else that pixels do not need is passed over.
+  // Texts, color profiles and other chunks that the pixels do not need are skipped.
   png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
   png_read_info(reader->png, reader->info);
   *width = png_get_image_width(reader->png, reader->info);
@@ -81,8 +82,8 @@ static inline int metasal_png_begin(metasal_png_reader *reader, png_uint_32 *wid
   return 1;
 }
 
-/// Reads the pixels, of any kind, as eight bits of red, green and blue each; 0 if they are broken. What comes after the last
-/// of them may be missing or broken.
+/// Decodes the pixels of any color type as eight-bit RGB; returns 0 if they are broken. The rest of the file after the
+/// last pixel may be missing or broken.
 static inline int metasal_png_finish(metasal_png_reader *reader, unsigned char *pixels) {
   if (setjmp(png_jmpbuf(reader->png))) return reader->rows > 0 && reader->done == reader->rows && !reader->are_wrong;
   png_set_expand(reader->png);
@@ -104,5 +105,5 @@ static inline int metasal_png_finish(metasal_png_reader *reader, unsigned char *
   return 1;
 }
 
-/// More bytes than an image has as a PNG.
+/// An upper bound on the size of an image as a PNG in bytes.
 static inline size_t metasal_png_largest(const png_image *image) { return PNG_IMAGE_PNG_SIZE_MAX(*image); }

@@ -25,7 +25,7 @@ struct Evaluate: ParsableCommand {
   @Option(help: "Also write a row for each measure, method and layer into this CSV file.", completion: .file())
   var csv: String?
 
-  @Flag(help: "Also say how much each layer may count in 'metasal explain --combine', as measured on the data.")
+  @Flag(help: "Also print weights of layers for 'metasal explain --combine', measured on the data.")
   var layerWeights = false
 
   func run() throws {
@@ -35,7 +35,7 @@ struct Evaluate: ParsableCommand {
     let setup = try Setup(recipe, weights: weights, trains: false)
     for note in setup.notes { say(note + "\n") }
     var evaluation = setup.evaluation
-    evaluation.goal = nil  // which only a run has use for
+    evaluation.goal = nil  // the outer loss selects checkpoints, so only a run needs it
     let result = try setup.evaluate(setup.network, evaluation, title: "measuring")
     say(setup.evaluation.report([("measured", result)]))
     if let findings = setup.findings { say("\n\(findings)") }

@@ -47,7 +47,7 @@ struct Explain: ParsableCommand {
   }
 }
 
-/// Where the network comes from.
+/// The options that select the network.
 struct NetworkOptions: ParsableArguments {
   @Option(help: "A run's folder; its last checkpoint is explained.", completion: .directory)
   var run: String?
@@ -64,20 +64,20 @@ struct NetworkOptions: ParsableArguments {
   @Option(help: "A file with the name of a class on each line, in the network's order.", completion: .file())
   var classNames: String?
 
-  @Option(help: "What the shorter side of every image becomes, as Pillow resizes; the recipe's, or nothing.")
+  @Option(help: "The shorter side of images after resizing, in pixels; by default the recipe's, or no resizing.")
   var resize: Int?
 
-  @Option(help: "The side of the window out of the middle that the network sees; the recipe's, or the whole image.")
+  @Option(help: "The side of the square cropped from the middle, in pixels; by default the recipe's, or no cropping.")
   var crop: Int?
 
   @Option(
     parsing: .upToNextOption,
-    help: "The mean of each color, in [0, 1]; the recipe's, or ImageNet's where there is none.")
+    help: "The mean of each color, in [0, 1]; by default the recipe's, or ImageNet's without a recipe.")
   var mean: [String] = []
 
   @Option(
     name: .long, parsing: .upToNextOption,
-    help: "The std of each color; the recipe's, or ImageNet's where there is none.")
+    help: "The std of each color; by default the recipe's, or ImageNet's without a recipe.")
   var std: [String] = []
 
   func validate() throws {
@@ -104,7 +104,7 @@ struct NetworkOptions: ParsableArguments {
     return Normalization(mean: means, std: stds)
   }
 
-  /// Files that it is read from.
+  /// The files from which the network is loaded.
   var inputs: [String] {
     [run.map { RunFolder($0).last }, checkpoint, weights, classNames].compactMap(\.self)
   }
@@ -119,7 +119,7 @@ struct NetworkOptions: ParsableArguments {
   }
 }
 
-/// What maps are made, and how.
+/// The options that select the maps.
 struct MapOptions: ParsableArguments {
   @Option(
     name: .customLong("class"), parsing: .upToNextOption,
@@ -128,45 +128,45 @@ struct MapOptions: ParsableArguments {
 
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("How maps are made.", discussion: "Methods: \(Method.grammar)."))
+    help: ArgumentHelp("The saliency methods.", discussion: "Methods: \(Method.grammar)."))
   var method = [Method.normGrad.description]
 
   @Option(
-    parsing: .upToNextOption, help: "Where maps are made; left out: the last layer of each of the last three stages.")
+    parsing: .upToNextOption, help: "Layers of the maps; by default the last layer of each of the last three stages.")
   var layer: [String] = []
 
-  @Option(help: "One map more, of all layers: product, weighted_sum or weighted_product.")
+  @Option(help: "An additional map that combines all layers: product, weighted_sum or weighted_product.")
   var combine: Combination.Rule?
 
   @Option(
     parsing: .upToNextOption,
-    help: "How layers count in --combine: uniform, linear (later ones more), or a number for each.")
+    help: "The weights of layers in --combine: uniform, linear (later layers count more), or a number for each.")
   var layerWeights = ["uniform"]
 
   @Option(
     parsing: .upToNextOption,
-    help: "Rates of a virtual update towards the class before its map is made; 0 stands for none.")
+    help: "Rates of the virtual update towards the class before its map is computed; 0 means no update.")
   var virtualRate = ["0"]
 
   @Option(help: "Steps of the virtual update.")
   var virtualSteps = 1
 
-  @Option(help: "Whether the virtual update makes the class likelier or, with away, less likely.")
+  @Option(help: "Whether the virtual update makes the class more likely (towards) or less likely (away).")
   var virtualDirection = InnerUpdate.Direction.towards
 
   @Option(
-    parsing: .upToNextOption, help: "Patterns of the parameters that the virtual update moves; left out: all.")
+    parsing: .upToNextOption, help: "Patterns of the parameters that the virtual update changes; by default all.")
   var virtualParameters: [String] = []
 
-  @Option(help: "float32 or float64; left out: float64 where there are virtual updates, else float32.")
+  @Option(help: "float32 or float64; by default float64 if there are virtual updates, else float32.")
   var precision: ScalarType?
 
-  /// What the flags say, as far as it can be understood without a network.
+  /// The parsed values of those options that do not depend on the network.
   private struct Meaning {
     let methods: [Method]
     let layers, parameters: [String]
     let rates: [Double]
-    /// Nil for uniform ones and for linear ones.
+    /// The weights of the layers in a combination; nil if they are uniform or linear.
     let weights: [Double]?
     let isLinear: Bool
   }
@@ -202,7 +202,7 @@ struct MapOptions: ParsableArguments {
 
   func explanation(_ model: Model) throws -> Explanation {
     let meaning = try meaning()
-    // A class's name may have a comma in it: what is one name as a whole is no list.
+    // The name of a class may contain a comma: a text that is the name of a class is not split.
     let targets = try classes.flatMap { text in
       let items = text.contains(",") && model.classIndex(text) == nil ? try Listed.texts("--class", [text]) : [text]
       return try items.flatMap { try Self.targets($0, model) }
@@ -248,9 +248,9 @@ struct MapOptions: ParsableArguments {
   }
 }
 
-/// Lists on the command line: with blanks or commas between their items, whatever they are of.
+/// Parses lists on the command line, whose items are separated by blanks or commas.
 enum Listed {
-  /// The items of a flag's arguments.
+  /// Splits the arguments of an option into items.
   static func texts(_ flag: String, _ arguments: [String]) throws -> [String] {
     let items = arguments.flatMap { argument in
       argument.split(separator: ",", omittingEmptySubsequences: false).map { $0.trimmingCharacters(in: .whitespaces) }
@@ -261,7 +261,7 @@ enum Listed {
     return items
   }
 
-  /// The same as numbers in a range.
+  /// Splits the arguments of an option into numbers in a range.
   static func numbers(_ flag: String, _ arguments: [String], _ range: ClosedRange<Double>) throws -> [Double] {
     try texts(flag, arguments).map { text in
       guard let number = Double(text), range.contains(number) else {
@@ -271,7 +271,9 @@ enum Listed {
     }
   }
 
-  /// - Throws: if an item stands there twice: its files would have one name.
+  /// Checks that no item occurs twice, because the output files would have the same name.
+  ///
+  /// - Throws: a `ValidationError` that names the repeated item.
   static func requireDistinct<Item: Hashable>(
     _ flag: String, _ items: [Item], _ name: (Item) -> String = { "\($0)" }
   ) throws {
@@ -286,7 +288,7 @@ enum Listed {
 }
 
 extension Architecture: ExpressibleByArgument {
-  /// The architecture that an argument names; nil if there is none of that name.
+  /// The architecture with this name; nil if there is none.
   public init?(argument: String) { self.init(argument) }
   public static var allValueStrings: [String] { all.map(\.name) }
 }

@@ -26,12 +26,12 @@ struct Convert: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "PyTorch, safetensors, HDF5 or ONNX files, metasal's checkpoints among them; of several the mean is written.",
-      discussion: "FILE::ENTRY is what stands below an entry of a file, as in checkpoint.pth::state_dict_ema."),
+      "PyTorch, safetensors, HDF5 or ONNX files, including metasal's checkpoints; of several files the mean is written.",
+      discussion: "FILE::ENTRY means the tensors below an entry of a file, as in checkpoint.pth::state_dict_ema."),
     completion: .file())
   var files: [String]
 
-  @Option(help: "Whose weights they are, which is then checked; for ONNX needed.")
+  @Option(help: "The network that the weights belong to, which is checked; required for ONNX.")
   var model: Architecture?
 
   @OptionGroup var target: TargetOptions
@@ -51,17 +51,17 @@ struct Convert: ParsableCommand {
   }
 }
 
-/// What is written, and where.
+/// The options for the output file and its format.
 struct TargetOptions: ParsableArguments {
   @Option(
     name: .customLong("to"),
-    help: "The format: safetensors, hdf5, pytorch or onnx; left out, the one that the output's extension names.")
+    help: "The format: safetensors, hdf5, pytorch or onnx; by default the one that the output's extension names.")
   var format: WeightFile.Format?
 
   @Option(help: "The file to write.", completion: .file())
   var output: String
 
-  @Option(help: "float64, float32, float16 or bfloat16; left out, as the weights are.")
+  @Option(help: "float64, float32, float16 or bfloat16; by default that of the weights.")
   var precision: StoredPrecision?
 
   @Option(help: "The side of the images, for ONNX of networks that depend on it.")

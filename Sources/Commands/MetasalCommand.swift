@@ -7,7 +7,7 @@ import Training
 
 /// The command line: fine-tunes image classifiers so that their saliency maps depend on the class they explain.
 public struct MetasalCommand: ParsableCommand {
-  /// The command, before it reads its arguments.
+  /// A command without arguments.
   public init() {}
 
   public static let configuration = CommandConfiguration(
@@ -19,7 +19,7 @@ public struct MetasalCommand: ParsableCommand {
       Inspect.self, Models.self,
     ])
 
-  /// Runs the command, and turns errors into one message and the exit code that fits.
+  /// Runs the command; reports an error as one message with the matching exit code.
   public static func main() {
     do {
       var command = try parseAsRoot(CommandLine.arguments.dropFirst().map(expandingHome))
@@ -27,7 +27,7 @@ public struct MetasalCommand: ParsableCommand {
       if let failure = StandardOutput.failure { fail(failure, 74) }
     } catch {
       if let code = code(of: error) { fail("\(error)", code) }
-      // Of the command line, or help, which was asked for.
+      // An error in the command line, or a request for help.
       let (code, text) = (exitCode(for: error), fullMessage(for: error))
       guard code == .success else { complain(text, code.rawValue) }
       say(text)
@@ -35,7 +35,7 @@ public struct MetasalCommand: ParsableCommand {
     }
   }
 
-  /// The exit code of an error of our own; nil for others, which the command line's library explains.
+  /// The exit code of one of metasal's errors; nil for others, which ArgumentParser reports.
   private static func code(of error: any Error) -> Int32? {
     switch error {
     case let error as RecipeError: return error.isMissingFile ? 66 : 65
@@ -53,7 +53,8 @@ public struct MetasalCommand: ParsableCommand {
     }
   }
 
-  /// An argument with `~` as the user's folder where shells leave it, in quotes and behind `--option=`.
+  /// The argument with `~` replaced by the user's home folder in places where shells do not do it: in quotes and after
+  /// `--option=`.
   private static func expandingHome(_ argument: String) -> String {
     guard argument.hasPrefix("--"), let equals = argument.firstIndex(of: "=") else {
       return Paths.expandingHome(argument)
@@ -66,13 +67,13 @@ public struct MetasalCommand: ParsableCommand {
   }
 
   private static func complain(_ text: String, _ code: Int32) -> Never {
-    // A terminal that has gone takes nothing any more.
+    // Errors of a closed terminal are ignored.
     try? FileHandle.standardError.write(contentsOf: Data((text.printableLines + "\n").utf8))
     Foundation.exit(code)
   }
 }
 
-/// A recipe and the values that replace its own.
+/// The recipe and values that override its own.
 struct RecipeOptions: ParsableArguments {
   @Argument(help: "The recipe, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
   var recipe: String

@@ -6,7 +6,7 @@ struct Models: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "List the networks that metasal can make, or one network's layers.")
 
-  @Argument(help: "A network whose layers are listed; left out, all networks.")
+  @Argument(help: "A network whose layers are listed; by default all networks are listed.")
   var architecture: Architecture?
 
   func run() throws { say(architecture.map { Catalogue.layers(of: $0) } ?? Catalogue.architectures) }

@@ -3,14 +3,15 @@ import Formats
 import Foundation
 import Synchronization
 
-/// Standard output: all that commands say of their results goes through here.
+/// Standard output. Commands write all results through this type.
 enum StandardOutput {
-  /// The first error; 0 if there was none.
+  /// The errno of the first failed write; 0 if there was none.
   private static let error = Atomic<Int32>(0)
 
-  /// Writes a text and a line's end. Characters that control a terminal, which names in files can hold, are shown escaped.
+  /// Writes a text and a line break. Control characters, which names in files can contain, are escaped, since they
+  /// could control the terminal.
   ///
-  /// A failure does not stop a command, whose files may matter more; it is reported at its end.
+  /// A failed write does not stop the command, whose files may matter more; it is reported at the end.
   static func say(_ text: String) {
     guard error.load(ordering: .relaxed) == 0 else { return }
     var rest = Array((text.printableLines + "\n").utf8)[...]
@@ -22,12 +23,12 @@ enum StandardOutput {
     }
   }
 
-  /// Why something that was said could not be written; nil if all of it was.
+  /// The message about a failed write; nil if none failed.
   static var failure: String? {
     let error = error.load(ordering: .relaxed)
     return error == 0 ? nil : "standard output: cannot be written: \(String(cString: strerror(error)))"
   }
 }
 
-/// Says something on standard output; see ``StandardOutput``.
+/// Writes a text to standard output; see ``StandardOutput``.
 func say(_ text: String) { StandardOutput.say(text) }

@@ -33,7 +33,7 @@ struct Train: ParsableCommand {
     let interruption = Interruption()
     let trainer = Trainer(setup, folder: folder, isInterrupted: { interruption.isRequested }, say: say)
     if profile { Profile.start() }
-    // An interrupted run has its profile too.
+    // A run that was interrupted or failed also gets its profile.
     let outcome = Result { try trainer.run(resume ? .resume : overwrite ? .overwrite : .new) }
     var hasRun = true
     if case .failure(let error) = outcome { hasRun = error is RunEnd }

@@ -1,13 +1,13 @@
 import Formats
 import Tensors
 
-/// What an HDF5 file of images says of them besides their labels, in a group of its own.
+/// The annotations of the images in an HDF5 file besides their labels, stored in a group of their own.
 struct Annotations: Sendable {
-  /// Data sets of whole numbers, which need not be there:
-  /// - `classes` [N, C]: which classes are in each image, 1 or 0;
-  /// - `objects` [M, 7]: an object's image, class, left, upper, right and lower edge in pixels (it covers those from the left and
-  ///   upper edge to before the right and lower one), and row in `masks`, or -1;
-  /// - `masks` [K, H, W], bytes: which pixels an object covers, 1 or 0.
+  /// The optional data sets of integers:
+  /// - `classes` [N, C]: 1 for each class that is in the image, else 0;
+  /// - `objects` [M, 7]: for each object the index of its image, its class, the left, upper, right and lower edges of
+  ///   its box in pixels (right and lower are exclusive), and the index of its mask in `masks`, or -1;
+  /// - `masks` [K, H, W], bytes: 1 for each pixel that the object covers, else 0.
   enum Name {
     static let classes = "annotations/classes"
     static let objects = "annotations/objects"
@@ -15,19 +15,19 @@ struct Annotations: Sendable {
   }
   static let objectColumns = 7
 
-  /// All classes of each image; nil where they are not listed.
+  /// All classes of each image; nil if the file does not list them.
   let classes: [[Int]]?
   private let objects: [Int: [Placed]]
   private let masks: HDF5Rows?
 
   private struct Placed {
     var object: Sample.Object
-    /// A row in the masks.
+    /// The index of the mask; nil if there is none.
     var mask: Int?
   }
 
-  /// Reads the annotations of images of shape [N, H, W, 3] with so many classes. A ``FileError`` is thrown if something is
-  /// there that does not fit the images.
+  /// Reads the annotations of images [N, H, W, 3] with `classes` classes. Throws a `FileError` if an annotation does
+  /// not fit the images.
   init(_ file: HDF5Reader, images: [Int], classes: Int) throws {
     self.classes = try Self.table(file, Name.classes, rows: images[0], columns: classes)?.map { row in
       row.indices.filter { row[$0] != 0 }
@@ -57,7 +57,7 @@ struct Annotations: Sendable {
     self.objects = objects
   }
 
-  /// The rows of a table of whole numbers; nil if it is not there.
+  /// Reads the rows of a table of integers; nil if the file does not have it.
   private static func table(_ file: HDF5Reader, _ name: String, rows: Int?, columns: Int) throws -> [[Int]]? {
     guard try file.has(name) else { return nil }
     guard let (shape, values) = try file.wholeNumbers(of: name), shape.count == 2, shape[0] == rows ?? shape[0],
@@ -72,7 +72,7 @@ struct Annotations: Sendable {
 
   /// The objects in an image.
   ///
-  /// - Throws: a ``FileError`` if a mask cannot be read.
+  /// - Throws: a `FileError` if a mask cannot be read.
   func objects(at index: Int) throws -> [Sample.Object] {
     try (objects[index] ?? []).map { placed in
       var object = placed.object

@@ -2,22 +2,22 @@ import Formats
 import Synchronization
 import Tensors
 
-/// Images that go through a network together.
+/// A batch of images that go through the network together.
 public struct Batch: Sendable {
-  /// [N, H, W, 3], normalized.
+  /// The normalized images [N, H, W, 3].
   public let images: Tensor
-  /// The images' classes; of an image with several, the one that it stands for.
+  /// The class label of each image; for a sample of an image with several classes, the class that the sample is about.
   public let labels: [Int]
-  /// Every class in each image with its share: 1, unless images are mixed.
+  /// All classes of each image with their shares; a share is 1 unless images are mixed.
   public let targets: [[Target]]
-  /// What is known to be in each image; of augmented images nothing is.
+  /// The annotated objects of each image; empty for augmented images.
   public let objects: [[Sample.Object]]
-  /// The images before normalization and mixing.
+  /// The images as bytes, before normalization and mixing.
   public let rgbImages: [RGBImage]
-  /// Their places in the data set.
+  /// The indices of the images in the data set.
   public let indices: [Int]
 
-  /// What a ``BatchSource`` makes, from parts that fit each other.
+  /// Creates a batch from parts of the same length; usually ``BatchSource`` does this.
   public init(
     images: Tensor, labels: [Int], targets: [[Target]], objects: [[Sample.Object]], rgbImages: [RGBImage],
     indices: [Int]
@@ -27,52 +27,52 @@ public struct Batch: Sendable {
   }
 }
 
-/// Batches out of a data set. Which images a training step sees, and how they are augmented, depends on the seed and the
-/// step alone: not on how many threads read them, nor on where a run was interrupted.
+/// Makes batches from a data set. Which images a training step sees, and how they are augmented, depends only on the
+/// seed and the step, not on the number of threads or on interruptions of the run.
 public struct BatchSource: Sendable {
-  /// Where the images come from.
+  /// The data set.
   public let dataset: any Dataset
-  /// How pixels become a network's input.
+  /// The normalization of pixels.
   public let normalization: Normalization
-  /// How images come to the network's size.
+  /// The resizing and cropping to the network's input size.
   public let resizeCrop: ResizeCrop
-  /// Changes of training images, in order.
+  /// The augmentations of training images, in order.
   public let augmentation: [any Augmentation]
-  /// One of these, drawn for each training batch, mixes its images; none if empty.
+  /// The ways of mixing images; one of them is drawn for each training batch. Empty for no mixing.
   public let mixing: [any Mixing]
-  /// Images in a training batch.
+  /// The number of images in a training batch.
   public let size: Int
-  /// What the images' numbers are.
+  /// The floating-point type of the images.
   public let precision: ScalarType
-  /// What order and augmentation are drawn from.
+  /// The seed of the order, the augmentations and the mixing.
   public let seed: UInt64
-  /// Whether a broken image is an error, or counted and passed over.
+  /// Whether a broken image is an error, or is skipped and counted.
   public let brokenImages: BrokenImages
-  /// Images passed over so far.
+  /// The images that were skipped so far.
   public let skipped = SkippedImages()
-  /// The part of each training batch that is made here.
+  /// The part of each training batch that this source makes.
   public let shard: Shard
   private let cache: SampleCache?
   private let orders = EpochOrders()
 
-  /// The least height and width in pixels that images must have.
+  /// The smallest allowed height and width of images in pixels.
   public let smallestSide: Int
 
-  /// Batches of `size` images.
+  /// Creates a source of batches.
   ///
   /// - Parameters:
-  ///   - dataset: where the images come from.
-  ///   - size: images in a training batch.
-  ///   - normalization: how pixels become a network's input.
-  ///   - resizeCrop: how images come to the network's size.
-  ///   - augmentation: changes of training images, in order.
-  ///   - mixing: one of these, drawn for each training batch, mixes its images.
-  ///   - seed: what order, augmentation and mixing are drawn from.
-  ///   - smallestSide: the least height and width in pixels that images must have.
-  ///   - brokenImages: whether a broken image is an error, or counted and passed over.
-  ///   - cacheLimit: bytes of images that are kept in memory once they were read; nil for none.
-  ///   - precision: what the images' numbers are.
-  ///   - shard: the part of each training batch to make. Images are mixed with those of the same part.
+  ///   - dataset: the data set.
+  ///   - size: the number of images in a training batch.
+  ///   - normalization: the normalization of pixels.
+  ///   - resizeCrop: the resizing and cropping to the network's input size.
+  ///   - augmentation: the augmentations of training images, in order.
+  ///   - mixing: the ways of mixing images; one of them is drawn for each training batch.
+  ///   - seed: the seed of the order, the augmentations and the mixing.
+  ///   - smallestSide: the smallest allowed height and width of images in pixels.
+  ///   - brokenImages: whether a broken image is an error, or is skipped and counted.
+  ///   - cacheLimit: the largest number of bytes of decoded images that are kept in memory; nil for no cache.
+  ///   - precision: the floating-point type of the images.
+  ///   - shard: the part of each training batch to make. Images are mixed only with images of the same part.
   public init(
     _ dataset: any Dataset, size: Int, normalization: Normalization, resizeCrop: ResizeCrop = ResizeCrop(),
     augmentation: [any Augmentation] = [], mixing: [any Mixing] = [], seed: UInt64 = 0, smallestSide: Int = 1,
@@ -86,10 +86,10 @@ public struct BatchSource: Sendable {
     (self.brokenImages, self.precision) = (brokenImages, precision)
   }
 
-  /// Batches in an epoch; what is left over is not used in it.
+  /// The number of batches in an epoch; the images of an incomplete last batch are not used.
   public var batchesPerEpoch: Int { dataset.count / size }
 
-  /// The order of the data set in an epoch: a permutation.
+  /// The order of the samples in an epoch, a permutation of the indices.
   public func order(epoch: Int) -> [Int] {
     orders.order(epoch) {
       var random = RandomSource(seed: seed, purpose: "order", epoch)
@@ -97,7 +97,7 @@ public struct BatchSource: Sendable {
     }
   }
 
-  /// The batch of a training step, augmented. The data set holds at least one batch.
+  /// The augmented batch of a training step. The data set must hold at least one batch.
   public func batch(step: Int) throws -> Batch {
     let (epoch, position) = (step / batchesPerEpoch, step % batchesPerEpoch)
     let part = shard.range(of: size)
@@ -114,14 +114,14 @@ public struct BatchSource: Sendable {
     return mixing.randomElement(using: &random).map { $0(batch, using: &random) } ?? batch
   }
 
-  /// The images at `indices`, resized and cropped.
+  /// The images at `indices`, resized and cropped but not augmented.
   public func batch(_ indices: [Int]) throws -> Batch {
     try collate(samples(indices) { try read($0, .resizedWithObjects) })
   }
 
   private func read(_ index: Int, _ form: SampleCache.Form) throws -> Sample {
     func read() throws -> Sample {
-      // What changes an image's geometry would have to change its objects too, which training does not ask for.
+      // Augmentations would have to transform the objects too, which training does not use, so they are not read.
       let sample =
         try form == .resizedWithObjects ? dataset.sample(at: index) : dataset.sampleWithoutObjects(at: index)
       return form == .bare ? sample : try resizeCrop(sample)
@@ -129,8 +129,8 @@ public struct BatchSource: Sendable {
     return try cache?.sample(index, form, read) ?? read()
   }
 
-  /// The first image that can be read, resized and cropped; where broken ones are passed over, some of them may come before it. No batch is
-  /// made of it, whose numbers take more memory than its pixels.
+  /// The first image that can be read, resized and cropped; broken images before it are skipped if ``brokenImages``
+  /// allows it. It is not normalized, because floating-point numbers would take more memory than pixels.
   public func first() throws -> Sample {
     var index = 0
     while true {
@@ -145,7 +145,8 @@ public struct BatchSource: Sendable {
     }
   }
 
-  /// The samples at `indices`; broken ones are left out, if that is asked for and some are left.
+  /// Reads the samples at `indices`. If broken images are to be skipped they are left out, as long as at least one
+  /// sample is left.
   private func samples(_ indices: [Int], _ read: (Int) throws -> Sample) throws -> [(index: Int, sample: Sample)] {
     guard brokenImages == .skip else { return try indices.map { ($0, try read($0)) } }
     var first: FileError?
@@ -188,12 +189,12 @@ public struct BatchSource: Sendable {
   }
 }
 
-/// The orders of the epochs that were asked for last, since every batch of an epoch asks for all of its order. Where an epoch
-/// ends, threads are in two of them.
+/// Caches the orders of the most recent epochs, since every batch needs the order of its epoch. It keeps two epochs
+/// because threads can be in both at an epoch's end.
 private final class EpochOrders: Sendable {
   private let kept = Mutex<[Int: [Int]]>([:])
 
-  /// The order of an epoch, which `make` makes unless it is kept.
+  /// The order of an epoch, made by `make` unless it is cached.
   func order(_ epoch: Int, _ make: () -> [Int]) -> [Int] {
     kept.withLock { kept in
       if let order = kept[epoch] { return order }

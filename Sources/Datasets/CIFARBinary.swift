@@ -2,12 +2,12 @@ import Components
 import Foundation
 import Formats
 
-/// CIFAR's binary batches (Krizhevsky 2009): records of one label byte (CIFAR-100: a coarse and a fine one), then 32×32
-/// pixels as a red, a green and a blue plane.
+/// CIFAR's binary batches (Krizhevsky 2009): records of one label byte (for CIFAR-100 a coarse and a fine label),
+/// followed by 32×32 pixels as a red, a green and a blue plane.
 public struct CIFARBinary: Dataset {
-  /// Ten classes, or a hundred.
+  /// CIFAR-10 or CIFAR-100.
   public enum Variant: Sendable {
-    /// Ten classes, with one label byte per record, or a hundred, with two.
+    /// Ten classes with one label byte per record, or a hundred with two.
     case cifar10, cifar100
 
     var labelBytes: Int { self == .cifar10 ? 1 : 2 }
@@ -22,13 +22,13 @@ public struct CIFARBinary: Dataset {
   private static let side = 32
   private var recordSize: Int { variant.labelBytes + 3 * Self.side * Self.side }
 
-  /// Reads batches.
+  /// Reads batch files.
   ///
   /// - Parameters:
-  ///   - variant: which of the two formats.
-  ///   - paths: the batches.
-  /// - Throws: a `FileError` if a file is missing, is not whole records, or holds a label out of range; or if the list of
-  ///   CIFAR-100's names beside them is not one of a hundred.
+  ///   - variant: the format of the files.
+  ///   - paths: the batch files.
+  /// - Throws: a `FileError` if a file is missing, is not a whole number of records, or contains a label out of
+  ///   range; or if `fine_label_names.txt` beside it does not list a hundred names.
   public init(_ variant: Variant, _ paths: [String]) throws {
     self.variant = variant
     classNames = try Self.classNames(variant, beside: paths)
@@ -54,7 +54,8 @@ public struct CIFARBinary: Dataset {
     self.count = count
   }
 
-  /// CIFAR-100's names are in a file that comes with the batches; where it is not, there are numbers.
+  /// The class names. CIFAR-100's are read from `fine_label_names.txt` beside the batches; without that file they are
+  /// numbers.
   private static func classNames(_ variant: Variant, beside paths: [String]) throws -> [String] {
     guard variant == .cifar100 else {
       return ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -87,15 +88,15 @@ extension CIFARBinary {
   /// CIFAR-10's binary batches, as recipes state them: `cifar10: [files]`.
   public struct CIFAR10: DatasetSource, Equatable {
     public let name = "cifar10"
-    /// The batches.
+    /// The batch files.
     public var files: [String]
 
-    /// Batches in these files.
+    /// A data set of these batch files.
     public init(_ files: [String] = []) { self.files = files }
 
     public mutating func visit(_ keys: Keys) { keys("files", &files, .paths, isRequired: true) }
 
-    /// The files alone.
+    /// The list of files alone is accepted in place of a section.
     public static var shorthand: Codec<Self>? { Codec<[String]>.paths.standing(for: { Self($0) }, \.files) }
 
     public func dataset() throws -> any Dataset { try CIFARBinary(.cifar10, files) }
@@ -104,15 +105,15 @@ extension CIFARBinary {
   /// CIFAR-100's binary batches, as recipes state them: `cifar100: [files]`.
   public struct CIFAR100: DatasetSource, Equatable {
     public let name = "cifar100"
-    /// The batches.
+    /// The batch files.
     public var files: [String]
 
-    /// Batches in these files.
+    /// A data set of these batch files.
     public init(_ files: [String] = []) { self.files = files }
 
     public mutating func visit(_ keys: Keys) { keys("files", &files, .paths, isRequired: true) }
 
-    /// The files alone.
+    /// The list of files alone is accepted in place of a section.
     public static var shorthand: Codec<Self>? { Codec<[String]>.paths.standing(for: { Self($0) }, \.files) }
 
     public func dataset() throws -> any Dataset { try CIFARBinary(.cifar100, files) }
@@ -120,6 +121,6 @@ extension CIFARBinary {
 }
 
 extension Codec<[String]> {
-  /// At least one input.
+  /// A list of at least one input file.
   fileprivate static var paths: Codec { list(.inputPath, atLeast: 1) }
 }

@@ -3,23 +3,23 @@ import Foundation
 import Formats
 
 extension ObjectImages {
-  /// COCO's annotations of instances (Lin et al. 2014; cocodataset.org/#format-data): categories, in the order of their
-  /// numbers, boxes, and outlines as polygons or runs. Crowds, which are no single object, are left out, and so is what is of no
-  /// use by itself; ``Remarks`` count it.
+  /// Reads COCO's instance annotations (Lin et al. 2014; cocodataset.org/#format-data): categories, sorted by id,
+  /// boxes, and outlines as polygons or run lengths. Crowd annotations, which are not single objects, and unusable
+  /// annotations are left out; ``Remarks`` counts them.
   ///
   /// - Parameters:
   ///   - path: the JSON file.
-  ///   - folder: where the images are.
-  ///   - samples: whether an image is a sample for each of its classes or one alone.
+  ///   - folder: the folder of the images.
+  ///   - samples: whether an image gives one sample per class in it, or a single sample.
   /// - Returns: the data set.
-  /// - Throws: a `FileError` if the file is not of that kind, or contradicts itself.
+  /// - Throws: a `FileError` if the file is not of this format, or contradicts itself.
   public static func coco(annotations path: String, images folder: String, samples: Samples = .classes) throws -> Self {
     func malformed(_ message: String) -> FileError { FileError(.malformed, path, message) }
     let file = try COCOFile.read(path)
     guard !file.categories.isEmpty, !file.images.isEmpty else { throw malformed("no categories, or no images in it") }
     let remarks = Remarks()
 
-    // One without a name is a class all the same: without it all after it would be other classes than they are.
+    // A category without a name still counts as a class; otherwise the indices of all later classes would change.
     let categories = file.categories.sorted { $0.id < $1.id }
     var labels: [COCOFile.Identifier: Int] = [:], names: [String] = []
     for category in categories {
@@ -85,10 +85,10 @@ extension ObjectImages {
     public var annotations: String
     /// The folder of the images.
     public var images: String
-    /// Whether an image is a sample for each of its classes or one alone.
+    /// Whether an image gives one sample per class in it, or a single sample.
     public var samples: Samples
 
-    /// Annotations and the folder of their images.
+    /// A data set of an annotation file and a folder of images.
     public init(annotations: String = "", images: String = "", samples: Samples = .classes) {
       (self.annotations, self.images, self.samples) = (annotations, images, samples)
     }
@@ -105,10 +105,15 @@ extension ObjectImages {
   }
 }
 
-/// Where an image is that a list names.
+/// Finds an image that an annotation or a list names.
 enum ImagePath {
-  /// - Returns: the name as meant from the folder; with slashes for backslashes, as Windows has them, if nothing is there
-  ///   otherwise.
+  /// The path of an image.
+  ///
+  /// - Parameters:
+  ///   - name: the path relative to the folder.
+  ///   - folder: the folder.
+  /// - Returns: the path. If no file is there and the name has backslashes, as on Windows, they are replaced by
+  ///   slashes.
   static func found(_ name: String, in folder: String) -> String {
     let path = Paths.joined(folder, name)
     guard name.contains("\\"), !FileManager.default.fileExists(atPath: path) else { return path }

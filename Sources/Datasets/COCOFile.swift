@@ -1,10 +1,10 @@
 import Foundation
 import Formats
 
-/// The parts of COCO's file that are used, under its own names. What cannot be read of an entry is nil and not an error: files
-/// from many tools have fields of other types where nobody looks.
+/// The fields of COCO's annotation file that are used, under COCO's names. A field that cannot be read is nil and not
+/// an error: files from other tools have fields of other types in places that nobody uses.
 struct COCOFile: Decodable {
-  /// What entries are known by: a whole number, as a number or a text, or another text.
+  /// The id of an entry: an integer, written as a number or a text, or any other text.
   struct Identifier: Decodable, Hashable, Comparable, CustomStringConvertible {
     let description: String
 
@@ -19,7 +19,7 @@ struct COCOFile: Decodable {
       }
     }
 
-    /// Numbers by their value, and before all else.
+    /// Numbers are ordered by value, and come before texts.
     static func < (a: Self, b: Self) -> Bool {
       switch (Int(a.description), Int(b.description)) {
       case (let a?, let b?): a < b
@@ -44,7 +44,7 @@ struct COCOFile: Decodable {
   struct Image: Decodable {
     var id: Identifier?
     var file_name: String?
-    /// What is annotated; nil where that is not stated.
+    /// The size of the annotated image; nil if it is not stated.
     var size: PixelSize?
 
     private enum Key: CodingKey { case id, file_name, width, height }
@@ -60,7 +60,7 @@ struct COCOFile: Decodable {
 
   struct Annotation: Decodable {
     var id, image_id, category_id: Identifier?
-    /// Left, upper, right and lower edge.
+    /// The left, upper, right and lower edges of the box in pixels; nil if they cannot be read.
     var box: [Double]?
     var segmentation = Segmentation.none
     var isCrowd = false
@@ -91,7 +91,7 @@ struct COCOFile: Decodable {
           if let text = try? value.decode(String.self) { .text(text) } else { .numbers(try value.decode([Int].self)) }
       }
     }
-    /// A polygon; nil if it is none.
+    /// A polygon; `points` is nil if it cannot be read.
     struct Part: Decodable {
       let points: [Double]?
       init(from decoder: any Decoder) throws { points = try? decoder.singleValueContainer().decode([Double].self) }
@@ -115,7 +115,7 @@ struct COCOFile: Decodable {
       }
     }
 
-    /// What can be read of it; nil if nothing can.
+    /// The outline; nil if there is none that can be read. Unreadable parts are added to `remarks`.
     func outline(_ name: String, _ remarks: Remarks) -> Outline? {
       switch self {
       case .none: return nil
@@ -147,7 +147,9 @@ struct COCOFile: Decodable {
   let images: [Image]
   let annotations: [Annotation]
 
-  /// - Throws: a ``FileError`` that says where the file is not as it should be.
+  /// Reads an annotation file.
+  ///
+  /// - Throws: a `FileError` with the place in the file that does not have the expected form.
   static func read(_ path: String) throws -> COCOFile {
     let data = try Files.read(path)
     func decoded(_ data: Data) throws -> COCOFile { try JSONDecoder().decode(COCOFile.self, from: data) }
@@ -156,8 +158,8 @@ struct COCOFile: Decodable {
     } catch let error as DecodingError { throw FileError(.malformed, path, "not COCO's annotations: \(error.place)") }
   }
 
-  /// The same JSON with an empty text, which is no number either, in place of each NaN and Infinity: Python writes them, though
-  /// JSON has none. Foundation's reader of JSON5, which has, stops the program on some damaged files.
+  /// The JSON with each NaN and Infinity replaced by an empty text, which is not a number either. Python writes them
+  /// although JSON does not allow them. Foundation's JSON5 decoder accepts them, but crashes on some damaged files.
   private static func withoutNaN(_ data: Data) -> Data {
     var bytes = [UInt8](data)
     let words = ["NaN", "-Infinity", "Infinity"].map { Array($0.utf8) }
@@ -181,14 +183,14 @@ struct COCOFile: Decodable {
 }
 
 extension KeyedDecodingContainer {
-  /// The value of a key; nil where there is none, or none of that type.
+  /// The value of a key; nil if the key is missing or has another type.
   fileprivate func lenient<Value: Decodable>(_ key: Key) -> Value? {
     (try? decodeIfPresent(Value.self, forKey: key)) ?? nil
   }
 }
 
 extension DecodingError {
-  /// Where in the file it is, and what is wrong there.
+  /// The place of the error in the file, and what is wrong there.
   fileprivate var place: String {
     let (context, what): (Context, String) =
       switch self {

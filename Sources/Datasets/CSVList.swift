@@ -2,8 +2,8 @@ import Components
 import Foundation
 import Formats
 
-/// Images listed in a CSV file, with their classes and, if it has them, boxes. Rows of one image stand for one sample: its
-/// label is the first row's, its objects are all rows'. A row whose box is empty has no object.
+/// Images listed in a CSV file with their classes and, optionally, boxes. All rows of one image form one sample: its
+/// label is that of the first row, and its objects are those of all rows. A row with an empty box adds no object.
 public struct CSVList: Dataset {
   public let classNames: [String]
   private let images: [Entry]
@@ -15,14 +15,14 @@ public struct CSVList: Dataset {
     var boxes: [(line: Int, label: Int, corners: [Double])]
   }
 
-  /// What the columns are called, in the file's first line.
+  /// The names of the columns in the file's first line.
   public struct Columns: Sendable, Equatable {
-    /// Of the image's path and of its class.
+    /// The columns of the image's path and of its class.
     public var image, label: String
-    /// Of a box's left, upper, right and lower edge, in pixels; empty if there are none.
+    /// The columns of a box's left, upper, right and lower edges in pixels; empty if there are no boxes.
     public var box: [String]
 
-    /// `image` and `label`, without boxes.
+    /// Column names; by default `image` and `label`, without boxes.
     public init(image: String = "image", label: String = "label", box: [String] = []) {
       (self.image, self.label, self.box) = (image, label, box)
     }
@@ -30,15 +30,15 @@ public struct CSVList: Dataset {
 
   public let remarks = Remarks()
 
-  /// Reads a list; the images are read when they are asked for.
+  /// Reads the list; each image is read only when its sample is requested.
   ///
   /// - Parameters:
-  ///   - path: the list.
-  ///   - columns: what its columns are called.
-  ///   - folder: where the paths begin; the list's own folder if nil.
-  ///   - classes: a file with a line for each class, which the labels then number, or name by any word of its line. Without
-  ///     it labels that are whole numbers are the classes themselves, and others are names; see ``ClassList``.
-  /// - Throws: a `FileError` that names the line.
+  ///   - path: the CSV file.
+  ///   - columns: the names of its columns.
+  ///   - folder: the folder to which the image paths are relative; nil for the folder of the list.
+  ///   - classes: a file with a line for each class. Labels are then indices of lines, or any word of a line. If it is
+  ///     nil, labels that are integers are the class indices themselves, and other labels are names; see ``ClassList``.
+  /// - Throws: a `FileError` with the line at which the list is wrong.
   public init(_ path: String, columns: Columns = Columns(), folder: String? = nil, classes: String? = nil) throws {
     let table = try CSVTable(path)
     func malformed(_ line: Int, _ message: String) -> FileError {
@@ -58,7 +58,7 @@ public struct CSVList: Dataset {
     for (line, fields) in table.rows {
       guard !fields[image].isEmpty else { throw malformed(line, "no image in column '\(columns.image)'") }
       guard !fields[label].isEmpty else { throw malformed(line, "no class in column '\(columns.label)'") }
-      // Different names would become the same.
+      // Invalid bytes become U+FFFD, which could make different names equal.
       if !table.isWhole,
         let name = [fields[image], fields[label]].first(where: { $0.unicodeScalars.contains("\u{fffd}") })
       {
@@ -66,7 +66,7 @@ public struct CSVList: Dataset {
       }
       let corners = try box.map { index in
         guard let value = Double(fields[index]), abs(value) < 1e6 else {
-          // An image without an object has a row all the same.
+          // An image without objects has a row with empty box columns.
           if box.allSatisfy({ fields[$0].isEmpty }) { return Double.nan }
           throw malformed(line, "'\(fields[index])' in column '\(table.header[index])', where a number is expected")
         }
@@ -103,7 +103,7 @@ public struct CSVList: Dataset {
     (images, classNames, self.path) = (entries, names, path)
   }
 
-  /// The classes of labels that no list names.
+  /// The class names that follow from the labels alone, if no list of classes is given.
   private static func classes(
     _ labels: [(line: Int, text: String)], _ malformed: (Int, String) -> FileError
   ) throws -> [String] {
@@ -124,7 +124,7 @@ public struct CSVList: Dataset {
 
   public var count: Int { images.count }
 
-  /// Boxes count as drawn on the upright image, whose size no list states.
+  /// Boxes are taken as drawn on the upright image, since a list does not state the image's size.
   public func sample(at index: Int) throws -> Sample {
     let entry = images[index]
     let file = try remarks.image(entry.path)
@@ -142,16 +142,16 @@ extension CSVList {
   /// A list of images, as recipes state it.
   public struct Source: DatasetSource, Equatable {
     public let name = "csv"
-    /// The list.
+    /// The CSV file.
     public var file = ""
-    /// Where its paths begin; nil for the list's own folder.
+    /// The folder to which the image paths are relative; nil for the folder of the list.
     public var images: String?
-    /// A file with a line for each class; nil for the labels that occur.
+    /// A file with a line for each class; nil to derive the classes from the labels.
     public var classes: String?
-    /// What its columns are called.
+    /// The names of its columns.
     public var columns = Columns()
 
-    /// A list whose columns have the usual names.
+    /// A list whose columns have the default names.
     public init(_ file: String = "") { self.file = file }
 
     public mutating func visit(_ keys: Keys) {

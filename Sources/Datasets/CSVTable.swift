@@ -1,18 +1,21 @@
 import Foundation
 import Formats
 
-/// The rows of a CSV file (RFC 4180), as Python's module reads them: fields are divided by commas; one in double quotes may hold
-/// commas, line breaks, and two quotes for one. Blanks around fields that are not in quotes do not count.
+/// The rows of a CSV file (RFC 4180), as Python's csv module reads them: fields are separated by commas; a field in
+/// double quotes may contain commas, line breaks, and doubled quotes for a quote. Blanks around unquoted fields are
+/// removed.
 struct CSVTable {
-  /// The first row's fields.
+  /// The fields of the first row.
   let header: [String]
-  /// All others that are not empty, with the line at which they begin.
+  /// All other rows that are not empty, with the line at which each begins.
   let rows: [(line: Int, fields: [String])]
 
-  /// Whether all of it is in UTF-8 or UTF-16; what is not is replaced by U+FFFD.
+  /// Whether the whole file is valid UTF-8 or UTF-16; invalid bytes are replaced by U+FFFD.
   let isWhole: Bool
 
-  /// - Throws: a ``FileError`` if a row has another number of fields than the first, or a quote does not end.
+  /// Reads a CSV file.
+  ///
+  /// - Throws: a `FileError` if a row and the first row have different numbers of fields, or a quote is not closed.
   init(_ path: String) throws {
     let (text, isWhole) = try Files.text(path)
     self.isWhole = isWhole
@@ -32,10 +35,10 @@ struct CSVTable {
   }
 
   private struct Row {
-    /// Where it begins.
+    /// The line at which the row begins.
     let line: Int
     private(set) var fields: [String] = []
-    /// How many there are, also of those that are not kept.
+    /// The number of fields, including those beyond the limit, which are not kept.
     private(set) var count = 0
     private(set) var isEmpty = true
 
@@ -56,7 +59,7 @@ struct CSVTable {
 
     init(_ text: String) { (self.text, at) = (text, text.startIndex) }
 
-    /// The next character; a line break of any kind is a line feed.
+    /// The next character; every kind of line break is returned as a line feed.
     private mutating func next() -> Unicode.Scalar? {
       guard at < text.endIndex else { return nil }
       var scalar = text.unicodeScalars[at]
@@ -71,7 +74,7 @@ struct CSVTable {
 
     private var isBeforeQuote: Bool { at < text.endIndex && text.unicodeScalars[at] == "\"" }
 
-    /// The next row; nil after the last. Fields beyond the limit are counted, and not kept.
+    /// Reads the next row; nil after the last. Fields beyond the limit are counted but not kept.
     mutating func row(_ path: String, atMost limit: Int = .max) throws -> Row? {
       guard at < text.endIndex else { return nil }
       var (row, field) = (Row(line: line), Field())
@@ -92,7 +95,7 @@ struct CSVTable {
         case "\n":
           row.add(field, atMost: limit)
           return row
-        // Blanks behind a field in quotes are none of it.
+        // Blanks after a quoted field do not belong to it.
         default: if !field.isQuoted || !scalar.properties.isWhitespace { field.text.append(scalar) }
         }
       }
@@ -111,7 +114,7 @@ struct CSVTable {
 
     var isBlank: Bool { !isQuoted && text.allSatisfy(\.properties.isWhitespace) }
     var value: String {
-      // Most have nothing to be trimmed, and what looks for it takes longer than all else.
+      // Most fields need no trimming, and checking first is faster than trimming all.
       guard !isQuoted, let first = text.first, let last = text.last, [first, last].contains(where: Self.mayBeBlank)
       else { return String(text) }
       return String(text).trimmingCharacters(in: .whitespaces)

@@ -2,13 +2,13 @@ import Foundation
 import Formats
 import Tensors
 
-/// Where a scene is painted: colors in [0, 1], row by row.
+/// A canvas on which a scene is painted: square, with colors in [0, 1], row by row.
 struct Canvas {
   typealias Color = SIMD3<Double>
 
   let size: Int
   private var pixels: [Color]
-  /// Points per pixel and axis at which a shape's coverage is sampled.
+  /// The number of sample points per pixel and axis for a shape's coverage.
   private static let samples = 3
 
   init(size: Int) {
@@ -26,7 +26,7 @@ struct Canvas {
     Color(random.uniform(), random.uniform(), random.uniform())
   }
 
-  /// A gradient or stripes, with soft blobs and small fragments of lines on it. Returns the mean color.
+  /// Paints a color gradient or stripes, with soft blobs and small fragments of lines on it. Returns the mean color.
   mutating func paintBackground(_ random: inout RandomSource) -> Color {
     let (from, to) = (Self.color(&random), Self.color(&random))
     let angle = 2 * Double.pi * random.uniform()
@@ -58,7 +58,7 @@ struct Canvas {
     }
   }
 
-  /// A short line, too thin and too small for an object.
+  /// Paints a short line, too small to be mistaken for an object.
   private mutating func paintFragment(_ random: inout RandomSource) {
     let color = Self.color(&random)
     let angle = 2 * Double.pi * random.uniform()
@@ -71,7 +71,7 @@ struct Canvas {
     }
   }
 
-  /// Paints an object in a color that stands out from the background, plain or patterned. Returns what it covers.
+  /// Paints an object in a color that contrasts with the background, plain or patterned. Returns its mask, row by row.
   mutating func paint(
     _ shape: Shape, at centre: (x: Double, y: Double), radius: Double, avoiding ground: Color,
     _ random: inout RandomSource
@@ -116,7 +116,7 @@ struct Canvas {
     return low..<max(low, min(size, Int(centre + radius * 1.05) + 2))
   }
 
-  /// Fine noise over everything.
+  /// Adds uniform noise to every pixel.
   mutating func addNoise(_ random: inout RandomSource) {
     for i in pixels.indices { pixels[i] += Color(random.uniform(), random.uniform(), random.uniform()) * 0.12 - 0.06 }
   }

@@ -1,26 +1,28 @@
 import Foundation
 import Formats
 
-/// The names of classes, in order, each perhaps with other words for it: `n02123159 tiger_cat`.
+/// The names of the classes in order. A name may have several words, each of which can identify it: `n02123159
+/// tiger_cat`.
 ///
-/// A class's index is what weights know it by, so where it comes from is the same for all data sets: from the list of classes
-/// that is given, or else
-/// - a whole number is itself the index, from 0; one that no image has is a class all the same (CSV lists, IDX, HDF5, CIFAR);
-/// - names are in the order of their code points, as torchvision's `ImageFolder` sorts them (folders, CSV lists);
-/// - what numbers its own classes (COCO's categories) has them in the order of its numbers.
+/// Weights identify a class by its index, so all data sets derive the index in the same way. If a list of classes is
+/// given, the index is the position in that list. Otherwise
+/// - an integer label is the index itself, from 0, and an index that no image has still counts as a class (CSV lists,
+///   IDX, HDF5, CIFAR);
+/// - names are sorted by code points, as in torchvision's `ImageFolder` (folders, CSV lists);
+/// - categories with ids (COCO) are sorted by id.
 ///
-/// Folders are names also where they look like numbers, since networks that were trained with torchvision have learned them in
-/// that order: 0, 1, 10, 11, 2.
+/// Folder names are sorted as names even if they look like numbers (0, 1, 10, 11, 2), because networks trained with
+/// torchvision use that order.
 public struct ClassList: Sendable {
-  /// A line for each class.
+  /// The lines of the list, one for each class.
   public let names: [String]
-  /// The classes that a name, or a word of one, means.
+  /// The classes that each name, or word of a name, can mean.
   private let meanings: [String: Set<Int>]
 
-  /// More classes than this are no classes, but numbers of something else.
+  /// The largest number of classes; larger numbers are not class labels.
   private static let most = 1 << 20
 
-  /// Classes of these names.
+  /// A list of classes with these names.
   public init(_ names: [String]) {
     self.names = names
     var (words, whole) = ([String: Set<Int>](), [String: Set<Int>]())
@@ -33,8 +35,8 @@ public struct ClassList: Sendable {
     meanings = words.merging(whole) { $1 }
   }
 
-  /// The class of that name, of a word that only its name has, or of that number; nil if there is no such class, or if there are
-  /// several.
+  /// The index of the class with this name, with a word that only its name contains, or with this number; nil if there
+  /// is no such class or several.
   public func index(of text: String) -> Int? {
     if let meant = meanings[text] {
       if meant.count == 1 { return meant.first }
@@ -43,38 +45,38 @@ public struct ClassList: Sendable {
     return Self.number(text).flatMap { names.indices.contains($0) ? $0 : nil }
   }
 
-  /// What is wrong with a text that means no class, to be said after it.
+  /// The message about a text that does not identify a class, to be appended to the text.
   public func problem(of text: String) -> String {
     let count = meanings[text]?.count ?? 0
     return count > 1 ? "the name of \(count) classes" : "none of the \(names.count) classes"
   }
 
-  /// The lines of a file.
+  /// Reads a list of classes from a file, one per line.
   ///
-  /// - Throws: a `FileError` if there are none.
+  /// - Throws: a `FileError` if the file has no lines.
   public static func read(_ path: String) throws -> [String] {
     let names = try Files.lines(path)
     guard !names.isEmpty else { throw FileError(.malformed, path, "no names of classes in this file") }
     return names
   }
 
-  /// The whole number that a text is, also as spreadsheets write one (`3.0`); nil if it is none.
+  /// The integer in a text, also in the form that spreadsheets write (`3.0`); nil if the text is not an integer.
   static func number(_ text: String) -> Int? {
     guard let first = text.first, first.isNumber || first == "-" || first == "+" else { return nil }
     return Int(text)
       ?? (text.allSatisfy { "+-.0123456789".contains($0) } ? Double(text) : nil).flatMap { Int(exactly: $0) }
   }
 
-  /// Names for classes that are known by number alone: the numbers up to the largest.
+  /// Class names for integer labels without a list: the numbers from 0 to the largest label.
   ///
-  /// - Returns: nil if there is a number that is no class's.
+  /// - Returns: the names; nil if a label is negative or too large.
   static func numbered(_ labels: some Sequence<Int>) -> [String]? {
     let (least, largest) = labels.reduce((0, 0)) { (min($0.0, $1), max($0.1, $1)) }
     return least >= 0 && largest < most ? (0...largest).map(String.init) : nil
   }
 
-  /// The names by which one data set's classes and another's are known together; nil if they number them differently. Of classes
-  /// known by number alone one may have more than the other, since a few images need not have all of them.
+  /// The class names that two data sets have in common; nil if they number their classes differently. If both have
+  /// numbers for names, one may have more classes than the other, since a small data set need not contain all of them.
   public static func common(_ one: [String], _ other: [String]) -> [String]? {
     if one == other { return one }
     let (shorter, longer) = one.count < other.count ? (one, other) : (other, one)

@@ -1,24 +1,24 @@
 import Formats
 
-/// Labelled images, each made or read when it is asked for.
+/// A data set of labelled images, each of which is read or generated only when it is requested.
 public protocol Dataset: Sendable {
-  /// Number of samples.
+  /// The number of samples.
   var count: Int { get }
   /// The names of the classes, in the order of the labels.
   var classNames: [String] { get }
-  /// A sample, read or made anew.
+  /// Reads or generates a sample.
   ///
   /// - Parameter index: below ``count``.
   /// - Returns: the sample.
-  /// - Throws: a `FileError` that names the file if it is broken.
+  /// - Throws: a `FileError` that names the file if it cannot be read.
   func sample(at index: Int) throws -> Sample
-  /// What was left out, or taken otherwise than it stands there, so far.
+  /// The remarks about data that were left out or interpreted in an unusual way so far.
   var remarks: Remarks { get }
-  /// The sample without its objects, for those who would not look at them: masks take time to make.
+  /// Reads or generates a sample without its objects, which is faster because no masks are made.
   ///
   /// - Parameter index: below ``count``.
   /// - Returns: the sample.
-  /// - Throws: a `FileError` that names the file if it is broken.
+  /// - Throws: a `FileError` that names the file if it cannot be read.
   func sampleWithoutObjects(at index: Int) throws -> Sample
 }
 
@@ -26,37 +26,38 @@ public protocol Dataset: Sendable {
 public struct Sample: Sendable {
   /// The image.
   public var image: RGBImage
-  /// The image's class, an index into `classNames`; of an image with several, the one that this sample is about.
+  /// The class label, an index into `classNames`; for an image with several classes, the class that this sample is
+  /// about.
   public var label: Int
-  /// All of the image's classes.
+  /// All classes of the image.
   public var labels: [Int]
-  /// What is known to be in the image; empty where only the label is known.
+  /// The annotated objects in the image; empty if only the label is known.
   public var objects: [Object] = []
-  /// Where it comes from, for messages.
+  /// The origin of the sample, for messages.
   public var source: String
 
-  /// A sample of one class unless `labels` names more.
+  /// A sample; its only class is `label` unless `labels` names more.
   public init(image: RGBImage, label: Int, labels: [Int]? = nil, objects: [Object] = [], source: String) {
     (self.image, self.label, self.labels) = (image, label, labels ?? [label])
     (self.objects, self.source) = (objects, source)
   }
 
-  /// A thing in an image.
+  /// An annotated object in an image.
   public struct Object: Sendable {
-    /// Its class.
+    /// The class of the object.
     public var label: Int
-    /// Columns and rows that it spans.
+    /// The columns and rows of its bounding box, in pixels.
     public var columns, rows: Range<Int>
-    /// For each pixel of the image, row by row, whether the object covers it; nil where only the box is known.
+    /// The mask, row by row: for each pixel of the image whether the object covers it; nil if only the box is known.
     public var mask: [Bool]?
 
-    /// An object whose box lies in its image.
+    /// An object whose box lies inside the image.
     public init(label: Int, columns: Range<Int>, rows: Range<Int>, mask: [Bool]? = nil) {
       (self.label, self.columns, self.rows, self.mask) = (label, columns, rows, mask)
     }
 
-    /// An object in a box that is given by its left, upper, right and lower edge: every pixel of the image that the box
-    /// touches. Nil if it touches none.
+    /// An object whose box is given by its left, upper, right and lower edges: it spans every pixel of the image that
+    /// the box touches. Nil if it touches none.
     public init?(label: Int, box: [Double], in size: PixelSize, mask: [Bool]? = nil) {
       func span(_ low: Double, _ high: Double, _ size: Int) -> Range<Int>? {
         guard low < high, low < Double(size), high > 0 else { return nil }
@@ -79,10 +80,10 @@ extension Dataset {
     return sample
   }
 
-  /// Indices spread evenly over the set, which for folders means over the classes.
+  /// Indices spread evenly over the data set, and so, for data sets sorted by class, over the classes.
   ///
-  /// - Parameter wanted: how many.
-  /// - Returns: the indices; all of them if there are fewer.
+  /// - Parameter wanted: the number of indices.
+  /// - Returns: the indices; all of them if the data set has fewer samples.
   public func spread(_ wanted: Int) -> [Int] {
     let wanted = min(wanted, count)
     return (0..<wanted).map { $0 * count / wanted }

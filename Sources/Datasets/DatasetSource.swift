@@ -1,7 +1,7 @@
 import Components
 
-/// Where images come from, as a recipe states it: a data set before any of its files is read. A data set that has no files,
-/// such as ``Scenes``, can be its own source.
+/// A data set as a recipe describes it, before any of its files is read. A data set without files, such as ``Scenes``,
+/// can be its own source.
 ///
 /// To add one, write one file with a type that conforms, and register a value of it:
 ///

@@ -2,8 +2,8 @@ import Components
 import Foundation
 import Formats
 
-/// Images and labels in the IDX format of MNIST (LeCun et al. 1998), packed by gzip or not: a magic number with the kind of
-/// elements and the number of axes, the sizes, all big-endian, and the elements. A gray image becomes a color image.
+/// Images and labels in MNIST's IDX format (LeCun et al. 1998), optionally compressed by gzip: a magic number with the
+/// element type and the number of axes, the sizes, all big-endian, and the elements. Gray images are converted to RGB.
 public struct IDXImages: Dataset {
   public let classNames: [String]
   private let path: String
@@ -11,13 +11,14 @@ public struct IDXImages: Dataset {
   private let height, width, channels: Int
   public let count: Int
 
-  /// Reads both files.
+  /// Reads the files of images and labels.
   ///
   /// - Parameters:
   ///   - images: the file of the images.
   ///   - labelsPath: the file of the labels.
-  ///   - classes: a file with a line for each class; nil for the labels' numbers.
-  /// - Throws: a `FileError` if a file is missing or broken, the two do not fit, or a label is none of the classes.
+  ///   - classes: a file with a line for each class; nil to use the labels' numbers as names.
+  /// - Throws: a `FileError` if a file is missing or broken, the numbers of images and labels differ, or a label is
+  ///   not one of the classes.
   public init(images: String, labels labelsPath: String, classes: String? = nil) throws {
     let (sizes, pixels) = try Self.read(images, axes: 3...4)
     let (counts, labels) = try Self.read(labelsPath, axes: 1...1)
@@ -35,10 +36,10 @@ public struct IDXImages: Dataset {
     }
   }
 
-  /// A file's sizes and its bytes.
+  /// Reads the sizes and the elements of a file.
   private static func read(_ path: String, axes: ClosedRange<Int>) throws -> ([Int], Data) {
     func malformed(_ message: String) -> FileError { FileError(.malformed, path, "IDX: " + message) }
-    // Drawings compress to a tenth or so; what is made of much more than a hundred times its size is a trap.
+    // Drawings compress to about a tenth; a much higher ratio is an attack on memory.
     let data = try Files.readUnpacked(path, largestRatio: 128)
     guard data.count >= 4, data.starts(with: [0, 0]) else { throw malformed("it does not begin with two zeros") }
     let header = Array(data.prefix(4))
@@ -81,10 +82,10 @@ extension IDXImages {
     public var images: String
     /// The file of the labels.
     public var labels: String
-    /// A file with a line for each class; nil for the labels' numbers.
+    /// A file with a line for each class; nil to use the labels' numbers as names.
     public var classes: String?
 
-    /// Two files.
+    /// A data set of a file of images and a file of labels.
     public init(images: String = "", labels: String = "", classes: String? = nil) {
       (self.images, self.labels, self.classes) = (images, labels, classes)
     }

@@ -2,21 +2,22 @@ import Components
 import Foundation
 import Formats
 
-/// A folder with a folder of PNG and JPEG images for each class, some of them perhaps in further folders there; classes and
-/// images in the order of their names, as torchvision has them. Images of other kinds count too, and cannot be read: they are
-/// not left out unnoticed. ``Clutter`` is neither a class nor an image.
+/// A folder that contains one folder of PNG and JPEG images per class, possibly with subfolders. Classes and images are
+/// sorted by name, as in torchvision's `ImageFolder`. Images of other formats are listed too, and are errors when they
+/// are read, so that they are not left out unnoticed. ``Clutter`` is ignored.
 public struct ImageFolder: Dataset {
   public let classNames: [String]
   public let remarks = Remarks()
   private let files: [(path: String, label: Int)]
 
-  /// Lists a folder; the images are read when they are asked for.
+  /// Lists a folder; each image is read only when its sample is requested.
   ///
   /// - Parameters:
   ///   - path: the folder.
-  ///   - classes: a file with a line for each class, in which the folders' names are words (`n02123159 tiger_cat`);
-  ///     nil for the folders' names in order.
-  /// - Throws: a `FileError` if the folder is missing, holds no classes, a class holds no images, or is not in the file.
+  ///   - classes: a file with a line for each class, of which the folder's name is a word (`n02123159 tiger_cat`); nil
+  ///     to use the sorted folder names as classes.
+  /// - Throws: a `FileError` if the folder is missing or contains no class folders, or if a class has no images or is
+  ///   not in the file of classes.
   public init(_ path: String, classes: String? = nil) throws {
     let folders = try Self.list(path, remarks).filter { Self.isFolder(path + "/" + $0) }
     guard !folders.isEmpty else {
@@ -55,20 +56,20 @@ public struct ImageFolder: Dataset {
     return Sample(image: try remarks.image(path).image, label: label, source: path)
   }
 
-  /// What ends the names of images: of those that are read, and of others that data sets have.
+  /// The file extensions of images, of those that can be read and of other formats that occur in data sets.
   private static let endings = RGBImage.endings.union([
     "webp", "bmp", "dib", "gif", "tif", "tiff", "ppm", "pgm", "pbm", "pnm", "avif", "heic", "heif", "jp2", "j2k", "jpx",
     "jxl", "mpo", "tga", "ico", "svg", "psd", "exr", "hdr", "dng", "cr2", "nef", "arw",
   ])
-  /// Folders in folders may be links that lead back.
+  /// The deepest nesting of folders; links could make it endless.
   private static let deepest = 16
 
-  /// Those right in the folder, and then those in each folder there.
+  /// The images directly in a folder, followed by those in its subfolders.
   private static func images(in folder: String, _ remarks: Remarks, depth: Int = 0) throws -> [String] {
     guard depth < deepest else { throw FileError(.malformed, folder, "folders in it nest too deeply") }
     let paths = try list(folder, remarks).map { folder + "/" + $0 }
     let own = paths.filter { endings.contains(Paths.ending(of: $0)) }
-    // Whether a path is a folder costs a look at the disk for each.
+    // Checking whether a path is a folder needs a system call for each.
     let others = paths.filter { !endings.contains(Paths.ending(of: $0)) }
     let folders = others.filter(isFolder)
     for file in Set(others).subtracting(folders) { remarks.add("files whose names end as no image's, left out", file) }
@@ -80,7 +81,7 @@ public struct ImageFolder: Dataset {
     return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
   }
 
-  /// What is in a folder, in the order of its names, without what no one put there as data; folders among that are counted.
+  /// The sorted names in a folder without ``Clutter``; ignored folders are added to the remarks.
   private static func list(_ path: String, _ remarks: Remarks) throws -> [String] {
     guard isFolder(path) else { throw FileError(.missing, path, "no such folder") }
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else {
@@ -99,10 +100,11 @@ extension ImageFolder {
     public let name = "folder"
     /// The folder.
     public var path: String
-    /// A file with a line for each class of the network, among which the folders' names are words; nil for the folders alone.
+    /// A file with a line for each class of the network, of which the folder's name is a word; nil to use the folder
+    /// names as classes.
     public var classes: String?
 
-    /// A folder whose classes are those that it has, unless they are stated.
+    /// A folder; its classes are its subfolders unless `classes` is given.
     public init(_ path: String = "", classes: String? = nil) { (self.path, self.classes) = (path, classes) }
 
     public mutating func visit(_ keys: Keys) {
@@ -110,7 +112,7 @@ extension ImageFolder {
       keys("classes", &classes, .optional(.inputPath))
     }
 
-    /// A path alone stands for a folder without a list of classes.
+    /// The path alone is accepted in place of a section.
     public static var shorthand: Codec<Self>? {
       Codec<String>.inputPath.standing(for: { Source($0) }) { $0 == Source($0.path) ? $0.path : nil }
     }
@@ -119,13 +121,14 @@ extension ImageFolder {
   }
 }
 
-/// What editors and systems leave among data: hidden files and folders, and some that are not hidden everywhere.
+/// Files and folders that editors and operating systems leave among data: hidden ones, and some that are not hidden on
+/// every system.
 public enum Clutter {
   private static let names: Set = [
     "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "lost+found",
     "@eadir",
   ]
 
-  /// Whether a file or folder of this name is no data.
+  /// Whether a file or folder with this name is not data.
   public static func includes(_ name: String) -> Bool { name.hasPrefix(".") || names.contains(name.lowercased()) }
 }

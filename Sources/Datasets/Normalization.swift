@@ -1,27 +1,27 @@
 import Formats
 import Tensors
 
-/// How pixels become a network's input: (value / 255 − mean) / std, per channel.
+/// The normalization of pixels to a network's input: (value / 255 − mean) / std, per channel.
 public struct Normalization: Sendable, Equatable {
-  /// What is subtracted from red, green and blue, and what the difference is divided by; pixels are counted from 0 to 1.
+  /// The mean and the std of red, green and blue, for pixels in [0, 1].
   public var mean, std: [Double]
 
-  /// Three means and three stds, of red, green and blue.
+  /// A normalization with the means and stds of red, green and blue.
   public init(mean: [Double], std: [Double]) {
     precondition(mean.count == 3 && std.count == 3, "Normalization: three channels are expected")
     (self.mean, self.std) = (mean, std)
   }
 
-  /// What means and stds may be: beyond this pixels, which are from 0 to 1, would leave nothing to see, or overflow.
+  /// The allowed ranges of means and stds: beyond them pixels in [0, 1] would lose all contrast or overflow.
   public static let (means, stds) = (-10.0...10, 1e-4...1e3)
 
-  /// Images of one size as [N, H, W, 3].
+  /// The normalized images of one size as a tensor [N, H, W, 3].
   public func callAsFunction(_ images: [RGBImage], _ type: ScalarType = .float32) -> Tensor {
     type == .float32 ? tensor(images, type) { Float($0) } : tensor(images, type) { $0 }
   }
 
   private func tensor<Element>(_ images: [RGBImage], _ type: ScalarType, _ element: (Double) -> Element) -> Tensor {
-    // Every byte value's result per channel; computed in double precision and rounded once.
+    // A table of the result for every byte value and channel, computed in double precision and rounded once.
     let tables: [[Element]] = (0..<3).map { channel in
       (0..<256).map { element((Double($0) / 255 - mean[channel]) / std[channel]) }
     }

@@ -1,34 +1,33 @@
 import Foundation
 import Formats
 
-/// Photographs with objects of several classes in each, as VOC and COCO have them.
+/// A data set of images with annotated objects of several classes in each, such as VOC and COCO.
 public struct ObjectImages: Dataset {
-  /// What a sample is.
+  /// The meaning of a sample.
   public enum Samples: String, Sendable, CaseIterable {
-    /// An image and one of the classes in it: as many samples of an image as it has classes, each about one of them. The
-    /// pointing game is played so.
+    /// One sample for each class in an image, as the pointing game needs.
     case classes
-    /// An image, about the class of its largest object.
+    /// One sample for each image; its label is the class of the largest object.
     case images
   }
 
-  /// One image, as annotations tell.
+  /// One annotated image.
   struct Entry: Sendable {
     var path: String
-    /// The size of the image that was annotated; nil where that is not stated.
+    /// The size of the annotated image; nil if it is not stated.
     var size: PixelSize?
-    /// Its classes, also of objects that are left out since nothing of them is known to be in the image.
+    /// Its classes, including those of objects that are left out because their boxes and outlines are unusable.
     var labels: Set<Int> = []
     var objects: [Object] = []
   }
 
-  /// One object, in the pixels of the image that was annotated.
+  /// One object, in pixel coordinates of the annotated image.
   struct Object: Sendable {
     var label: Int
-    /// Left, upper, right and lower edge.
+    /// The left, upper, right and lower edges of the box.
     var box: [Double]
     var outline: Outline?
-    /// What messages call it.
+    /// The name of the object in messages.
     var name: String
 
     var area: Double { (box[2] - box[0]) * (box[3] - box[1]) }
@@ -37,10 +36,10 @@ public struct ObjectImages: Dataset {
   public let classNames: [String]
   public let remarks: Remarks
   private let entries: [Entry]
-  /// Which image, about which class.
+  /// The image and the class of each sample.
   private let samples: [(entry: Int, label: Int)]
 
-  /// Images without a class are left out.
+  /// A data set of these images; those without a class are left out.
   init(_ entries: [Entry], classNames: [String], samples kind: Samples, remarks: Remarks) {
     (self.entries, self.classNames, self.remarks) = (entries, classNames, remarks)
     samples = entries.enumerated().flatMap { index, entry -> [(Int, Int)] in
@@ -64,12 +63,12 @@ public struct ObjectImages: Dataset {
     let placement = try Placement(drawnOn: entry.size, file, entry.path)
     if placement.isUncertain { remarks.add(Reasons.uncertain, entry.path) }
     sample.objects = try entry.objects.compactMap { object in
-      // An outline may be so thin that it holds no pixel's centre.
+      // The mask of a very thin outline can be empty because it contains no pixel center.
       let mask = try object.outline?.mask(placement, file, entry.path).nonEmpty
       func inside(_ box: [Double]) -> Sample.Object? {
         Sample.Object(label: object.label, box: placement.box(box), in: placement.size, mask: mask)
       }
-      // A box may lie outside where what was outlined does not.
+      // If the box lies outside the image, the bounds of the outline may still be inside.
       let placed = inside(object.box) ?? (mask == nil ? nil : object.outline?.bounds.flatMap(inside))
       if placed == nil { remarks.add(Reasons.outside, object.name) }
       return placed
@@ -87,7 +86,7 @@ public struct ObjectImages: Dataset {
   }
 }
 
-/// What becomes of annotations that are no use, in words; see ``Remarks``. Their image keeps its class.
+/// The remarks about unusable annotations; see ``Remarks``. The image keeps the class of such an object.
 enum Reasons {
   static let outside = "objects outside their image, left out"
   static let empty = "objects without a box or an outline that hold anything, left out"
@@ -96,8 +95,8 @@ enum Reasons {
 }
 
 extension ObjectImages.Entry {
-  /// Adds an object by its box, or by its outline where the box holds nothing; what cannot be in the image is left out. A box
-  /// is its left, upper, right and lower edge; nil if there is none. Messages call the object by `name`.
+  /// Adds an object by its box or, if the box is missing or empty, by its outline; objects outside the image are left
+  /// out with a remark. A box holds the left, upper, right and lower edges. `name` is the object's name in messages.
   mutating func add(label: Int, box: [Double]?, outline: Outline?, name: String, _ remarks: Remarks) {
     labels.insert(label)
     func isUsed(_ box: [Double]) -> Bool { box[0] < box[2] && box[1] < box[3] }
@@ -105,7 +104,7 @@ extension ObjectImages.Entry {
       guard let size else { return true }
       return box[0] < Double(size.width) && box[1] < Double(size.height) && box[2] > 0 && box[3] > 0
     }
-    // Bounds of outlines take time to find, and mostly there is a box.
+    // The bounds of an outline take time to compute, and usually there is a box.
     if let box, isUsed(box), isInside(box) {
       objects.append(.init(label: label, box: box, outline: outline, name: name))
       return

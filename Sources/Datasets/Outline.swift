@@ -1,14 +1,14 @@
 import Formats
 
-/// Which pixels an object covers, in one of COCO's two forms.
+/// The outline of an object in one of COCO's two forms.
 enum Outline: Sendable {
-  /// Polygons, each as x and y in turn; what any of them holds.
+  /// Polygons, each as alternating x and y; the object is their union.
   case polygons([[Double]])
-  /// Lengths of runs of pixels outside and inside in turn, column by column, and the size of the image.
+  /// Run lengths of pixels alternately outside and inside, column by column, and the size of the image.
   case runs([Int], height: Int, width: Int)
 
-  /// For each pixel of the image, row by row, whether it is covered; by polygons it is if its centre is. The placement is of
-  /// polygons: runs state the size they were drawn on themselves. The path is for messages.
+  /// The mask of the object, row by row; a pixel belongs to a polygon if its center does. `placement` applies to
+  /// polygons; run lengths state the size of the annotated image themselves. `path` is for messages.
   func mask(_ placement: Placement, _ file: ImageFile, _ path: String) throws -> [Bool] {
     switch self {
     case .polygons(let polygons):
@@ -19,7 +19,7 @@ enum Outline: Sendable {
     }
   }
 
-  /// The edges of all that is covered; nil where nothing is.
+  /// The left, upper, right and lower edges of the covered area; nil if it is empty.
   var bounds: [Double]? {
     switch self {
     case .polygons(let polygons):
@@ -40,14 +40,14 @@ enum Outline: Sendable {
     }
   }
 
-  /// What polygons cover, row by row.
+  /// The mask of the union of polygons, row by row.
   static func filled(_ polygons: [[Double]], _ size: PixelSize) -> [Bool] {
     var mask = [Bool](repeating: false, count: size.width * size.height)
     for polygon in polygons { fill(polygon, size.width, size.height, &mask) }
     return mask
   }
 
-  /// What runs cover, row by row.
+  /// The mask of run lengths, row by row.
   static func pixels(_ runs: [Int], height: Int, width: Int) -> [Bool] {
     var mask = [Bool](repeating: false, count: width * height)
     var (position, isInside) = (0, false)
@@ -59,7 +59,7 @@ enum Outline: Sendable {
     return mask
   }
 
-  /// Row by row, between each odd crossing and the next.
+  /// Fills a polygon by the even-odd rule: in each row the pixels between every odd crossing and the next.
   private static func fill(_ polygon: [Double], _ width: Int, _ height: Int, _ mask: inout [Bool]) {
     let points = stride(from: 0, to: polygon.count - 1, by: 2).map { (x: polygon[$0], y: polygon[$0 + 1]) }
     for row in 0..<height {
@@ -79,8 +79,8 @@ enum Outline: Sendable {
     }
   }
 
-  /// Runs as COCO packs them into text: numbers of five bits a letter, each from the third on as the difference to the one two
-  /// before it. Nil if the text is none of that.
+  /// Decodes COCO's text form of run lengths: numbers with five bits per letter, from the third number on as
+  /// differences to the number two places before. Nil if the text does not have this form.
   static func runs(packed text: String) -> [Int]? {
     var (runs, number, shift) = ([Int](), 0, 0)
     for byte in text.utf8 {

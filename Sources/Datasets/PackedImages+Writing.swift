@@ -1,15 +1,16 @@
 import Formats
 
 extension PackedImages {
-  /// Writes samples as such a file, one at a time, each compressed by itself; see `Files.replace`.
+  /// Writes samples to an HDF5 file that ``PackedImages`` reads, one at a time, each compressed by itself; see
+  /// `Files.replace`.
   ///
   /// - Parameters:
-  ///   - count: how many samples there are.
+  ///   - count: the number of samples.
   ///   - classNames: a name for each class, in the order of the labels.
-  ///   - path: the file that is written.
-  ///   - progress: is told how many are done.
-  ///   - sample: is asked for each of `count`; nil leaves it out. All images have the first one's size.
-  /// - Returns: how many are written, at least one.
+  ///   - path: the file to be written.
+  ///   - progress: called with the number of samples that are done.
+  ///   - sample: returns the sample at an index, or nil to leave it out. All images must have the same size.
+  /// - Returns: the number of written samples, at least one.
   /// - Throws: what `sample` throws, or a `FileError` if images differ in size or the file cannot be written.
   @discardableResult
   public static func write(
@@ -32,7 +33,7 @@ extension PackedImages {
   }
 }
 
-/// A file of images on its way.
+/// The state of writing a file of images.
 private struct Writing {
   private let file: HDF5Writer
   private let path: String
@@ -75,7 +76,7 @@ private struct Writing {
     haveOneClass = haveOneClass && sample.labels == [sample.label]
   }
 
-  /// Lists all classes of each image, if there are others than the labels.
+  /// Writes the table of all classes of each image, if any image has other classes than its label.
   func finish() throws {
     guard !haveOneClass else { return }
     for classes in classes {

@@ -2,12 +2,13 @@ import Components
 import Foundation
 import Formats
 
-/// Images of one size in one HDF5 file, as `metasal pack` writes them or h5py does: a data set of bytes [N, H, W, 3], one of N
-/// labels, the classes' names, and, where there is more to know, `Annotations`.
+/// Images of one size in an HDF5 file, as `metasal pack` or h5py writes it: a data set of bytes [N, H, W, 3], a data
+/// set of N labels, the class names, and optionally `Annotations`.
 public struct PackedImages: Dataset {
-  /// The names of the data sets, unless told otherwise.
+  /// The default names of the data sets.
   public static let defaultNames = (images: "images", labels: "labels")
-  /// What holds the classes' names: a text attribute of the root group, or a data set of texts; a line or a text for each.
+  /// The name of the text attribute of the root group, or of the data set of texts, that holds the class names, one per
+  /// line or text.
   static let classNamesName = "class_names"
 
   public let classNames: [String]
@@ -16,13 +17,13 @@ public struct PackedImages: Dataset {
   private let annotations: Annotations
   private let path: String
 
-  /// Opens a file; the images are read when they are asked for.
+  /// Opens a file; each image is read only when its sample is requested.
   ///
   /// - Parameters:
   ///   - path: the file.
-  ///   - names: of the data sets with the images and the labels.
-  ///   - classes: a file with a line for each class; nil for the names in the file, or numbers.
-  /// - Throws: a `FileError` if the file is missing or not of that kind, or a label is none of the classes.
+  ///   - names: the names of the data sets with the images and the labels.
+  ///   - classes: a file with a line for each class; nil for the names in the file or, if it has none, numbers.
+  /// - Throws: a `FileError` if the file is missing or does not have this form, or a label is not one of the classes.
   public init(
     _ path: String, names: (images: String, labels: String) = defaultNames, classes: String? = nil
   ) throws {
@@ -31,7 +32,7 @@ public struct PackedImages: Dataset {
     guard let (shape, labels) = try file.wholeNumbers(of: names.labels) else {
       throw malformed("no list of whole numbers named '\(names.labels)', where labels are expected")
     }
-    // A column of numbers is a list of them, too.
+    // A column [N, 1] is accepted as a list of labels.
     guard shape.first == labels.count, !labels.isEmpty else {
       throw malformed("data set '\(names.labels)': found the shape \(shape), expected a number for each image")
     }
@@ -53,7 +54,7 @@ public struct PackedImages: Dataset {
     (self.path, self.labels, self.classNames) = (path, labels, classNames)
   }
 
-  /// The classes' names that the file states; nil if it states none.
+  /// The class names in the file; nil if it has none.
   private static func classNames(_ file: HDF5Reader) throws -> [String]? {
     let text = try file.attributes()[classNamesName] ?? file.text(of: classNamesName)
     var names = text?.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map {
@@ -88,10 +89,10 @@ extension PackedImages {
     public var images = defaultNames.images
     /// The name of the data set with the labels.
     public var labels = defaultNames.labels
-    /// A file with a line for each class; nil for what the file says.
+    /// A file with a line for each class; nil for the names in the file.
     public var classes: String?
 
-    /// A file as `metasal pack` writes it.
+    /// A file with the default names of data sets, as `metasal pack` writes it.
     public init(_ file: String = "") { self.file = file }
 
     public mutating func visit(_ keys: Keys) {
@@ -101,7 +102,7 @@ extension PackedImages {
       keys("classes", &classes, .optional(.inputPath))
     }
 
-    /// A path alone stands for a file that `metasal pack` wrote.
+    /// The path alone is accepted in place of a section.
     public static var shorthand: Codec<Self>? {
       Codec<String>.inputPath.standing(for: { Source($0) }) { $0 == Source($0.file) ? $0.file : nil }
     }

@@ -1,21 +1,22 @@
 import Formats
 
-/// How what was drawn on an image goes with the image that was read of it.
+/// Maps annotations from the image that was annotated to the image that was read and rotated upright.
 ///
-/// Where the size it was drawn on is the image's, nothing is to be done. Where that is the size in which the file's pixels are
-/// stored, it was drawn by a tool that does not look at the Exif orientation, and turns with the image. Where a size is another
-/// but of the same shape, the image was made smaller or larger since. Where the sizes cannot tell a turned image from an upright
-/// one (a square, a half turn, no size stated), it counts as drawn on the upright image, which is what today's tools show.
+/// If the annotated size is the upright size, nothing changes. If it is the size of the stored pixels, the annotation
+/// tool ignored the Exif orientation, and annotations are rotated with the image. If it has the same aspect ratio but
+/// another size, the image was resized since, and annotations are scaled. If the sizes cannot tell a rotated image from
+/// an upright one (a square, a rotation by 180°, no stated size), annotations are taken as drawn on the upright image,
+/// which is what current tools show.
 struct Placement {
-  /// The size that the image has and that was drawn on.
+  /// The size of the upright image, and the size of the annotated one.
   let size, drawn: PixelSize
-  /// Upright unless it was drawn on the stored pixels.
+  /// The orientation to apply to annotations; upright unless they were drawn on the stored pixels.
   private let orientation: Orientation
-  /// Whether the image was turned and the sizes cannot tell whether what was drawn has to be.
+  /// Whether the image was rotated and the sizes cannot tell whether the annotations must be rotated too.
   let isUncertain: Bool
 
-  /// Places what was drawn on an image of size `drawn`, nil where that is not stated, in the image of a file. The path is
-  /// for messages. A ``FileError`` with both sizes is thrown if they cannot be of one image.
+  /// Finds the mapping for annotations of an image of size `drawn`, nil if it is not stated, to the image in a file.
+  /// `path` is for messages. Throws a `FileError` with both sizes if they cannot belong to one image.
   init(drawnOn drawn: PixelSize?, _ file: ImageFile, _ path: String) throws {
     size = file.image.size
     let stored = file.orientation.turned(size)
@@ -31,7 +32,7 @@ struct Placement {
     isUncertain = file.orientation != .upright && (drawn == nil || stored.hasShape(of: size))
   }
 
-  /// A point, in pixels from the upper left corner.
+  /// Maps a point, in pixels from the upper left corner.
   func point(_ x: Double, _ y: Double) -> (x: Double, y: Double) {
     let (x, y) = orientation.applied(x: x, y: y, in: drawn)
     let turned = orientation.turned(drawn)
@@ -40,13 +41,13 @@ struct Placement {
     )
   }
 
-  /// A box of a left, upper, right and lower edge.
+  /// Maps a box given by its left, upper, right and lower edges.
   func box(_ box: [Double]) -> [Double] {
     let (a, b) = (point(box[0], box[1]), point(box[2], box[3]))
     return [min(a.x, b.x), min(a.y, b.y), max(a.x, b.x), max(a.y, b.y)]
   }
 
-  /// A polygon's x and y in turn.
+  /// Maps a polygon given by alternating x and y.
   func polygon(_ polygon: [Double]) -> [Double] {
     stride(from: 0, to: polygon.count - 1, by: 2).flatMap { index in
       let point = point(polygon[index], polygon[index + 1])
@@ -54,15 +55,15 @@ struct Placement {
     }
   }
 
-  /// What there is for each pixel that was drawn on.
+  /// Maps a mask of the annotated image, row by row.
   func mask(_ mask: [Bool]) -> [Bool] {
     orientation.applied(to: mask, of: drawn).resized(from: orientation.turned(drawn), to: size)
   }
 }
 
 extension PixelSize {
-  /// Whether an image of this size can have been made of one of the other by resizing: whether there is a factor by which one
-  /// becomes the other, each side to within a pixel's rounding.
+  /// Whether an image of one size can result from resizing an image of the other size: whether one factor maps both
+  /// sides, within the rounding of a pixel.
   func hasShape(of other: PixelSize) -> Bool { isScaled(other) || other.isScaled(self) }
 
   private func isScaled(_ other: PixelSize) -> Bool {
@@ -75,10 +76,10 @@ extension PixelSize {
 }
 
 extension [Bool] {
-  /// The mask; nil if it covers nothing.
+  /// The mask, or nil if it covers no pixel.
   var nonEmpty: [Bool]? { contains(true) ? self : nil }
 
-  /// A mask of one size as one of another: each pixel as the one that its centre lies in.
+  /// Resizes a mask by nearest neighbor: each pixel takes the value of the pixel that contains its center.
   func resized(from old: PixelSize, to new: PixelSize) -> [Bool] {
     if old == new { return self }
     return (0..<(new.width * new.height)).map { i in

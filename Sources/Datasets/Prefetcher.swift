@@ -1,26 +1,28 @@
 import Foundation
 import Tensors
 
-/// Makes the batches of training steps on threads of its own, a few ahead of the step that asks.
+/// Makes the batches of training steps on background threads, a few steps ahead of training.
 public final class Prefetcher: Sendable {
   private let shelf: Shelf
   private let source: BatchSource
-  /// Threads that there are; the system may refuse to make any.
+  /// The number of threads that were started; the system may refuse to start any.
   private let threads: Int
 
+  /// Starts making the batches of a range of steps.
+  ///
   /// - Parameters:
-  ///   - source: makes the batches.
-  ///   - steps: the steps whose batches are wanted, in order.
-  ///   - threads: threads that read and augment; the batches do not depend on how many.
-  ///   - ahead: batches that may wait.
-  ///   - start: starts a thread, and says whether there is one.
+  ///   - source: the source of the batches.
+  ///   - steps: the steps whose batches are made, in order.
+  ///   - threads: the number of threads that read and augment images; the batches do not depend on it.
+  ///   - ahead: the largest number of finished batches that wait.
+  ///   - start: starts a thread, and returns whether it could.
   public init(
     _ source: BatchSource, steps: Range<Int>, threads: Int = 1, ahead: Int = 4,
     start: (@escaping @Sendable () -> Void) -> Bool = Crew.startThread
   ) {
     let shelf = Shelf(steps, ahead: ahead)
     (self.shelf, self.source) = (shelf, source)
-    // The threads know the shelf only, so that a loader that nobody wants any more can go, and end them.
+    // The threads reference only the shelf, so that the prefetcher can be released, which stops them.
     self.threads = (0..<max(1, threads)).count { _ in
       start { while let step = shelf.claim() { shelf.put(step, Result { try source.batch(step: step) }) } }
     }
@@ -28,20 +30,20 @@ public final class Prefetcher: Sendable {
 
   deinit { shelf.stop() }
 
-  /// The next step's batch, or nil after the last.
+  /// The batch of the next step; nil after the last.
   ///
-  /// - Throws: what reading it threw, naming the file.
+  /// - Throws: the error of reading the batch, which names the file.
   public func next() throws -> Batch? {
     if threads == 0, let step = shelf.claim() { shelf.put(step, Result { try source.batch(step: step) }) }
     return try shelf.take()?.get()
   }
 }
 
-/// Batches between those who make them and the one who takes them.
+/// The queue of finished batches between the threads that make them and the training loop.
 private final class Shelf: @unchecked Sendable {
   private let end: Int
   private let ahead: Int
-  // All below is read and written under the condition's lock.
+  // All properties below are accessed only under the condition's lock.
   private let condition = NSCondition()
   private var ready: [Int: Result<Batch, any Error>] = [:]
   private var nextToMake: Int
@@ -53,7 +55,7 @@ private final class Shelf: @unchecked Sendable {
     (nextToMake, nextToTake) = (steps.lowerBound, steps.lowerBound)
   }
 
-  /// The next step to make a batch for, as soon as there is room for it; nil when nothing is left to do.
+  /// Waits until there is room, and returns the next step to make a batch for; nil when none is left.
   func claim() -> Int? {
     condition.withLock {
       while !isStopped && nextToMake < end && nextToMake >= nextToTake + ahead { condition.wait() }

@@ -1,20 +1,23 @@
 import Formats
 import Synchronization
 
-/// What of a data set was left out, or taken otherwise than it stands there: counted by reason, each thing once however often it
-/// is read. Some of it is known at the start, some only once an image was read.
+/// Remarks about parts of a data set that were left out or interpreted in an unusual way. They are counted by reason,
+/// each item once however often it is read. Some are known when the data set is opened, others only after an image was
+/// read.
 public final class Remarks: Sendable {
   private let noted = Mutex<[String: Set<String>]>([:])
 
+  /// Adds a remark about an item.
+  ///
   /// - Parameters:
-  ///   - reason: what became of what, as in "objects outside their image, left out".
-  ///   - thing: which one.
+  ///   - reason: what happened to what kind of item, as in "objects outside their image, left out".
+  ///   - thing: the item.
   func add(_ reason: String, _ thing: String) { noted.withLock { _ = $0[reason, default: []].insert(thing) } }
 
-  /// Something about all of the data set.
+  /// Adds a remark about the whole data set.
   func add(_ text: String) { noted.withLock { $0[text] = [] } }
 
-  /// A line for each reason, with the number of things and one of them, in the order of the alphabet.
+  /// A line for each reason, with the number of items and one example, sorted alphabetically.
   public var texts: [String] {
     noted.withLock { noted in
       noted.sorted { $0.key < $1.key }.map { reason, things in
@@ -24,7 +27,7 @@ public final class Remarks: Sendable {
     }
   }
 
-  /// Reads an image, and notes if pixels were lost in it.
+  /// Reads an image, and adds a remark if the decoder reports damaged pixels.
   func image(_ path: String) throws -> ImageFile {
     let file = try ImageFile(path)
     if let damage = file.damage {

@@ -1,23 +1,23 @@
 import Formats
 
-/// How images of any size become images of the size that a network expects, the same way every time: the shorter side
-/// resized, then a window out of the middle.
+/// Resizes the shorter side of images and crops a window from the middle, to the size that the network expects. It is
+/// deterministic.
 public struct ResizeCrop: Sendable, Equatable {
-  /// What the shorter side becomes; nil where images keep their size.
+  /// The length of the shorter side after resizing, in pixels; nil for no resizing.
   public var resize: Int?
-  /// The side of the square window; nil for the whole image.
+  /// The side of the square window in pixels; nil for no cropping.
   public var crop: Int?
 
-  /// No change unless told otherwise.
+  /// Resizing and cropping; by default neither.
   public init(resize: Int? = nil, crop: Int? = nil) { (self.resize, self.crop) = (resize, crop) }
 
-  /// The sample with its image and its objects resized and cropped; objects outside the window are gone.
+  /// Resizes and crops the image and the objects of a sample; objects outside the window are removed.
   ///
   /// - Throws: a `FileError` that names the image if it is smaller than the window.
   public func callAsFunction(_ sample: Sample) throws -> Sample {
     var sample = sample
     if let resize {
-      // torchvision's rule for the longer side.
+      // The longer side is rounded down as in torchvision.
       let (width, height) = (sample.image.width, sample.image.height)
       let longer = resize * max(width, height) / min(width, height)
       sample = sample.resized(
@@ -30,14 +30,14 @@ public struct ResizeCrop: Sendable, Equatable {
         .malformed, sample.source, "\(width)×\(height) pixels are too few for a window of \(crop)×\(crop); resize first"
       )
     }
-    // Halves go to the even number, as Python rounds.
+    // Halves are rounded to even, as in Python.
     func middle(_ room: Int) -> Int { Int((Double(room) / 2).rounded(.toNearestOrEven)) }
     return sample.cropped(x: middle(width - crop), y: middle(height - crop), width: crop, height: crop)
   }
 }
 
 extension Sample {
-  /// The image resized, and what is in it with it.
+  /// The sample with its image and its objects resized.
   public func resized(width: Int, height: Int) -> Sample {
     guard width != image.width || height != image.height else { return self }
     let before = image.size
@@ -57,7 +57,7 @@ extension Sample {
     return result
   }
 
-  /// A window of the image, and of what is in it what is in the window.
+  /// The sample with its image and its objects cropped to a window; objects outside the window are removed.
   public func cropped(x: Int, y: Int, width: Int, height: Int) -> Sample {
     let old = image.width
     var result = self

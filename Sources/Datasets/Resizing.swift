@@ -1,11 +1,12 @@
 import Formats
 
 extension RGBImage {
-  /// Resized bilinearly, with the triangle widened over all pixels that a smaller image's pixel covers (antialiasing):
-  /// Pillow's `resize` with `BILINEAR`, byte for byte, which is what pretrained networks saw.
+  /// Resizes the image bilinearly with antialiasing: for smaller images the triangle filter is widened over all pixels
+  /// that an output pixel covers. The result is identical to Pillow's `resize` with `BILINEAR`, which pretrained
+  /// networks were trained with.
   ///
-  /// Pillow works in whole numbers: first along rows and then along columns, weights as multiples of 2⁻²², and a byte
-  /// between the two.
+  /// Like Pillow it computes in integers: first along rows and then along columns, with weights that are multiples of
+  /// 2⁻²² and bytes as the intermediate result.
   public func resized(width: Int, height: Int) -> RGBImage {
     var result = self
     if width != self.width { result = result.resizedRows(to: width) }
@@ -58,7 +59,7 @@ extension RGBImage {
     }
   }
 
-  /// The window whose upper left corner is at (`x`, `y`); black where it reaches past the image.
+  /// The window whose upper left corner is at (`x`, `y`); it is black outside of the image.
   public func cropped(x: Int, y: Int, width: Int, height: Int) -> RGBImage {
     let columns = max(0, x)..<max(max(0, x), min(self.width, x + width))
     let rows = max(0, y)..<max(max(0, y), min(self.height, y + height))
@@ -71,7 +72,7 @@ extension RGBImage {
     }
   }
 
-  /// An image whose bytes, zero at first, `body` fills in.
+  /// An image whose bytes are zero until `body` fills them in.
   init(width: Int, height: Int, _ body: (UnsafeMutableBufferPointer<UInt8>) -> Void) {
     self.init(
       width: width, height: height,
@@ -83,9 +84,9 @@ extension RGBImage {
   }
 }
 
-/// For each pixel of an axis after resizing, the pixels before that it is a weighted mean of.
+/// For each output pixel along an axis, the input pixels and weights of its weighted mean.
 private struct ResizingTable {
-  /// Fractional bits of the weights.
+  /// The number of fractional bits of the weights.
   static let bits = 22
   static let half = 1 << (bits - 1)
   private(set) var starts: [Int] = []

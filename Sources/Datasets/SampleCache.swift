@@ -1,9 +1,9 @@
 import Formats
 import Synchronization
 
-/// Samples as they were read, resized and cropped, kept in memory until a limit is reached; those after it are read each time.
+/// A cache of decoded, resized and cropped samples in memory. When it is full, further samples are read each time.
 final class SampleCache: Sendable {
-  /// What is kept of a sample.
+  /// The form in which a sample is kept: as read, resized without objects, or resized with objects.
   enum Form { case bare, resized, resizedWithObjects }
 
   private struct Key: Hashable {
@@ -14,17 +14,19 @@ final class SampleCache: Sendable {
   private let limit: Int
   private let kept = Mutex<(samples: [Key: Sample], bytes: Int)>(([:], 0))
 
-  /// - Parameter limit: bytes of pixels and masks that are kept at most.
+  /// An empty cache.
+  ///
+  /// - Parameter limit: the largest number of bytes of pixels and masks that are kept.
   init(limit: Int) { self.limit = limit }
 
-  /// The sample at an index in that form; `read` is asked for it unless it is kept. Broken ones are tried anew each time.
+  /// The sample at an index in this form, from the cache or else from `read`. Errors are not cached.
   func sample(_ index: Int, _ form: Form, _ read: () throws -> Sample) rethrows -> Sample {
     let key = Key(index: index, form: form)
     if let sample = kept.withLock({ $0.samples[key] }) { return sample }
     let sample = try read()
     let size = sample.image.pixels.count + sample.objects.reduce(0) { $0 + ($1.mask?.count ?? 0) }
     kept.withLock { kept in
-      // Another thread may have been as quick.
+      // Another thread may have added the sample meanwhile.
       guard kept.samples[key] == nil, kept.bytes + size <= limit else { return }
       kept.samples[key] = sample
       kept.bytes += size

@@ -3,35 +3,36 @@ import Foundation
 import Formats
 import Tensors
 
-/// The generated set: scenes with two or more objects of different classes over cluttered backgrounds, each made from the
-/// seed and its index, with boxes and masks. No download, and the same scenes everywhere.
+/// A generated data set: scenes with two or more objects of different classes on cluttered backgrounds, with boxes and
+/// masks. Each scene depends only on the seed and its index, so the data set needs no download and is the same on every
+/// machine.
 ///
 /// The label is the class of the largest object, which has at least twice the area of any other. Colors, textures,
-/// places, sizes and angles are drawn alike for all classes, so a network has to learn form.
+/// positions, sizes and angles have the same distribution for all classes, so a network has to learn shapes.
 public struct Scenes: Dataset, DatasetSource, Equatable {
   public let name = "scenes"
-  /// Number of scenes.
+  /// The number of scenes.
   public private(set) var count: Int
-  /// Side of the images in pixels.
+  /// The side of the square images in pixels.
   public private(set) var size: Int
-  /// How many of ``shapes`` take part.
+  /// The number of classes, which are the first of ``shapes``.
   public private(set) var classes: Int
-  /// Objects in each scene.
+  /// The number of objects in each scene.
   public private(set) var objects: Int
-  /// What the scenes are drawn from.
+  /// The random seed.
   public private(set) var seed: UInt64
 
-  /// The classes there are.
+  /// The names of all available classes.
   public static let shapes = Shape.allCases.map(\.rawValue)
 
-  /// Scenes; 1000 of two objects unless told otherwise.
+  /// A data set of scenes; by default 1000 scenes with two objects each.
   ///
   /// - Parameters:
-  ///   - count: number of scenes.
-  ///   - size: side of the square images in pixels.
-  ///   - classes: how many of ``shapes`` take part.
-  ///   - objects: objects in each scene, from 2 to 4.
-  ///   - seed: what the scenes are drawn from.
+  ///   - count: the number of scenes.
+  ///   - size: the side of the square images in pixels.
+  ///   - classes: the number of classes, which are the first of ``shapes``.
+  ///   - objects: the number of objects in each scene, from 2 to 4.
+  ///   - seed: the random seed.
   public init(count: Int = 1000, size: Int = 32, classes: Int = shapes.count, objects: Int = 2, seed: UInt64 = 0) {
     precondition((2...Self.shapes.count).contains(classes) && (2...min(4, classes)).contains(objects) && size >= 16)
     (self.count, self.size, self.classes, self.objects, self.seed) = (count, size, classes, objects, seed)
@@ -64,7 +65,8 @@ public struct Scenes: Dataset, DatasetSource, Equatable {
       guard let shape = Shape(rawValue: classNames[label]) else { continue }
       let scale = rank == 0 ? 0.25 + 0.07 * random.uniform() : 0.13 + 0.035 * random.uniform()
       let radius = scale * Double(size)
-      // A place where it is whole and covers nothing; after many tries the farthest from the others.
+      // The object is placed where it is completely visible and covers no other object; after many failed tries, as far
+      // from the others as possible.
       func place() -> (x: Double, y: Double, radius: Double) {
         let span = Double(size) - 2 * radius
         return (radius + span * random.uniform(), radius + span * random.uniform(), radius)

@@ -1,10 +1,10 @@
 import Foundation
 
-/// The classes of the generated set: outlines that differ in form alone.
+/// The classes of ``Scenes``: shapes that differ only in their form.
 enum Shape: String, CaseIterable {
   case disk, ring, square, triangle, star, cross, crescent, bar
 
-  /// Whether the point lies in the shape, which fills about the unit disk.
+  /// Whether a point lies in the shape, which roughly fills the unit disk.
   func contains(_ x: Double, _ y: Double) -> Bool {
     let r2 = x * x + y * y
     if r2 > 1.05 { return false }
@@ -14,7 +14,7 @@ enum Shape: String, CaseIterable {
     case .square: return max(abs(x), abs(y)) < 0.7
     case .triangle: return y > -0.5 && abs(x) * 1.732 + y < 1
     case .star:
-      // Five tips at radius 1; the outline is straight from each tip to the notches, at radius 0.42, between them.
+      // The star has five tips at radius 1 and notches at radius 0.42, joined by straight lines.
       let sector = 2 * Double.pi / 5
       var angle = atan2(x, y).truncatingRemainder(dividingBy: sector)
       if angle < 0 { angle += sector }

@@ -1,20 +1,21 @@
-/// One of several equal parts of every training batch, for runs on several machines: each makes its own part, and the parts
-/// in order are the batch that one machine would have made.
+/// One of several equal parts of every training batch, for training on several machines: each machine makes its own
+/// part, and the parts in order are the batch that a single machine would make.
 public struct Shard: Sendable, Equatable {
-  /// Which part, from 0.
+  /// The index of the part, from 0.
   public let index: Int
-  /// How many parts there are.
+  /// The number of parts.
   public let count: Int
 
-  /// The whole.
+  /// The whole batch as a single part.
   public static let whole = Shard(0, of: 1)
 
-  /// One of `count` parts.
+  /// Part `index` of `count` parts.
   public init(_ index: Int, of count: Int) {
     precondition(count > 0 && (0..<count).contains(index), "Shard: \(index) of \(count)")
     (self.index, self.count) = (index, count)
   }
 
-  /// Its part of a batch of `size`; where that does not divide, parts differ by one.
+  /// The indices of this part in a batch of `size` images; if `count` does not divide `size`, the sizes of parts differ
+  /// by one.
   func range(of size: Int) -> Range<Int> { (size * index / count)..<(size * (index + 1) / count) }
 }

@@ -1,21 +1,21 @@
 import Formats
 import Synchronization
 
-/// What becomes of images that cannot be read.
+/// The handling of images that cannot be read.
 public enum BrokenImages: String, Sendable, CaseIterable {
-  /// They are errors.
+  /// A broken image is an error.
   case stop
-  /// They are counted, and their batch goes without them.
+  /// A broken image is counted, and left out of its batch.
   case skip
 }
 
-/// Images that were passed over, each once however often it was tried. Several may be in one file, whose message then tells
-/// which.
+/// The images that were skipped because they cannot be read, each once however often it was tried. They are identified
+/// by their error messages, since one file may contain several images.
 public final class SkippedImages: Sendable {
   private let errors = Mutex<[String: FileError]>([:])
 
   func add(_ error: FileError) { errors.withLock { $0[error.description] = error } }
 
-  /// What was wrong with them, in the order of their files.
+  /// The errors of the skipped images, sorted by their descriptions.
   public var all: [FileError] { errors.withLock { $0.values.sorted { $0.description < $1.description } } }
 }

@@ -10,17 +10,18 @@ extension ObjectImages {
     "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
   ]
 
-  /// A PASCAL VOC tree: `JPEGImages`, `Annotations`, and in `ImageSets/Main` a list of images for each split. An image is the
-  /// file that its annotation names, or else the one of the annotation's own name, of any ending.
+  /// Reads a PASCAL VOC tree: `JPEGImages`, `Annotations`, and in `ImageSets/Main` a list of images for each split. The
+  /// image of an annotation is the file that it names or else the one with the annotation's own name and any image
+  /// extension.
   ///
   /// - Parameters:
   ///   - folder: the year's folder, such as `VOCdevkit/VOC2007`.
   ///   - split: `train`, `val`, `trainval` or `test`.
-  ///   - samples: whether an image is a sample for each of its classes or one alone.
-  ///   - includesDifficult: whether objects count that are marked as difficult.
+  ///   - samples: whether an image gives one sample per class in it, or a single sample.
+  ///   - includesDifficult: whether objects that are marked as difficult are used.
   ///   - classes: a file with a line for each class; nil for VOC's twenty.
   /// - Returns: the data set.
-  /// - Throws: a `FileError` that names the file, and the line in it.
+  /// - Throws: a `FileError` with the file and the line that is wrong.
   public static func voc(
     _ folder: String, split: String, samples: Samples = .classes, includesDifficult: Bool = true, classes: String? = nil
   ) throws -> Self {
@@ -54,11 +55,11 @@ extension ObjectImages {
     public let name = "voc"
     /// The year's folder.
     public var folder: String
-    /// Which of its lists.
+    /// The split: `train`, `val`, `trainval` or `test`.
     public var split = "val"
-    /// Whether an image is a sample for each of its classes or one alone.
+    /// Whether an image gives one sample per class in it, or a single sample.
     public var samples = Samples.classes
-    /// Whether objects count that are marked as difficult.
+    /// Whether objects that are marked as difficult are used.
     public var includesDifficult = true
     /// A file with a line for each class; nil for VOC's twenty.
     public var classes: String?
@@ -81,25 +82,26 @@ extension ObjectImages {
   }
 }
 
-/// An image's annotation.
+/// The annotation of an image.
 private struct VOCAnnotation {
   let path: String
-  /// The image's file, as it is stated; empty if it is not.
+  /// The file name of the image as the annotation states it; empty if it does not.
   let file: String
-  /// Of the image; nil where it is not stated.
+  /// The size of the image; nil if it is not stated.
   let size: PixelSize?
   let objects: [Object]
 
   struct Object {
     var name: String
     var isDifficult: Bool
-    /// Left, upper, right and lower edge; nil if it cannot be read.
+    /// The left, upper, right and lower edges in pixels; nil if they cannot be read.
     var box: [Double]?
     var line: Int
   }
 
-  /// The annotation that a line of a list means: a name, perhaps with an image's ending, and perhaps with a flag after it that
-  /// says whether the list's class is in the image. A name may hold blanks and end as a flag does, so the files decide.
+  /// Finds the annotation for a line of a list: a name, possibly with an image's extension, possibly followed by a flag
+  /// that says whether the list's class is in the image. A name may itself contain blanks and end like a flag, so the
+  /// existing files decide.
   static func find(_ line: String, in folder: String) throws -> VOCAnnotation {
     let words = line.split(whereSeparator: \.isWhitespace)
     var names = [line]
@@ -107,7 +109,7 @@ private struct VOCAnnotation {
       names.append(line.dropLast(flag.count).trimmingCharacters(in: .whitespaces))
     }
     let paths = (names + names.map { Paths.stem(of: $0) }).map { "\(folder)/Annotations/\($0).xml" }
-    // The name without the flag is what a message should tell.
+    // If no file exists, the error message names the path without the flag.
     return try read(paths.first(where: FileManager.default.fileExists) ?? paths[names.count - 1])
   }
 
@@ -126,12 +128,12 @@ private struct VOCAnnotation {
         let box = ["xmin", "ymin", "xmax", "ymax"].compactMap { corners?.number($0) }
         return Object(
           name: text("name"), isDifficult: text("difficult") == "1",
-          // Pixels are counted from 1, and the last one belongs to the object.
+          // VOC counts pixels from 1, and the last pixel belongs to the object.
           box: box.count == 4 ? [box[0] - 1, box[1] - 1, box[2], box[3]] : nil, line: element.line)
       })
   }
 
-  /// The image's path: of the first that is there, in the order of likelihood.
+  /// The path of the image: the first candidate that exists, the most likely first.
   func image(in folder: String) -> String {
     let (images, own) = ("\(folder)/JPEGImages", Paths.stem(of: path))
     let stated = file.isEmpty ? [] : [ImagePath.found(Paths.name(of: file.replacing("\\", with: "/")), in: images)]
@@ -142,7 +144,7 @@ private struct VOCAnnotation {
 }
 
 extension XMLElement {
-  /// The number in a child; nil if there is none.
+  /// The number in the child element with this name; nil if there is none.
   fileprivate func number(_ name: String) -> Double? {
     (children(named: name).first?.text).flatMap { Double($0) }.flatMap { abs($0) < 1e6 ? $0 : nil }
   }

@@ -1,8 +1,8 @@
 import Foundation
 import Tensors
 
-/// The element types that files hold, little-endian. Halves become float32, integers float64, which holds them exactly up
-/// to 2⁵³.
+/// The element types that weight files can hold, all little-endian. When read, float16, bfloat16 and float8 become
+/// float32; integers and bool become float64, which represents integers exactly up to 2⁵³.
 enum ElementType: String, Sendable, CaseIterable {
   case float64 = "F64"
   case float32 = "F32"
@@ -30,7 +30,7 @@ enum ElementType: String, Sendable, CaseIterable {
     }
   }
 
-  /// What people call it.
+  /// The name of the type in PyTorch, such as `float32`.
   var name: String {
     switch self {
     case .float64: "float64"
@@ -51,7 +51,7 @@ enum ElementType: String, Sendable, CaseIterable {
     }
   }
 
-  /// The type that PyTorch calls so, as `torch.float32`; nil for what is not read.
+  /// The type with this PyTorch name, such as `torch.float32`; nil if that type is not supported.
   init?(torch name: String) {
     guard let type = Self.allCases.first(where: { "torch." + $0.name == name }) else { return nil }
     self = type
@@ -64,7 +64,8 @@ enum ElementType: String, Sendable, CaseIterable {
     }
   }
 
-  /// A tensor of the elements in `bytes` at `offset` plus each of `positions` (in elements), which the caller has checked.
+  /// Reads a tensor from `bytes`. The elements lie at byte `offset` plus each of `positions`, which count elements. The
+  /// caller has checked that all of them are inside `bytes`.
   func tensor(_ bytes: Data, at offset: Int, shape: [Int], positions: StridedPositions) -> Tensor {
     bytes.withUnsafeBytes { raw in
       func read<T>(_: T.Type, _ index: Int) -> T {
@@ -82,7 +83,7 @@ enum ElementType: String, Sendable, CaseIterable {
       case .float16: return fill { Self.half(UInt16(littleEndian: read(UInt16.self, $0))) }
       case .bfloat16: return fill { Float(bitPattern: UInt32(UInt16(littleEndian: read(UInt16.self, $0))) << 16) }
       case .float8e4m3: return fill { Self.float8e4m3(read(UInt8.self, $0)) }
-      // The upper half of a half.
+      // float8_e5m2 is the upper byte of a float16.
       case .float8e5m2: return fill { Self.half(UInt16(read(UInt8.self, $0)) << 8) }
       case .int64: return fill { Double(Int64(littleEndian: read(Int64.self, $0))) }
       case .int32: return fill { Double(Int32(littleEndian: read(Int32.self, $0))) }
@@ -97,7 +98,7 @@ enum ElementType: String, Sendable, CaseIterable {
     }
   }
 
-  /// A tensor's elements as bytes of this floating-point type, rounded to the nearest, ties to even.
+  /// The tensor's elements as bytes of this floating-point type, rounded to nearest, ties to even.
   func data(_ tensor: Tensor) -> Data {
     if scalarType == tensor.scalarType && size == tensor.scalarType.size {
       return tensor.withUnsafeBytes { Data($0) }
@@ -117,7 +118,8 @@ enum ElementType: String, Sendable, CaseIterable {
     return data
   }
 
-  /// A number as sign, exponent and fraction of so many bits; infinite where it is too large for them.
+  /// The bits of a number rounded to a type with the given numbers of fraction and exponent bits; infinity where the
+  /// number is too large for that type.
   private static func rounded(_ value: Float, fractionBits: Int, exponentBits: Int) -> UInt16 {
     let sign = UInt16(value.sign == .minus ? 0x8000 : 0)
     let infinity = UInt16((1 << exponentBits) - 1) << UInt16(fractionBits)
@@ -125,16 +127,16 @@ enum ElementType: String, Sendable, CaseIterable {
     let (magnitude, bias) = (Double(value.magnitude), (1 << (exponentBits - 1)) - 1)
     guard magnitude > 0 else { return sign }
     guard value.isFinite else { return sign | infinity }
-    // Below the smallest normal number all numbers are multiples of one step.
+    // Below the smallest normal number (subnormals) all representable numbers are multiples of one step.
     let exponent = max(Int(magnitude.exponent), 1 - bias)
     let steps = (magnitude / Double(sign: .plus, exponent: exponent - fractionBits, significand: 1))
       .rounded(.toNearestOrEven)
-    // Steps beyond the fraction carry into the exponent by themselves.
+    // A fraction that rounds up to the next power of two carries into the exponent by this addition.
     let bits = Int(steps) + ((exponent + bias - 1) << fractionBits)
     return sign | UInt16(min(bits, Int(infinity)))
   }
 
-  /// IEEE 754 half precision, widened exactly; Swift has no `Float16` on every platform.
+  /// Converts IEEE 754 half precision to float32, which is exact. Swift has no `Float16` on every platform.
   private static func half(_ bits: UInt16) -> Float {
     let sign: Float = bits & 0x8000 == 0 ? 1 : -1
     let (exponent, fraction) = (Int(bits >> 10) & 0x1f, Float(bits & 0x3ff))
@@ -147,7 +149,8 @@ enum ElementType: String, Sendable, CaseIterable {
 }
 
 extension ElementType {
-  /// Four bits of exponent and three of fraction, without infinities (arxiv.org/abs/2209.05433).
+  /// Converts float8_e4m3fn to float32: four exponent bits, three fraction bits, no infinities
+  /// (arxiv.org/abs/2209.05433).
   fileprivate static func float8e4m3(_ bits: UInt8) -> Float {
     let sign: Float = bits & 0x80 == 0 ? 1 : -1
     let (exponent, fraction) = (Int(bits >> 3) & 0xf, Float(bits & 7))
@@ -157,9 +160,9 @@ extension ElementType {
   }
 }
 
-/// What floating-point numbers are stored as.
+/// The floating-point types in which weights can be written.
 public enum StoredPrecision: String, Sendable, CaseIterable {
-  /// IEEE 754 numbers of 64, 32 and 16 bits, and the upper half of a 32-bit one.
+  /// IEEE 754 numbers of 64, 32 and 16 bits, and bfloat16, the upper 16 bits of a float32.
   case float64, float32, float16, bfloat16
 
   var element: ElementType {
@@ -185,11 +188,11 @@ struct StridedPositions {
 
   init(shape: [Int], strides: [Int]) { (self.shape, self.strides) = (shape, strides) }
 
-  /// More axes than this are no tensor's.
+  /// The largest number of axes that is accepted; no real tensor has more.
   static let largestRank = 16
 
   func forEach(_ body: (Int) -> Void) {
-    if shape.contains(0) { return }  // other axes may be of any size then
+    if shape.contains(0) { return }  // a tensor without elements; its other axes may have any size
     func walk(_ axis: Int, _ position: Int) {
       if axis == shape.count { return body(position) }
       for i in 0..<shape[axis] { walk(axis + 1, position + i * strides[axis]) }
@@ -197,7 +200,7 @@ struct StridedPositions {
     walk(0, 0)
   }
 
-  /// One past the largest position, or nil if sizes or strides are negative or too large to work with.
+  /// One past the largest position; nil if sizes or strides are negative or the result overflows.
   var end: Int? {
     guard shape.allSatisfy({ $0 >= 0 }), strides.allSatisfy({ $0 >= 0 }), shape.count == strides.count,
       shape.count <= Self.largestRank
@@ -213,7 +216,8 @@ struct StridedPositions {
     return end
   }
 
-  /// The number of elements, or nil if sizes are negative, or too many or too large to work with; an empty tensor's too.
+  /// The number of elements of a tensor of this shape; nil if a size is negative, there are too many axes, or the
+  /// product of the sizes overflows. The overflow check leaves out sizes of 0, so it also holds for empty tensors.
   static func count(_ shape: [Int]) -> Int? {
     guard shape.count <= largestRank else { return nil }
     var count = 1
@@ -227,6 +231,6 @@ struct StridedPositions {
 }
 
 extension Tensor {
-  /// What its elements are.
+  /// The element type that stores this tensor without conversion.
   var elementType: ElementType { scalarType == .float32 ? .float32 : .float64 }
 }

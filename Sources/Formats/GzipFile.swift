@@ -2,14 +2,14 @@ import CZlib
 import Foundation
 
 extension Files {
-  /// A file's bytes, unpacked if it is in gzip's format.
+  /// Reads a file, and decompresses it if it is in gzip format.
   ///
   /// - Parameters:
   ///   - path: the file.
-  ///   - largestRatio: more than so many bytes for each in the file, and more than a mebibyte, are an error: a small file can
-  ///     unpack to a thousand times its size.
-  /// - Returns: the bytes, as they are if the file is not packed.
-  /// - Throws: a ``FileError`` if the file cannot be read or unpacked, or unpacks to too much.
+  ///   - largestRatio: the largest allowed ratio of decompressed size to file size. More is an error if it is also more
+  ///     than 1 MiB: a small file can decompress to a thousand times its size and exhaust the memory.
+  /// - Returns: the decompressed bytes, or the file's own bytes if it is not in gzip format.
+  /// - Throws: a ``FileError`` if the file cannot be read or decompressed, or exceeds `largestRatio`.
   public static func readUnpacked(_ path: String, largestRatio: Int) throws -> Data {
     let packed = try OpenFile(reading: path)
     guard try packed.contents(atMost: 2) == Data([0x1f, 0x8b]) else { return try packed.contents() }
@@ -31,7 +31,7 @@ extension Files {
         throw FileError(.malformed, path, "\(size) bytes of gzip that unpack to more than \(limit)")
       }
     }
-    // At a file that ends too early gzread stops as at any other; only the last error tells.
+    // Where a file is truncated gzread reports its end as for a complete file; only gzerror shows the difference.
     var status = Int32(0)
     _ = gzerror(file, &status)
     guard status == Z_OK || status == Z_STREAM_END else { throw FileError(.malformed, path, "broken gzip: cut off") }

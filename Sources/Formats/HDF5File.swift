@@ -3,15 +3,15 @@ import Foundation
 import Synchronization
 import Tensors
 
-/// What an HDF5 file holds, as a value: data sets by path, and texts that are attached to the root group.
+/// The contents of an HDF5 file as a value: data sets by path, and text attributes of the root group.
 public struct HDF5Contents: Sendable {
   /// A data set of floating-point numbers of any shape, or a list of integers.
   public enum DataSet: Sendable {
-    /// Floating-point numbers, stored in the precision they have.
+    /// Floating-point numbers, stored in the tensor's own precision.
     case tensor(Tensor)
-    /// Floating-point numbers that are stored in fewer bytes than they have here.
+    /// Floating-point numbers that are stored as float16.
     case half(Tensor)
-    /// A list of 64-bit whole numbers.
+    /// A list of 64-bit integers.
     case integers([Int64])
   }
 
@@ -23,7 +23,7 @@ public struct HDF5Contents: Sendable {
   /// An empty file.
   public init() {}
 
-  /// Adds a data set; groups on the way to it are made.
+  /// Adds a data set; the groups in its path are created when the file is written.
   public mutating func add(_ path: String, _ value: DataSet) { dataSets.append((path, value)) }
 
   /// The floating-point data set at a path.
@@ -36,7 +36,7 @@ public struct HDF5Contents: Sendable {
     if case .integers(let integers)? = dataSets.first(where: { $0.path == path })?.value { integers } else { nil }
   }
 
-  /// The tensors below a group, by the rest of their path with dots for slashes.
+  /// The tensors below a group, by the rest of their path with dots in place of slashes.
   public func tensors(below group: String) -> NamedTensors {
     NamedTensors(
       dataSets.compactMap { path, value in
@@ -46,45 +46,48 @@ public struct HDF5Contents: Sendable {
   }
 }
 
-/// HDF5 files, through the HDF5 library. The library is not thread-safe, so calls wait for each other.
+/// Writing of HDF5 files through the HDF5 library. The library is not thread-safe, so its calls are serialized by a
+/// lock.
 public enum HDF5File {
   private static let library = Mutex(false)
 
-  /// Runs `body` with the library to itself and silent: errors come back as status, not on standard error.
+  /// Runs `body` with exclusive use of the library. The library's own error output is off: errors are returned as
+  /// status codes, not printed on standard error.
   static func withLibrary<Result>(_ body: () throws -> Result) throws -> Result {
-    // The lock is what makes this safe: nothing of the closure's outlives the call.
+    // This is safe because `body` runs under the lock and nothing that it captures is used after the call.
     nonisolated(unsafe) let body = body
     nonisolated(unsafe) var result: Swift.Result<Result, any Error>?
     library.withLock { isOpen in
       if !isOpen {
-        H5dont_atexit()  // a damaged file can leave it unable to tidy up, and it complains
+        H5dont_atexit()  // after a damaged file the library cannot clean up at exit, and prints errors
         H5open()
         isOpen = true
       }
-      H5Eset_auto2(hid_t(0), nil, nil)  // a setting of the calling thread
+      H5Eset_auto2(hid_t(0), nil, nil)  // this setting belongs to the calling thread
       result = Swift.Result { try body() }
     }
     guard let result else { throw FileError(.malformed, "HDF5", "the library did not answer") }
     return try result.get()
   }
 
-  /// Writes the file; see ``Files/write(to:_:)``. Bytes depend on the contents alone.
+  /// Writes an HDF5 file; see ``Files/write(to:_:)``. The bytes depend on the contents alone.
   ///
-  /// Everything is written with checksums, in the newest of the format's versions that the library knows: the library
-  /// trusts a file of an older version, and can crash on a damaged one.
+  /// Everything is written with checksums, in the newest version of the format that the library knows: in files of
+  /// older versions the library does not check what it reads, and can crash on a damaged one.
   public static func write(_ contents: HDF5Contents, to path: String) throws {
     try Files.write(try image(of: contents, path), to: path)
   }
 
-  /// The bytes of a file, made in memory: the library does not tell of every failure to write.
+  /// Builds the file in memory and returns its bytes, because the library does not report every failure to write to a
+  /// disk.
   private static func image(of contents: HDF5Contents, _ path: String) throws -> Data {
     func unwritable(_ what: String) -> FileError { FileError(.unwritable, path, "\(what) cannot be written") }
     return try withLibrary {
-      // The library writes to the place that it is given until the file is closed.
+      // The library keeps this pointer and writes to it until the file is closed.
       let image = UnsafeMutablePointer<metasal_h5_image>.allocate(capacity: 1)
       image.initialize(to: metasal_h5_image())
       defer { image.deallocate() }
-      // The library looks at what is there under the file's name, so that is one under which nothing can be.
+      // The library checks whether a file of that name exists, so the name is one under which no file can exist.
       let file = create("/dev/null/image", in: image)
       guard file >= 0 else { throw unwritable("the file") }
       do { try write(contents, file, unwritable) } catch {
@@ -103,7 +106,7 @@ public enum HDF5File {
     }
   }
 
-  /// Where a file says how long it is, in its superblock of version 2 and later.
+  /// The byte offset of the end-of-file address in a superblock of version 2 or later.
   private static let endOffset = 28
 
   private static func write(
@@ -121,8 +124,8 @@ public enum HDF5File {
     }
   }
 
-  /// Makes an empty file, open; negative if that fails. What is opened in it is closed with it. The file is made in memory if
-  /// there is an `image`, else on the disk.
+  /// Creates an empty file and returns its open handle, negative if that fails. Closing the handle closes everything
+  /// that was opened in the file. The file is created in memory if `image` is given, else on the disk.
   static func create(_ path: String, in image: UnsafeMutablePointer<metasal_h5_image>? = nil) -> hid_t {
     let access = H5Pcreate(metasal_h5p_file_access())
     defer { H5Pclose(access) }
@@ -134,8 +137,8 @@ public enum HDF5File {
     return H5Fcreate(path, metasal_h5f_acc_trunc(), creation, access)
   }
 
-  /// A data set without rows yet, to which rows of `sizes` can be added, open; negative if it cannot be made. A chunk has
-  /// `rows` of them.
+  /// Creates a data set with no rows yet, to which rows of shape `sizes` can be appended, and returns its open handle,
+  /// negative if that fails. A chunk holds `rows` rows.
   static func createGrowing(
     _ file: hid_t, _ name: String, _ type: hid_t, _ sizes: [hsize_t], chunk rows: hsize_t, isCompressed: Bool
   ) -> hid_t {
@@ -151,7 +154,8 @@ public enum HDF5File {
     return H5Dcreate2(file, name, type, space, hid_t(0), settings, hid_t(0))
   }
 
-  /// Settings for something to be made, without the times at which it is.
+  /// A property list for creating an object, with modification times switched off so that files do not depend on the
+  /// time.
   private static func timeless(_ kind: hid_t) -> hid_t {
     let settings = H5Pcreate(kind)
     H5Pset_obj_track_times(settings, false)
@@ -183,8 +187,8 @@ public enum HDF5File {
     defer { H5Sclose(space) }
     let settings = timeless(metasal_h5p_dataset_create())
     defer { H5Pclose(settings) }
-    // Only chunks and headers have checksums. A single number goes into the header; a chunk has at least one element and less
-    // than 4 GB.
+    // Only chunks and object headers have checksums. A scalar is stored in the header; a chunk needs at least one
+    // element and less than 4 GB.
     var isSealed = true
     if sizes.isEmpty {
       isSealed = H5Pset_layout(settings, H5D_COMPACT) >= 0
@@ -202,14 +206,14 @@ public enum HDF5File {
       case .tensor(let x), .half(let x): x.withUnsafeBytes(write)
       case .integers(let x): x.withUnsafeBytes(write)
       }
-    // Much is only written now.
+    // The library writes most of the data only here, so the status of closing counts too.
     return H5Dclose(set) >= 0 && isWritten
   }
 
-  /// Whether the library, which takes texts up to a zero, sees all of a name.
+  /// Whether the name survives in the library, which takes it as a C string that ends at the first zero byte.
   private static func isName(_ name: String) -> Bool { !name.isEmpty && !name.utf8.contains(0) }
 
-  /// IEEE 754's half precision, which the library has no name for.
+  /// IEEE 754 half precision, for which the library has no predefined type.
   private static let halfType: hid_t = {
     let type = H5Tcopy(metasal_h5t_ieee_f32le())
     H5Tset_fields(type, 15, 10, 5, 0, 10)

@@ -2,19 +2,19 @@ import CHDF5Reader
 import Foundation
 import Synchronization
 
-/// A process that reads an HDF5 file for this one: a fork of it, limited in memory and time; see `CHDF5Reader.h`. Where it
-/// ends before it is told to, the file is damaged, and this process goes on.
+/// A child process (a fork of this one) that reads an HDF5 file, with limits on memory and time; see `CHDF5Reader.h`.
+/// If the child crashes or exceeds a limit, the file is damaged, and this process throws an error and goes on.
 final class HDF5Process: Sendable {
-  /// Its number.
+  /// The process identifier of the child.
   let number: pid_t
   private let path: String
-  /// The socket, or why there is none any longer. Requests wait for each other.
+  /// The socket to the child, or the error that closed it. The lock serializes requests.
   private let connection: Mutex<Result<Int32, FileError>>
 
-  /// Starts a process, which opens the file.
+  /// Starts a child process, which opens the file.
   init(_ path: String, _ limits: metasal_hdf5_limits) throws {
     var number = pid_t()
-    // In the new process the library is as it is in this one: nobody may be in the middle of something.
+    // The child gets a copy of the library's state, so no thread may be inside a library call during the fork.
     let socket = try HDF5File.withLibrary { metasal_hdf5_start(path, limits, &number) }
     guard socket >= 0 else {
       throw FileError(.malformed, path, "no process can be started to read it: \(String(cString: strerror(errno)))")
@@ -31,8 +31,8 @@ final class HDF5Process: Sendable {
     connection.withLock { if case .success(let socket) = $0 { _ = end(socket) } }
   }
 
-  /// Asks, about the data set of that name if the request is about one, and returns the answer's status and the bytes that
-  /// belong to it.
+  /// Sends a request, about the named data set if the request needs one. Returns the status of the answer and the bytes
+  /// that came with it.
   func ask(_ request: metasal_hdf5_request, _ name: String = "") throws(FileError) -> (status: Int, bytes: [UInt8]) {
     try connected { socket in
       guard let answer = Self.exchange(request, name, socket), answer.bytes <= METASAL_HDF5_LONGEST else {
@@ -43,7 +43,7 @@ final class HDF5Process: Sendable {
     }
   }
 
-  /// Asks for what fills `bytes`, and returns whether it could be read.
+  /// Sends a request whose answer fills `bytes`, and returns whether the data could be read.
   func read(
     _ request: metasal_hdf5_request, _ name: String, into bytes: UnsafeMutableRawBufferPointer
   ) throws(FileError) -> Bool {
@@ -54,8 +54,8 @@ final class HDF5Process: Sendable {
     }
   }
 
-  /// Runs `body` with the connection to itself. Where that gives nil, the process has gone or what it says makes no sense, and
-  /// every later call fails too.
+  /// Runs `body` with exclusive use of the connection. If `body` returns nil, the child has ended or sent an invalid
+  /// answer; then this call and all later ones throw.
   private func connected<Value: Sendable>(_ body: (Int32) -> Value?) throws(FileError) -> Value {
     try connection.withLock { connection throws(FileError) in
       let socket = try connection.get()
@@ -66,7 +66,7 @@ final class HDF5Process: Sendable {
     }
   }
 
-  /// Lets the process end, waits until it has, and says what that means where it was not to.
+  /// Closes the connection, waits until the child has ended, and returns the error that describes how it ended.
   private func end(_ socket: Int32) -> FileError {
     close(socket)
     let reason =
@@ -80,7 +80,7 @@ final class HDF5Process: Sendable {
 
   // MARK: Bytes
 
-  /// Sends a request, and receives its answer.
+  /// Sends a request and receives the answer to it.
   private static func exchange(
     _ request: metasal_hdf5_request, _ name: String, _ socket: Int32
   ) -> metasal_hdf5_answer? {
@@ -105,7 +105,8 @@ final class HDF5Process: Sendable {
     return withUnsafeMutableBytes(of: &value) { receive(into: $0, socket) } ? value : nil
   }
 
-  /// Calls `step` with how many bytes are done and how many are left, until none are; false if the other side has gone.
+  /// Calls `step` with the numbers of bytes done and left until none are left; returns false if the other side has
+  /// closed the connection.
   private static func transfer(_ count: Int, _ step: (_ done: Int, _ left: Int) -> Int) -> Bool {
     var done = 0
     while done < count {

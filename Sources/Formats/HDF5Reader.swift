@@ -4,26 +4,28 @@ import Tensors
 
 /// An HDF5 file that is open for reading.
 ///
-/// The HDF5 library checks what it reads only where there are checksums, as in the files that are written here. On damaged
-/// files of the older versions that h5py writes it can crash, hang, or take all memory. So it reads in a process of its own.
+/// The HDF5 library verifies data only where there are checksums, as in the files that metasal writes. On damaged files
+/// of older versions of the format, which h5py writes by default, it can crash, hang or exhaust the memory. So it runs
+/// in a separate process, see `HDF5Process`.
 public final class HDF5Reader: Sendable {
-  /// A data set as the file describes it, which need not make sense.
+  /// The description of a data set in the file; its values are not checked and can be nonsense.
   struct DataSet: Sendable {
     let name: String
-    /// The type of an element, `H5T_FLOAT` for one.
+    /// The class of the element type, for example `H5T_FLOAT`.
     let kind: H5T_class_t
-    /// Bytes of an element, and of all of them in the file.
+    /// The size of an element in bytes, and the number of bytes that all elements take in the file.
     let elementSize, stored: Int
     let isCompressed: Bool
-    /// Sizes; those too large for an `Int` are as good as the largest. A chunk without axes: there are none.
+    /// The sizes of the data set and of a chunk; sizes too large for an `Int` are clamped. `chunk` is empty if the data
+    /// set is not stored in chunks.
     let shape, chunk: [Int]
-    /// Elements of the shape, and of a chunk; nil where that is no number.
+    /// The number of elements of the data set and of a chunk; nil where the product of the sizes overflows.
     let count, chunkCount: Int?
-    /// What keeps its elements from being read; nil if nothing does.
+    /// The reason why its elements cannot be read; nil if they can.
     let problem: String?
   }
 
-  /// What numbers are turned into.
+  /// The type to which elements are converted when they are read.
   enum Element {
     case uint8, int64, float, double
 
@@ -44,14 +46,14 @@ public final class HDF5Reader: Sendable {
 
   /// Opens the file.
   ///
-  /// - Throws: a ``FileError`` if it is missing, or no HDF5 file.
+  /// - Throws: a ``FileError`` if the file is missing or is not an HDF5 file.
   public init(_ path: String) throws {
     self.path = path
     fileSize = try Files.size(path)
     process = try HDF5Process(path, Self.limits(fileSize))
   }
 
-  /// Paths of all data sets, in the order of their names.
+  /// The paths of all data sets, sorted by name.
   func names() throws(FileError) -> [String] {
     let (status, bytes) = try process.ask(request(METASAL_HDF5_NAMES))
     guard status != METASAL_HDF5_ELSEWHERE else { throw elsewhere(Self.texts(bytes).first ?? "") }
@@ -61,7 +63,7 @@ public final class HDF5Reader: Sendable {
     return Self.texts(bytes)
   }
 
-  /// The root group's attributes that are texts, or lists of them: those have a line for each.
+  /// The root group's text attributes. An attribute that is a list of texts becomes one text with a line for each.
   public func attributes() throws(FileError) -> [String: String] {
     let (status, bytes) = try process.ask(request(METASAL_HDF5_ATTRIBUTES))
     guard status == METASAL_HDF5_DONE else {
@@ -72,7 +74,7 @@ public final class HDF5Reader: Sendable {
     return Dictionary(stride(from: 1, to: texts.count, by: 2).map { (texts[$0 - 1], texts[$0]) }) { $1 }
   }
 
-  /// The data set of that name; nil if there is none.
+  /// The description of the data set with this name; nil if there is none.
   ///
   /// - Throws: a ``FileError`` if it cannot be opened.
   func dataSet(_ name: String) throws(FileError) -> DataSet? {
@@ -90,12 +92,13 @@ public final class HDF5Reader: Sendable {
     let (shape, chunk) = (Self.sizes(of: set.shape, set.rank), Self.sizes(of: set.chunk, set.chunk_rank))
     return DataSet(
       name: name, kind: H5T_class_t(set.kind), elementSize: Int(clamping: set.element_size),
-      // A file may say that it has more than it has.
+      // A damaged file may claim more bytes than it has.
       stored: min(Int(clamping: set.stored), fileSize), isCompressed: set.filters > 0, shape: shape, chunk: chunk,
       count: StridedPositions.count(shape), chunkCount: StridedPositions.count(chunk), problem: Self.problem(set))
   }
 
-  /// The error about a link out of the file: one from anywhere must not make its reader open any other.
+  /// The error for a link to another file. Links are not followed because a file from an untrusted source must not be
+  /// able to open other files.
   private func elsewhere(_ link: String) -> FileError {
     FileError(.malformed, path, "'\(link)' is a link to another file, which is not followed")
   }
@@ -111,7 +114,8 @@ public final class HDF5Reader: Sendable {
     return lost(set)
   }
 
-  /// What of its elements is not in the file, where the library would give zeros without a word; nil if nothing.
+  /// The message about elements that are missing in the file, for which the library would silently return zeros; nil if
+  /// none are missing.
   private static func lost(_ set: metasal_hdf5_set) -> String? {
     let (shape, chunk) = (Self.sizes(of: set.shape, set.rank), Self.sizes(of: set.chunk, set.chunk_rank))
     guard let count = StridedPositions.count(shape), count > 0 else { return nil }
@@ -125,17 +129,18 @@ public final class HDF5Reader: Sendable {
       : "only \(set.chunks) of its \(Int(clamping: Int64(exactly: chunks) ?? .max)) chunks are in the file: \(cause)"
   }
 
-  /// The sizes of so many axes.
+  /// The first `rank` sizes of a C array of axes.
   private static func sizes<Axes>(of axes: Axes, _ rank: Int32) -> [Int] {
     withUnsafeBytes(of: axes) { raw in
       raw.bindMemory(to: UInt64.self).prefix(Int(max(0, rank))).map { Int(clamping: $0) }
     }
   }
 
-  /// Whether there is a data set of that name, of whatever kind.
+  /// Whether there is a data set with this name, of any kind.
   public func has(_ name: String) throws(FileError) -> Bool { try dataSet(name) != nil }
 
-  /// The text in a data set of texts, with a line for each of several; nil if there is none of that name, or it has no texts.
+  /// The text in a data set of texts, several joined as lines; nil if there is no data set with this name or it has no
+  /// texts.
   ///
   /// - Throws: a ``FileError`` if it cannot be read.
   public func text(of name: String) throws(FileError) -> String? {
@@ -148,9 +153,10 @@ public final class HDF5Reader: Sendable {
     return Self.texts(bytes).first
   }
 
-  /// Reads rows of a data set: positions on its first axis. One without axes is one row.
+  /// Reads a range of rows of a data set, which are positions on its first axis. A data set without axes counts as one
+  /// row.
   ///
-  /// - Returns: whether they could be read; `bytes` must have the room that they take.
+  /// - Returns: whether they could be read. `bytes` must have exactly the size of the converted rows.
   func read(
     rows: Range<Int>, of set: DataSet, as element: Element, into bytes: UnsafeMutableRawBufferPointer
   ) throws(FileError) -> Bool {
@@ -168,7 +174,7 @@ public final class HDF5Reader: Sendable {
     return request
   }
 
-  /// What a request may take: some times as much as there is to be read, and what anything costs.
+  /// The limits on memory and time for a request: a fixed part plus a part proportional to the amount of data.
   private static func limits(_ sizes: Int...) -> metasal_hdf5_limits {
     let size = sizes.reduce(0) { $0 + UInt64(clamping: min($1, 1 << 48)) }
     return metasal_hdf5_limits(bytes: 1 << 28 + 4 * size, seconds: 5 + size / 10_000_000)

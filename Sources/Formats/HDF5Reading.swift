@@ -2,7 +2,7 @@ import CHDF5
 import Tensors
 
 extension HDF5File {
-  /// The numeric data sets and the root group's text attributes. Other kinds of data sets are passed over.
+  /// Reads the numeric data sets and the root group's text attributes. Data sets of other kinds are ignored.
   public static func read(_ path: String) throws -> HDF5Contents {
     let file = try HDF5Reader(path)
     var contents = HDF5Contents()
@@ -15,9 +15,9 @@ extension HDF5File {
 }
 
 extension HDF5Reader {
-  /// All of a data set; nil if there is none of that name, or it has no numbers.
+  /// Reads a whole data set; nil if there is none with this name or it is not numeric.
   ///
-  /// - Throws: a ``FileError`` if it cannot be read, or makes no sense.
+  /// - Throws: a ``FileError`` if it cannot be read or is inconsistent.
   public func contents(of name: String) throws -> HDF5Contents.DataSet? {
     guard let set = try dataSet(name), [H5T_FLOAT, H5T_INTEGER].contains(set.kind) else { return nil }
     let count = try checkedCount(set)
@@ -33,10 +33,11 @@ extension HDF5Reader {
       })
   }
 
-  /// All of a data set of whole numbers of any shape, with its shape, whether they are stored as integers, as fractions that are
-  /// whole, or as truth values (1 and 0); nil if there is none of that name, or it has no numbers.
+  /// Reads a whole data set of integers of any shape, and returns its shape and values. Floating-point numbers that are
+  /// integers and booleans (1 and 0) are accepted too. The result is nil if there is no data set with this name or it
+  /// is not numeric.
   ///
-  /// - Throws: a ``FileError`` if it cannot be read, makes no sense, or has a number that is not whole.
+  /// - Throws: a ``FileError`` if it cannot be read, is inconsistent, or contains a number that is not an integer.
   public func wholeNumbers(of name: String) throws -> (shape: [Int], values: [Int])? {
     guard let set = try dataSet(name), [H5T_FLOAT, H5T_INTEGER, H5T_ENUM].contains(set.kind) else { return nil }
     let count = try checkedCount(set)
@@ -58,20 +59,21 @@ extension HDF5Reader {
     )
   }
 
-  /// How many elements a data set of numbers has.
+  /// The number of elements of a numeric data set, after all checks that protect against damaged or hostile files.
   ///
-  /// - Throws: a ``FileError`` if it makes no sense, or cannot be read.
+  /// - Throws: a ``FileError`` if the data set is inconsistent or cannot be read.
   private func checkedCount(_ set: DataSet) throws(FileError) -> Int {
     func malformed(_ message: String) -> FileError { FileError(.malformed, path, "data set '\(set.name)': \(message)") }
     if let problem = set.problem { throw malformed(problem) }
-    // Compression can make much of little; a thousandfold is more than numbers give, but for a few.
+    // Compressed data can be much larger than the file. More than a factor of 1000 is refused, except for small data
+    // sets.
     let largest = set.isCompressed ? max(1 << 16, set.stored * 1000) : set.stored
     let size = set.elementSize
     guard (1...16).contains(size) else { throw malformed("elements of \(size) bytes") }
     guard let count = set.count, count <= largest / size else {
       throw malformed("the sizes \(set.shape) are too large for \(set.stored) bytes in the file")
     }
-    // A chunk may be larger than the data set, which can grow; the library makes room for all of it.
+    // A chunk may be larger than a data set that can grow, and the library allocates whole chunks.
     guard let chunkCount = set.chunkCount, chunkCount <= max(1 << 24, largest) / size else {
       throw malformed("chunks of \(set.chunk) elements are too large for \(set.stored) bytes in the file")
     }

@@ -1,13 +1,13 @@
 import CHDF5
 
-/// An HDF5 file that is being written, row after row of data sets that grow.
+/// An HDF5 file that is being written by appending rows to its data sets.
 public final class HDF5Writer {
   private struct DataSet {
     let handle: hid_t
     let sizes: [hsize_t]
     let element: HDF5Reader.Element
     var count: hsize_t = 0
-    /// Of all rows.
+    /// The checksum of all rows written so far.
     var checksum = Checksum()
   }
 
@@ -19,12 +19,13 @@ public final class HDF5Writer {
 
   private init(_ file: hid_t, _ path: String) { (self.file, self.path) = (file, path) }
 
-  /// Writes a file as ``Files/write(to:_:)`` does: it is read again before it takes its place.
+  /// Writes a file as ``Files/write(to:_:)`` does: the new file is read back and compared before it replaces the old
+  /// one.
   ///
   /// - Throws: what `body` throws, or a ``FileError`` if the file cannot be written.
   public static func write(to path: String, _ body: (HDF5Writer) throws -> Void) throws {
     try Files.replace(path) { part in
-      part.unlock()  // the library has a lock of its own
+      part.unlock()  // the library locks the file itself
       let file = try HDF5File.withLibrary { HDF5File.create(part.path) }
       let writer = HDF5Writer(file, path)
       guard file >= 0 else { throw writer.unwritable("the file") }
@@ -41,7 +42,7 @@ public final class HDF5Writer {
     }
   }
 
-  /// Has the library write what it holds back.
+  /// Makes the library write everything that it still buffers.
   private func finish() throws {
     try HDF5File.withLibrary {
       for (name, set) in sets.sorted(by: { $0.key < $1.key }) where H5Dclose(set.handle) < 0 {
@@ -51,10 +52,10 @@ public final class HDF5Writer {
     }
   }
 
-  /// So many bytes of rows are read at a time.
+  /// The number of bytes of rows that are read back at a time.
   private static let piece = 1 << 22
 
-  /// Reads everything again: the library does not tell of every failure to write.
+  /// Reads everything back and compares checksums, because the library does not report every failure to write.
   private func verify(_ path: String) throws {
     func differs(_ what: String) -> FileError {
       FileError(.unwritable, self.path, "\(what) cannot be read again as it was written")
@@ -85,18 +86,19 @@ public final class HDF5Writer {
     }
   }
 
-  /// Appends a row of bytes to a data set, which is made with its first row. Each row is compressed by itself. Groups on the
-  /// way to the data set are made. `sizes` are the row's. A ``FileError`` is thrown if the file cannot be written.
+  /// Appends a row of bytes of shape `sizes` to a data set. The first row creates the data set and the groups in its
+  /// path. Each row is compressed by itself. Throws a ``FileError`` if the file cannot be written.
   public func append(bytes row: [UInt8], to name: String, sizes: [Int]) throws {
     try append(row, .uint8, to: name, sizes)
   }
 
-  /// Appends a row of whole numbers to a data set, which is made with its first row; a single number where there are no sizes.
+  /// Appends a row of integers of shape `sizes` to a data set, which the first row creates; without `sizes` a row is a
+  /// single number.
   public func append(numbers row: [Int64], to name: String, sizes: [Int] = []) throws {
     try append(row, .int64, to: name, sizes)
   }
 
-  /// Attaches a text to the root group.
+  /// Adds a text attribute to the root group.
   public func attach(_ text: String, as name: String) throws {
     try HDF5File.withLibrary {
       guard HDF5File.writeAttribute(file, name, text) else { throw unwritable("attribute '\(name)'") }
@@ -129,7 +131,8 @@ public final class HDF5Writer {
     }
   }
 
-  /// Bytes are compressed, each row by itself; small rows of numbers lie together in chunks of 64 KiB.
+  /// Creates a data set. Rows of bytes are compressed, each in its own chunk; small rows of numbers share chunks of 64
+  /// KiB.
   private func make(
     _ name: String, _ element: HDF5Reader.Element, _ sizes: [hsize_t], _ elements: Int
   ) throws -> DataSet {

@@ -3,21 +3,24 @@ import CPNG
 import Foundation
 import Tensors
 
-/// A PNG or a JPEG as it was read, told apart by content. What is broken is what Pillow calls broken, so that who reads a data
-/// set with PyTorch reads the same images here.
+/// A decoded PNG or JPEG file; the format is detected from the content. A file counts as broken if Pillow rejects it,
+/// so that a data set has the same images here as in PyTorch.
 public struct ImageFile: Sendable {
-  /// Upright: what a camera held askew is turned. A gray image becomes a color image; an alpha channel is dropped.
+  /// The decoded image, rotated upright according to its Exif orientation. Gray images are converted to RGB, and an
+  /// alpha channel is dropped.
   public let image: RGBImage
-  /// How the file's pixels lie.
+  /// The Exif orientation of the file's stored pixels.
   public let orientation: Orientation
-  /// What says that pixels were lost within the file, though it is whole; nil where nothing does. The JPEG decoder fills them
-  /// with grays and Pillow takes them without a word.
+  /// The decoder's warning that pixels in the middle of the file are damaged; nil if there is none. The JPEG decoder
+  /// fills such pixels with gray, and Pillow accepts them silently.
   public let damage: String?
 
-  /// More pixels than this are refused, whatever a header says.
+  /// The largest number of pixels that is accepted, whatever the header claims.
   private static let pixelLimit = 1 << 28
 
-  /// - Throws: a ``FileError`` if the file is missing, no such image, broken or cut off.
+  /// Reads and decodes an image file.
+  ///
+  /// - Throws: a ``FileError`` if the file is missing, neither PNG nor JPEG, broken or truncated.
   public init(_ path: String) throws {
     let data = try Files.read(path)
     if data.starts(with: [0x89, 0x50, 0x4e, 0x47]) {
@@ -32,7 +35,8 @@ public struct ImageFile: Sendable {
     }
   }
 
-  /// Whether there is memory for an image of that size. Only of a large one it is asked: that takes time.
+  /// Throws if the available memory cannot hold an image of this size. Only large images are checked because the query
+  /// takes time.
   private static func requireMemory(_ width: Int, _ height: Int, channels: Int, _ path: String) throws {
     let bytes = width * height * channels
     guard bytes > 1 << 26, let available = Memory.available, bytes > available else { return }
@@ -47,7 +51,7 @@ public struct ImageFile: Sendable {
   }
 
   private static func png(_ data: Data, _ path: String) throws -> RGBImage {
-    // Those after the pixels do not matter, and the pixels have a sum of their own.
+    // Chunks after the pixels (IDAT) do not matter, and the pixels have a checksum of their own in the zlib stream.
     if let chunk = PNGChunks(data).prefix(while: { $0.name != "IDAT" }).first(where: { !$0.isSound }) {
       throw FileError(.malformed, path, "broken PNG: the checksum of \(chunk.name) is wrong")
     }
@@ -60,12 +64,14 @@ public struct ImageFile: Sendable {
       var size = (width: UInt32(0), height: UInt32(0))
       guard metasal_png_begin(reader, &size.width, &size.height) != 0 else { throw malformed() }
       let (width, height) = (Int(size.width), Int(size.height))
-      // Deflate gives at most about a thousandfold, so a small file cannot hold what a large header announces.
+      // Deflate compresses by a factor of about 1000 at most, so a small file cannot contain the pixels that a large
+      // header claims.
       guard width > 0, height > 0, width * height <= min(pixelLimit, bytes.count * 8400) else {
         throw FileError(.malformed, path, "a PNG of \(bytes.count) bytes that claims \(width)×\(height) pixels")
       }
       try requireMemory(width, height, channels: 3, path)
-      // Memory that is not written to is not taken, so that what is cut off takes no more than it holds.
+      // The operating system provides memory only when it is first written to, so a truncated file uses only as much as
+      // it has pixels.
       let pixels = try [UInt8](unsafeUninitializedCapacity: width * height * 3) { pixels, count in
         guard metasal_png_finish(reader, pixels.baseAddress) != 0 else { throw malformed() }
         count = width * height * 3
@@ -94,7 +100,7 @@ public struct ImageFile: Sendable {
       var pixels = [UInt8](repeating: 0, count: width * height * channels)
       guard metasal_jpeg_finish(reader, &pixels) != 0 else { throw malformed() }
       if channels == 4 {
-        // Adobe's inverted inks: what is stored is how much light each leaves.
+        // Adobe writes inverted CMYK: each value is the share of light that the ink lets through.
         pixels = (0..<(width * height)).flatMap { i in
           (0..<3).map { UInt8(Int(pixels[i * 4 + $0]) * Int(pixels[i * 4 + 3]) / 255) }
         }

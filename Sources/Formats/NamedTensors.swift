@@ -1,14 +1,14 @@
 import Tensors
 
-/// Tensors with names, in order: what a weight file holds.
+/// An ordered dictionary of tensors: the contents of a weight file.
 public struct NamedTensors: Sendable {
-  /// Names and tensors, in order; names are unique.
+  /// The names and tensors in order; names are unique.
   public private(set) var entries: [(name: String, value: Tensor)] = []
-  /// What else the file says of itself.
+  /// The text metadata of the file.
   public var metadata: [String: String]
   private var indices: [String: Int] = [:]
 
-  /// The entries in order; of two with one name the later tensor counts.
+  /// Tensors in the given order; if two have the same name, the later one replaces the earlier.
   public init(_ entries: [(name: String, value: Tensor)] = [], metadata: [String: String] = [:]) {
     self.metadata = metadata
     for entry in entries { self[entry.name] = entry.value }
@@ -17,7 +17,7 @@ public struct NamedTensors: Sendable {
   /// The names, in order.
   public var names: [String] { entries.map(\.name) }
 
-  /// The tensor of that name; setting a new name appends it.
+  /// The tensor with this name; setting a new name appends it, and setting nil removes it.
   public subscript(name: String) -> Tensor? {
     get { indices[name].map { entries[$0].value } }
     set {

@@ -1,28 +1,29 @@
 import Foundation
 
-/// How a camera was held: the Exif tag 0x0112 of a JPEG or a PNG (Exif 2.3, section 4.6.4). Images are turned upright when they are
-/// read. One tag is all that is wanted, so its few bytes are read here, with every offset checked.
+/// The orientation of an image's stored pixels: the Exif tag 0x0112 of a JPEG or PNG (Exif 2.3, section 4.6.4). Images
+/// are rotated upright when they are read. Only this one tag is needed, so it is parsed here, with every offset
+/// checked.
 public struct Orientation: Sendable, Equatable {
-  /// Upright.
+  /// The orientation of an image that is stored upright.
   public static let upright = Orientation(tag: 1)
-  /// 1 to 8; anything else is read as upright.
+  /// The value of the tag, 1 to 8.
   private var tag: Int
 
-  /// What the tag's value means; upright if it is none of 1 to 8.
+  /// The orientation for a value of the tag; upright if the value is not 1 to 8.
   public init(tag: Int) { self.tag = (1...8).contains(tag) ? tag : 1 }
 
   // MARK: Turning
 
-  /// Whether stored rows are upright columns.
+  /// Whether the rows of the stored image are columns of the upright one.
   public var isTransposed: Bool { tag > 4 }
 
-  /// The size of the stored image whose upright size this is, and the other way round.
+  /// The upright size for a stored size, and vice versa: width and height are exchanged if the orientation transposes.
   public func turned(_ size: PixelSize) -> PixelSize {
     isTransposed ? PixelSize(width: size.height, height: size.width) : size
   }
 
-  /// Where a point of the stored image lies in the upright one; both are counted in pixels from the upper left corner's
-  /// edges. `size` is the stored image's.
+  /// Maps a point of the stored image to the upright one. Both are in pixels from the upper left corner of the upper
+  /// left pixel; `size` is the size of the stored image.
   public func applied(x: Double, y: Double, in size: PixelSize) -> (x: Double, y: Double) {
     let (width, height) = (Double(size.width), Double(size.height))
     return switch tag {
@@ -37,7 +38,7 @@ public struct Orientation: Sendable, Equatable {
     }
   }
 
-  /// The image turned upright.
+  /// Rotates or mirrors the stored image to the upright one.
   public func applied(to image: RGBImage) -> RGBImage {
     if self == .upright { return image }
     let size = turned(image.size)
@@ -48,7 +49,7 @@ public struct Orientation: Sendable, Equatable {
     return RGBImage(width: size.width, height: size.height, pixels: pixels)
   }
 
-  /// What there is for each pixel of a stored image, turned upright with it.
+  /// Rotates or mirrors a mask of the stored image, row by row, to the upright one; `size` is the stored size.
   public func applied(to mask: [Bool], of size: PixelSize) -> [Bool] {
     if self == .upright { return mask }
     var result = mask
@@ -56,7 +57,7 @@ public struct Orientation: Sendable, Equatable {
     return result
   }
 
-  /// The places of each pixel in the stored image, of that size, and in the upright one.
+  /// Calls `body` for each pixel with its index in the stored image, whose size is given, and in the upright one.
   private func forEachPixel(of size: PixelSize, _ body: (_ source: Int, _ target: Int) -> Void) {
     let (width, height) = (size.width, size.height)
     let upright = turned(size)
@@ -80,13 +81,13 @@ public struct Orientation: Sendable, Equatable {
 
   // MARK: Reading
 
-  /// The orientation that a JPEG states; upright where it states none that can be read.
+  /// Reads the orientation from a JPEG; upright where there is none that can be read.
   init(jpeg data: Data) {
     self = .upright
     let bytes = Reader(data: data, isLittle: false)
     var at = 2
-    // Segments before the scan: 0xff, a marker, and the length of what follows, the length itself included. What lies between
-    // them is passed over, as the decoder does.
+    // The segments before the scan are 0xff, a marker, and a length that includes its own two bytes. Bytes between
+    // segments are skipped, as the decoder does.
     while let first = bytes.number(at, 1), let marker = bytes.number(at + 1, 1) {
       if first != 0xff || marker == 0xff {
         at += 1
@@ -103,13 +104,13 @@ public struct Orientation: Sendable, Equatable {
     }
   }
 
-  /// The orientation that a PNG states in its chunk for Exif, before its pixels or after them; upright where it states none that
+  /// Reads the orientation from the eXIf chunk of a PNG, before or after its pixels; upright where there is none that
   /// can be read.
   init(png data: Data) {
     self.init(tag: PNGChunks(data).first { $0.name == "eXIf" && $0.isSound }.flatMap { Self.tag($0.content) } ?? 1)
   }
 
-  /// The tag in a TIFF structure.
+  /// Finds the tag in a TIFF structure; nil if it is not there.
   private static func tag(_ data: Data) -> Int? {
     var bytes = Reader(data: data, isLittle: false)
     if bytes.has(Array("II*\0".utf8), at: 0) {
@@ -121,13 +122,13 @@ public struct Orientation: Sendable, Equatable {
     for entry in 0..<entries {
       let at = directory + 2 + 12 * entry
       guard let name = bytes.number(at, 2), let type = bytes.number(at + 2, 2) else { return nil }
-      // A number of two bytes; some write four, or one.
+      // The standard type has two bytes; some programs write four bytes or one.
       if name == 0x0112 { return bytes.number(at + 8, type == 4 ? 4 : type == 1 ? 1 : 2) }
     }
     return nil
   }
 
-  /// Numbers at offsets from the start, nil past the end.
+  /// Reads numbers at byte offsets; nil past the end.
   private struct Reader {
     let data: Data
     var isLittle: Bool

@@ -1,33 +1,36 @@
 import CZlib
 import Foundation
 
-/// Which files metasal wrote. Each has a mark where its format has room for one, and no file without it is ever replaced or
-/// removed: it is somebody's own.
+/// Recognizes the files that metasal wrote, and refuses to replace or remove any other. metasal puts a mark into each
+/// file that it writes, where the format has room for one; a file without the mark belongs to the user.
 public enum Ownership {
-  /// Who wrote a file: under ``key`` in JSON, in the metadata of safetensors and PNG, and as an attribute in HDF5; in PyTorch's
-  /// archives the folder of all entries, in ONNX the producer, in HTML the generator.
+  /// The value of the mark. It is stored under ``key`` in JSON, in the metadata of safetensors and PNG, and as an
+  /// attribute in HDF5; in PyTorch's zip archives it is the folder of all entries, in ONNX the producer, in HTML the
+  /// generator.
   public static let name = "metasal"
-  /// What the mark is called where it needs a name.
+  /// The key of the mark in formats with keyed metadata.
   public static let key = "software"
-  /// How tables in CSV begin, in which there is no room for a mark.
+  /// The first columns of metasal's CSV tables, by which they are recognized, since CSV has no room for a mark.
   public static let tableHead = "measure,method,layer,weights,"
-  /// The beginning of an HTML page.
+  /// The first lines of metasal's HTML pages, which contain the mark.
   public static let pageHead = "<!doctype html>\n<html lang=en>\n<head>\n<meta name=generator content=\(name)>\n"
 
-  /// The attribute's bytes, which HDF5 has near the file's beginning unless there are many: its name; its type, a text of eight bytes;
-  /// no axes; its value. Reading it with the library takes a process, which the system may refuse.
+  /// The bytes of the mark's attribute in an HDF5 file: its name; its type, a text of eight bytes; no axes; its value.
+  /// They are near the beginning of the file unless there are many attributes. Searching for them avoids the child
+  /// process that the library needs, which the system may refuse.
   private static let attribute =
     Data("\(key)\0".utf8) + [0x13, 0x10, 0, 0, UInt8(name.utf8.count + 1), 0, 0, 0] + [2, 0, 0, 0]
     + Data("\(name)\0".utf8)
 
   private static let comment = "# Written by \(name), which replaces it unless somebody has changed it: "
 
-  /// A text with a comment in front that says who wrote it, and holds its checksum: a changed one is its reader's own.
+  /// The text with a first line that is a comment with the mark and the text's checksum. A file whose text was edited
+  /// since fails the checksum, and counts as the user's own.
   public static func marked(_ text: String) -> String { comment + checksum(Data(text.utf8)) + "\n" + text }
 
-  /// Whether metasal wrote the file, or there is nothing in it that could be lost.
+  /// Whether the file may be replaced: metasal wrote it, or it is empty.
   public static func isOwn(_ path: String) -> Bool {
-    // Opening what is no file may block.
+    // Opening something other than a regular file, such as a FIFO, may block.
     guard let identity = FileIdentity(path), identity.isFile else { return false }
     if identity.size == 0 { return true }
     guard let handle = FileHandle(forReadingAtPath: path) else { return false }
@@ -50,7 +53,7 @@ public enum Ownership {
     return [Data(tableHead.utf8), Data(pageHead.utf8), ONNXModel.head].contains { head.starts(with: $0) }
   }
 
-  /// Of an object, or of the first line's where each line is one.
+  /// Whether a JSON object has the mark or, in a JSON Lines file, the object in the first line.
   private static func isMarked(json data: Data) -> Bool {
     let line = data.prefix { $0 != 0x0a }
     let object = (try? JSONSerialization.jsonObject(with: line)) ?? (try? JSONSerialization.jsonObject(with: data))
@@ -62,12 +65,12 @@ public enum Ownership {
     return String(format: "%08x", UInt32(truncatingIfNeeded: sum))
   }
 
-  /// Refuses an output that would replace what must stay.
+  /// Throws if writing to this path would destroy a file that must be kept.
   ///
   /// - Parameters:
-  ///   - path: the output.
-  ///   - inputs: files that are read to write this one.
-  /// - Throws: a ``FileError`` if a file at that path would be lost: one of the inputs, or one that metasal did not write.
+  ///   - path: the file to be written.
+  ///   - inputs: the files that the command reads.
+  /// - Throws: a ``FileError`` if the file at this path is one of the inputs, or metasal did not write it.
   public static func requireReplaceable(_ path: String, inputs: Set<FileIdentity> = []) throws(FileError) {
     guard let identity = FileIdentity(path) else { return }
     guard !inputs.contains(identity) else {
@@ -80,7 +83,8 @@ public enum Ownership {
     }
   }
 
-  /// The same of all that a command writes, asked before it begins; none may be written twice.
+  /// Checks all outputs of a command before it starts work: throws if writing them would destroy a file that must be
+  /// kept, or if two of them are the same file.
   public static func requireReplaceable(_ outputs: [String], inputs: [String]) throws(FileError) {
     let read = Set<FileIdentity>(paths: inputs)
     var places = Set<String>()
@@ -93,9 +97,9 @@ public enum Ownership {
     }
   }
 
-  /// Removes a file, if there is one.
+  /// Removes a file, if it exists.
   ///
-  /// - Throws: a ``FileError`` if metasal did not write it, or it cannot be removed.
+  /// - Throws: a ``FileError`` if metasal did not write the file, or it cannot be removed.
   public static func remove(_ path: String) throws(FileError) {
     guard FileIdentity(path) != nil else { return }
     try requireReplaceable(path)
@@ -109,20 +113,20 @@ public enum Ownership {
   }
 }
 
-/// A file, whatever the paths are that lead to it.
+/// The identity of a file (device and inode), which is the same for all paths that lead to it.
 public struct FileIdentity: Hashable, Sendable {
   private let device, number: UInt64
   let isFile: Bool
   let size: Int
 
-  /// Nil if there is nothing at the path.
+  /// The identity of the file at a path; nil if nothing exists there.
   public init?(_ path: String) {
     var status = stat()
     guard stat(path, &status) == 0 else { return nil }
     self.init(status)
   }
 
-  /// Of a file that is open.
+  /// The identity of an open file; nil if the system cannot tell.
   public init?(descriptor: Int32) {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { return nil }
@@ -143,14 +147,15 @@ public struct FileIdentity: Hashable, Sendable {
 }
 
 extension Set<FileIdentity> {
-  /// The files at these paths, as far as there are any; of one that names an entry of a weight file, that file.
+  /// The identities of those files that exist. A path may also name an entry of a weight file (`file.pth::entry`),
+  /// which means that file.
   public init(paths: some Sequence<String>) { self.init(paths.compactMap { FileIdentity(WeightFile.file(of: $0)) }) }
 }
 
-/// The mark of a PNG: a chunk with a text, right behind the header.
+/// The mark in a PNG: a text chunk right after the header.
 enum PNGMark {
   static let signature = Data([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
-  /// Where the header ends.
+  /// The byte offset at which the header ends.
   static let offset = 33
   static let chunk: Data = {
     let text = Data("tEXtSoftware\0\(Ownership.name)".utf8)

@@ -1,16 +1,16 @@
 import CZlib
 import Foundation
 
-/// The chunks of a PNG, in order, up to the first one that is cut off.
+/// The chunks of a PNG in order, up to the first truncated one.
 struct PNGChunks: Sequence, IteratorProtocol {
   struct Chunk {
     let name: String
     let content: Data
-    /// Name and content.
+    /// The bytes that the checksum covers: name and content.
     fileprivate let summed: Data
     fileprivate let sum: Int
 
-    /// Whether the checksum is that of the content.
+    /// Whether the stored checksum matches the content.
     var isSound: Bool {
       summed.withUnsafeBytes { Int(crc32(0, $0.bindMemory(to: UInt8.self).baseAddress, UInt32($0.count))) } == sum
     }
@@ -19,7 +19,9 @@ struct PNGChunks: Sequence, IteratorProtocol {
   private let data: Data
   private var at: Int
 
-  /// - Parameter data: the file.
+  /// Begins at the first chunk of a PNG.
+  ///
+  /// - Parameter data: the bytes of the file.
   init(_ data: Data) { (self.data, at) = (data, data.startIndex + 8) }
 
   mutating func next() -> Chunk? {
@@ -33,6 +35,6 @@ struct PNGChunks: Sequence, IteratorProtocol {
       summed: data[start..<end], sum: number(end))
   }
 
-  /// Four bytes, the highest first.
+  /// Reads a big-endian number of four bytes.
   private func number(_ at: Int) -> Int { data[at..<(at + 4)].reduce(0) { $0 << 8 | Int($1) } }
 }

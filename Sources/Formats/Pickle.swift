@@ -1,8 +1,8 @@
 import Foundation
 
-/// An interpreter of all pickle opcodes, of protocols 0 to 5 (docs.python.org/3/library/pickletools). It makes values and
-/// calls nothing: what tensors are made of is made here, and every other class or function becomes a placeholder, a
-/// ``PickleObject`` that remembers its name.
+/// An interpreter of all pickle opcodes, protocols 0 to 5 (docs.python.org/3/library/pickletools). It never imports or
+/// calls anything: the functions that build tensors are imitated here, and every other class or function becomes a
+/// ``PickleObject``, a placeholder with its name.
 struct Pickle {
   private var input: PickleInput
   private var stack: [PickleValue] = []
@@ -11,7 +11,7 @@ struct Pickle {
   var result = Pickled()
   private var copied = 0
 
-  /// The value pickled at `position`, which moves behind it.
+  /// Interprets the pickle that begins at `position`, and moves `position` past its end.
   static func load(_ data: Data, at position: inout Int, file: String, entry: String) throws -> Pickled {
     var machine = Pickle(input: PickleInput(data, at: position, file: file, entry: entry))
     defer { position = machine.input.position }
@@ -72,7 +72,7 @@ struct Pickle {
     }
   }
 
-  /// A value that stands in the file as it is; nil if the opcode says something else.
+  /// The value of an opcode that carries its value in the file, such as a number or a text; nil for any other opcode.
   private mutating func plainValue(_ opcode: UInt8) throws -> PickleValue? {
     switch opcode {
     case UInt8(ascii: "N"): return PickleValue.none
@@ -102,7 +102,7 @@ struct Pickle {
     case UInt8(ascii: "c"):
       let module = try input.line()
       return .global(module + "." + (try input.line()))
-    // What the program that wrote the file had a number for.
+    // Classes registered by number in copyreg's extension registry.
     case 0x82: return .global("copyreg.extension_\(try input.unsigned(1))")
     case 0x83: return .global("copyreg.extension_\(try input.unsigned(2))")
     case 0x84: return .global("copyreg.extension_\(try input.unsigned(4))")
@@ -110,7 +110,8 @@ struct Pickle {
     }
   }
 
-  /// A value that is made of others on the stack, or recalled; nil if the opcode says something else.
+  /// The value of an opcode that builds a value from others on the stack, or recalls one from the memo; nil for any
+  /// other opcode.
   private mutating func madeValue(_ opcode: UInt8) throws -> PickleValue? {
     switch opcode {
     case UInt8(ascii: ")"): return .tuple(container([]))
@@ -146,7 +147,7 @@ struct Pickle {
       let arguments = try pop()
       return try called(try pop(), arguments)
     case 0x92:
-      // Arguments by name come last.
+      // NEWOBJ_EX: the keyword arguments are on top of the stack.
       let (names, arguments) = (try pop(), try pop())
       return object(name(try pop()), (result.items(arguments) ?? []) + [names])
     case UInt8(ascii: "o"):
@@ -161,14 +162,14 @@ struct Pickle {
     }
   }
 
-  /// What changes a value on the stack, or the machine.
+  /// Executes an opcode that changes a value on the stack, or the state of the interpreter.
   private mutating func perform(_ opcode: UInt8) throws {
     switch opcode {
     case 0x80: _ = try input.byte()  // PROTO
     case 0x95: _ = try input.bytes(8)  // FRAME
     case UInt8(ascii: "("): marks.append(stack.count)
     case UInt8(ascii: "0"):
-      // Python takes the mark away where nothing is above it.
+      // As in Python, POP removes the mark if nothing is above it.
       if marks.last == stack.count { marks.removeLast() } else { _ = try pop() }
     case UInt8(ascii: "1"): _ = try popToMark()
     case UInt8(ascii: "a"):
@@ -191,7 +192,7 @@ struct Pickle {
       memo[key] = try top()
     case 0x94: memo[memo.count] = try top()
     case UInt8(ascii: "b"):
-      // Sets attributes. A dictionary's (`_metadata`) and a tensor's are not needed.
+      // BUILD sets attributes. Those of dictionaries (`_metadata`) and tensors are not needed.
       let state = try pop()
       if case .object(let index) = try top() { result.objects[index].state = state }
     case 0x97, 0x98: throw malformed("bytes that stand outside of the pickle, which no file has")
@@ -204,7 +205,7 @@ struct Pickle {
     return items
   }
 
-  // Methods below look at the stack as it is when they are called, so their arguments are popped before.
+  // The methods below inspect the top of the stack, so their callers pop the arguments first.
   private mutating func append(_ items: [PickleValue]) throws {
     switch try top() {
     case .list(let list): result.containers[list] += items
@@ -222,8 +223,8 @@ struct Pickle {
     }
   }
 
-  /// Counts what is copied out of a container: one that is recalled time and again makes much of little, and written out an
-  /// item takes more than a byte.
+  /// Counts the items that are copied out of containers, and throws if they exceed the file's size. A hostile file can
+  /// recall one container many times and so build much from little; an item that is written out takes more than a byte.
   mutating func count(copied items: Int) throws {
     copied += items
     guard copied <= input.count else { throw malformed("dictionaries made of more pairs than the file holds") }

@@ -1,13 +1,13 @@
 import Foundation
 
-// What calls of known functions would make, made here; of all others a placeholder remains.
+// Builds the results of known functions without calling them. Calls of all other functions become placeholders.
 
 extension Pickle {
   /// The full name of a class or function.
   func name(_ value: PickleValue) -> String { value.global ?? "what a call gave" }
 
-  /// ('storage', class, key, location, count) and, in streams of PyTorch 0.3 and older, (key, offset, count) of a part of that
-  /// storage.
+  /// Builds a storage from a persistent id: ('storage', class, key, location, count) and, in streams of PyTorch 0.3 and
+  /// older, also (key, offset, count) of a view of that storage.
   mutating func persistent(_ id: PickleValue) -> PickleValue {
     guard let parts = result.items(id), parts.count >= 5, parts[0].string == "storage", let type = parts[1].global,
       let key = parts[2].string
@@ -18,11 +18,11 @@ extension Pickle {
     return .storage(storage)
   }
 
-  /// What calling the function would make.
+  /// The value that calling the function would return.
   mutating func called(_ function: PickleValue, _ argument: PickleValue) throws -> PickleValue {
     var (function, arguments) = (function, result.items(argument) ?? [argument])
-    // Tensors with attributes, and tensors' subclasses: (function, class, arguments, attributes). Again and again in a hostile
-    // file, so not by recursion.
+    // Tensors with attributes and subclasses of tensors: (function, class, arguments, attributes). A loop, since a
+    // hostile file can nest them too deeply for recursion.
     while ["torch._tensor._rebuild_from_type_v2", "torch._tensor._rebuild_from_type"].contains(function.global),
       arguments.count >= 3, case .tuple(let inner) = arguments[2], result.containers[inner].count <= 8,
       arguments[0].global != function.global
@@ -31,7 +31,7 @@ extension Pickle {
     }
     switch function.global {
     case "collections.OrderedDict": return .dictionary(container(try dictionary(arguments.first)))
-    // Its argument makes what is missing, and there is nothing of that in the file.
+    // The argument is the factory for missing keys; the items are set later, by other opcodes.
     case "collections.defaultdict": return .dictionary(container([]))
     case "torch.Size": return arguments.count == 1 && result.items(arguments[0]) != nil ? arguments[0] : argument
     case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3":
@@ -49,8 +49,8 @@ extension Pickle {
     return object(name(function), arguments)
   }
 
-  /// (storage, offset, sizes, strides, …): a view; with v3 the type of its elements is the seventh argument. What follows last
-  /// may say that the elements are to be negated or conjugated.
+  /// Builds a view from (storage, offset, sizes, strides, …); in v3 the element type is the seventh argument. The
+  /// dictionary at the end may mark the elements as negated or conjugated.
   private func tensor(_ arguments: [PickleValue], isUntyped: Bool) -> PickleTensor? {
     guard arguments.count >= (isUntyped ? 7 : 4), case .storage(let storage) = arguments[0],
       let offset = arguments[1].int, let shape = result.axes(arguments[2]), let strides = result.axes(arguments[3])
@@ -65,7 +65,7 @@ extension Pickle {
       shape: shape, strides: strides, isAltered: facts.contains { $0.value.bool != false })
   }
 
-  /// The keys and values of a dictionary that is made of a list of pairs, as Python 2 wrote them.
+  /// The alternating keys and values of a dictionary given as a list of pairs, as Python 2 wrote them.
   private mutating func dictionary(_ source: PickleValue?) throws -> [PickleValue] {
     guard case .list(let list)? = source else { return [] }
     let items = result.containers[list]

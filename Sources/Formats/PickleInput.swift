@@ -1,21 +1,21 @@
 import Foundation
 
-/// The bytes of a pickle, read from front to back.
+/// A reader over the bytes of a pickle, from front to back.
 struct PickleInput {
   private let data: Data
-  /// The file, and what part of it, for errors.
+  /// The path of the file and the name of its part, for error messages.
   let file, entry: String
-  /// How far it is read, from the data's start.
+  /// The current position in bytes from the start of the data.
   private(set) var position: Int
 
   init(_ data: Data, at position: Int, file: String, entry: String) {
     (self.data, self.position, self.file, self.entry) = (data, position, file, entry)
   }
 
-  /// How many bytes there are in all.
+  /// The total number of bytes.
   var count: Int { data.count }
 
-  /// An error at this place.
+  /// An error with the current position.
   func malformed(_ message: String) -> FileError {
     FileError(.malformed, file, "\(entry) at byte \(position): \(message)")
   }
@@ -34,7 +34,7 @@ struct PickleInput {
     return data.subdata(in: (data.startIndex + position)..<(data.startIndex + position + count))
   }
 
-  /// A number of so many bytes, the least significant first.
+  /// Reads a little-endian unsigned number of `count` bytes.
   mutating func unsigned(_ count: Int) throws -> Int {
     var value = UInt64(0)
     for shift in 0..<count { value |= UInt64(try byte()) << UInt64(8 * shift) }
@@ -42,7 +42,7 @@ struct PickleInput {
     return value
   }
 
-  /// What stands before the next line break, which is passed.
+  /// Reads up to the next line break, and skips the line break.
   mutating func line() throws -> String {
     let rest = data[(data.startIndex + position)...]
     guard let end = rest.firstIndex(of: 0x0a) else { throw malformed("a line without an end") }
@@ -53,7 +53,8 @@ struct PickleInput {
 
   mutating func text(_ count: Int) throws -> String { String(decoding: try bytes(count), as: UTF8.self) }
 
-  /// A whole number in two's complement; beyond 64 bits as text, since nobody calculates with those.
+  /// Reads an integer of `count` bytes in two's complement. Integers beyond 64 bits become texts, because nothing
+  /// computes with them.
   mutating func long(_ count: Int) throws -> PickleValue {
     let digits = try bytes(count)
     guard count <= 16 else { return .string("a whole number of \(count) bytes") }
@@ -62,7 +63,7 @@ struct PickleInput {
     return Self.integer(Int128(truncatingIfNeeded: value))
   }
 
-  /// A whole number, written out in a line; or true and false, which protocol 0 writes as numbers that nothing else looks like.
+  /// Reads a decimal integer from a line. Protocol 0 writes true and false as `01` and `00`.
   mutating func decimal() throws -> PickleValue {
     var text = try line()
     if ["00", "01"].contains(text) { return .bool(text == "01") }
@@ -74,7 +75,7 @@ struct PickleInput {
     Int(exactly: value).map(PickleValue.int) ?? .string(String(value))
   }
 
-  /// A text of Python 2, quoted as in a program, in a line.
+  /// Reads a line with a quoted text of Python 2.
   mutating func quoted() throws -> String {
     let line = try line()
     guard let quote = line.first, quote == "'" || quote == "\"", line.count > 1, line.last == quote else {

@@ -1,7 +1,8 @@
 import Components
 import Foundation
 
-/// What a pickle may hold here: plain values, tensors' parts, and placeholders for all that would have to be executed.
+/// A value in a pickle: a plain value, a part of a tensor, or a placeholder for an object that only executing code
+/// could build.
 enum PickleValue {
   case none
   case bool(Bool)
@@ -9,14 +10,14 @@ enum PickleValue {
   case float(Double)
   case string(String)
   case bytes(Data)
-  /// The number of a container in ``Pickled/containers``; see there for why.
+  /// The index of a container in ``Pickled/containers``, where the reason for indices is given.
   case tuple(Int), list(Int), dictionary(Int)
-  /// A class or function by its full name: a name, nothing more.
+  /// The full name of a class or function, which is never resolved.
   case global(String)
   case storage(PickleStorage)
   /// A view into a storage.
   indirect case tensor(PickleTensor)
-  /// The number of a placeholder in ``Pickled/objects``.
+  /// The index of a placeholder in ``Pickled/objects``.
   case object(Int)
 
   var string: String? { if case .string(let value) = self { value } else { nil } }
@@ -25,19 +26,19 @@ enum PickleValue {
   var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
 }
 
-/// A storage as a pickle names it.
+/// A reference to a storage in a pickle.
 struct PickleStorage: Hashable {
   /// Its class, such as `torch.FloatStorage`.
   let type: String
-  /// What the file calls it.
+  /// The key of the storage in the file.
   let key: String
-  /// Where it begins, in elements, within the storage of that key.
+  /// The offset in elements within the storage with that key.
   var offset = 0
 
-  /// What its elements are, where they can be read.
+  /// The element type; nil if it cannot be read.
   var element: ElementType? { Self.elements[type] }
 
-  /// Bytes per element; nil for classes that are not known.
+  /// The size of an element in bytes; nil for unknown classes.
   var elementSize: Int? { element?.size ?? Self.sizes[type] ?? (type.hasSuffix("UntypedStorage") ? 1 : nil) }
 
   private static let elements: [String: ElementType] = [
@@ -51,47 +52,48 @@ struct PickleStorage: Hashable {
   ]
 }
 
-/// A view into a storage, as the file states it.
+/// A strided view of a storage.
 struct PickleTensor: Hashable {
-  /// What its elements are, and what the file calls that; nil for what cannot be read.
+  /// The element type, nil if it cannot be read, and its name in the file.
   let element: ElementType?
   let type: String
   /// The storage's key.
   let storage: String
-  /// In elements, as the strides.
+  /// The offset in the storage in elements; the strides are in elements too.
   let offset: Int
   let shape, strides: [Int]
-  /// Whether the elements stand for others: their negatives or conjugates.
+  /// Whether the stored elements have to be negated or conjugated.
   let isAltered: Bool
 }
 
-/// What a class or function would have made, had it been called: what it was called with, and what was put into it after.
+/// A placeholder for the result of a class or function that is not called. It holds the arguments of the call and
+/// everything that was set on the result later.
 struct PickleObject {
   /// The full name of the class or function.
   let type: String
-  /// What it would have been called with.
+  /// The arguments of the call.
   let arguments: [PickleValue]
-  /// Its attributes, or what it makes them of.
+  /// The state passed to `__setstate__`: its attributes or something that it computes them from.
   var state: PickleValue?
-  /// What was added to it as to a list or a set.
+  /// The items appended to it as to a list or a set.
   var items: [PickleValue] = []
-  /// Keys and values that were set as in a dictionary, by turns.
+  /// The alternating keys and values that were set on it as on a dictionary.
   var entries: [PickleValue] = []
 }
 
-/// A pickle's value with all containers in it.
+/// The value of a pickle together with all containers and placeholders in it.
 struct Pickled {
   var value = PickleValue.none
-  /// The items of all tuples and lists, and the keys and values of all dictionaries by turns. Side by side instead of one
-  /// in another they may nest as deeply, or refer to each other in whatever circle, as a hostile file likes: none of it
-  /// takes recursion to release.
+  /// The items of all tuples and lists, and the alternating keys and values of all dictionaries. Values refer to
+  /// containers by index instead of owning them. So a hostile file may nest them as deeply as it likes, or build
+  /// cycles, and no recursion is needed to free them.
   var containers: [[PickleValue]] = []
-  /// Placeholders, side by side for the same reason.
+  /// All placeholders; values refer to them by index for the same reason.
   var objects: [PickleObject] = []
-  /// All storages that it names, by their keys.
+  /// All storages in the pickle, by key.
   var storages: [String: PickleStorage] = [:]
 
-  /// The items of a tuple or a list.
+  /// The items of a tuple or a list; nil for any other value.
   func items(_ value: PickleValue) -> [PickleValue]? {
     switch value {
     case .tuple(let index), .list(let index): containers[index]
@@ -99,7 +101,8 @@ struct Pickled {
     }
   }
 
-  /// The keys and values of a dictionary, in the order in which they were set; also of a placeholder that is used as one.
+  /// The keys and values of a dictionary, or of a placeholder that is used as one, in the order in which they were set;
+  /// nil for any other value.
   func entries(_ value: PickleValue) -> [(key: PickleValue, value: PickleValue)]? {
     let items: [PickleValue]
     switch value {
@@ -110,12 +113,13 @@ struct Pickled {
     return stride(from: 0, to: items.count, by: 2).map { (items[$0], items[$0 + 1]) }
   }
 
-  /// The value that a dictionary has for a text; of several the last.
+  /// The value of a text key in a dictionary; the last one if the key was set several times.
   func value(of key: String, in value: PickleValue) -> PickleValue? {
     entries(value)?.last { $0.key.string == key }?.value
   }
 
-  /// A tensor's sizes or strides.
+  /// The sizes or strides of a tensor; nil if the value is not a list of at most ``StridedPositions/largestRank``
+  /// integers.
   func axes(_ value: PickleValue) -> [Int]? {
     guard let items = items(value), items.count <= StridedPositions.largestRank else { return nil }
     let axes = items.compactMap(\.int)

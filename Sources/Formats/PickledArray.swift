@@ -1,23 +1,23 @@
 import Foundation
 import Tensors
 
-/// An array of numpy's, as pickles have it: what would be called to make it, and its bytes.
+/// A NumPy array in a pickle: its type, shape, memory order and bytes.
 struct PickledArray {
   let element: ElementType?
-  /// What numpy calls the type of its elements.
+  /// NumPy's name of the element type.
   let type: String
   let shape: [Int]
-  /// Whether the first axis is the one whose elements lie side by side.
+  /// Whether the elements are in column-major (Fortran) order.
   let isColumnMajor: Bool
   let bytes: Data
 
-  /// Whether that function makes arrays.
+  /// Whether a call of this function builds an array.
   static func isOne(_ function: String) -> Bool {
     function.hasPrefix("numpy.")
       && (function.hasSuffix(".multiarray._reconstruct") || function.hasSuffix("._frombuffer"))
   }
 
-  /// Nil if the object is none, or incomplete.
+  /// The array that a placeholder stands for; nil if the placeholder is not a complete array.
   init?(_ object: PickleObject, _ pickled: Pickled) {
     let parts: [PickleValue]
     if object.type.hasSuffix("._frombuffer") {
@@ -33,7 +33,7 @@ struct PickledArray {
       let bytes = Self.bytes(parts[3], pickled),
       pickled.objects[index].type == "numpy.dtype", let name = pickled.objects[index].arguments.first?.string
     else { return nil }
-    // (version, byte order, …); '|' where there is none.
+    // The state is (version, byte order, …); the byte order is '|' for types where it does not apply.
     let order = pickled.objects[index].state.flatMap { pickled.items($0)?.dropFirst().first?.string } ?? "<"
     (self.shape, self.bytes, isColumnMajor) = (shape, bytes, parts[2].bool ?? false)
     type = order + name
@@ -46,7 +46,7 @@ struct PickledArray {
     "u4": .uint32, "u2": .uint16, "u1": .uint8, "b1": .bool,
   ]
 
-  /// Bytes, which protocol 2 writes as the text of those letters.
+  /// The bytes in a value. Protocol 2 writes them as a text whose code points are the bytes.
   private static func bytes(_ value: PickleValue, _ pickled: Pickled) -> Data? {
     if case .bytes(let bytes) = value { return bytes }
     guard case .object(let index) = value, pickled.objects[index].type == "_codecs.encode",
@@ -60,7 +60,7 @@ struct PickledArray {
     return bytes
   }
 
-  /// The array as a tensor; nil if its elements cannot be read, or are not as many as it says.
+  /// The array as a tensor; nil if the element type is not supported or the number of bytes does not match the shape.
   var tensor: Tensor? {
     guard let element, let count = StridedPositions.count(shape), count <= bytes.count,
       bytes.count == count * element.size

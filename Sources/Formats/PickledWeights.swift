@@ -1,44 +1,47 @@
 import Foundation
 
-/// The tensors in a pickle's dictionaries, wherever they are, with the places that they stand at.
+/// Collects the tensors in a pickle's dictionaries and modules, at any depth, with the path of keys that leads to each.
 struct PickledWeights {
-  /// Where the elements are.
+  /// The source of a tensor's elements.
   enum Content {
     case view(PickleTensor)
-    /// The number of a placeholder, which is a tensor of some other kind.
+    /// The index of a placeholder that stands for a tensor of another kind, such as a NumPy array.
     case object(Int)
   }
 
   private(set) var tensors: [(place: String, name: String, content: Content)] = []
-  /// Numbers and texts at the top.
+  /// The numbers and texts in the outermost dictionary.
   private(set) var metadata: [String: String] = [:]
-  /// What became a placeholder, and what has no names, by place.
+  /// Placeholders and tensors without names, by the path that leads to them.
   private(set) var placeholders: [(place: String, type: String)] = []
 
-  /// A value to be looked into.
+  /// A container that is still to be searched.
   private struct Visit {
     let value: PickleValue
     let place: String
-    /// What names of a module within another begin with; nil for what is in no module.
+    /// The prefix of parameter names inside a module; nil outside of modules.
     var module: String?
     let depth: Int
   }
 
   private let pickled: Pickled
   private let file: String
-  /// What is still to be looked into, the next one last.
+  /// The containers that are still to be searched, used as a stack.
   private var open: [Visit] = []
   private var seenContainers: Set<Int> = []
   private var seenObjects: Set<Int> = []
   private var letters = 0
 
-  /// Names all together have at most so many bytes: a few that are used again and again would fill the memory otherwise.
+  /// The largest total length of all names in bytes: a hostile file could repeat a few long names until they fill the
+  /// memory.
   private static let mostLetters = 1 << 28
   private static let mostPlaceholders = 1000
-  /// What lies deeper, one in another, is not looked for.
+  /// Containers nested more deeply than this are not searched.
   private static let greatestDepth = 100
 
-  /// - Throws: a ``FileError`` about names that are too long altogether.
+  /// Searches the value of a pickle.
+  ///
+  /// - Throws: a ``FileError`` if the names are too long in total.
   init(_ pickled: Pickled, file: String) throws {
     (self.pickled, self.file) = (pickled, file)
     open = [Visit(value: pickled.value, place: "", depth: 0)]
@@ -46,7 +49,7 @@ struct PickledWeights {
       guard let key = key.string else { continue }
       metadata[key] = Self.text(value)
     }
-    // What is met twice stands where it is met first, so that no circle is gone round.
+    // Each container is searched only once, at its first occurrence, so cycles end.
     while let next = open.popLast() {
       guard next.depth <= Self.greatestDepth else { continue }
       switch next.value {
@@ -117,7 +120,8 @@ struct PickledWeights {
     if visit.module == nil { note(visit.place, object.type) }
     if let parts = parts(of: object) { return try lookInto(parts, visit) }
     try lookInto(pickled.entries(visit.value) ?? [], visit)
-    // Attributes, as a dictionary or, of classes with slots, as the second of two.
+    // The state holds the attributes: a dictionary or, for classes with slots, a pair whose second item is the
+    // dictionary.
     let state = object.state ?? PickleValue.none
     for value in (object.arguments + (pickled.items(state) ?? [state])).reversed() {
       guard content(value) == nil, isContainer(value) else { continue }
@@ -128,13 +132,13 @@ struct PickledWeights {
 
   // MARK: Modules that were saved whole
 
-  /// A module's parameters, buffers and modules by name; nil of what is no module.
+  /// The parameters, buffers and submodules of a module by name; nil if the object is not a module.
   private func parts(of object: PickleObject) -> [(name: String, value: PickleValue)]? {
     guard let state = object.state else { return nil }
     func named(_ value: PickleValue) -> [(name: String, value: PickleValue)] {
       (pickled.entries(value) ?? []).compactMap { entry in entry.key.string.map { ($0, entry.value) } }
     }
-    // TorchScript has them all in one dictionary.
+    // TorchScript keeps all of them in one dictionary.
     if object.type.hasPrefix("__torch__.") { return named(state) }
     guard let parameters = pickled.value(of: "_parameters", in: state),
       let modules = pickled.value(of: "_modules", in: state)

@@ -2,14 +2,15 @@ import CZip
 import Foundation
 import Tensors
 
-/// PyTorch's `torch.save` files, in both formats: the zip archive of today and the older stream of pickles.
+/// Reading of PyTorch's `torch.save` files in both formats: the zip archive and the older stream of pickles.
 ///
-/// Reading one never executes anything; see `Pickle`.
+/// Reading a file never executes any of its code; see `Pickle`.
 public enum PyTorchFile {
-  /// The weights in a file that holds one network's; see ``StoredWeights/onlyDictionary()``.
+  /// Reads a file with the weights of one network; see ``StoredWeights/onlyDictionary()``.
   public static func read(_ path: String) throws -> NamedTensors { try open(path).onlyDictionary() }
 
-  /// All tensors in the file's dictionaries, and in modules that were saved whole. Numbers and texts at the top become metadata.
+  /// Opens a file and lists all tensors in its dictionaries and in modules that were saved whole. Numbers and texts in
+  /// the outermost dictionary become metadata.
   static func open(_ path: String) throws -> StoredWeights {
     let file = try OpenFile(reading: path)
     return try file.contents(atMost: zipMagic.count) == zipMagic ? openZip(file) : openStream(file.contents(), path)
@@ -17,11 +18,11 @@ public enum PyTorchFile {
 
   static let zipMagic = Data([0x50, 0x4b, 0x03, 0x04])
 
-  /// The number 0x1950a86a20f9469cfc6c with which a stream begins, pickled; before it stand protocol and frame.
+  /// The pickled number 0x1950a86a20f9469cfc6c with which a stream begins, after the opcodes for protocol and frame.
   private static let streamMagic = Data([0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e])
   private static let oldestStreamMagic = Data("L119547037146038801333356L\n.".utf8)
 
-  /// Where in a stream the second pickle begins; nil if it is no stream.
+  /// The byte offset of the second pickle in a stream; nil if the data is not a stream.
   static func startOfStream(_ data: Data) -> Int? {
     let head = data.prefix(64)
     if head.starts(with: oldestStreamMagic) { return oldestStreamMagic.count }
@@ -33,8 +34,8 @@ public enum PyTorchFile {
 
   // MARK: The older stream
 
-  /// Magic number, protocol version, system information, the object, the storages' keys, and then each storage: its
-  /// element count in eight bytes and its elements.
+  /// Reads a stream: magic number, protocol version, system information, the object, the list of storage keys, and then
+  /// each storage as an element count of eight bytes and its elements.
   private static func openStream(_ data: Data, _ path: String) throws -> StoredWeights {
     guard var position = startOfStream(data) else {
       throw FileError(.malformed, path, "not a PyTorch file: neither a zip archive nor a stream of pickles")
@@ -94,7 +95,7 @@ public enum PyTorchFile {
     return try weights(object, path) { try archive.entry("\(prefix)data/\($0)") }
   }
 
-  /// The tensors of a pickle; their elements are in storages.
+  /// The tensors of a pickle, whose elements are read from `storage`.
   private static func weights(
     _ object: Pickled, _ path: String, _ storage: @escaping (String) throws -> Data?
   ) throws -> StoredWeights {
@@ -111,11 +112,13 @@ public enum PyTorchFile {
   }
 }
 
-/// Makes tensors of what pickles say of them, each once.
+/// Reads the tensors that a pickle describes, each only once.
 private final class PickledElements {
-  /// Storages may be shared, by tied weights for one. More views than this times a storage's elements are a trap.
+  /// Tensors may share a storage, for example tied weights. Views with more elements in total than this factor times
+  /// the storage's size are refused as an attack on memory.
   private static let largestSharing = 4
-  /// All elements that a stride of 0 may make out of fewer: buffers that were expanded before they were saved are small.
+  /// The largest total number of elements that strides of 0 may produce: buffers that were expanded before they were
+  /// saved are small.
   private static let mostExpanded = 1 << 20
 
   private let path: String
@@ -179,7 +182,7 @@ private final class PickledElements {
       throw malformed(
         "shape \(tensor.shape) with strides \(tensor.strides) at \(tensor.offset) leaves a storage of \(available)")
     }
-    // A stride of 0 can make a huge tensor out of a few bytes.
+    // A stride of 0 can make a huge tensor from a few bytes.
     if count > max(available, 1) {
       guard count <= Self.mostExpanded - expanded else {
         throw malformed("\(count) elements out of a storage of \(available)")

@@ -3,22 +3,22 @@ import Foundation
 import Tensors
 
 extension PyTorchFile {
-  /// Writes a state dict as `torch.save` does in today's format, for `torch.load(path, weights_only=True)`; see
-  /// `Files.replace`. All numbers are stored as `precision` says, or as they are if it is nil.
+  /// Writes a state dict in the zip format of `torch.save`, for `torch.load(path, weights_only=True)`; see
+  /// `Files.replace`. All numbers are stored in `precision`, or in each tensor's own precision if it is nil.
   public static func write(_ tensors: NamedTensors, as precision: StoredPrecision? = nil, to path: String) throws {
     func unwritable(_ what: String) -> FileError { FileError(.unwritable, path, "\(what) cannot be written") }
-    // The archive is made in memory, where nothing can fail halfway.
+    // The archive is built in memory, where writing cannot fail halfway.
     var status = zip_error_t()
     guard let made = zip_source_buffer_create(nil, 0, 0, &status) else { throw unwritable("the archive") }
     defer { zip_source_free(made) }
     guard let archive = zip_open_from_source(made, Int32(ZIP_TRUNCATE), &status) else {
       throw unwritable("the archive")
     }
-    zip_source_keep(made)  // beyond the archive's end
+    zip_source_keep(made)  // keeps the bytes after the archive is closed
     var isClosed = false
     defer { if !isClosed { zip_discard(archive) } }
     func add(_ name: String, _ data: Data) throws {
-      // The archive is written when it is closed, and frees the bytes then.
+      // libzip writes the archive, and frees these bytes, when it is closed.
       guard let bytes = malloc(max(1, data.count)) else { throw unwritable(name) }
       data.copyBytes(to: bytes.assumingMemoryBound(to: UInt8.self), count: data.count)
       guard let source = zip_source_buffer(archive, bytes, UInt64(data.count), 1) else {
@@ -30,7 +30,8 @@ extension PyTorchFile {
         zip_source_free(source)
         throw unwritable(name)
       }
-      // 1980, the first time that zip knows: bytes depend on the contents alone.
+      // The modification time is fixed at 1980, the earliest that zip can store, so that the bytes depend on the
+      // contents alone.
       guard zip_set_file_compression(archive, UInt64(index), ZIP_CM_STORE, 0) == 0,
         zip_file_set_mtime(archive, UInt64(index), 315_532_800, 0) == 0
       else { throw unwritable(name) }
@@ -61,7 +62,7 @@ extension PyTorchFile {
 private struct PickleWriter {
   private var data = Data([0x80, 2])
 
-  /// Each tensor has a storage of its own, numbered in order.
+  /// The pickled state dict. Each tensor has its own storage, whose key is its index.
   static func stateDictionary(_ tensors: [(name: String, shape: [Int], type: ElementType)]) -> Data {
     var writer = PickleWriter()
     writer.emptyDictionary()
@@ -79,7 +80,7 @@ private struct PickleWriter {
       writer.integer(0)
       writer.tuple(tensor.shape)
       writer.tuple(StridedPositions(contiguous: tensor.shape).strides)
-      writer.data.append(0x89)  // False: no gradient is asked for
+      writer.data.append(0x89)  // False: requires_grad
       writer.emptyDictionary()
       writer.code("tR")
     }

@@ -1,42 +1,42 @@
 import CPNG
 import Foundation
 
-/// Sizes in pixels.
+/// The size of an image in pixels.
 public struct PixelSize: Sendable, Equatable, CustomStringConvertible {
-  /// Columns and rows.
+  /// The numbers of columns and rows.
   public var width, height: Int
 
-  /// Such sizes.
+  /// A size of `width` columns and `height` rows.
   public init(width: Int, height: Int) { (self.width, self.height) = (width, height) }
 
   public var description: String { "\(width)×\(height)" }
 }
 
-/// An image of eight-bit red, green and blue, row by row.
+/// An image with eight bits each of red, green and blue, row by row.
 public struct RGBImage: Sendable, Equatable {
-  /// Columns and rows, in pixels.
+  /// The numbers of columns and rows in pixels.
   public let width, height: Int
-  /// `height` · `width` · 3 bytes.
+  /// The pixels [`height`, `width`, 3], as bytes.
   public var pixels: [UInt8]
 
-  /// An image of pixels that are at hand.
+  /// Creates an image from `height` · `width` · 3 bytes.
   public init(width: Int, height: Int, pixels: [UInt8]) {
     precondition(pixels.count == width * height * 3, "RGBImage: \(pixels.count) bytes for \(width)×\(height)")
     (self.width, self.height, self.pixels) = (width, height, pixels)
   }
 
-  /// What ends the names of images that are read: Pillow's endings of JPEGs and PNGs, in small letters.
+  /// The file extensions of images that can be read, in lower case: those that Pillow uses for JPEG and PNG.
   public static let endings: Set = ["png", "apng", "jpg", "jpeg", "jpe", "jfif"]
 
-  /// Its sizes.
+  /// The size of the image.
   public var size: PixelSize { PixelSize(width: width, height: height) }
 
-  /// The image in a file, upright; see ``ImageFile``.
+  /// Reads an image from a file and rotates it upright; see ``ImageFile``.
   public init(contentsOf path: String) throws { self = try ImageFile(path).image }
 
   /// Writes the image as an eight-bit RGB PNG.
   ///
-  /// - Throws: a ``FileError`` if it cannot be written; what was there before is then left as it was.
+  /// - Throws: a ``FileError`` if it cannot be written; an existing file is then unchanged.
   public func writePNG(to path: String) throws {
     var image = png_image()
     image.version = UInt32(PNG_IMAGE_VERSION)

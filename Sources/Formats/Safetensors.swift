@@ -2,14 +2,14 @@ import Components
 import Foundation
 import Tensors
 
-/// The safetensors format: eight bytes with the header's length, a JSON header of names, types, shapes and offsets, then the
-/// elements. https://github.com/huggingface/safetensors
+/// The safetensors format (https://github.com/huggingface/safetensors): eight bytes with the header's length, a JSON
+/// header with names, types, shapes and offsets, then the elements.
 public enum Safetensors {
   private static let largestHeader = 100_000_000  // the format's own limit
 
-  /// The tensors in a file, in the order in which their bytes stand there.
+  /// Reads the tensors of a file, in the order of their bytes in it.
   ///
-  /// - Throws: a ``FileError`` if the file is missing or its header does not fit it.
+  /// - Throws: a ``FileError`` if the file is missing or its header is inconsistent with it.
   public static func read(_ path: String) throws -> NamedTensors { try decode(try Files.read(path), path) }
 
   static func decode(_ data: Data, _ path: String) throws -> NamedTensors {
@@ -17,14 +17,14 @@ public enum Safetensors {
     return try NamedTensors(tensors.map { ($0.name, try $0.read()) }, metadata: metadata)
   }
 
-  /// The tensors in a file, of which one of a type that is not known is only an error if it is wanted.
+  /// Opens a file. A tensor of an unsupported type is an error only when it is read.
   static func open(_ path: String) throws -> StoredWeights {
     let (tensors, metadata) = try tensors(try Files.read(path), path)
     return try StoredWeights(path, tensors, metadata: metadata)
   }
 
-  /// Float tensors are written as they are, kernels included: the caller has put them into PyTorch's layout. If `precision`
-  /// is not nil, all numbers are stored so.
+  /// Writes tensors without changing their layout: the caller has already converted kernels to PyTorch's layout. All
+  /// numbers are stored in `precision`, or in each tensor's own precision if it is nil.
   public static func write(_ tensors: NamedTensors, as precision: StoredPrecision? = nil, to path: String) throws {
     try Files.write(to: path) { file in
       try file.append(try head(tensors, precision?.element))
@@ -32,12 +32,12 @@ public enum Safetensors {
     }
   }
 
-  /// What a file says of itself besides its tensors; nothing if it makes no sense.
+  /// The text metadata of a file; empty if it cannot be read.
   static func metadata(_ data: Data) -> [String: String] {
     (try? header(data, ""))?.entries["__metadata__"] as? [String: String] ?? [:]
   }
 
-  /// The header, and how long it is.
+  /// The JSON header and its length in bytes.
   private static func header(_ data: Data, _ path: String) throws -> (entries: [String: Any], length: Int) {
     func malformed(_ message: String) -> FileError { FileError(.malformed, path, "safetensors: " + message) }
     guard data.count >= 8 else { throw malformed("\(data.count) bytes, where a header of at least 8 is expected") }
@@ -72,7 +72,7 @@ public enum Safetensors {
       }
       found.append((name, type, shape, offsets[0], offsets[1]))
     }
-    // The order of the bytes is the order in which they were written, which JSON objects do not keep.
+    // JSON objects have no order, so the order of writing is recovered from the offsets.
     found.sort { ($0.start, $0.end, $0.name) < ($1.start, $1.end, $1.name) }
     var end = 0
     for tensor in found {
@@ -100,13 +100,13 @@ public enum Safetensors {
     return (tensors, metadata)
   }
 
-  /// Larger elements first, so that every tensor is aligned; otherwise in order.
+  /// The tensors with float64 before float32, so that every tensor is aligned; otherwise in order.
   private static func ordered(_ tensors: NamedTensors) -> [(name: String, value: Tensor)] {
     tensors.entries.filter { $0.value.scalarType == .float64 }
       + tensors.entries.filter { $0.value.scalarType == .float32 }
   }
 
-  /// What stands before the elements.
+  /// The bytes before the elements: the header's length and the header, padded to a multiple of eight bytes.
   private static func head(_ tensors: NamedTensors, _ wanted: ElementType?) throws -> Data {
     var header: [String: Any] = [:]
     header["__metadata__"] = tensors.metadata.merging([Ownership.key: Ownership.name]) { $1 }

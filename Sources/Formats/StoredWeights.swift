@@ -1,23 +1,24 @@
 import Tensors
 
-/// A tensor in a weight file. Its elements are read when they are asked for, so that nothing that nobody wants can be wrong.
+/// A tensor in a weight file. Its elements are read only when they are requested, so a damaged tensor that nobody uses
+/// is no error.
 public struct StoredTensor {
-  /// The keys that lead to the dictionary it stands in, joined by dots; empty for the file's own.
+  /// The path of keys to the dictionary that contains the tensor, joined by dots; empty for the outermost dictionary.
   public let place: String
-  /// Its name in that dictionary, as the file has it.
+  /// The tensor's name in that dictionary.
   public let name: String
-  /// Its sizes; nil where the file has it in a way that is not read.
+  /// The tensor's shape; nil where it is stored in a form that is not supported.
   public let shape: [Int]?
-  /// What its elements are, as people call it.
+  /// The name of the element type, for messages.
   public let type: String
-  /// Whether such tensors are read.
+  /// Whether tensors of this type can be read.
   public let isReadable: Bool
-  /// The elements.
+  /// Reads the elements.
   ///
-  /// - Throws: a ``FileError`` about elements that are not there, or are none that can be read.
+  /// - Throws: a ``FileError`` if the elements are missing, damaged or of an unsupported type.
   public let read: () throws -> Tensor
 
-  /// A tensor whose elements are made by `read`.
+  /// A tensor whose elements are returned by `read`.
   init(
     place: String = "", name: String, shape: [Int]?, type: String, isReadable: Bool = true,
     read: @escaping () throws -> Tensor
@@ -26,31 +27,33 @@ public struct StoredTensor {
     (self.isReadable, self.read) = (isReadable, read)
   }
 
-  /// A tensor that is there already. `type` is what its elements are in the file; nil for what they are here.
+  /// A tensor that is already in memory. `type` is the element type in the file; nil for the type of `value`.
   init(name: String, _ value: Tensor, type: ElementType? = nil) {
     self.init(name: name, shape: value.shape, type: (type ?? value.elementType).name) { value }
   }
 
-  /// The same tensor elsewhere.
+  /// The same tensor under another path and name.
   func at(_ place: String, _ name: String) -> StoredTensor {
     StoredTensor(place: place, name: name, shape: shape, type: type, isReadable: isReadable, read: read)
   }
 
-  /// All that leads to it, joined by dots.
+  /// The full path of keys to the tensor, joined by dots.
   public var path: String { place.isEmpty ? name : place + "." + name }
 }
 
-/// What a weight file holds: tensors in one dictionary or in several, one in another.
+/// The contents of a weight file: tensors in one dictionary or in several nested ones.
 public struct StoredWeights {
-  /// The file.
+  /// The path of the file.
   public let file: String
-  /// All tensors, in the file's order. At least one.
+  /// All tensors in the file's order; there is at least one.
   public let tensors: [StoredTensor]
-  /// What else the file says of itself.
+  /// The text metadata of the file.
   public let metadata: [String: String]
-  /// What stands in the file beside tensors and plain values, by its place: a class that is not known, and was not made.
+  /// The objects of unknown classes in the file, with the paths that lead to them; they were not created.
   public let placeholders: [(place: String, type: String)]
 
+  /// The contents of a file with these tensors.
+  ///
   /// - Throws: a ``FileError`` if there are no tensors.
   init(
     _ file: String, _ tensors: [StoredTensor], metadata: [String: String] = [:],
@@ -64,14 +67,14 @@ public struct StoredWeights {
     (self.file, self.tensors, self.metadata, self.placeholders) = (file, tensors, metadata, placeholders)
   }
 
-  /// Of tensors that are there already.
+  /// The contents of a file whose tensors are already in memory.
   init(_ file: String, _ tensors: NamedTensors) throws {
     try self.init(file, tensors.entries.map { StoredTensor(name: $0.name, $0.value) }, metadata: tensors.metadata)
   }
 
-  /// What stands below an entry, which is part of the tensors' paths.
+  /// The tensors below an entry of the file, whose name is a prefix of their paths.
   ///
-  /// - Throws: a ``FileError`` that lists the dictionaries there are, if there is nothing.
+  /// - Throws: a ``FileError`` that lists the existing dictionaries if there are no tensors below the entry.
   func below(_ entry: String) throws -> StoredWeights {
     let start = entry + "."
     let found = tensors.filter { $0.path.hasPrefix(start) }.map { tensor in
@@ -86,7 +89,7 @@ public struct StoredWeights {
     return try StoredWeights(file, found, metadata: metadata)
   }
 
-  /// Tensors by the dictionary they stand in, in the file's order.
+  /// The tensors grouped by dictionary, in the file's order.
   public var dictionaries: [(place: String, tensors: [StoredTensor])] {
     var indices: [String: Int] = [:]
     var result: [(place: String, tensors: [StoredTensor])] = []
@@ -101,10 +104,11 @@ public struct StoredWeights {
     return result
   }
 
-  /// The dictionary that can only be a network's weights, whatever network it is: the one with a kernel or a matrix in it.
-  /// Optimizers' memories are passed over. Names are plain; see `WeightNames`.
+  /// The weights of the network in the file: the only dictionary that contains a tensor of at least two axes. The state
+  /// of optimizers is ignored. Wrapper prefixes are removed from the names, see ``WeightNames``.
   ///
-  /// - Throws: a ``FileError`` that lists them, if there are several with different values, or an element cannot be read.
+  /// - Throws: a ``FileError`` that lists the candidates if there are several with different values, or an element
+  ///   cannot be read.
   public func onlyDictionary() throws -> NamedTensors {
     let all = dictionaries.filter { !WeightNames.isOptimizer($0.place) }
     let networks = all.filter { $0.tensors.contains { $0.shape?.count ?? 2 >= 2 } }
@@ -138,7 +142,7 @@ public struct StoredWeights {
 }
 
 extension Tensor {
-  /// Whether type, shape and every bit agree.
+  /// Whether two tensors have the same type, shape and bits.
   public func hasSameElements(as other: Tensor) -> Bool {
     guard scalarType == other.scalarType, shape == other.shape else { return false }
     return withUnsafeBytes { own in other.withUnsafeBytes { own.elementsEqual($0) } }

@@ -1,11 +1,12 @@
 import Foundation
 
 extension Files {
-  /// A file's text without the mark that spreadsheets and editors put before it: in UTF-8, or in UTF-16 where that mark says so.
+  /// Reads a text file in UTF-8, or in UTF-16 if it begins with a byte order mark that says so. The byte order mark is
+  /// removed.
   ///
   /// - Parameter path: the file.
-  /// - Returns: the text, and whether all of it is in that encoding. What is not is replaced by U+FFFD, so that different names
-  ///   can become the same.
+  /// - Returns: the text, and whether all of it is valid in that encoding. Invalid bytes are replaced by U+FFFD, so
+  ///   different names can become equal.
   /// - Throws: a ``FileError`` if the file cannot be read.
   public static func text(_ path: String) throws(FileError) -> (text: String, isWhole: Bool) {
     let data = try read(path)
@@ -19,14 +20,16 @@ extension Files {
     return (String(decoding: bytes, as: UTF8.self), false)
   }
 
-  /// The lines of a file that hold anything, without the blanks around it, however they are ended.
+  /// Reads the lines of a file that are not blank, without leading and trailing blanks. Any kind of line ending is
+  /// accepted.
   ///
   /// - Parameter path: the file.
   /// - Returns: the lines.
-  /// - Throws: a ``FileError`` if the file cannot be read, or is no text in UTF-8 or UTF-16.
+  /// - Throws: a ``FileError`` if the file cannot be read, or is not text in UTF-8 or UTF-16.
   public static func lines(_ path: String) throws(FileError) -> [String] {
     let (text, isWhole) = try text(path)
-    // By scalars: what a reader sees as one letter may be all of a file.
+    // Split by Unicode scalars: a single grapheme cluster (`Character`) can be arbitrarily long, which makes splitting
+    // slow.
     let lines = text.unicodeScalars.split { Character($0).isNewline }
       .map { String($0).trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
     guard isWhole else {

@@ -2,19 +2,19 @@ import Components
 import Foundation
 import Tensors
 
-/// Weight files of any kind that metasal reads, told apart by their content.
+/// Reading and writing of weight files of all supported formats; the format is detected from the content.
 public enum WeightFile {
-  /// The kinds there are.
+  /// The formats that can be read.
   public enum Kind: String, Sendable {
-    /// Hugging Face's format, PyTorch's two formats, and HDF5.
+    /// Hugging Face's safetensors, PyTorch's two formats, and HDF5.
     case safetensors, pyTorchZip = "PyTorch (zip)", pyTorchStream = "PyTorch (pickle stream)", hdf5 = "HDF5"
     /// A graph of operations with its weights.
     case onnx = "ONNX"
   }
 
-  /// The formats that are written.
+  /// The formats that can be written.
   public enum Format: String, Sendable, CaseIterable {
-    /// Safetensors, HDF5, PyTorch's state dicts and ONNX graphs; init(path:) knows them by a file's extension.
+    /// Safetensors, HDF5, PyTorch's state dicts and ONNX graphs; `init(path:)` chooses by file extension.
     case safetensors, hdf5, pytorch, onnx
 
     /// The format that a file's extension names; nil if it names none.
@@ -30,12 +30,12 @@ public enum WeightFile {
   }
 
   static let hdf5Magic = Data([0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a])
-  /// Our checkpoints keep weights here, beside the optimizer's state and the like.
+  /// The group that contains the weights in metasal's checkpoints, next to the optimizer's state.
   public static let weightGroup = "model/"
 
-  /// The kind of a file.
+  /// Detects the format of a file from its first bytes.
   ///
-  /// - Throws: a ``FileError`` if it is none of them.
+  /// - Throws: a ``FileError`` if the format is not supported.
   public static func kind(of path: String) throws -> Kind {
     let path = file(of: path)
     let data = try Files.head(path, count: 64)
@@ -54,9 +54,9 @@ public enum WeightFile {
       .malformed, path, "no weights that can be read; expected safetensors, a PyTorch .pth/.pt/.th file, HDF5, or ONNX")
   }
 
-  /// What a file holds; `checkpoint.pth::model.ema` is what stands below `model.ema` in `checkpoint.pth`.
+  /// Opens a weight file. `checkpoint.pth::model.ema` means the tensors below `model.ema` in `checkpoint.pth`.
   ///
-  /// - Throws: a ``FileError`` if there is nothing, or it cannot be read.
+  /// - Throws: a ``FileError`` if there are no tensors, or the file cannot be read.
   public static func open(_ path: String) throws -> StoredWeights {
     let (file, entry) = parts(of: path)
     let weights =
@@ -69,17 +69,18 @@ public enum WeightFile {
     return try entry.map { try weights.below($0) } ?? weights
   }
 
-  /// Of a checkpoint of ours, the network's weights unless something else is asked for.
+  /// Opens an HDF5 file. For metasal's checkpoints the result is the network's weights unless another entry is
+  /// requested.
   private static func openHDF5(_ file: String, _ entry: String?) throws -> StoredWeights {
     let contents = try HDF5File.read(file)
     let weights = entry == nil ? contents.tensors(below: weightGroup) : NamedTensors()
     return try StoredWeights(file, weights.entries.isEmpty ? contents.tensors(below: "") : weights)
   }
 
-  /// The file of a path that may name an entry of it, too.
+  /// The path of the file without the entry that may follow it after `::`.
   public static func file(of path: String) -> String { parts(of: path).file }
 
-  /// A file, and the entry of it that is meant.
+  /// Splits a path into the file and the entry after `::`, if there is one.
   private static func parts(of path: String) -> (file: String, entry: String?) {
     guard !FileManager.default.fileExists(atPath: path), let colons = path.range(of: "::", options: .backwards),
       colons.upperBound < path.endIndex
@@ -87,18 +88,18 @@ public enum WeightFile {
     return (String(path[..<colons.lowerBound]), String(path[colons.upperBound...]))
   }
 
-  /// The tensors of a file that holds one network's, in PyTorch's shapes and layout, without what stands around all names;
-  /// see ``StoredWeights/onlyDictionary()``.
+  /// Reads a file with the weights of one network, in PyTorch's shapes and layout, without wrapper prefixes in the
+  /// names; see ``StoredWeights/onlyDictionary()``.
   public static func read(_ path: String) throws -> NamedTensors { try open(path).onlyDictionary() }
 
-  /// Writes tensors that are in PyTorch's names, shapes and layout, for metasal and others to read.
+  /// Writes tensors that have PyTorch's names, shapes and layout.
   ///
   /// - Parameters:
   ///   - weights: the tensors, by PyTorch's names.
   ///   - format: any but ONNX, which needs a network.
-  ///   - precision: what all numbers are stored as; nil for what they are.
-  ///   - path: the file that is written.
-  /// - Throws: a ``FileError`` if the file cannot be written, or the format does not have the precision.
+  ///   - precision: the precision in which all numbers are stored; nil for each tensor's own.
+  ///   - path: the file to be written.
+  /// - Throws: a ``FileError`` if the file cannot be written, or the format does not support the precision.
   public static func write(
     _ weights: NamedTensors, as format: Format, precision: StoredPrecision? = nil, to path: String
   ) throws {

@@ -1,23 +1,24 @@
-/// What PyTorch and the programs around it put around a network's own names.
+/// Removes what PyTorch and other programs add to the names of a network's parameters.
 public enum WeightNames {
-  /// Parts of names that say by what a module was wrapped, wherever they stand: by `DataParallel` or
-  /// `DistributedDataParallel`, `torch.compile`, `FullyShardedDataParallel`, activation checkpointing, Lightning's Fabric.
+  /// Name components that wrappers insert, at any position: `DataParallel` and `DistributedDataParallel`,
+  /// `torch.compile`, `FullyShardedDataParallel`, activation checkpointing, Lightning's Fabric.
   public static let wrappers: Set<String> = [
     "module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module",
   ]
 
-  /// What people call the attribute that a whole network is.
+  /// Usual names of the attribute that holds a whole network, which then prefix all names.
   private static let holders: Set<String> = ["model", "net", "network", "encoder", "backbone", "module"]
 
-  /// What counts batches, averaged networks, or operations, and is no parameter.
+  /// Names of counters of batches, averaged networks or operations, which are not parameters.
   private static let counters: Set<String> = ["num_batches_tracked", "n_averaged", "total_ops", "total_params"]
 
-  /// Whether a tensor of that name is a counter that nothing here needs.
+  /// Whether a tensor with this name is a counter, which metasal does not need.
   public static func isCounter(_ name: String) -> Bool {
     counters.contains(String(name[(name.lastIndex(of: ".").map(name.index(after:)) ?? name.startIndex)...]))
   }
 
-  /// Whether what stands at this place is an optimizer's memory, which has the shapes of weights and may have their names.
+  /// Whether the dictionary at this path is the state of an optimizer, whose tensors have the shapes of weights and may
+  /// have their names.
   public static func isOptimizer(_ place: String) -> Bool {
     place.split(separator: ".").contains { part in
       let part = part.lowercased()
@@ -25,10 +26,12 @@ public enum WeightNames {
     }
   }
 
-  /// Tensors under names without what stands around all of them, whatever network they are of; counters are left out.
+  /// The tensors without counters, with wrapper components and common prefixes removed from their names. It needs no
+  /// knowledge of the network.
   public static func plain(_ tensors: [StoredTensor]) -> [(name: String, tensor: StoredTensor)] {
     let kept = tensors.filter { !isCounter($0.name) }
-    // Those that begin with an underscore are never part of a network's own names, so that they may stand anywhere.
+    // Wrapper components that begin with an underscore never occur in a network's own names, so they are removed at any
+    // position.
     let names = kept.map { tensor in
       tensor.name.split(separator: ".", omittingEmptySubsequences: false).filter {
         !($0.hasPrefix("_") && wrappers.contains(String($0)))

@@ -1,23 +1,23 @@
 import CXML
 import Foundation
 
-/// An element of an XML document, as libxml2 reads it: nothing is fetched, and entities stay what they are called.
+/// An element of an XML document, parsed by libxml2 without network access and without expanding entities.
 public struct XMLElement: Sendable {
-  /// Its name without a prefix.
+  /// The element's name without a namespace prefix.
   public let name: String
-  /// The line where it begins.
+  /// The line at which the element begins.
   public let line: Int
-  /// The text right in it, without the blanks around it.
+  /// The text directly in the element, without leading and trailing blanks.
   public let text: String
-  /// The elements right in it.
+  /// The child elements.
   public let children: [XMLElement]
 
-  /// Those children that have this name.
+  /// The child elements with this name.
   public func children(named name: String) -> [XMLElement] { children.filter { $0.name == name } }
 
-  /// The root of the document in a file.
+  /// Reads an XML file and returns its root element.
   ///
-  /// - Throws: a ``FileError`` with the line at which the document is broken.
+  /// - Throws: a ``FileError`` with the line at which the document is malformed.
   public static func read(_ path: String) throws -> XMLElement {
     let data = try Files.read(path)
     guard data.count < 1 << 28 else {
@@ -27,7 +27,7 @@ public struct XMLElement: Sendable {
     return try data.withUnsafeBytes { bytes in
       guard let context = xmlNewParserCtxt() else { throw FileError(.malformed, path, "XML cannot be read") }
       defer { xmlFreeParserCtxt(context) }
-      // Some errors in a text's encoding are printed otherwise, whatever the options say.
+      // Without this handler libxml2 prints some encoding errors whatever the options say.
       xmlSetStructuredErrorFunc(nil) { _, _ in }
       let options = XML_PARSE_NONET.rawValue | XML_PARSE_NOERROR.rawValue | XML_PARSE_NOWARNING.rawValue
       let start = bytes.bindMemory(to: CChar.self).baseAddress
@@ -42,7 +42,7 @@ public struct XMLElement: Sendable {
     }
   }
 
-  /// The library reads no document of more than 256 levels, so recursion ends.
+  /// libxml2 refuses documents nested more than 256 levels deep, so this recursion is bounded.
   private init(_ node: xmlNodePtr) {
     name = String(cString: node.pointee.name)
     line = xmlGetLineNo(node)

@@ -1,13 +1,14 @@
 import Foundation
 
-/// A look at a document's markup before libxml2 reads it, which compares each attribute of a tag with all others, each name of a
-/// space likewise, and each declaration with many: a few megabytes of them take minutes.
+/// A check of a document's markup before libxml2 parses it. libxml2 compares each attribute of a tag with all others,
+/// each namespace name likewise, and each declaration with many, so a few megabytes of them take minutes.
 enum XMLMarkup {
-  /// No annotation has as many.
+  /// The largest number of attributes in a tag; no annotation file has so many.
   private static let mostAttributes = 1000
   private static let mostDeclarations = 1000
 
-  /// What would take too long; nil if nothing does. What is broken otherwise is for the library to say.
+  /// The message about markup that would take too long to parse; nil if there is none. Other errors in the document are
+  /// left to libxml2.
   static func problem(in document: Data) -> String? {
     document.withUnsafeBytes {
       var scan = Scan(bytes: $0)
@@ -49,7 +50,7 @@ enum XMLMarkup {
       bytes[at...].starts(with: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    /// Goes behind `end`, if `start` is here.
+    /// If the text `start` is at this position, skips to `end`, and returns true.
     private mutating func skip(_ start: StaticString, to end: StaticString) -> Bool {
       guard isAhead(start) else { return false }
       for _ in 0..<start.utf8CodeUnitCount { _ = next() }
@@ -57,7 +58,7 @@ enum XMLMarkup {
       return true
     }
 
-    /// Goes behind the tag that begins here.
+    /// Skips to the end of the tag that begins here; returns whether it has too many attributes.
     private mutating func hasManyAttributes() -> Bool {
       var (count, quote) = (0, UInt8?.none)
       while let byte = next() {

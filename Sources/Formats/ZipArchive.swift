@@ -1,17 +1,20 @@
 import CZip
 import Foundation
 
-/// A zip archive, open for reading.
+/// A zip archive that is open for reading.
 final class ZipArchive {
   private let archive: OpaquePointer
   private let path: String
   private let fileSize: Int
-  /// PyTorch stores entries as they are. Someone may have compressed them since, but none compresses well.
+  /// The number of bytes that may still be read from entries. PyTorch stores entries uncompressed; if another program
+  /// compressed them since, weights still do not compress well.
   private var budget: Int
-  /// The names of its entries, in order.
+  /// The names of the entries in order.
   let names: [String]
 
-  /// - Throws: a ``FileError`` if it is broken.
+  /// Opens the archive in an open file.
+  ///
+  /// - Throws: a ``FileError`` if the archive is broken.
   init(_ file: OpenFile) throws {
     (path, fileSize) = (file.path, try file.size)
     budget = 4 * fileSize
@@ -29,9 +32,9 @@ final class ZipArchive {
 
   deinit { zip_discard(archive) }
 
-  /// An entry's bytes.
+  /// Reads the bytes of an entry.
   ///
-  /// - Throws: a ``FileError`` if there is none of that name, or it is damaged; it has a checksum.
+  /// - Throws: a ``FileError`` if there is no entry with this name, or its checksum does not match.
   func entry(_ name: String) throws -> Data {
     var statistics = zip_stat_t()
     guard zip_stat(archive, name, 0, &statistics) == 0 else {

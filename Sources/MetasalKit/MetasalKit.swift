@@ -1,5 +1,5 @@
-// Everything that metasal has, by one import: tensors and networks, maps and measures, objectives and the meta step, formats and
-// data sets, recipes and training, and the command line.
+// A single import for all of metasal: tensors and networks, saliency maps and measures, objectives and the meta step,
+// file formats and data sets, recipes and training, and the command line.
 @_exported import Commands
 @_exported import Components
 @_exported import Datasets

@@ -2,12 +2,12 @@ import Components
 import Yams
 
 extension Entry {
-  /// More values than this are no recipe: aliases can make much of little.
+  /// The largest number of values in a recipe: aliases can expand a small text to a huge one.
   private static let valueLimit = 20_000
-  /// Composing hashes keys, and a key may be made of aliases: few of them cannot multiply to much.
+  /// The largest number of aliases: the parser hashes keys, and a key may itself consist of nested aliases.
   private static let aliasLimit = 16
 
-  /// Parses a YAML text; an empty one is nothing.
+  /// Parses a YAML text; an empty text gives an empty entry.
   init(yaml text: String, _ source: String) throws {
     func problem(_ line: Int?, _ message: String) -> RecipeError {
       RecipeError([.init(Place(source: source, line: line), "", message)])
@@ -17,7 +17,7 @@ extension Entry {
     }
     guard Self.aliases(in: text) <= Self.aliasLimit else { throw problem(nil, "more than \(Self.aliasLimit) aliases") }
     do {
-      // The resolver that knows no types: what a value is, its key decides.
+      // The basic resolver does not detect types: the key of a value decides its type.
       let node = try Parser(yaml: text, resolver: .basic, encoding: .utf8).singleRoot()
       var budget = Self.valueLimit
       self =
@@ -45,7 +45,7 @@ extension Entry {
     guard budget > 0 else { throw problem("more than \(Self.valueLimit) values") }
     switch node {
     case .scalar(let scalar):
-      // What is in quotes, or written as a block of text, has the tag of a string.
+      // Quoted texts and block texts have the tag of a string.
       let isText = scalar.tag.rawValue == Tag.Name.str.rawValue
       guard isText || scalar.tag == .implicit else { throw problem("a tag, \(scalar.tag), that recipes don't know") }
       content = !isText && Self.isNothing(scalar.string) ? .empty : .scalar(scalar.string, isText: isText)
@@ -60,7 +60,7 @@ extension Entry {
             throw RecipeError([.init(Place(source: source, line: key.mark?.line), "", "a key that is no word")])
           }
           var entry = try Entry(value, source, &budget)
-          // A section's own line is that of its first key; the line to name is the key's.
+          // YAML gives a section the line of its first key; messages should name the line of the section's own key.
           entry.place = Place(source: source, line: key.mark?.line)
           return (name, entry)
         })
@@ -68,7 +68,7 @@ extension Entry {
     }
   }
 
-  /// How many aliases a text has at most: stars where a value may begin. Those in comments count too.
+  /// An upper bound on the number of aliases in a text: stars where a value may begin, including those in comments.
   private static func aliases(in text: String) -> Int {
     let bytes = Array(text.utf8)
     return bytes.indices.count { i in

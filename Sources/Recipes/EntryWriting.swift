@@ -4,7 +4,7 @@ import Yams
 extension Entry {
   /// The entry as YAML: sections as blocks, lists of plain values on one line.
   var yaml: String {
-    // Serializing fails only for what no entry can hold; an empty text then makes the loss plain.
+    // Serializing fails only for values that an entry cannot hold; an empty text would make the loss obvious.
     (try? Yams.serialize(node: node, width: -1, allowUnicode: true)) ?? ""
   }
 
@@ -19,7 +19,7 @@ extension Entry {
     }
   }
 
-  /// Every value in it as text, by its dotted key, in order.
+  /// All values in the entry as texts, by their dotted keys, in order.
   func flattened(below path: String) -> [(key: String, value: String)] {
     func below(_ items: [(String, Entry)]) -> [(key: String, value: String)] {
       items.flatMap { $1.flattened(below: path.isEmpty ? $0 : "\(path).\($0)") }
@@ -41,10 +41,11 @@ extension Entry {
 }
 
 extension Recipe {
-  /// Every value as text, by its dotted key, in order.
+  /// All values as texts, by their dotted keys, in order.
   public var flattened: [(key: String, value: String)] { Keys.write(self).flattened(below: "") }
 
-  /// Values that differ from an earlier recipe's, by their dotted keys; nil where one has no such key.
+  /// The values that differ from those of an earlier recipe, by their dotted keys; a value is nil if one of the recipes
+  /// does not have the key.
   public func changes(since earlier: Recipe) -> [(key: String, old: String?, new: String?)] {
     let (old, new) = (earlier.flattened, flattened)
     func value(_ key: String, _ values: [(key: String, value: String)]) -> String? {
@@ -54,7 +55,7 @@ extension Recipe {
     return keys.map { ($0, value($0, old), value($0, new)) }.filter { $0.1 != $0.2 }
   }
 
-  /// Keys on which no number depends that a run leaves.
+  /// The keys that do not affect any number that a run produces.
   public static let keysWithoutEffect: Set = [
     "data.workers", "data.cache", "run.checkpoint_every", "run.output", "run.workers",
   ]

@@ -1,20 +1,21 @@
 import Components
 
-/// Keys under which earlier versions knew what has another name or another place now, so that recipes and checkpoints of
-/// theirs stay readable. The resolved recipe has the names of today.
+/// Translates keys of earlier versions to their present names, so that old recipes and checkpoints stay readable. The
+/// resolved recipe contains the present names.
 enum FormerKeys {
-  /// The former and the present key, in their sections.
+  /// The former and the present name of a key, and the path of its section.
   private static let renamed: [(section: [String], former: String, present: String)] = [
     (["data", "normalization"], "deviation", "std"), (["evaluation"], "pictures", "figures"),
   ]
 
-  /// Keys of section `evaluation` that are settings of measures now.
+  /// Former keys of section `evaluation` that are settings of measures now.
   private static let settings: [(former: String, measures: [String], present: String)] = [
     ("pointing_tolerance", ["pointing_game"], "tolerance"), ("deletion_steps", ["insertion", "deletion"], "steps"),
     ("grid_side", ["grid_pointing"], "side"),
   ]
 
-  /// A recipe with today's keys. Where a former and a present key are both stated, both stay, and the former is unknown.
+  /// The recipe with present keys. If both a former and a present key are stated, both are kept, and the former one is
+  /// reported as unknown.
   static func replaced(in recipe: Entry) -> Entry {
     var recipe = recipe
     for (section, former, present) in renamed {
@@ -29,7 +30,7 @@ enum FormerKeys {
     return recipe
   }
 
-  /// A key of a section as a setting of those of its measures that are named alone.
+  /// Moves a former key to a setting of those measures that are listed by name alone.
   private static func moved(_ former: String, to measures: [String], _ present: String, in evaluation: Entry) -> Entry {
     guard let value = evaluation[former] else { return evaluation }
     let evaluation = evaluation.removing(former)
@@ -48,7 +49,7 @@ enum FormerKeys {
 }
 
 extension Entry {
-  /// The entry with what `change` makes of one of its sections, if it has it.
+  /// The entry with `change` applied to the section at a path, if it exists.
   fileprivate func changing(_ path: [String], _ change: (Entry) -> Entry) -> Entry {
     guard let key = path.first else { return change(self) }
     guard case .section(let items) = content else { return self }

@@ -2,19 +2,19 @@ import Components
 import Learning
 
 extension Recipe {
-  /// How the parameters move: the optimizer and its settings, the rate and its schedule. Keys that the optimizer named has no
-  /// use for are unknown keys.
+  /// The optimizer and its settings, the learning rate and its schedule. Keys that the chosen optimizer does not use
+  /// are reported as unknown keys.
   public struct Optimization: Sendable, Section {
-    /// The rule.
+    /// The optimizer.
     public var rule: any Optimizer = Adam()
-    /// The learning rate at its peak.
+    /// The peak learning rate.
     public var rate = 0.001
-    /// How the rate changes over the run.
+    /// The schedule of the learning rate.
     public var schedule: any Schedule = ConstantSchedule()
-    /// The largest norm of the gradient; nil for any.
+    /// The norm to which gradients are clipped; nil for no clipping.
     public var clipNorm: Double?
 
-    /// Adam at a constant rate.
+    /// Adam with a constant learning rate.
     public init() {}
 
     public mutating func visit(_ keys: Keys) {

@@ -4,30 +4,30 @@ import Learning
 import Networks
 import Saliency
 
-/// A training run, described: what a YAML recipe says.
+/// The description of a training run: the contents of a YAML recipe.
 public struct Recipe: Sendable, Section {
   /// The network to start from.
   public var model = Model()
-  /// The images.
+  /// The data sets and how images are preprocessed.
   public var data = Data()
-  /// The virtual class update; nil where no objective needs one.
+  /// The virtual class update; nil if no objective needs one.
   public var inner: InnerUpdate?
-  /// The maps that objectives compare.
+  /// The saliency maps that objectives compare.
   public var saliency = Maps()
   /// The outer loss: a weighted sum of objectives.
   public var outer: [WeightedObjective] = []
-  /// How the parameters move.
+  /// The optimizer and the learning rate.
   public var optimizer = Optimization()
-  /// What is measured.
+  /// The measures and the images on which they are computed.
   public var evaluation = Evaluation()
-  /// How long, from which seed, into which folder.
+  /// The number of steps, the seed, the output folder and other settings of the run.
   public var run = Run()
-  /// Where keys stand, by their dotted path.
+  /// The place of each key in the recipe's files, by dotted key.
   var places: [String: Place] = [:]
-  /// Files that it was read from, and files and folders that it names.
+  /// The files from which the recipe was read, and the files and folders that it names.
   public private(set) var inputs: [String] = []
 
-  /// A recipe of defaults, which states no model and no data.
+  /// A recipe with defaults, without a model and data.
   public init() {}
 
   public mutating func visit(_ keys: Keys) {
@@ -51,12 +51,12 @@ public struct Recipe: Sendable, Section {
     MapSettings(term.method ?? saliency.method, at: term.layers ?? saliency.layers)
   }
 
-  /// Loads a recipe and those that it extends.
+  /// Loads a recipe and the recipes that it extends.
   ///
   /// - Parameters:
   ///   - path: the recipe's file.
-  ///   - overrides: values that replace the recipe's, as `key=value` with a dotted key.
-  /// - Returns: the recipe, with defaults where nothing is stated.
+  ///   - overrides: values that replace the recipe's, in the form `key=value` with a dotted key.
+  /// - Returns: the recipe, with defaults for everything that is not stated.
   /// - Throws: a `RecipeError` with everything that is wrong.
   public static func load(_ path: String, overrides: [String] = []) throws -> Recipe {
     let report = Keys.Report()
@@ -67,12 +67,12 @@ public struct Recipe: Sendable, Section {
     return try read(entry, report)
   }
 
-  /// The recipe that a text holds, such as a checkpoint's, which extends no other.
+  /// Parses a recipe that extends no other, such as the one in a checkpoint.
   ///
   /// - Parameters:
-  ///   - yaml: the recipe's text.
-  ///   - source: where it comes from, for messages.
-  /// - Returns: the recipe, with defaults where nothing is stated.
+  ///   - yaml: the text of the recipe.
+  ///   - source: the origin of the text, for messages.
+  /// - Returns: the recipe, with defaults for everything that is not stated.
   /// - Throws: a `RecipeError` with everything that is wrong.
   public static func parse(_ yaml: String, source: String) throws -> Recipe {
     try read(try Entry(yaml: yaml, source), Keys.Report())
@@ -86,11 +86,11 @@ public struct Recipe: Sendable, Section {
     return recipe
   }
 
-  /// An error about a key's value that shows itself only later, when the network or the data are at hand.
+  /// An error about the value of a key that is found only later, when the network or the data are loaded.
   public func problem(_ key: String, _ message: String) -> RecipeError {
     RecipeError([.init(places.nearest(key) ?? Place(source: "recipe", line: nil), key, message)])
   }
 
-  /// The recipe with every value stated and paths from the root; loading it gives the same recipe.
+  /// The recipe as YAML with every value stated and absolute paths; loading it gives the same recipe.
   public var yaml: String { Keys.write(self).yaml }
 }

@@ -4,10 +4,10 @@ import Learning
 import Networks
 import Saliency
 
-// Types of other targets, read and written by way of sections that name their keys.
+// Codecs for types of other targets, through sections that name their keys.
 
 extension Codec {
-  /// A codec for a value that is stated as a section of another type.
+  /// A codec for a value that is written as a section of another type `S`.
   static func by<S: Section>(
     _: S.Type, _ value: @escaping (S) -> Value?, _ section: @escaping (Value) -> S
   ) -> Codec {
@@ -23,7 +23,7 @@ extension Codec {
 // MARK: - The inner update
 
 extension InnerUpdate: Section {
-  /// An update whose rate a recipe has yet to state.
+  /// An update with a placeholder for the rate, which every recipe must state.
   public init() { self.init(rate: 0.01) }
 
   public mutating func visit(_ keys: Keys) {
@@ -44,7 +44,7 @@ extension Codec<InnerUpdate> {
 // MARK: - Maps
 
 extension Codec<(any Measure)?> {
-  /// A measure by its name, with its settings behind it; nil for accuracy, which is measured of networks and not of maps.
+  /// A codec for a measure's name and settings; nil stands for accuracy, which measures the network and not its maps.
   static var measure: Codec {
     let measure = Codec<any Measure>.component(Registries.measures, besides: ["accuracy"])
     return Codec(

@@ -3,8 +3,8 @@ import Formats
 import Foundation
 
 extension Entry {
-  /// The recipe in a file, on top of the one that it extends. `statement` is where another recipe says that it extends this
-  /// one, and `chain` lists the files of the recipes that extend this one.
+  /// Loads a recipe and merges it with the recipe that it extends. `statement` is the place of the `extends` key that
+  /// names this file, and `chain` lists the files that extend it, directly or indirectly.
   static func load(_ path: String, statedAt statement: Place? = nil, extending chain: [String] = []) throws -> Entry {
     func problem(_ message: String, isMissingFile: Bool = false) -> RecipeError {
       let place = Place(source: path, line: nil)
@@ -30,7 +30,7 @@ extension Entry {
     return Entry(.section(items.filter { $0.key != "extends" }), place: own.place).laid(over: base)
   }
 
-  /// Section by section, keys given here replace those of the base.
+  /// Merges this recipe into a base: section by section, its keys replace those of the base.
   private func laid(over base: Entry) -> Entry {
     guard case .section(let items) = content, case .section(var merged) = base.content else { return self }
     for (key, value) in items {
@@ -48,7 +48,7 @@ extension Entry {
     return Entry(.section(merged), place: place)
   }
 
-  /// The entry with the value at a dotted path replaced: what `--set key=value` does.
+  /// The entry with the value at a dotted path replaced, as `--set key=value` requests.
   func setting(_ flag: String) throws -> Entry {
     let place = Place(source: "--set \(flag)", line: nil)
     guard let equals = flag.firstIndex(of: "="), equals != flag.startIndex else {

@@ -8,17 +8,18 @@ import Tensors
 extension Recipe {
   /// The network.
   public struct Model: Sendable, Section {
-    /// Which network.
+    /// The architecture.
     public var architecture = Architecture.resnet20
-    /// Weights to start from; nil for a random initialization.
+    /// The file of the weights to start from; nil for a random initialization.
     public var weights: String?
-    /// How the task loss normalizes; nil for what ``weights`` allow: running statistics come with them, and random ones have
-    /// none that fit.
+    /// The batch norm mode of the task loss. Nil chooses by ``weights``: frozen if weights with running statistics are
+    /// given, and train for a random initialization, whose running statistics do not fit.
     public var batchNorm: BatchNormMode?
-    /// Classes of the network; nil for as many as the data have.
+    /// The number of classes of the network; nil for the number of classes in the data.
     public var classes: Int?
 
-    /// Whether the task loss normalizes by running statistics throughout, or by the batch's.
+    /// Whether batch norms use running statistics throughout (frozen) or, for the task loss, the batch's statistics
+    /// (train).
     public enum BatchNormMode: String, Sendable, CaseIterable { case frozen, train }
 
     /// The section with every setting at its default.
@@ -39,31 +40,32 @@ extension Recipe {
     }
   }
 
-  /// The images.
+  /// The data sets and how images are preprocessed.
   public struct Data: Sendable, Section {
-    /// The mean and std of ImageNet's colors, which most pretrained networks want.
+    /// The mean and std of ImageNet's colors, which most pretrained networks expect.
     public static let standardNormalization = Normalization(
       mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225])
 
-    /// What is trained on.
+    /// The training set.
     public var train: any DatasetSource = ImageFolder.Source()
-    /// What is measured.
+    /// The validation set, on which networks are measured.
     public var validation: any DatasetSource = ImageFolder.Source()
-    /// How pixels become the network's input.
+    /// The normalization of pixels.
     public var normalization = standardNormalization
-    /// How images come to the network's size.
+    /// The resizing and cropping to the network's input size.
     public var resizeCrop = ResizeCrop()
-    /// Changes of training images, in order.
+    /// The augmentations of training images, in order.
     public var augmentation: [any Augmentation] = []
-    /// How training batches are mixed: one of these, drawn for each batch.
+    /// The ways of mixing images; one of them is drawn for each training batch.
     public var mixing: [any Mixing] = []
-    /// Images in a training step.
+    /// The number of images in a training batch.
     public var batch = 32
-    /// Threads that read and augment.
+    /// The number of threads that read and augment images.
     public var workers = 1
-    /// Mebibytes of training images that are kept in memory once they were read, and as many of validation images; nil for none.
+    /// The size in mebibytes of the memory cache of decoded training images, and of another for validation images; nil
+    /// for no cache.
     public var cache: Int?
-    /// What becomes of images that cannot be read.
+    /// The handling of images that cannot be read.
     public var brokenImages = BrokenImages.stop
 
     /// The section with every setting at its default.
@@ -88,11 +90,11 @@ extension Recipe {
     }
   }
 
-  /// The maps that objectives compare.
+  /// The saliency maps that objectives compare.
   public struct Maps: Sendable, Section {
-    /// How maps are made.
+    /// The saliency method.
     public var method = Method.normGrad
-    /// Where maps are made.
+    /// The layers at which maps are computed.
     public var layers: [String] = []
 
     /// The section with every setting at its default.
@@ -105,24 +107,25 @@ extension Recipe {
     }
   }
 
-  /// What is measured before, during and after the run.
+  /// The measures before, during and after the run.
   public struct Evaluation: Sendable, Section {
-    /// Validation images that are measured, spread evenly over the set.
+    /// The number of validation images that are measured, spread evenly over the set.
     public var images = 200
-    /// Steps between evaluations during the run; 0 for only before and after.
+    /// The number of steps between evaluations; 0 to evaluate only before and after the run.
     public var every = 0
-    /// What maps are judged by, each with its settings. In a recipe `accuracy` may stand among them, or alone where nothing else
-    /// is wanted; it is always measured.
+    /// The measures of maps, each with its settings. A recipe may also list `accuracy`, or only `accuracy` for no
+    /// measure of maps; it is always measured.
     public var measures: [any Measure] = [ClassSensitivityMeasure()]
-    /// Methods whose maps are measured.
+    /// The saliency methods whose maps are measured.
     public var methods: [Method] = [.normGrad]
-    /// Layers at which maps are measured; empty for the layers that the objectives compare.
+    /// The layers at which maps are measured, in addition to those that the objectives compare.
     public var layers: [String] = []
-    /// The rate of the virtual class update before maps are measured again; nil for plain maps only.
+    /// The rate of the virtual class update after which maps are measured again; nil to measure only plain maps.
     public var virtualRate: Double?
-    /// What maps are measured in; float32 is about twice as fast, and moves maps after a virtual update by some thousandths.
+    /// The precision in which maps are measured. Float32 is about twice as fast, and changes maps after a virtual
+    /// update by some thousandths.
     public var precision = ScalarType.float64
-    /// Images of which figures are drawn.
+    /// The number of images whose maps are drawn as figures.
     public var figures = 4
 
     /// The section with every setting at its default.
@@ -139,30 +142,30 @@ extension Recipe {
       keys("virtual_rate", &virtualRate, .optional(.rate))
       keys("precision", &precision, .choice())
       keys("figures", &figures, .integer(0...1000, "each is a file"))
-      // Two of one measure would stand under one name.
+      // Results are stored by name, so a name must be unique.
       keys.requireDistinct("measures", named.map { $0?.name ?? "accuracy" })
       keys.requireDistinct("methods", methods)
       keys.requireDistinct("layers", layers)
     }
   }
 
-  /// The run itself.
+  /// The settings of the run itself.
   public struct Run: Sendable, Section {
-    /// Updates of the parameters.
+    /// The number of training steps.
     public var steps = 0
-    /// What everything random is drawn from.
+    /// The random seed.
     public var seed = 0
-    /// Steps between checkpoints; 0 for only after the last.
+    /// The number of steps between checkpoints; 0 to save only after the last step.
     public var checkpointEvery = 0
-    /// The run's folder, from the current one.
+    /// The run's folder, relative to the current folder.
     public var output = ""
-    /// Threads; nil for as many as there are processors.
+    /// The number of threads; nil for the number of processors.
     public var workers: Int?
-    /// Whether a step recomputes activations rather than keep them: less memory for more time.
+    /// Whether a step recomputes activations in place of keeping them, which needs less memory and more time.
     public var recompute = false
-    /// What the network, the batches and the optimizer's memory are held and computed in.
+    /// The precision of the network, the batches and the optimizer's state.
     public var precision = ScalarType.float32
-    /// Whether the first gradient of one image is computed in float64 too, to say so if float32 is far off.
+    /// Whether the first gradient of one image is also computed in float64, to report a large difference from float32.
     public var comparesPrecision = true
 
     /// The section with every setting at its default.

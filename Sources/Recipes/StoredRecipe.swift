@@ -1,15 +1,16 @@
 import Components
 
-/// A recipe that is kept beside weights, and may be older than today's keys and ranges: what of it still holds.
+/// A recipe that is stored beside weights. It may have been written by an older version, so some of its keys and values
+/// may no longer be valid; those are reported and replaced by defaults.
 public struct StoredRecipe: Sendable {
-  /// With the defaults of what is not stated or not taken.
+  /// The recipe, with defaults for values that are not stated or not valid.
   public let recipe: Recipe
-  /// What is not taken.
+  /// The problems with values that are not valid.
   public let problems: [RecipeError.Problem]
-  /// What is stated and what was read, by dotted keys.
+  /// The stored values and the values that were read from them, by dotted key.
   private let stated, read: [String: String]
 
-  /// The recipe of a text that was stored in a file. `source` says where it comes from, for messages.
+  /// Reads the text of a stored recipe. `source` is its origin, for messages.
   public init(_ yaml: String, source: String) {
     let report = Keys.Report()
     func byKey(_ values: [(key: String, value: String)]) -> [String: String] { Dictionary(values) { $1 } }
@@ -24,14 +25,15 @@ public struct StoredRecipe: Sendable {
     }
   }
 
-  /// The problems by which the value of a dotted key is not known: with it, with part of it, or with what it is part of.
+  /// The problems that leave the value of a dotted key unknown: with the key itself, with a part of it, or with a
+  /// section that contains it.
   public func problems(with key: String) -> [RecipeError.Problem] {
     problems.filter { problem in
       problem.key.isEmpty || problem.key == key || problem.key.hasPrefix(key + ".") || key.hasPrefix(problem.key + ".")
     }
   }
-  /// Whether ``recipe`` has for a dotted key what was stored. Of a schedule, a data set or a list of objectives of which
-  /// something is not taken nothing is kept, so that more than what is refused may be a default.
+  /// Whether ``recipe`` has the stored value for a dotted key. If a part of a schedule, a data set or a list of
+  /// objectives is not valid, the whole of it is replaced by a default, so more keys are unknown than have problems.
   public func isKnown(_ key: String) -> Bool {
     guard !problems.isEmpty else { return true }
     guard problems(with: key).isEmpty else { return false }

@@ -1,9 +1,10 @@
 import Networks
 import Tensors
 
-/// What networks there are, for people.
+/// Tables of the available networks and their layers, for display.
 public enum Catalogue {
-  /// A table of all architectures.
+  /// A table of all architectures with their last layers at the three smallest sizes, numbers of parameters and usual
+  /// image sizes.
   public static var architectures: String {
     var table = Table(["network", "layers for saliency, from coarse to fine", "parameters", "images"], leftAligned: 2)
     for architecture in Architecture.all {
@@ -19,7 +20,7 @@ public enum Catalogue {
       "\(table)\n\nParameters are for 10 classes at 32×32 and 1000 at 224×224. `metasal models NAME` lists a network's layers."
   }
 
-  /// A table of a network's layers that have locations.
+  /// A table of a network's layers whose activations have locations [N, H, W, C], with their sizes.
   public static func layers(of architecture: Architecture) -> String {
     let side = architecture.usualSide
     let network = architecture.network(seed: nil)

@@ -1,11 +1,11 @@
 import Foundation
 
-/// A perceptually uniform color map: in OKLCh (Ottosson 2020) lightness rises evenly from dark blue to light yellow while
-/// the hue turns through violet, red and orange.
+/// A perceptually uniform color map: in OKLCh (Ottosson 2020) the lightness increases linearly from dark blue to light
+/// yellow, while the hue passes through violet, red and orange.
 public enum ColorMap {
   private static let table: [SIMD3<Double>] = (0...255).map { color(Double($0) / 255) }
 
-  /// The color, as red, green and blue in [0, 1], of a value in [0, 1].
+  /// The color of a value in [0, 1], as red, green and blue in [0, 1]; values outside are clamped, and NaN counts as 0.
   public static func color(at value: Double) -> SIMD3<Double> {
     table[Int((min(max(value.isNaN ? 0 : value, 0), 1) * 255).rounded())]
   }
@@ -14,7 +14,7 @@ public enum ColorMap {
     let lightness = 0.18 + 0.76 * t
     let hue = (280 + 175 * t) * Double.pi / 180
     var chroma = 0.1 + 0.12 * sin(.pi * t)
-    // The most colorful shade of this hue and lightness that a screen can show.
+    // Reduce the chroma until the color is inside the sRGB gamut.
     while true {
       let rgb = rgb(lightness, chroma * cos(hue), chroma * sin(hue))
       if chroma < 0.001 || (rgb.min() >= 0 && rgb.max() <= 1) {
@@ -24,7 +24,7 @@ public enum ColorMap {
     }
   }
 
-  /// OKLab to sRGB.
+  /// Converts OKLab to sRGB.
   private static func rgb(_ lightness: Double, _ a: Double, _ b: Double) -> SIMD3<Double> {
     let l = lightness + 0.3963377774 * a + 0.2158037573 * b
     let m = lightness - 0.1055613458 * a - 0.0638541728 * b

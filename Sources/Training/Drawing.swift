@@ -4,7 +4,7 @@ import Saliency
 import Tensors
 
 extension RGBImage {
-  /// Each pixel as a square of `factor` pixels.
+  /// The image enlarged by an integer factor: each pixel becomes a square of `factor` × `factor` pixels.
   func enlarged(_ factor: Int) -> RGBImage {
     var result = RGBImage.filled(width: width * factor, height: height * factor, 0)
     for y in 0..<result.height {
@@ -21,8 +21,8 @@ extension RGBImage {
     RGBImage(width: width, height: height, pixels: [UInt8](repeating: value, count: width * height * 3))
   }
 
-  /// The image in gray beneath a map [1, h, w] in colors, the map resized bilinearly and scaled from its smallest to its
-  /// largest value. A map that is not defined has no colors; in their place stands what it is.
+  /// Overlays the gray image with a map [1, h, w] in colors. The map is resized bilinearly and scaled from its smallest
+  /// to its largest value. A constant or non-finite map has no colors; the image is then labelled with its state.
   func overlaid(with map: Tensor) -> RGBImage {
     let state = map.mapState
     var result = self
@@ -37,7 +37,7 @@ extension RGBImage {
     }
     let values = map.detached().reshaped(map.shape + [1]).resized(height: height, width: width).doubles
     let (low, high) = (values.min() ?? 0, values.max() ?? 0)
-    // Halves, since the difference of two large numbers may be infinite.
+    // Computed with halves, since the difference of two large numbers may overflow.
     let span = high / 2 - low / 2
     for i in 0..<(width * height) {
       let color = ColorMap.color(at: span > 0 ? (values[i] / 2 - low / 2) / span : 0)
@@ -49,12 +49,13 @@ extension RGBImage {
     return result
   }
 
-  /// A pixel's luma, in [0, 1].
+  /// The luma of a pixel, in [0, 1].
   private func gray(_ i: Int) -> Double {
     (0.299 * Double(pixels[i * 3]) + 0.587 * Double(pixels[i * 3 + 1]) + 0.114 * Double(pixels[i * 3 + 2])) / 255
   }
 
-  /// Means over as many blocks of pixels as make its longer side `side` pixels long, or as it is if it is smaller.
+  /// Reduces the image by averaging blocks of pixels so that its longer side has `side` pixels; a smaller image is not
+  /// changed.
   func reduced(to side: Int) -> RGBImage {
     let longer = max(width, height)
     guard longer > side else { return self }
@@ -64,7 +65,7 @@ extension RGBImage {
     return RGBImage(width: width, height: height, pixels: values.floats.map { UInt8($0.rounded()) })
   }
 
-  /// The image with the map's colors, lowest to highest, in a bar at its right, and the values at the bar's ends.
+  /// Adds a color bar at the right of the image, labelled with the values at its ends.
   func withColorBar(from low: Double, to high: Double) -> RGBImage {
     let (gap, thickness) = (6, 10)
     let texts = [high, low].map { String(format: "%.3g", $0) }
@@ -83,7 +84,7 @@ extension RGBImage {
     return result
   }
 
-  /// The image with a strip below that holds a text.
+  /// Adds a white strip with a text below the image.
   func captioned(_ text: String) -> RGBImage {
     let strip = RGBImage.filled(width: width, height: Lettering.height * 2 + 6, 255)
     var result = RGBImage(width: width, height: height + strip.height, pixels: pixels + strip.pixels)
@@ -98,7 +99,7 @@ extension RGBImage {
     }
   }
 
-  /// Writes dark letters, `scale` pixels to a dot; what leaves the image is cut off.
+  /// Draws a text in dark letters, with dots of `scale` × `scale` pixels; parts outside of the image are cut off.
   private mutating func letter(_ text: String, x: Int, y: Int, scale: Int = 2) {
     for dot in Lettering.dots(text) {
       for i in 0..<(scale * scale) {
@@ -109,12 +110,12 @@ extension RGBImage {
     }
   }
 
-  /// Figures of one size in rows and columns, with a title above each column and a label beside each row.
+  /// Arranges images of one size in rows and columns, with a title above each column and a label beside each row.
   static func sheet(columns: [String], rows: [(label: [String], images: [RGBImage])]) -> RGBImage {
     guard let first = rows.first?.images.first else { return filled(width: 1, height: 1, 255) }
     let (gap, dot) = (8, 2)
     let letterWidth = (Lettering.width + 1) * dot
-    // What does not fit loses its middle: names differ at their ends.
+    // A text that is too long is shortened in its middle, because names often differ at their ends.
     func fitted(_ text: String, _ most: Int) -> String {
       let half = max(1, (most - 1) / 2)
       return text.count <= most ? text : text.prefix(half) + "-" + text.suffix(half)

@@ -3,18 +3,20 @@ import Foundation
 import Networks
 import Tensors
 
-/// Networks and weights as files for others.
+/// Writes networks and weights in formats for other programs.
 public enum Export {
-  /// Writes a checkpoint's parameters and running statistics with PyTorch's names and shapes, or, as ONNX, its network.
+  /// Writes the parameters and running statistics of a checkpoint with PyTorch's names and shapes or, in ONNX, its
+  /// network as a graph.
   ///
   /// - Parameters:
-  ///   - checkpoint: the checkpoint's file.
-  ///   - format: what is written.
-  ///   - precision: what numbers are stored as; nil for what they are.
-  ///   - side: of the images, for ONNX and networks that depend on it; nil for what the architecture is usual for.
-  ///   - path: the file that is written.
-  /// - Returns: how many tensors there are.
-  /// - Throws: a `FileError` if the checkpoint cannot be read or the file not written.
+  ///   - checkpoint: the path of the checkpoint.
+  ///   - format: the output format.
+  ///   - precision: the precision in which numbers are stored; nil for their own.
+  ///   - side: the side of the images in pixels, used for ONNX and networks that depend on it; nil for the
+  ///     architecture's usual size.
+  ///   - path: the file to be written.
+  /// - Returns: the number of tensors.
+  /// - Throws: a `FileError` if the checkpoint cannot be read or the output cannot be written.
   public static func write(
     checkpoint: String, as format: WeightFile.Format, precision: StoredPrecision? = nil, side: Int? = nil,
     to path: String
@@ -24,7 +26,8 @@ public enum Export {
       try Checkpoint(contentsOf: checkpoint).network, as: format, precision: precision, side: side, to: path)
   }
 
-  /// The same of a network.
+  /// Writes the parameters and running statistics of a network with PyTorch's names and shapes or, in ONNX, the network
+  /// as a graph. The arguments mean the same as for a checkpoint.
   public static func write(
     _ network: Network, as format: WeightFile.Format, precision: StoredPrecision? = nil, side: Int? = nil,
     to path: String
@@ -45,7 +48,7 @@ public enum Export {
         "images of \(side)×\(side) are too small for \(network.architecture), which needs \(network.architecture.smallestSide)"
       )
     }
-    // A pass with images of that size shows what the graph is.
+    // The ONNX graph is built from a forward pass with images of this size.
     let wanted = network.activationCount(height: side, width: side) * Double(network.scalarType.size)
     if wanted > 1e8, let available = Memory.available, wanted > Double(available) {
       throw FileError(
@@ -62,16 +65,18 @@ public enum Export {
     return network.stateDictionary.count
   }
 
-  /// Writes weights of any file in another format, or the mean of several files' weights.
+  /// Converts a weight file to another format, or writes the mean of the weights of several files.
   ///
   /// - Parameters:
   ///   - files: the weight files.
-  ///   - architecture: whose weights they are; ONNX needs it. Without, a file has to hold one network's.
-  ///   - format: what is written.
-  ///   - precision: what numbers are stored as; nil for what they are.
-  ///   - side: of the images, for ONNX and networks that depend on it; nil for what the architecture is usual for.
-  ///   - path: the file that is written.
-  /// - Returns: how many tensors there are, and what was chosen among those of the files.
+  ///   - architecture: the network that the weights belong to, required for ONNX. If it is nil, each file must contain
+  ///     the weights of only one network.
+  ///   - format: the output format.
+  ///   - precision: the precision in which numbers are stored; nil for their own.
+  ///   - side: the side of the images in pixels, used for ONNX and networks that depend on it; nil for the
+  ///     architecture's usual size.
+  ///   - path: the file to be written.
+  /// - Returns: the number of tensors, and messages about which weights in the files were chosen.
   /// - Throws: a `FileError` if a file cannot be read, or names or shapes differ between files.
   public static func convert(
     _ files: [String], architecture: Architecture?, as format: WeightFile.Format, precision: StoredPrecision?,
@@ -93,7 +98,7 @@ public enum Export {
     return (try write(network, as: format, precision: precision, side: side, to: path), notes)
   }
 
-  /// The mean of several files' tensors, computed in double precision; one file's as they are.
+  /// The mean of the tensors of several files, computed in float64; the tensors of a single file are not changed.
   static func average(
     _ files: [String], reading read: (String) throws -> NamedTensors = WeightFile.read
   ) throws -> NamedTensors {
@@ -119,7 +124,7 @@ public enum Export {
     for (entry, sum) in zip(mean.entries, sums) {
       mean[entry.name] = (sum / Double(files.count)).converted(to: entry.value.scalarType)
     }
-    // What one run says of itself does not hold for the mean of several.
+    // The metadata of a single run does not apply to a mean of several.
     mean.metadata = mean.metadata.filter { ["architecture", "classes", "format"].contains($0.key) }
     return mean
   }

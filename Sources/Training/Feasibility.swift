@@ -5,12 +5,13 @@ import Recipes
 import Saliency
 
 extension Setup {
-  /// What a recipe asks for and its network or data do not have: everything that would else show itself in the midst of a run.
+  /// Checks everything in a recipe that its network or data could fail to support, so that a run does not fail midway.
+  /// Throws a `RecipeError` for the first problem.
   static func check(
     _ recipe: Recipe, _ network: Network, _ evaluation: Evaluation, _ sizes: MemoryEstimate.Sizes, dataClasses: Int,
     trains: Bool
   ) throws {
-    // Names do not depend on the size, and a small image is quick.
+    // Layer names do not depend on the image size, and a small image is fast.
     let side = max(64, network.architecture.smallestSide)
     let names = network.layerNames(
       height: min(side, sizes.validation.height), width: min(side, sizes.validation.width))
@@ -37,7 +38,7 @@ extension Setup {
         }
       }
     }
-    // What objectives compare is measured too, at all layers and by all methods.
+    // The maps that objectives compare are measured too, at all layers and with all methods.
     for method in evaluation.measures.isEmpty ? [] : evaluation.methods {
       for layer in evaluation.layers {
         guard let reason = method.obstacle(at: layer, of: network) else { continue }
@@ -57,7 +58,7 @@ extension Setup {
     if trains { try checkTraining(recipe, network, sizes) }
   }
 
-  /// Comparisons need as many classes as they compare.
+  /// Checks that the network and the data have as many classes as objectives and measures need.
   private static func checkClasses(
     _ recipe: Recipe, _ network: Network, _ evaluation: Evaluation, dataClasses: Int
   ) throws {
@@ -79,7 +80,7 @@ extension Setup {
     }
   }
 
-  /// What the first steps would stumble over.
+  /// Checks what the first training steps need.
   private static func checkTraining(_ recipe: Recipe, _ network: Network, _ sizes: MemoryEstimate.Sizes) throws {
     let (height, width) = sizes.training
     let least = network.architecture.smallestSide

@@ -1,7 +1,7 @@
-/// Names of files made of names that come from outside: of classes, layers, images.
+/// Makes file names from external names of classes, layers and images.
 extension String {
-  /// As a part of a file's name: without what separates folders or words and without what a terminal would obey, and no longer
-  /// than so many bytes. What had to be cut ends in a mark of the whole, so that different names stay different.
+  /// The text as a part of a file name of at most `limit` bytes, without slashes, blanks and control characters. A text
+  /// that is too long is cut off and gets a hash of the whole text as its end, so that different names stay different.
   func asFileName(bytes limit: Int) -> String {
     let safe = String(
       String.UnicodeScalarView(
@@ -14,7 +14,7 @@ extension String {
           }
         }))
     guard safe.utf8.count > limit else { return safe }
-    // FNV-1a: any function would do that is the same on every machine.
+    // FNV-1a; any hash function that is the same on every machine would do.
     let mark = utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     let digits = String(mark, radix: 16)
     var kept = safe
@@ -24,13 +24,13 @@ extension String {
 }
 
 extension [String] {
-  /// Names of which no two are alike as file names: their numbers stand behind those that would be. No name is longer than
-  /// `limit` bytes. `taken` says whether a name, as a file's, means something else; its number then stands before it.
+  /// Unique names of at most `limit` bytes. Names that would be equal as file names get their index as a suffix.
+  /// `taken` tells whether a file name has another meaning; such a name gets its index as a prefix.
   func distinct(bytes limit: Int, unlessTaken taken: (String) -> Bool) -> [String] {
     var names = enumerated().map { taken($1.asFileName(bytes: limit)) ? "\($0) \($1)" : $1 }
     while true {
       let counts = Dictionary(names.map { ($0.asFileName(bytes: limit), 1) }, uniquingKeysWith: +)
-      // Those that are alike have different numbers, so that this ends.
+      // Equal names have different indices, so this loop ends.
       let next = names.enumerated().map { index, name in
         counts[name.asFileName(bytes: limit), default: 0] > 1 ? "\(name) (\(index))" : name
       }

@@ -6,18 +6,18 @@ import Recipes
 import Saliency
 import Tensors
 
-/// Figures of what training did to the maps of a few images: for each layer and for the class explained and the one it is
-/// held against, the maps before and after, at the plain weights and after a virtual class update.
+/// Figures that compare the maps of a few images before and after training: for each layer and for the explained class
+/// and its contrast class, the maps at the plain weights and after a virtual class update.
 struct Gallery {
   private let setup: Setup
-  /// Side of a figure in the sheets, about, in pixels.
+  /// The approximate side of an image in a sheet, in pixels.
   private static let side = 128
 
   init(_ setup: Setup) { self.setup = setup }
 
-  /// Draws one sheet per image into `folder`.
+  /// Draws one sheet per image and writes it to `folder`.
   ///
-  /// - Returns: the files' paths.
+  /// - Returns: the paths of the written files.
   func draw(before: Network, after: Network, into folder: String) throws -> [String] {
     let dataset = setup.validation.dataset
     let indices = dataset.spread(setup.recipe.evaluation.figures)
@@ -38,13 +38,13 @@ struct Gallery {
     }
   }
 
-  /// The class's name; its number where the network has more classes than the data have names.
+  /// The name of a class; its index if the data have no name for it.
   private func className(_ index: Int) -> String {
     let names = setup.classNames
     return names.indices.contains(index) ? names[index] : "\(index)"
   }
 
-  /// A sheet of images, each with its label beneath.
+  /// A sheet of images with their labels below them.
   static func labelled(_ rows: [[(image: RGBImage, label: String)]]) -> RGBImage {
     let factor = max(1, side / 2 / (rows.first?.first?.image.width ?? side))
     return .sheet(
@@ -52,7 +52,7 @@ struct Gallery {
       rows: rows.map { row in (label: [], images: row.map { $0.image.enlarged(factor).captioned($0.label) }) })
   }
 
-  /// The class that the recipe holds the label against (before training), or the least likely one.
+  /// The contrast class of a label in the recipe's objectives (before training), or the least likely class.
   private func contrastClass(of label: Int, _ logits: Tensor) -> Int {
     setup.recipe.outer.lazy.compactMap { $0.objective.contrastClass(to: label, logits: logits) }.first
       ?? ClassSensitivity().classes(logits: logits, labels: [label], draws: [0]).contrast[0]
@@ -64,7 +64,7 @@ struct Gallery {
     let layers = setup.recipe.saliency.layers
     let updates: [InnerUpdate?] = setup.evaluation.update.map { [nil, $0] } ?? [nil]
     var columns = ["image"]
-    // maps[class][layer]: one per column
+    // maps[class][layer] holds one map per column.
     var maps = classes.map { _ in layers.map { _ in [Tensor]() } }
     for (title, network) in networks {
       for update in updates {

@@ -1,12 +1,12 @@
 import Components
 import Formats
 
-/// What a weight file holds, for people.
+/// Describes the contents of a weight file for display.
 public enum Inspection {
-  /// The file's kind, metadata, a table of its tensors for each dictionary of them that could be a network's, and what was not
+  /// Describes a file: its format, its metadata, a table for each dictionary of tensors, and the objects that were not
   /// loaded.
   ///
-  /// - Throws: a `FileError` if it cannot be read.
+  /// - Throws: a `FileError` if the file cannot be read.
   public static func describe(_ path: String) throws -> String {
     let kind = try WeightFile.kind(of: path)
     let weights = try WeightFile.open(path)
@@ -14,7 +14,7 @@ public enum Inspection {
       .filter { !$0.tensors.isEmpty }
     guard !dictionaries.isEmpty else { throw FileError(.malformed, path, "no tensors in it but counters") }
     let all = dictionaries.flatMap(\.tensors)
-    // What is damaged is no list of tensors; sizes are what they say only where there are elements.
+    // Read all tensors, so that a damaged file is an error and the listed sizes are those of real elements.
     for (_, tensor) in all where tensor.isReadable { _ = try tensor.read() }
     let facts = weights.metadata.sorted { $0.key < $1.key }.map { key, value in
       let lines = value.split(separator: "\n").map(\.printable)
@@ -30,7 +30,8 @@ public enum Inspection {
     return parts.joined(separator: "\n\n")
   }
 
-  /// With the elements of those that can be read; the sizes of others are as unsure as anything in a file.
+  /// A line with the numbers of tensors and of elements; only readable tensors are counted in the latter, since the
+  /// sizes of others are not checked.
   private static func summary(_ title: String, _ tensors: [(name: String, tensor: StoredTensor)]) -> String {
     let total = tensors.filter(\.tensor.isReadable).reduce(0) { $0 + ($1.tensor.shape?.reduce(1, *) ?? 0) }
     return "\(title) \(tensors.count) tensors, \(total) elements"
@@ -46,7 +47,7 @@ public enum Inspection {
     return table.description
   }
 
-  /// So many placeholders are listed.
+  /// The largest number of placeholders that are listed.
   private static let mostPlaceholders = 40
 
   private static func list(_ placeholders: [(place: String, type: String)]) -> String {

@@ -1,6 +1,6 @@
-/// Letters of three by five dots for labels in figures; small letters look like capitals.
+/// A font of three by five dots for labels in figures; lower-case letters are drawn as capitals.
 enum Lettering {
-  /// Each glyph's five rows, an octal digit of three dots each.
+  /// The five rows of each glyph, each an octal digit for three dots.
   private static let glyphs: [Character: String] = [
     "A": "25755", "B": "65656", "C": "34443", "D": "65556", "E": "74647", "F": "74644", "G": "34553", "H": "55755",
     "I": "72227", "J": "11152", "K": "55655", "L": "44447", "M": "57755", "N": "65555", "O": "25552", "P": "65644",
@@ -12,7 +12,7 @@ enum Lettering {
   static let width = 3
   static let height = 5
 
-  /// The lit dots of a text: one column of space between letters, an empty glyph for what has none.
+  /// The dots of a text, with one column of space between letters; unknown characters are blank.
   static func dots(_ text: String) -> [(x: Int, y: Int)] {
     text.uppercased().enumerated().flatMap { position, letter in
       (glyphs[letter] ?? "00000").enumerated().flatMap { y, digit in

@@ -6,24 +6,24 @@ import Recipes
 import Saliency
 import Tensors
 
-/// About how much memory a recipe takes at its peak, known before anything large is made. Its factors were fitted by hand to the
-/// peaks of some twenty runs (see `MetaStep.footprint`), which it meets to about a quarter, by calculation: enough to tell what fits
-/// from what does not, and no reason to fear what comes close.
+/// An estimate of the peak memory of a recipe, made before anything large is allocated. Its factors were fitted by hand
+/// to the peaks of some twenty runs (see `MetaStep.footprint`), which it reproduces to about a quarter. That suffices
+/// to refuse runs that cannot fit.
 public struct MemoryEstimate: Sendable {
-  /// Bytes at the peak of training and of an evaluation, the network included.
+  /// The peak memory of training and of an evaluation in bytes, including the network.
   public let training, evaluation: Double
-  /// Bytes of one image's step in float64.
+  /// The memory of a training step on one image in float64, in bytes.
   private let double: Double
   private let parts: [(what: String, bytes: Double, advice: String)]
 
-  /// What there is of a recipe when memory is thought of.
+  /// The sizes of a recipe's images and data sets.
   struct Sizes {
-    /// Of an image as the network sees it.
+    /// The size of an image after resizing and cropping, in pixels.
     var training, validation: (height: Int, width: Int)
-    /// Images in the data set, and bytes of one as it is read.
+    /// The number of images in the data set, and the number of bytes of one after resizing and cropping.
     var trainingSet, validationSet: (count: Int, bytes: Int)
 
-    /// As the first image of each set tells.
+    /// Takes the sizes from the first image of each data set.
     init(_ recipe: Recipe, _ train: BatchSource, _ validation: BatchSource, _ first: Sample, _ measured: Sample) {
       func size(_ sample: Sample) -> (height: Int, width: Int) { (sample.image.height, sample.image.width) }
       (training, self.validation) = (size(first), size(measured))
@@ -33,7 +33,7 @@ public struct MemoryEstimate: Sendable {
     }
   }
 
-  /// Of a run of this recipe, whose network and objectives are made already.
+  /// Estimates the memory of a run with this recipe, whose network and objectives already exist.
   init(_ recipe: Recipe, _ network: Network, _ step: MetaStep, _ measured: Evaluation, _ sizes: Sizes, workers: Int) {
     let scalar = Double(network.scalarType.size)
     let count = Double(network.parameters.reduce(0) { $0 + $1.count })
@@ -41,12 +41,12 @@ public struct MemoryEstimate: Sendable {
     func activations(_ size: (height: Int, width: Int)) -> Double {
       network.activationCount(height: size.height, width: size.width)
     }
-    // The network before and as it is, the optimizer's memory, and what an update makes of them.
+    // The initial and the current network, the optimizer's state, and the updated copies of both.
     let kept = Self.program + weights * (Double(3 + max(1, recipe.optimizer.rule.slots.count)))
     let batch = recipe.data.batch
     let (height, width) = sizes.training
     let numbers = Double(height) * Double(width) * 3
-    // Batches that wait, those that are made, and the one at hand; with their pixels.
+    // The batches that wait, those that are being made, and the current one, including their pixels.
     let batches = Double(batch) * numbers * (scalar + 1) * Double(5 + recipe.data.workers)
     let cached = Self.cached(recipe, sizes)
     let footprint = step.footprint(
@@ -82,7 +82,7 @@ public struct MemoryEstimate: Sendable {
     ]
   }
 
-  /// The program itself, and buffers kept for the next use.
+  /// The memory of the program itself and of buffers that are kept for reuse.
   private static let program = 48.0 * 1_048_576
 
   private static func cached(_ recipe: Recipe, _ sizes: Sizes) -> Double {
@@ -98,8 +98,8 @@ public struct MemoryEstimate: Sendable {
       + (isShared && !step.recomputes ? ", or say `run: { recompute: true }`" : "")
   }
 
-  /// Throws a ``RecipeError`` that says what to lower if the recipe takes more memory than there is. `trains` says whether
-  /// it is trained, or measured only.
+  /// Throws a `RecipeError` that suggests what to reduce if the recipe needs more memory than is available. `trains`
+  /// tells whether the recipe is trained or only evaluated.
   func require(of recipe: Recipe, trains: Bool, available: Int?) throws {
     let wanted = trains ? training : evaluation
     guard let available, wanted > Double(available) else { return }
@@ -111,12 +111,14 @@ public struct MemoryEstimate: Sendable {
         + "where \(Memory.words(Double(available))) are available; \(largest.advice)")
   }
 
-  /// Whether one image's step in float64 fits beside what there is.
+  /// Whether a training step on one image in float64 fits into memory beside the run.
   func leavesDouble(available: Int?) -> Bool { available.map { training + double < Double($0) } ?? true }
 
-  /// - Throws: a ``RecipeError`` if the parameters alone are more than memory holds.
+  /// Checks that the parameters fit into memory, before the network is created.
+  ///
+  /// - Throws: a `RecipeError` if the parameters and their gradients alone need more memory than is available.
   static func requireParameters(_ recipe: Recipe, classes: Int, available: Int?) throws {
-    // With a value and a gradient each; nothing is done with less.
+    // Every use of the network needs at least a value and a gradient per parameter.
     let bytes = recipe.model.architecture.parameterCount(classes: classes) * 2 * Double(recipe.run.precision.size)
     guard let available, bytes > Double(available) else { return }
     throw recipe.problem(

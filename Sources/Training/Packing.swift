@@ -2,16 +2,17 @@ import Datasets
 import Formats
 import Recipes
 
-/// Data sets as one file.
+/// Writes a data set to a single file.
 public enum Packing {
-  /// A recipe's two data sets.
+  /// The two data sets of a recipe.
   public enum Split: String, Sendable, CaseIterable { case train, validation }
 
-  /// Writes the images of a recipe's data, resized and cropped as it says, with their classes and objects; see `PackedImages`.
+  /// Writes the images of one of the recipe's data sets, resized and cropped, with their classes and objects; see
+  /// `PackedImages`.
   ///
-  /// - Returns: how many there are, what was wrong with those that were passed over, if the recipe asks for that, and what of
-  ///   the others was left out, or taken otherwise than it stands there.
-  /// - Throws: a `FileError` that names the image if one is broken, or not of the first one's size.
+  /// - Returns: the number of written images, the errors of broken images that were skipped if the recipe allows it,
+  ///   and the remarks of the data set.
+  /// - Throws: a `FileError` that names the image if one is broken or differs in size from the first.
   public static func write(
     _ recipe: Recipe, _ split: Split, to path: String
   ) throws -> (count: Int, skipped: [FileError], remarks: [String]) {

@@ -3,20 +3,20 @@ import Learning
 import Networks
 import Tensors
 
-/// How far single precision takes a run's first gradient from where exact arithmetic has it: far, where a network is
-/// badly conditioned, as a deep one of random weights may be.
+/// The difference between the first gradient of a run in float32 and in float64. It is large if the network is badly
+/// conditioned, as a deep network with random weights can be.
 public struct PrecisionComparison: Sendable {
-  /// ‖g₃₂ − g₆₄‖ / ‖g₆₄‖, over all parameters.
+  /// The relative difference ‖g₃₂ − g₆₄‖ / ‖g₆₄‖ over all parameters.
   public let difference: Double
-  /// How many images it was the gradient of.
+  /// The number of images in the compared batch.
   let images: Int
-  /// How long it took to find out.
+  /// The duration of the comparison in seconds.
   public let seconds: Double
 
-  /// From this on people are told.
+  /// The largest difference that is not reported.
   private static let tolerance = 0.05
 
-  /// What to tell people; nil if the two agree well enough.
+  /// The message for the user; nil if the gradients agree well enough.
   public var note: String? {
     guard !(difference <= Self.tolerance) else { return nil }
     let images = images == 1 ? "one image" : "\(images) images"
@@ -27,11 +27,12 @@ public struct PrecisionComparison: Sendable {
 }
 
 extension Setup {
-  /// Compares the gradients of a run's first step on one image, in either precision: the work of about one image's step in
-  /// float64 and one's in float32. Where batch norms see the batch it takes as many as a step does, four at most: fewer values
-  /// in a batch make the gradient worse conditioned, so that more images than four are no worse off than these.
+  /// Compares the gradients of a run's first step on one image in both precisions, which takes about as long as a step
+  /// on one image in each. If batch norms use the batch's statistics, it takes the run's batch, but at most four
+  /// images: the gradient is worse conditioned for smaller batches, so larger batches than four are no worse.
   ///
-  /// - Returns: nil where it says nothing: the run is in float64 anyway, or there is no memory for both.
+  /// - Returns: the comparison; nil if the run is in float64, the comparison is switched off, memory does not suffice,
+  ///   or the gradient is zero or not finite.
   public func comparePrecisions() throws -> PrecisionComparison? {
     guard recipe.run.comparesPrecision, recipe.run.precision == .float32,
       memory.leavesDouble(available: Memory.available)
@@ -40,7 +41,7 @@ extension Setup {
     let exact = try comparedGradient(.float64)
     func norm(_ tensors: [Tensor]) -> Double { tensors.reduce(0) { $0 + $1.squared.sum().item }.squareRoot() }
     let size = norm(exact)
-    // A gradient that is nothing, or no number, shows itself in the first step.
+    // A zero or non-finite gradient becomes apparent in the first step.
     guard size > 0, size.isFinite else { return nil }
     let difference = norm(zip(try comparedGradient(.float32), exact).map { $0 - $1 })
     return PrecisionComparison(
@@ -49,7 +50,7 @@ extension Setup {
 
   private var comparedImages: Int { step.normalization == .batch ? min(4, recipe.data.batch) : 1 }
 
-  /// The gradient that is compared, computed in this precision; in float64, a tensor for each parameter.
+  /// The compared gradient, computed in precision `type` and converted to float64, with a tensor for each parameter.
   func comparedGradient(_ type: ScalarType) throws -> [Tensor] {
     let batch = try train.batch(train.dataset.spread(comparedImages))
     var random = Checkpoint.contrastClasses(recipe)

@@ -3,7 +3,7 @@ import Foundation
 import Tensors
 
 extension Profile.Report {
-  /// Where the time went, as tables: by phase, by operation, and in all.
+  /// The profile as tables: by phase, by operation, and totals.
   public var text: String {
     let worked = max(1, Double(phases.values.reduce(0, +)))
     func seconds(_ nanoseconds: UInt64) -> String { decimal(Double(nanoseconds) * 1e-9, 3) }
@@ -45,9 +45,9 @@ extension Profile.Report {
       """
   }
 
-  /// The events in Chrome's trace format, for Perfetto or chrome://tracing; times in microseconds.
+  /// The events in Chrome's trace format, for Perfetto or chrome://tracing, with times in microseconds.
   ///
-  /// - Throws: what JSON encoding throws, which it does not for these.
+  /// - Throws: an error of JSON encoding, which does not occur for these types.
   public func trace() throws -> Data {
     struct Event: Encodable {
       struct Arguments: Encodable { let gflops: Double }
@@ -73,7 +73,7 @@ extension Profile.Report {
     return try JSONEncoder().encode(Trace(traceEvents: all))
   }
 
-  /// KiB.
+  /// The peak resident memory of the process in KiB.
   private static var peakMemory: Int {
     var usage = rusage()
     getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)

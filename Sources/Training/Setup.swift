@@ -7,38 +7,40 @@ import Recipes
 import Saliency
 import Tensors
 
-/// A recipe made real: network, data and everything else a run needs, checked against each other.
+/// The network, the data and everything else that a run of a recipe needs, loaded and checked for consistency.
 public struct Setup: Sendable {
-  /// What all this was made from.
+  /// The recipe.
   public let recipe: Recipe
   /// The network that the run starts from.
   public let network: Network
-  /// Batches to train on.
+  /// The source of training batches.
   public let train: BatchSource
-  /// Images to measure.
+  /// The source of validation images.
   public let validation: BatchSource
-  /// The outer gradient.
+  /// The meta step, which computes the outer gradient.
   public let step: MetaStep
-  /// What is measured.
+  /// The evaluation of the network.
   public let evaluation: Evaluation
-  /// Names of the data's classes, in order.
+  /// The class names of the data, in order.
   public let classNames: [String]
-  /// Threads.
+  /// The number of threads.
   public let workers: Int
   /// The processes that share the images of every batch and of every evaluation.
   public let communicator: any Communicator
-  /// What was done that the recipe does not say in so many words.
+  /// Messages for the user about decisions that the recipe does not state explicitly.
   public let notes: [String]
-  /// How much memory that takes.
+  /// The estimated memory of a run.
   public let memory: MemoryEstimate
 
+  /// Loads the network and the data of a recipe, and checks that everything fits together and into memory.
+  ///
   /// - Parameters:
-  ///   - recipe: what is trained or measured, and how.
-  ///   - weights: replaces the recipe's weights.
-  ///   - trains: whether the recipe will be trained, or measured only, which takes less.
-  ///   - communicator: the processes that do it together; one unless told otherwise.
-  /// - Throws: a ``RecipeError`` or ``FileError`` about files that do not exist, settings that do not fit each other, or too little
-  ///   memory.
+  ///   - recipe: the recipe.
+  ///   - weights: a weight file that replaces the recipe's; nil for the recipe's.
+  ///   - trains: whether the recipe is trained, or only evaluated, which needs less memory.
+  ///   - communicator: the processes that work on the recipe together; by default a single one.
+  /// - Throws: a `RecipeError` or `FileError` if a file does not exist, settings contradict each other, or memory does
+  ///   not suffice.
   public init(
     _ recipe: Recipe, weights: String? = nil, trains: Bool = true, communicator: any Communicator = SingleProcess()
   ) throws {
@@ -62,7 +64,7 @@ public struct Setup: Sendable {
       throw recipe.problem("model.classes", "\(classes) classes, but the data have \(classNames.count)")
     }
     self.classNames = classNames
-    // Whether the images fit is known long before a large network is made.
+    // Data sources are created first, so that unsuitable images are found before a large network is created.
     let smallestSide = recipe.model.architecture.smallestSide
     let cacheLimit = recipe.data.cache.map { $0 << 20 }
     self.train = BatchSource(
@@ -85,7 +87,7 @@ public struct Setup: Sendable {
       inner: recipe.inner, method: recipe.saliency.method, layers: recipe.saliency.layers, objectives: recipe.outer,
       normalization: recipe.model.batchNorm == .train ? .batch : .running, recomputes: recipe.run.recompute)
 
-    // What the objectives compare has its place in the tables; the best checkpoint is told by the goal.
+    // The maps that the objectives compare are measured too; the outer loss selects the best checkpoint.
     let maps =
       [MapSettings(recipe.saliency.method, at: recipe.saliency.layers)] + recipe.outer.map { recipe.maps(of: $0) }
     let layers = maps.flatMap(\.layers).reduce(into: recipe.evaluation.layers) { if !$0.contains($1) { $0.append($1) } }
@@ -94,7 +96,7 @@ public struct Setup: Sendable {
       measures: recipe.evaluation.measures, methods: methods, layers: layers,
       virtualRate: recipe.evaluation.virtualRate, virtualLoss: recipe.inner?.loss ?? .crossEntropy,
       precision: recipe.evaluation.precision, goal: step)
-    // Before the estimate, which looks at how images of these sizes go through the network.
+    // This check comes before the memory estimate, which traces the network with images of these sizes.
     try Self.check(recipe, network, evaluation, sizes, dataClasses: train.classNames.count, trains: trains)
     memory = MemoryEstimate(recipe, network, step, evaluation, sizes, workers: workers)
     try memory.require(of: recipe, trains: trains, available: available)
@@ -122,27 +124,27 @@ public struct Setup: Sendable {
     }
   }
 
-  /// What came to light while the data were read, for people: images that were passed over, and what of them was left out or
-  /// taken otherwise than it stands there, if ``notes`` do not say so; nil if nothing was.
+  /// A message about findings while the data were read that are not in ``notes``: images that were skipped, and parts
+  /// that were left out or interpreted in an unusual way; nil if there are none.
   public var findings: String? {
     let skipped = (train.skipped.all + validation.skipped.all).passedOver.map { [$0] } ?? []
     let remarks = Self.remarks(train.dataset, validation.dataset).filter { !notes.contains($0) }
     return skipped.isEmpty && remarks.isEmpty ? nil : (skipped + remarks).joined(separator: "\n")
   }
 
-  /// What was left out of the data, or taken otherwise than it stands there, so far.
+  /// The remarks about the data so far, with the data set that they are about.
   private static func remarks(_ train: any Dataset, _ validation: any Dataset) -> [String] {
     let (train, validation) = (train.remarks.texts, validation.remarks.texts)
     return train.map { validation.contains($0) ? "The data: \($0)" : "data.train: \($0)" }
       + validation.filter { !train.contains($0) }.map { "data.validation: \($0)" }
   }
 
-  /// What the best checkpoint has least of: the recipe's outer loss, measured on the validation images with rank correlations
-  /// for class sensitivities, of the classes, after the update and at the weights that the objectives say; a constant map counts as
-  /// one that does not depend on the class. Infinite where it is not a number.
+  /// The score of a network, which is lowest for the best checkpoint: the recipe's outer loss on the validation images.
+  /// Class sensitivity is measured by rank correlation, with the classes, update and weights of the objectives; a
+  /// constant map counts as one that does not depend on the class. The score is infinite if the loss is not a number.
   public func score(_ result: Evaluation.Result) -> Double { result.outerLoss(step) }
 
-  /// One update of the parameters as the recipe has it.
+  /// The training step with the recipe's optimizer and schedule.
   public var trainingStep: TrainingStep {
     TrainingStep(
       step, optimizer: recipe.optimizer.rule, rate: recipe.optimizer.rate, schedule: recipe.optimizer.schedule,
@@ -151,7 +153,7 @@ public struct Setup: Sendable {
 }
 
 extension [FileError] {
-  /// Images that were passed over because of these, for people; nil if there are none.
+  /// A message about images that were skipped because of these errors; nil if there are none.
   public var passedOver: String? {
     guard let first else { return nil }
     let images = count == 1 ? "1 image" : "\(count) images"
@@ -160,7 +162,7 @@ extension [FileError] {
 }
 
 extension Setup {
-  /// What the run would do, for people.
+  /// A description of the run for the user.
   public var summary: String {
     let parameters = network.parameters.reduce(0) { $0 + $1.count }
     var table = Table(["", ""], leftAligned: 2)
@@ -184,7 +186,7 @@ extension Setup {
     return (["The recipe is sound.", table.description] + notes).joined(separator: "\n")
   }
 
-  /// The images of the first training batch, augmented, with their labels.
+  /// Draws the augmented images of the first training batch with their labels, and writes them to a PNG file.
   public func drawFirstBatch(to path: String) throws {
     let batch = try train.batch(step: 0)
     let columns = min(8, batch.rgbImages.count)

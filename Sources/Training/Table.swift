@@ -2,19 +2,19 @@ import Components
 import Formats
 import Foundation
 
-/// A table of text whose columns line up: words to the left, everything else to the right. Without headers if all of them
-/// are empty.
+/// A text table with aligned columns: columns of words are aligned left, all others right. The header is omitted if all
+/// headers are empty.
 public struct Table: CustomStringConvertible {
   private let headers: [String]
   private let leftAligned: Int
   private var rows: [[String]] = []
-  /// A longer cell sticks out of its column, which would otherwise make every line as long.
+  /// The largest width of a column; longer cells exceed it, so that they do not widen every row.
   private static let widest = 100
 
-  /// A table without rows, of whose columns the first `leftAligned` hold words.
+  /// An empty table whose first `leftAligned` columns contain words.
   public init(_ headers: [String], leftAligned: Int) { (self.headers, self.leftAligned) = (headers, leftAligned) }
 
-  /// Adds a row, with as many cells as there are headers.
+  /// Adds a row with one cell per header.
   public mutating func add(_ row: [String]) {
     precondition(row.count == headers.count, "Table: \(row.count) cells for \(headers.count) columns")
     rows.append(row.map(\.printable))
@@ -39,11 +39,12 @@ public struct Table: CustomStringConvertible {
   }
 }
 
-/// A number with a fixed count of decimals; a large one by its order of magnitude, and what is infinite or no number in words.
+/// Formats a number with `digits` decimals, a very large one in scientific notation, and infinities and NaN as "not
+/// finite".
 func decimal(_ value: Double, _ digits: Int) -> String {
   guard value.isFinite else { return "not finite" }
   return String(format: abs(value) < 1e9 ? "%.\(digits)f" : "%.3g", value)
 }
 
-/// A share of one in percent, with one decimal.
+/// Formats a share in [0, 1] as a percentage with one decimal.
 func percent(_ share: Double) -> String { share.isFinite ? decimal(share * 100, 1) + "%" : "not finite" }

@@ -2,30 +2,29 @@ import Formats
 import Networks
 import Tensors
 
-/// The weights in a file that are a network's: those whose names and shapes fit it best, whatever dictionary they stand in and
-/// whatever stands before their names.
+/// Selects the weights of a network in a file: those whose names and shapes fit it best, in any dictionary of the file
+/// and with any prefix before their names.
 public struct WeightChoice {
-  /// Names as the network has them, and what stands among them and does not belong there.
+  /// The tensors by the network's names, including tensors among them that the network does not have.
   public let weights: [(name: String, value: Tensor)]
-  /// What was chosen and what left out, for people; nil if the file holds the network's weights and nothing else.
+  /// A message about what was chosen and left out; nil if the file contains the network's weights and nothing else.
   public let note: String?
-  /// What else the file says of itself.
+  /// The text metadata of the file.
   public let metadata: [String: String]
 
   /// Searches a file.
   ///
   /// - Parameters:
   ///   - path: the file.
-  ///   - architecture: the network's; how many classes it has is left open.
-  /// - Throws: a `FileError` if there is nothing of it in the file, an element cannot be read, or several fit equally well
-  ///   and
-  ///   differ.
+  ///   - architecture: the architecture; the number of classes may be any.
+  /// - Throws: a `FileError` if the file contains none of the network's tensors, an element cannot be read, or
+  ///   several candidates fit equally well and differ.
   public init(from path: String, for architecture: Architecture) throws {
     let stored = try WeightFile.open(path)
     metadata = stored.metadata
     let search = Search(architecture, stored)
     guard let best = search.candidates.first else {
-      // Nothing is called as the network's; the network says so, with the names there are.
+      // No name matches the network; loading then reports the mismatch with the names in the file.
       (weights, note) = (try stored.onlyDictionary().entries, nil)
       return
     }
@@ -42,30 +41,32 @@ public struct WeightChoice {
   }
 }
 
-/// Tensors that could be a network's: all that stand below one prefix of the file.
+/// A candidate for a network's weights: all tensors below one prefix in the file.
 private struct Candidate {
   static let whole = "the file's own"
 
-  /// What stands before the names, with the dot at its end.
+  /// The prefix of the names, including the dot at its end.
   let prefix: String
-  /// The network's tensors by the network's names.
+  /// The tensors that the network has, by the network's names.
   var tensors: [String: StoredTensor] = [:]
-  /// Names in the order of the file.
+  /// The names in the order of the file.
   var order: [String] = []
-  /// A name that two tensors have.
+  /// A name that two tensors could have; nil if there is none.
   var clash: String?
-  /// What belongs to the network's parts and is none of its tensors.
+  /// Tensors below the prefix that the network does not have, but that look like a part of a network.
   var strangers: [(name: String, tensor: StoredTensor)] = []
-  /// What stands beside them.
+  /// The paths of tensors below the prefix that are not a part of any network and are left out.
   var leftOut: [String] = []
-  /// Tensors that are the network's and stand elsewhere.
+  /// The paths of tensors that were taken from outside the prefix.
   var elsewhere: [String] = []
-  /// How many tensors have the network's shapes too.
+  /// The number of tensors whose shapes fit too.
   var fitting = 0
 
   var title: String { prefix.isEmpty ? Self.whole : String(prefix.dropLast()) }
 
-  /// - Throws: a ``FileError`` if an element cannot be read, or it is not clear which tensor is meant.
+  /// Reads the tensors of the candidate.
+  ///
+  /// - Throws: a `FileError` if an element cannot be read, or two tensors could have the same name.
   func values(_ file: String) throws -> [(name: String, value: Tensor)] {
     if let clash { throw FileError(.malformed, file, "two tensors, of \(title), could be '\(clash)'") }
     return try order.compactMap { name in try tensors[name].map { (name, try $0.read()) } }
@@ -78,7 +79,7 @@ private struct Candidate {
       && other.allSatisfy { own[$0.name]?.hasSameElements(as: $0.value) ?? false }
   }
 
-  /// Whether it fits less well.
+  /// Whether the first candidate fits less well than the second.
   static func < (one: Candidate, other: Candidate) -> Bool {
     (one.fitting, one.tensors.count, -one.strangers.count) < (
       other.fitting, other.tensors.count, -other.strangers.count
@@ -97,14 +98,14 @@ private struct Candidate {
   }
 }
 
-/// Finds all candidates in a file.
+/// Finds the best candidates in a file.
 private struct Search {
-  /// From the one that fits best.
+  /// The candidates, the best first.
   private(set) var candidates: [Candidate] = []
 
   private let shapes: [String: [Int]]
   private let head: String
-  /// The names of the network's outermost parts, without the numbers they end with.
+  /// The first components of the network's names, without the numbers at their ends.
   private let parts: Set<String>
 
   private static let longestName = 1000
@@ -125,18 +126,19 @@ private struct Search {
         add(tensor, name, to: &found[index])
       }
     }
-    // Only those that may be the best are worth a closer look.
+    // Only candidates with the largest number of fitting tensors are examined further.
     let most = found.max { $0 < $1 }?.fitting ?? 0
     let best = found.filter { $0.fitting == most }
     let claimed = Set(best.flatMap { $0.tensors.values.map(\.path) })
     candidates = best.map { complete($0, stored, without: claimed) }
-    // Of equals the first in the file stays first.
+    // Equally good candidates keep their order in the file.
     candidates = candidates.enumerated().sorted {
       $1.element < $0.element || !($0.element < $1.element) && $0.offset < $1.offset
     }.map(\.element)
   }
 
-  /// The network's tensors that this one could be, with what stands before their names: all that its path ends with.
+  /// The names in the network that this tensor could have, with their prefixes: every suffix of its path that is a name
+  /// in the network.
   private func names(of tensor: StoredTensor) -> [(prefix: String, name: String)] {
     guard tensor.path.utf8.count <= Self.longestName else { return [] }
     let path = tensor.path.split(separator: ".", omittingEmptySubsequences: false)
@@ -166,15 +168,15 @@ private struct Search {
     }
   }
 
-  /// The head may be one for other classes.
+  /// Whether a shape fits; the head may have another number of classes.
   private func fits(_ shape: [Int]?, _ name: String) -> Bool {
     guard let shape, let own = shapes[name] else { return false }
     return shape == own || name.hasPrefix(head) && shape.count == own.count && shape.dropFirst() == own.dropFirst()
   }
 
-  /// With what else stands below its prefix, and what it lacks from where the prefix's beginnings lead: of
-  /// `backbone.conv1.weight` and `fc.weight`, say, or of a part that alone is wrapped. `claimed` are the paths of this and
-  /// other candidates' tensors, which belong to none of the others.
+  /// Completes a candidate with the other tensors below its prefix, and with missing tensors below shorter prefixes,
+  /// for example if the file has `backbone.conv1.weight` and `fc.weight`, or if only a part of the network is wrapped.
+  /// `claimed` are the paths of all candidates' tensors, which are not taken again.
   private func complete(_ candidate: Candidate, _ stored: StoredWeights, without claimed: Set<String>) -> Candidate {
     var candidate = candidate
     let places = Set(candidate.tensors.values.map(\.place))
@@ -203,8 +205,8 @@ private struct Search {
     return candidate
   }
 
-  /// A head that stands elsewhere in the same dictionaries, as `head.fc.weight` beside `backbone.conv1.weight`, if it is all that
-  /// a candidate lacks and only one tensor can be meant.
+  /// Takes the head from elsewhere in the same dictionaries, such as `head.fc.weight` beside `backbone.conv1.weight`,
+  /// if only the head is missing and there is only one possibility.
   private func takeHead(from stored: StoredWeights, _ places: Set<String>, for candidate: inout Candidate) {
     let missing = shapes.keys.filter { candidate.tensors[$0] == nil }.sorted()
     guard !missing.isEmpty, missing.allSatisfy({ $0.hasPrefix(head) }) else { return }
@@ -222,8 +224,8 @@ private struct Search {
     }
   }
 
-  /// Whether a tensor is no part of a network: a number, or a list of them that stands outside of the network's parts and is
-  /// no layer's parameter, as a mask or the mean of images.
+  /// Whether a tensor is not a part of a network: a scalar or a vector that is not a layer's parameter and is outside
+  /// of the network's parts, such as a mask or the mean of the images.
   private func isBeside(_ name: String, _ shape: [Int]?) -> Bool {
     guard let shape else { return false }
     let isLayers = [".weight", ".bias", ".running_mean", ".running_var"].contains { ("." + name).hasSuffix($0) }

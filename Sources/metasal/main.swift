@@ -1,5 +1,5 @@
 import Commands
 
-// The command line with the components that metasal has. A program with components of its own looks the same, but for one
-// line for each of them: `Registries.objectives.register(Sharpness())`.
+// The command line with metasal's own components. A program with additional components has one more line for each of
+// them, such as `Registries.objectives.register(Sharpness())`.
 MetasalCommand.main()

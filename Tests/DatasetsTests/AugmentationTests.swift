@@ -5,8 +5,8 @@ import Testing
 
 @testable import Datasets
 
-/// Changes of images against Pillow and torchvision; the fixture is `Fixtures/make_images.py`'s.
-@Suite("Images changed") struct AugmentationTests {
+/// Augmentations against Pillow and torchvision; `Fixtures/make_images.py` makes the fixture.
+@Suite("Augmentation") struct AugmentationTests {
   private static let images = Result {
     try Dictionary(
       uniqueKeysWithValues: Safetensors.read(fixture("images.safetensors")).entries.map { name, value in
@@ -14,7 +14,7 @@ import Testing
       })
   }
 
-  /// The images whose name begins with `kind`, with what follows.
+  /// The fixtures' images whose names begin with `kind`, split into the parts of their names.
   private func expected(_ kind: String) throws -> (source: RGBImage, cases: [(parts: [String], image: RGBImage)]) {
     let images = try Self.images.get()
     let cases = images.filter { $0.key.hasPrefix(kind + ".") }.map { name, image in
@@ -29,7 +29,7 @@ import Testing
     return zip(one.pixels, other.pixels).reduce(0) { max($0, abs(Int($1.0) - Int($1.1))) }
   }
 
-  @Test("resizing is Pillow's, byte for byte")
+  @Test("resizing gives the same bytes as Pillow")
   func resizing() throws {
     let (source, cases) = try expected("resized")
     for (parts, image) in cases {
@@ -38,7 +38,7 @@ import Testing
     }
   }
 
-  @Test("resize and center crop are torchvision's, byte for byte")
+  @Test("resize and center crop give the same bytes as torchvision")
   func resizeCrop() throws {
     let (source, cases) = try expected("framed")
     for (parts, image) in cases {
@@ -49,7 +49,7 @@ import Testing
   }
 
   @Test(
-    "changes of color are torchvision's to within 1/255",
+    "color augmentations agree with torchvision to within 1/255",
     arguments: ["brightness", "contrast", "saturation", "sharpness", "hue"])
   func colors(_ kind: String) throws {
     let (source, cases) = try expected(kind)
@@ -67,7 +67,7 @@ import Testing
     }
   }
 
-  @Test("RandAugment's changes are torchvision's to within 1/255", arguments: RandAugment.Change.allCases)
+  @Test("RandAugment's operations agree with torchvision to within 1/255", arguments: RandAugment.Change.allCases)
   func randAugment(_ change: RandAugment.Change) throws {
     let (source, all) = try expected("randaugment")
     let cases = all.filter { $0.parts[0].lowercased() == "\(change)".lowercased() }
@@ -75,13 +75,13 @@ import Testing
     for (parts, image) in cases {
       let magnitude = try #require(Int(parts[1]))
       let changed = change(source, magnitude: magnitude, isReversed: parts[2] == "-1")
-      // A pixel on the line between two may be taken from either.
+      // A pixel whose source point lies on the border between two pixels may be taken from either.
       let differing = zip(changed.pixels, image.pixels).count { abs(Int($0) - Int($1)) > 1 }
       #expect(differing * 100 <= image.pixels.count, "\(parts): \(differing) of \(image.pixels.count)")
     }
   }
 
-  @Test("what is in an image moves with it, and is gone with what is cut away")
+  @Test("objects are resized and cropped with their image, and removed if they are cut off")
   func objects() throws {
     let image = RGBImage(width: 40, height: 20) { _ in }
     var mask = [Bool](repeating: false, count: 800)
@@ -115,12 +115,12 @@ import Testing
       let share = Double(erased.pixels.count { $0 == 1 }) / 600
       #expect(share > 0.01 && share < 0.4)
     }
-    // Too wide for any of the shapes asked for: the middle is taken.
+    // The image is too wide for every allowed ratio, so the middle is taken.
     let strip = RGBImage(width: 300, height: 2, pixels: [UInt8](repeating: 9, count: 1800))
     #expect(crop(strip, background: [0, 0, 0], using: &random).pixels.allSatisfy { $0 == 9 })
   }
 
-  @Test("mixed images are as much of each class as of each image")
+  @Test("the targets of mixed images have the shares of the images")
   func mixing() {
     var random = RandomSource(seed: 2, purpose: "test")
     let images = Tensor((0..<3).flatMap { [Float](repeating: Float($0), count: 6 * 5 * 3) }, shape: [3, 6, 5, 3])

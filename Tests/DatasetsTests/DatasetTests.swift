@@ -24,7 +24,7 @@ import Testing
 
   private static let normalization = Normalization(mean: [0, 0.5, 0.5], std: [1, 0.5, 0.25])
 
-  @Test("a folder of classes is read in the order of names")
+  @Test("a folder of classes is read sorted by name")
   func imageFolder() throws {
     let folder = try Self.folder()
     let data = try ImageFolder(folder.path)
@@ -36,7 +36,7 @@ import Testing
     #expect(data.spread(100) == Array(0..<8))
   }
 
-  @Test("images in further folders of a class belong to it, whatever else lies there")
+  @Test("images in subfolders of a class belong to it, and other files are ignored")
   func nestedFolder() throws {
     let folder = try Self.folder(2)
     for name in ["ant/later/x/0.png", "ant/earlier/0.PNG"] {
@@ -52,7 +52,7 @@ import Testing
     #expect(throws: FileError.self) { try ImageFolder(folder.path) }
   }
 
-  @Test("images of a kind that is not read are errors that name them, and not left out unnoticed")
+  @Test("images of unsupported formats are errors that name them, and are not left out")
   func otherKinds() throws {
     let folder = try Self.folder(2)
     try folder.write("ant/2.webp", "RIFF\u{4}\0\0\0WEBP")
@@ -116,7 +116,7 @@ import Testing
     #expect(error?.description.contains("label 12") == true)
   }
 
-  @Test("batches are the same whatever the number of threads, and a resumed loader goes on where another stopped")
+  @Test("batches do not depend on the number of threads, and a resumed loader continues where another stopped")
   func determinism() throws {
     let source = BatchSource(
       Scenes(count: 50, size: 16, seed: 3), size: 8, normalization: Self.normalization,
@@ -135,12 +135,12 @@ import Testing
     #expect(one.count == 14)
     #expect(try batches(0..<14, threads: 3) == one)
     #expect(try batches(9..<14, threads: 2) == Array(one[9...]))
-    // Where the system refuses to make threads, those that there are do all, or whoever asks.
+    // If the system refuses to start threads, the started ones or the caller do all the work.
     for granted in [0, 1] { #expect(try batches(0..<14, threads: 3, granted: granted) == one) }
     #expect(one[0] != one[6])  // another epoch has another order
     #expect(source.order(epoch: 1).sorted() == Array(0..<50))
     #expect(source.order(epoch: 1) != source.order(epoch: 2))
-    // Orders are kept, and are the same when they are made anew.
+    // Orders are cached, and are the same when they are computed again.
     let orders = (0..<4).map { source.order(epoch: $0) }
     let again = [3, 0, 2, 1, 1, 2].map {
       BatchSource(source.dataset, size: 8, normalization: Self.normalization, seed: 5).order(epoch: $0)
@@ -148,7 +148,7 @@ import Testing
     #expect(again == [3, 0, 2, 1, 1, 2].map { orders[$0] } && source.order(epoch: 0) == orders[0])
   }
 
-  @Test("parts of batches make the whole batch together, augmented as on one machine")
+  @Test("the shards of a batch together are the whole batch, augmented as on one machine")
   func shards() throws {
     func source(_ shard: Shard) -> BatchSource {
       BatchSource(
@@ -166,7 +166,7 @@ import Testing
     }
   }
 
-  /// A data set that counts how often it is asked for each sample.
+  /// A data set that counts how often each sample is requested.
   private final class Counting: Dataset {
     let classNames = ["a", "b"]
     let count = 6
@@ -183,17 +183,17 @@ import Testing
     }
   }
 
-  @Test("broken images are passed over and each is counted once, though it be tried often and several be in one file")
+  @Test("broken images are skipped and each is counted once, even if it is read often or several are in one file")
   func skipping() throws {
     let source = BatchSource(Counting(), size: 6, normalization: Self.normalization, brokenImages: .skip)
     for step in 0..<3 { #expect(try source.batch(step: step).indices.sorted() == [0, 1, 2, 3]) }
     #expect(try source.batch([3, 4, 5, 1]).indices == [3, 1])
     #expect(source.skipped.all.map(\.message) == ["image 4 cannot be read", "image 5 cannot be read"])
-    // A batch without images is an error all the same.
+    // A batch in which all images are broken is still an error.
     #expect(throws: FileError.self) { try source.batch([4, 5]) }
   }
 
-  @Test("images are read once where there is room to keep them, and the batches are the same")
+  @Test("cached images are read only once, and the batches are the same as without a cache")
   func cache() throws {
     func source(_ data: Counting, limit: Int?) -> BatchSource {
       BatchSource(
@@ -210,7 +210,7 @@ import Testing
     }
     #expect(kept.counts[0..<4].allSatisfy { $0 == 1 } && kept.counts[4] == plain.counts[4])
     #expect(partly.counts[0..<4].count { $0 == 1 } == 2)
-    // What is measured has its objects, which training leaves out.
+    // Batches for evaluation have objects, which training batches leave out.
     for _ in 0..<2 { #expect(try sources[1].batch([0, 1]).objects.map(\.count) == [1, 1]) }
     #expect(kept.counts[0..<2].allSatisfy { $0 == 2 })
   }

@@ -19,7 +19,7 @@ import Testing
     return folder
   }
 
-  @Test("a list has the images of its rows, with boxes clamped to the image, and classes by number, name or word")
+  @Test("a list has the images of its rows, with boxes clipped to the image, and classes by number, name or word")
   func lists() throws {
     let folder = try images()
     try folder.write("classes.txt", "n01 ant\nn02 bee\nn03 wasp\n")
@@ -71,7 +71,7 @@ import Testing
     #expect("\(String(describing: error))".contains(message), "\(String(describing: error))")
   }
 
-  @Test("a long line is read as a short one is", arguments: ["x", "x,", "\"\"", "é", " ", "\u{301}", "a\nb"])
+  @Test("long lines are read like short ones", arguments: ["x", "x,", "\"\"", "é", " ", "\u{301}", "a\nb"])
   func longLines(_ part: String) throws {
     let folder = ScratchFolder()
     let long = String(repeating: part, count: 200_000)
@@ -85,7 +85,7 @@ import Testing
     #expect(table.rows[1].line == (part == "a\nb" ? 200_003 : 3))
   }
 
-  @Test("a line of many fields is read whole, or refused with how many there are")
+  @Test("a line with many fields is read completely, or refused with the number of fields")
   func manyFields() throws {
     let folder = ScratchFolder()
     let names = ["image", "label"] + (0..<50_000).map { "c\($0)" }
@@ -93,7 +93,7 @@ import Testing
     let text = names.joined(separator: ",") + "\n" + fields.joined(separator: " , ") + "\n"
     let table = try CSVTable(folder.write("wide.csv", text))
     #expect(table.header == names && table.rows.map(\.fields) == [fields])
-    // Rows of nothing do not count, however many nothings they are.
+    // Blank rows are skipped, however many fields they have.
     let blank = try CSVTable(folder.write("blank.csv", "image,label\n , ,,,,\na.png,cat\n"))
     #expect(blank.rows.map(\.line) == [3])
     let error = #expect(throws: FileError.self) {
@@ -110,7 +110,7 @@ import Testing
     #expect(try ClassList.read(folder.write("c.txt", text)) == ["n01 cat", "dog", "bird", "ant", long, "\u{301}"])
   }
 
-  @Test("lists and classes in UTF-16 are read, and names in other encodings refused, not made the same")
+  @Test("lists and classes in UTF-16 are read, and names in other encodings are refused")
   func encodings() throws {
     let folder = ScratchFolder()
     let text = "image,label,note\np\u{e8}che.png,p\u{e8}che,n\u{e9}\np\u{ea}che.png,p\u{ea}che,n\n"
@@ -127,14 +127,14 @@ import Testing
     #expect(list?.message == "line 2: 'p\u{fffd}che.png' is no text in UTF-8; save the list in that encoding")
     let classes = #expect(throws: FileError.self) { try ClassList.read(write("c.txt", "a\np\u{e8}che\n", .isoLatin1)) }
     #expect(classes?.message == "'p\u{fffd}che' is no text in UTF-8; save the file in that encoding")
-    // Where nobody looks, any bytes may stand.
+    // A column that is not used may contain any bytes.
     let note = try CSVList(write("note.csv", "image,label,note\na.png,cat,n\u{e9}\n", .isoLatin1))
     #expect(note.classNames == ["cat"])
-    // Nor is a name refused that has the letter by itself.
+    // A name that contains U+FFFD itself is not refused.
     #expect(try CSVList(write("own.csv", "image,label\na.png,\u{fffd}\n", .utf8)).classNames == ["\u{fffd}"])
   }
 
-  @Test("two columns of one name are refused where they are wanted, and a second class of an image is counted")
+  @Test("two columns with one name are refused if they are used, and a second class of an image is counted")
   func ambiguous() throws {
     let error = #expect(throws: FileError.self) { try list("image,label,label\na.png,cat,dog\n") }
     #expect(error?.message == "line 1: two columns are called 'label'")
@@ -165,7 +165,7 @@ import Testing
     return try (0..<data.count).map { try data.sample(at: $0).label }
   }
 
-  @Test("labels that are whole numbers are the classes themselves, and classes that none has are there all the same")
+  @Test("integer labels are class indices, and classes without images exist too")
   func numbers() throws {
     #expect(try labels("0 1 2 10 11 3") == [0, 1, 2, 10, 11, 3])
     #expect(try list("image,label\na,2\nb,11\n").classNames == (0...11).map(String.init))
@@ -174,14 +174,14 @@ import Testing
     #expect(try labels("0.0 1 dog", classes: "cat\ndog\n") == [0, 1, 1])
   }
 
-  @Test("labels that are names are classes in the order of their code points, as torchvision sorts folders")
+  @Test("labels that are names are classes sorted by code point, as torchvision sorts folders")
   func names() throws {
-    // A ligature comes before an umlaut by its number, and capitals before small letters.
+    // Code points put capitals before small letters, and both before accented letters and ligatures.
     let data = try list("image,label\na,b\nb,a10\nc,Z\nd,é\ne,\u{10ffff}\nf,a2\ng,ﬁ\nh,1st\n")
     #expect(data.classNames == ["1st", "Z", "a10", "a2", "b", "é", "ﬁ", "\u{10ffff}"])
   }
 
-  @Test("a name that two classes have means neither")
+  @Test("a name that two classes have identifies neither")
   func sharedNames() throws {
     let list = ClassList(["n1 crane", "n2 crane", "n3 maillot", "owl", "owl", "5"])
     #expect(list.index(of: "n2") == 1 && list.index(of: "crane") == nil && list.index(of: "owl") == nil)
@@ -190,7 +190,7 @@ import Testing
     #expect(list.index(of: "1.0") == 1 && list.index(of: "1.5") == nil && list.index(of: "inf") == nil)
   }
 
-  @Test("classes known by number alone may be fewer in one of two data sets; names must agree")
+  @Test("one of two data sets may have fewer classes if classes are numbers; names must agree")
   func common() {
     #expect(ClassList.common(["0", "1", "2"], ["0", "1"]) == ["0", "1", "2"])
     #expect(ClassList.common(["0"], ["0", "1"]) == ["0", "1"])
@@ -199,7 +199,7 @@ import Testing
   }
 
   @Test(
-    "fields in quotes hold commas, breaks and quotes, lines end as they like, and blanks beside fields do not count")
+    "quoted fields may contain commas, line breaks and quotes; line ends and blanks around fields do not matter")
   func fields() throws {
     let folder = ScratchFolder()
     for end in ["\n", "\r\n", "\r"] {
@@ -216,7 +216,7 @@ import Testing
     }
   }
 
-  @Test("a row whose box is empty is an image without an object, and a box outside its image is counted")
+  @Test("a row with an empty box is an image without an object, and a box outside its image is counted")
   func emptyBoxes() throws {
     let folder = try images()
     let path = try folder.write(
@@ -232,7 +232,7 @@ import Testing
     #expect(data.remarks.texts.count == 1 && data.remarks.texts[0].contains(": 1 ("))
   }
 
-  @Test("paths of a list are meant from its folder, from a given one, or from the root, with slashes or backslashes")
+  @Test("paths in a list are relative to its folder or a given one, or absolute, with slashes or backslashes")
   func places() throws {
     let folder = try images()
     let text = "image,label\nant\\0.png,0\n\(folder.path)/bee/1.png,1\n"
@@ -243,7 +243,7 @@ import Testing
     #expect(try other.sample(at: 0).image.pixels[0] == 0)
   }
 
-  @Test("lists of classes end their lines as they like")
+  @Test("lists of classes may have any line ends")
   func classFiles() throws {
     let folder = ScratchFolder()
     for end in ["\n", "\r\n", "\r"] {
@@ -252,7 +252,7 @@ import Testing
     }
   }
 
-  @Test("folders named by numbers are classes in the order of texts, as torchvision has them, and that is said")
+  @Test("folders named by numbers are classes sorted as texts, as in torchvision, and a remark says so")
   func numberedFolders() throws {
     let folder = ScratchFolder()
     let image = RGBImage(width: 1, height: 1, pixels: [1, 2, 3])
@@ -268,7 +268,7 @@ import Testing
     #expect(try (0..<4).map { try stated.sample(at: $0).label } == [0, 1, 10, 2] && stated.remarks.texts.isEmpty)
   }
 
-  @Test("JPEGs and PNGs of all of Pillow's endings are read, and files of no image's ending are counted")
+  @Test("JPEGs and PNGs with all of Pillow's extensions are read, and files with other extensions are counted")
   func endings() throws {
     let folder = ScratchFolder()
     try Files.makeFolder(folder.file("all/a"))
@@ -286,7 +286,7 @@ import Testing
       ])
   }
 
-  @Test("what editors and systems leave in folders is no class and no image, and folders of it are counted")
+  @Test("files that editors and systems leave in folders are neither classes nor images, and such folders are counted")
   func clutter() throws {
     let folder = try images()
     for name in [

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Datasets
 
-/// Annotations from many tools: what is of no use is left out and counted, and the rest is read.
+/// Annotations from many tools: unusable ones are left out and counted, and the rest is read.
 @Suite("Odd annotations") struct OddAnnotationTests {
   private let folder = ScratchFolder()
 
@@ -14,7 +14,7 @@ import Testing
     "segmentation": "[[2, 1, 6, 1, 6, 4, 2, 4]]",
   ]
 
-  /// Two annotations: a plain one of image 8, and one of image 7 with these fields.
+  /// A COCO data set with two annotations: a plain one of image 8, and one of image 7 with the given changes of fields.
   private func coco(
     _ changes: [String: String?], images: (String, String) = ("7", "8"), files: (String, String) = ("a.png", "b.png")
   ) throws -> ObjectImages {
@@ -45,7 +45,7 @@ import Testing
   }
 
   @Test(
-    "fields that are not used, or odd in a way that does not matter, change nothing",
+    "unused fields and harmless oddities change nothing",
     arguments: [
       ["area": "NaN"], ["area": "-Infinity"], ["area": "\"big\""], ["iscrowd": "false"], ["iscrowd": "null"],
       ["iscrowd": "0.0"],
@@ -64,7 +64,7 @@ import Testing
   }
 
   @Test(
-    "what is of no use in an annotation is left out, with what is known by other fields kept, and counted",
+    "unusable fields of an annotation are left out and counted, and its other fields are kept",
     arguments: [
       (["segmentation": "[[2, 1, 6, 1, 6, 4, 2, 4], [3, 3], [3, 3, 4, 4]]"], true, 12, "parts of outlines"),
       (["segmentation": "[[2, 1, 6, 1, 6, 4, 2, 4], null, [1, 1, 2, 2, 3]]"], true, 12, "parts of outlines"),
@@ -92,7 +92,7 @@ import Testing
     #expect(found.count == 1 && found[0].contains(reason) && found[0].contains(": 1 (annotation 1)"), "\(found)")
   }
 
-  @Test("images are found by numbers and texts, and in folders that Windows names")
+  @Test("images are found by ids that are numbers or texts, and by paths with backslashes")
   func images() throws {
     for images in [("\"000007\"", "\"000008\""), ("\"x\"", "\"y\""), ("1.0", "2.0")] {
       #expect(try object(coco(["image_id": images.0], images: images))?.columns == 2..<6)
@@ -104,7 +104,7 @@ import Testing
     #expect(try coco([:], files: ("x\\\\a.png", "b.png")).sample(at: 0).source == folder.file("images/x\\a.png"))
   }
 
-  @Test("a category without a name that can be read keeps its place among the classes, and is counted")
+  @Test("a category without a readable name keeps its index among the classes, and is counted")
   func namelessCategory() throws {
     for nameless in ["{\"id\": 2}", "{\"id\": 2, \"name\": null}", "{\"id\": 2, \"name\": \"p\u{e8}che\"}"] {
       let text =
@@ -120,7 +120,7 @@ import Testing
   }
 
   @Test(
-    "an entry of images that names none is left out and counted",
+    "an entry without a file name is left out and counted",
     arguments: ["{}", "{\"id\": 9}", "{\"file_name\": \"c.png\"}", "null", "3"])
   func oddImages(_ entry: String) throws {
     let text =
@@ -131,7 +131,7 @@ import Testing
     #expect(data.remarks.texts == ["images without a number or a file name, left out: 1 (entry 0 of 'images')"])
   }
 
-  @Test("categories are in the order of their numbers, though they be texts, and of texts where they are none")
+  @Test("categories are sorted by number, even if the ids are texts, and by text otherwise")
   func categories() throws {
     func names(_ ids: [String]) throws -> [String] {
       let list = ids.enumerated().map { "{\"id\": \($1), \"name\": \"\($0)\"}" }.joined(separator: ", ")
@@ -169,7 +169,7 @@ import Testing
   }
 
   @Test(
-    "the image is the file that <filename> names, or else that of the annotation's name, of any ending",
+    "the image is the file that <filename> names, or else the one with the annotation's name and any extension",
     arguments: [
       ("p.jpg", ["p.jpg"], "p.jpg"), ("p.png", ["p.png", "p.jpg"], "p.png"),
       ("other.bmp", ["other.bmp", "p.jpg"], "other.bmp"),
@@ -182,7 +182,7 @@ import Testing
   }
 
   @Test(
-    "lists have tabs, blanks, flags, endings, a mark of their encoding and any line breaks",
+    "lists may have tabs, blanks, flags, extensions, a byte order mark and any line breaks",
     arguments: [
       ("p\t1\n", "p"), ("p  -1", "p"), ("\u{feff}p\n", "p"), ("p\r\n\r\n", "p"), ("p\r", "p"), ("p.jpg\n", "p"),
       ("p.jpg 1\n", "p"),
@@ -195,7 +195,7 @@ import Testing
     #expect(sample.source.hasSuffix("/JPEGImages/\(name).jpg") && sample.objects[0].columns == 0..<5)
   }
 
-  @Test("an object without a box that can be read is left out, and its image keeps its class")
+  @Test("an object without a readable box is left out, and its image keeps its class")
   func unreadableBoxes() throws {
     for box in ["", "1 2 x 6", "5 2 1 6", "nan 1 5 6", "1 2 5"] {
       let sample = try voc("p", file: nil, images: ["p.jpg"], box: box)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Datasets
 
-/// Images in one HDF5 file; the fixtures are `Fixtures/make_images.py`'s.
+/// Images in one HDF5 file; `Fixtures/make_images.py` makes the fixtures.
 @Suite("Images in one file") struct PackedImagesTests {
   private let folder = ScratchFolder()
 
@@ -18,7 +18,7 @@ import Testing
       image: RGBImage(width: width, height: height) { $0.update(repeating: UInt8(value)) }, label: label, source: "")
   }
 
-  /// What is written is to be what is read.
+  /// Expects that two data sets have the same classes, images, labels and objects.
   private func expectSame(_ one: any Dataset, _ other: any Dataset) throws {
     #expect(one.classNames == other.classNames && one.count == other.count)
     for index in 0..<one.count {
@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  @Test("h5py's images are read one at a time, and so are those that are packed here")
+  @Test("images that h5py or metasal packed are read one at a time")
   func packed() throws {
     let data = try PackedImages(fixture("packed.h5"))
     #expect(data.classNames == ["ant", "bee", "cat"] && data.count == 3)
@@ -44,7 +44,7 @@ import Testing
     try expectSame(data, try PackedImages(folder.file("own.h5")))
   }
 
-  @Test("all classes of an image, boxes and masks are read as h5py writes them, and as they are packed here")
+  @Test("all classes of an image, boxes and masks are read as h5py or metasal writes them")
   func annotated() throws {
     let data = try PackedImages(fixture("annotated.h5"))
     let samples = try (0..<3).map { try data.sample(at: $0) }
@@ -59,7 +59,7 @@ import Testing
     try expectSame(data, try PackedImages(folder.file("own.h5")))
   }
 
-  @Test("generated scenes are the same, packed and unpacked")
+  @Test("generated scenes are the same after packing")
   func scenes() throws {
     let scenes = Scenes(count: 20, size: 16, classes: 4, objects: 3, seed: 1)
     try PackedImages.write(20, classNames: scenes.classNames, to: folder.file("own.h5")) { scenes.sample(at: $0) }
@@ -81,18 +81,18 @@ import Testing
     #expect(try PackedImages(path).count == 3)
   }
 
-  @Test("what packs a file's chunks and is not here is named, and so is a newer version of the format")
+  @Test("an unavailable filter of chunks is an error that names it, and so is a newer version of the format")
   func foreignPacks() {
     #expect(message { _ = try PackedImages(fixture("lzf.h5")) }.contains("the filter 32000 (lzf)"))
     #expect(
       message { _ = try PackedImages(fixture("lzf.h5"), names: ("none", "labels")) }.contains("no data set named"))
-    // A newer library than Debian 12's reads it.
+    // A newer HDF5 library than that of Debian 12 can read the file.
     do { _ = try PackedImages(fixture("newer.h5")) } catch {
       #expect("\(error)".contains("newer than the HDF5 library here"))
     }
   }
 
-  @Test("images of several sizes are not packed, and nothing is left of the attempt; other files are errors")
+  @Test("images of several sizes are not packed and no file is left behind; other files are errors")
   func brokenPacks() throws {
     let path = folder.file("own.h5")
     #expect(
@@ -109,7 +109,7 @@ import Testing
   }
 
   @Test(
-    "annotations that do not fit the images are errors that say which",
+    "annotations that do not fit the images are errors that name them",
     arguments: [
       ([3, 0, 0, 0, 1, 1, -1], "row 1 of 'annotations/objects': found [3, 0, 0, 0, 1, 1, -1]"),
       ([0, 2, 0, 0, 1, 1, -1], "found [0, 2,"), ([0, 0, 1, 0, 1, 1, -1], "found [0, 0, 1,"),
@@ -132,7 +132,7 @@ import Testing
   }
 
   @Test(
-    "labels may be a column, truth values, or fractions that are whole",
+    "labels may be a column, booleans, or floating-point integers",
     arguments: ["column", "cube", "truth", "fractions", "fraction column", "bytes"])
   func labels(_ name: String) throws {
     let data = try PackedImages(fixture("labels.h5"), names: ("images", name))
@@ -140,7 +140,7 @@ import Testing
   }
 
   @Test(
-    "labels that are no classes' numbers, or not one for each image, are errors that say so",
+    "labels that are not class indices, or not one per image, are errors that say so",
     arguments: [
       ("half", "element 2 is 0.5"), ("negative", "numbers from -1 to 0"), ("huge", "numbers from 0 to 1099511627776"),
       ("one-hot", "found the shape [6, 2]"), ("texts", "no list of whole numbers"),
@@ -151,13 +151,13 @@ import Testing
     #expect(found.contains(expected), "\(found)")
   }
 
-  @Test("classes that no image has are there all the same")
+  @Test("classes without images exist too")
   func gaps() throws {
     #expect(try PackedImages(fixture("labels.h5"), names: ("images", "wide")).classNames == (0...11).map(String.init))
   }
 
   @Test(
-    "names of classes are lines of a text or a list of texts, an attribute or a data set, of any kind of text",
+    "class names are lines of a text or a list of texts, an attribute or a data set, of any text type",
     arguments: ["list", "bytes", "set", "set-bytes", "ascii", "column", "crlf", "cr", "one"])
   func names(_ kind: String) throws {
     let last = ["list", "bytes", "set", "set-bytes"].contains(kind) ? "grüne Öl-Ente" : "owl"

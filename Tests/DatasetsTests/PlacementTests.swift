@@ -5,13 +5,13 @@ import Testing
 @testable import Datasets
 @testable import Formats
 
-/// Annotations and the image that they were drawn on. The photograph (`Fixtures/make_labels.py`) is 24×16 pixels of black with a
-/// white box in columns 3 to 8 and rows 2 to 11.
-@Suite("Annotations and their image") struct PlacementTests {
+/// Annotations of images with Exif orientations and other sizes. The photograph (`Fixtures/make_labels.py`) has 24×16
+/// black pixels with a white box in columns 3 to 8 and rows 2 to 11.
+@Suite("Annotations of rotated and resized images") struct PlacementTests {
   private let folder = ScratchFolder()
   private static let stored: [Double] = [3, 2, 9, 12]
 
-  /// A photograph with an Exif orientation.
+  /// Writes the photograph with an Exif orientation.
   @discardableResult
   private func photograph(_ name: String = "photo.jpg", tag: Int, as copy: String = "p.jpg") throws -> RGBImage {
     let tiff: [UInt8] =
@@ -23,7 +23,7 @@ import Testing
     return try RGBImage(contentsOf: folder.file(copy))
   }
 
-  /// Which pixels are white.
+  /// For each pixel whether it is white.
   private func white(_ image: RGBImage) -> [Bool] {
     (0..<image.width * image.height).map { image.pixels[3 * $0] > 127 }
   }
@@ -55,7 +55,7 @@ import Testing
     "[[\(b[0]), \(b[1]), \(b[2]), \(b[1]), \(b[2]), \(b[3]), \(b[0]), \(b[3])]]"
   }
 
-  /// The box as runs, column by column.
+  /// The box as run lengths, column by column.
   private func runs(_ box: [Double], width: Int, height: Int) -> String {
     let (rows, gap) = (Int(box[3] - box[1]), height - Int(box[3] - box[1]))
     let first = Int(box[0]) * height + Int(box[1])
@@ -63,13 +63,13 @@ import Testing
     return "{\"size\": [\(height), \(width)], \"counts\": \(counts)}"
   }
 
-  @Test("what was drawn on the stored pixels turns with them, boxes, polygons and runs alike", arguments: 1...8)
+  @Test("boxes, polygons and run lengths drawn on the stored pixels are rotated with them", arguments: 1...8)
   func turned(_ tag: Int) throws {
     let image = try photograph(tag: tag)
     let white = white(image)
     let box = bounds(white, width: image.width)
     let upright = box.map { Double($0) }
-    // Sizes tell the two apart only where rows become columns.
+    // Sizes show whether an image was rotated only if rows become columns.
     let drawn = tag > 4 ? Self.stored : upright
     for outline in [polygon(drawn), runs(drawn, width: 24, height: 16)] {
       let sample = try coco(size: size(24, 16), drawn, segmentation: outline).sample(at: 0)
@@ -80,13 +80,13 @@ import Testing
       let sample = try coco(size: size(width, height), upright, segmentation: outline).sample(at: 0)
       #expect(edges(sample.objects[0]) == box && sample.objects[0].mask == white, "\(outline)")
     }
-    // Where no size is stated, an annotation is for the upright image; runs state their own.
+    // Without a stated size an annotation is for the upright image; run lengths state their own size.
     let bare = try coco(size: "", upright, segmentation: runs(drawn, width: 24, height: 16))
     #expect(try edges(bare.sample(at: 0).objects[0]) == box && bare.sample(at: 0).objects[0].mask == white)
     #expect(bare.remarks.texts.count == (tag == 1 ? 0 : 1))
   }
 
-  @Test("what was drawn before the image was made smaller or larger is scaled, turned if need be", arguments: 1...8)
+  @Test("annotations drawn before the image was resized are scaled, and rotated if needed", arguments: 1...8)
   func scaled(_ tag: Int) throws {
     let image = try photograph(tag: tag)
     let box = bounds(white(image), width: image.width)
@@ -104,7 +104,7 @@ import Testing
     #expect(data.remarks.texts.isEmpty == !(2...4).contains(tag))
   }
 
-  @Test("sides that were rounded are of the same shape, others are an error with both sizes")
+  @Test("sizes may differ by rounding; other aspect ratios are an error with both sizes")
   func shapes() throws {
     for (a, b, isSame) in [
       (PixelSize(width: 500, height: 375), PixelSize(width: 256, height: 192), true),
@@ -119,13 +119,13 @@ import Testing
     let data = try coco(size: size(20, 20), Self.stored)
     let error = #expect(throws: FileError.self) { try data.sample(at: 0) }
     #expect(error?.message == "an image of 16×24 pixels, but its annotation is for 20×20")
-    // Training does not look at objects, and need not know.
+    // Training does not use objects, so this is no error there.
     _ = try data.sampleWithoutObjects(at: 0)
     let masked = try coco(size: size(16, 24), [0, 0, 5, 5], segmentation: runs([1, 1, 4, 4], width: 10, height: 10))
     #expect(throws: FileError.self) { try masked.sample(at: 0) }
   }
 
-  @Test("where sizes do not tell, annotations are for the upright image, and that is said", arguments: 2...8)
+  @Test("if sizes cannot tell, annotations are for the upright image, and a remark says so", arguments: 2...8)
   func uncertain(_ tag: Int) throws {
     let image = try photograph("square.jpg", tag: tag)
     let box = bounds(white(image), width: 16)
@@ -140,7 +140,7 @@ import Testing
     #expect(try edges(rows.sample(at: 0).objects[0]) == box && rows.remarks.texts.count == 1)
   }
 
-  @Test("VOC's boxes, counted from 1, turn and are scaled with the image that <size> tells of", arguments: 1...8)
+  @Test("VOC's boxes, counted from 1, are rotated and scaled according to <size>", arguments: 1...8)
   func voc(_ tag: Int) throws {
     try Files.makeFolder(folder.file("JPEGImages"))
     let image = try photograph(tag: tag, as: "JPEGImages/p.jpg")
@@ -160,7 +160,7 @@ import Testing
   }
 
   @Test(
-    "objects are clipped to their image; one with nothing inside is left out and counted, and the image keeps its class"
+    "objects are clipped to their image; one completely outside is left out and counted, and the image keeps its class"
   )
   func outside() throws {
     try photograph(tag: 1)
@@ -185,7 +185,7 @@ import Testing
       ])
   }
 
-  @Test("an outline that holds no pixel's centre leaves its box")
+  @Test("an outline that contains no pixel center leaves only its box")
   func thin() throws {
     try photograph(tag: 1)
     let object = try coco(size: "", [3, 3, 9, 4], segmentation: "[[3, 3.6, 9, 3.6, 9, 3.9, 3, 3.9]]").sample(at: 0)
@@ -193,7 +193,7 @@ import Testing
     #expect(edges(object) == [3, 3, 9, 4] && object.mask == nil)
   }
 
-  @Test("an image whose pixels were lost within is counted, and one that is whole is not")
+  @Test("an image with damaged pixels is counted, and an intact one is not")
   func damage() throws {
     try photograph(tag: 1)
     var data = try Data(contentsOf: URL(fileURLWithPath: folder.file("p.jpg")))

@@ -6,7 +6,7 @@ import Testing
 @Suite("Generated scenes") struct ScenesTests {
   private static let scenes = Scenes(count: 400, size: 32, objects: 3, seed: 1)
 
-  @Test("a scene depends on the seed and its index alone")
+  @Test("a scene depends only on the seed and its index")
   func determinism() {
     #expect(Self.scenes.sample(at: 7).image == Scenes(count: 10, objects: 3, seed: 1).sample(at: 7).image)
     #expect(Self.scenes.sample(at: 7).image != Self.scenes.sample(at: 8).image)
@@ -24,14 +24,14 @@ import Testing
           #expect(object.columns.contains(i % 32) && object.rows.contains(i / 32))
         }
       }
-      // By the area of their outlines' circles; masks differ in how much of it they fill.
+      // Sizes are compared by bounding boxes, since shapes fill different shares of their circles.
       func extent(_ object: Sample.Object) -> Int { max(object.columns.count, object.rows.count) }
       #expect(sample.objects[0].label == sample.label)
       #expect(sample.objects.dropFirst().allSatisfy { extent($0) < extent(sample.objects[0]) })
     }
   }
 
-  @Test("color says nothing about the class: objects of all classes have about the same mean color")
+  @Test("color does not reveal the class: objects of all classes have about the same mean color")
   func colors() throws {
     var sums = [Int: (color: SIMD3<Double>, count: Double)]()
     for index in 0..<400 {

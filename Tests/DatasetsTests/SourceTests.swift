@@ -6,8 +6,8 @@ import Testing
 
 @testable import Datasets
 
-/// Data sets in others' formats; the fixtures are `Fixtures/make_images.py`'s.
-@Suite("Data sets in others' formats") struct SourceTests {
+/// Data sets in common formats; `Fixtures/make_images.py` makes the fixtures.
+@Suite("Data sets in common formats") struct SourceTests {
   private let folder = ScratchFolder()
 
   private func message(_ body: () throws -> Void) -> String {
@@ -22,7 +22,7 @@ import Testing
 
   // MARK: IDX
 
-  @Test("IDX files are read, packed or not; grays become colors")
+  @Test("IDX files are read, compressed or not; gray images become RGB")
   func idx() throws {
     let data = try IDXImages(images: fixture("digits-images.idx.gz"), labels: fixture("digits-labels.idx"))
     #expect(data.count == 5 && data.classNames == ["0", "1", "2"])
@@ -51,9 +51,9 @@ import Testing
     #expect(message { try read(packed, labels, classes: folder.file("classes")) }.contains("there are 2 classes"))
   }
 
-  @Test("a small file that unpacks to a large one is refused before it takes memory; what repeats a little is not")
+  @Test("a small file that decompresses to a huge one is refused before it uses memory; moderate compression is not")
   func gzipBomb() throws {
-    // What `gzip -9` makes of IDX files of so many zero pixels.
+    // IDX files with this many zero pixels, compressed by `gzip -9`.
     for (name, isRead) in [("zeros-1MB.idx.gz", true), ("zeros-20MB.idx.gz", false)] {
       let found = Result { try IDXImages(images: fixture(name), labels: fixture("digits-labels.idx")) }
       let text = "\(found)"
@@ -69,7 +69,7 @@ import Testing
     let runs, blob, mask: [Int]
   }
 
-  @Test("runs of pixels are COCO's exactly, polygons but for pixels on their edges")
+  @Test("masks of run lengths are exactly COCO's, and those of polygons except for pixels on their edges")
   func outlines() throws {
     let data = try Data(contentsOf: URL(fileURLWithPath: fixture("masks.json")))
     let masks = try JSONDecoder().decode(Masks.self, from: data)
@@ -95,7 +95,7 @@ import Testing
        {"id": 4, "image_id": 3, "category_id": 5, "bbox": [1, 1, 9, 9], "iscrowd": 1}]}
     """
 
-  @Test("COCO's annotations make a sample of each image and class, with boxes and masks; crowds are left out")
+  @Test("COCO's annotations give a sample for each image and class, with boxes and masks; crowds are left out")
   func coco() throws {
     for name in ["a.png", "b.png"] { try image("images/\(name)", width: 20, height: 10) }
     let path = try folder.write("instances.json", Self.coco)
@@ -115,7 +115,7 @@ import Testing
   }
 
   @Test(
-    "files that are not COCO's, or contradict themselves, are errors that say where",
+    "files that are not in COCO's format, or contradict themselves, are errors with the place",
     arguments: [
       ("{\"images\"", "{\"photos\"", "no 'images'"), ("]}", "]", "not JSON, or cut off"),
       ("\"id\": 3, \"file_name\"", "\"id\": 7, \"file_name\"", "image 7 is both"),
@@ -144,14 +144,14 @@ import Testing
   }
 
   @Test(
-    "a VOC tree makes a sample of each image and class, with boxes counted from 1; difficult objects may be left out")
+    "a VOC tree gives a sample for each image and class, with boxes counted from 1; difficult objects may be left out")
   func voc() throws {
     try folder.write("ImageSets/Main/val.txt", "000001  1\n000002 -1\n")
     try folder.write(
       "Annotations/000001.xml",
       annotation(object("dog", [2, 3, 10, 8]) + object("cat", [1, 1, 20, 10], difficult: 1)))
     try folder.write("Annotations/000002.xml", annotation(object("person", [5, 5, 6, 6])))
-    // The content tells what kind of image it is, not the name.
+    // The image format is detected from the content, not from the name.
     for name in ["000001", "000002"] { try image("JPEGImages/\(name).jpg", width: 20, height: 10) }
     let data = try ObjectImages.voc(folder.path, split: "val")
     #expect(data.classNames.count == 20 && data.count == 3)

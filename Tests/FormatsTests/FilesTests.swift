@@ -5,7 +5,7 @@ import Testing
 
 @testable import Formats
 
-/// How files are opened, and how they take their place.
+/// How files are opened for reading, and how outputs replace existing files.
 @Suite("Files") struct FilesTests {
   private let folder = ScratchFolder()
 
@@ -17,10 +17,10 @@ import Testing
     (try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? NSNumber)?.intValue ?? -1
   }
 
-  /// A text that may be replaced, since metasal wrote it.
+  /// A text with metasal's mark, so that it may be replaced.
   private func own(_ text: String) -> String { Ownership.marked(text) }
 
-  /// What is wrong with writing to a path.
+  /// The error message of writing to a path.
   private func refusal(_ path: String) -> String {
     let error = #expect(throws: FileError.self) { try Files.write(Data("new".utf8), to: path) }
     #expect(error?.kind == .unwritable && error?.file == path)
@@ -29,7 +29,7 @@ import Testing
 
   // MARK: Reading
 
-  @Test("what is no file is refused at once: a folder, a FIFO, a device, a socket's place, a name with a zero in it")
+  @Test("only regular files are read: no folder, FIFO, device, socket, or name with a zero byte")
   func noFiles() throws {
     let fifo = folder.file("fifo")
     #expect(mkfifo(fifo, 0o600) == 0)
@@ -51,7 +51,7 @@ import Testing
     #expect(throws: FileError.self) { try Files.read(folder.file("a\0b")) }
   }
 
-  @Test("what was read stays, however short the file becomes")
+  @Test("data that was read stays valid if the file is truncated")
   func shrinking() throws {
     let path = folder.file("large")
     let bytes = Data((0..<(1 << 20)).map { UInt8(truncatingIfNeeded: $0) })
@@ -63,7 +63,7 @@ import Testing
     #expect(try Files.head(path, count: 8).isEmpty)
   }
 
-  @Test("files that must lie in a folder are not reached by links out of it, which links within do not hinder")
+  @Test("files that must be inside a folder are not read through links out of it, but through links within it")
   func inside() throws {
     try folder.write("in/below/file", "inside")
     try folder.write("out/file", "outside")
@@ -85,7 +85,7 @@ import Testing
 
   // MARK: Writing
 
-  @Test("a file is replaced with its mode kept, and a new one has the usual mode; nothing else is left")
+  @Test("a replaced file keeps its mode, a new one has the default mode, and no temporary file is left")
   func replacing() throws {
     let path = folder.file("a")
     try Files.write(Data(own("first").utf8), to: path)
@@ -101,7 +101,7 @@ import Testing
     #expect(try names() == ["a"])
   }
 
-  @Test("a symbolic link stays, and the file behind it is replaced or made")
+  @Test("a symbolic link stays, and its target is replaced or created")
   func links() throws {
     try folder.write("real/file", own("old"))
     for (link, target) in [("to", "real/file"), ("again", "to"), ("new", "real/other")] {
@@ -118,7 +118,7 @@ import Testing
     #expect(refusal(folder.file("loop")).contains("links that lead to each other"))
   }
 
-  @Test("nothing takes the place of what is no file, and names that are none are refused")
+  @Test("only regular files are replaced, and invalid names are refused")
   func refusals() throws {
     let fifo = folder.file("fifo")
     #expect(mkfifo(fifo, 0o600) == 0)
@@ -142,14 +142,14 @@ import Testing
     #expect(throws: FileError.self) { try Files.makeFolder(fifo) }
   }
 
-  @Test("folders are made with those above them, and are no error where they are")
+  @Test("folders are created with their parents, and existing ones are no error")
   func makingFolders() throws {
     for _ in 0..<2 { try Files.makeFolder(folder.file("a/b/c/")) }
     try Files.write(Data("x".utf8), to: folder.file("a/b/c/file"))
     #expect(try text(folder.file("a/b/c/file")) == "x")
   }
 
-  @Test("where the body fails, the old file stays as it was and the part is gone")
+  @Test("if the body fails, the old file is unchanged and the temporary file is removed")
   func failures() throws {
     let path = try folder.write("a", own("old"))
     #expect(throws: CancellationError.self) {
@@ -162,7 +162,7 @@ import Testing
     #expect(try names() == ["a"])
   }
 
-  @Test("what is on the disk is compared with what was written")
+  @Test("the file on the disk is compared with the data that was written")
   func verification() throws {
     let path = try folder.write("a", own("old"))
     for change in ["", "changed", "much longer than it was"] {
@@ -170,7 +170,7 @@ import Testing
         try Files.write(to: path) { file in
           try file.append(Data("written".utf8))
           try file.flush()
-          // As a disk would that loses what it was given.
+          // Change the file as a disk would that loses written data.
           let part = try #require(try names().first { $0.hasSuffix(".part") })
           Data(change.utf8).withUnsafeBytes { bytes in
             let other = open(folder.file(part), O_WRONLY | O_TRUNC)
@@ -185,7 +185,7 @@ import Testing
     }
   }
 
-  @Test("names of any length that the system allows can be written")
+  @Test("files with names of any length that the system allows can be written")
   func longNames() throws {
     for name in [String(repeating: "n", count: 255), String(repeating: "é", count: 127)] {
       try Files.write(Data("x".utf8), to: folder.file(name))
@@ -194,7 +194,7 @@ import Testing
     #expect(refusal(folder.file(String(repeating: "n", count: 256))).hasPrefix("cannot be written"))
   }
 
-  @Test("parts of dead processes are removed, but no other's, and nothing that only looks like one")
+  @Test("temporary files of dead processes are removed, but no others, and no files with similar names")
   func sweeping() throws {
     let dead = Process()
     dead.executableURL = URL(fileURLWithPath: "/bin/true")
@@ -207,7 +207,7 @@ import Testing
     ]
     let lost = ["last.h5.metasal-\(number)-1.part", "b.metasal-x.png.metasal-\(number)-12.part"]
     for name in kept + lost { try folder.write(name, "half") }
-    // One that is held, as by a process of that number on another machine.
+    // A file that is locked, as by a process with that identifier on another machine.
     let held = try folder.write("held.metasal-\(number)-3.part", "half")
     let lock = open(held, O_RDONLY)
     #expect(flock(lock, LOCK_SH) == 0)
@@ -216,7 +216,7 @@ import Testing
     close(lock)
   }
 
-  @Test("a log's lines are there after it is opened again, and what is no file is not appended to")
+  @Test("a log keeps its lines when it is opened again, and only regular files are appended to")
   func logs() throws {
     let path = try folder.write("log", "one\n")
     let log = try LogFile(path)
@@ -236,7 +236,7 @@ import Testing
 
   // MARK: Names for people
 
-  @Test("what would control a terminal is shown escaped, and all else as it is")
+  @Test("control characters are escaped, and all other text is unchanged")
   func printable() {
     #expect("Tür – 猫 👩‍👩‍👧 'x'\\".printable == "Tür – 猫 👩‍👩‍👧 'x'\\")
     #expect(

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Formats
 
-/// Each damaged file is read, or is an error that names it. A crash would end the test process.
+/// Each damaged file must either be read or cause an error that names it. A crash would end the test process.
 @Suite("Damaged files") struct FuzzTests {
   private let folder = ScratchFolder()
 
@@ -35,7 +35,7 @@ import Testing
     if name == "elsewhere.onnx" {
       try FileManager.default.copyItem(atPath: fixture(name + ".data"), toPath: folder.file(name + ".data"))
     }
-    // A process is forked for each HDF5 file, which takes long while other tests fill this one's memory.
+    // Each HDF5 file needs a fork, which is slow while other tests use much memory.
     try fuzz(name, name.hasSuffix(".h5") ? 60 : 1000) { _ = try WeightFile.read($0) }
   }
 
@@ -55,7 +55,7 @@ import Testing
   @Test("half of an image is an error", arguments: ["rgb.png", "rgb.jpg"])
   func halves(_ name: String) throws {
     let data = try Data(contentsOf: URL(fileURLWithPath: fixture(name)))
-    // A PNG may lack what comes after its pixels: their sum, their check, and the last chunk.
+    // A PNG may lack everything after its pixels: their checksum, the chunk's checksum and the last chunk.
     for length in 0..<(name.hasSuffix(".png") ? data.count - 20 : data.count) {
       try data.prefix(length).write(to: URL(fileURLWithPath: folder.file(name)))
       #expect(throws: FileError.self, "\(length) bytes") { try RGBImage(contentsOf: folder.file(name)) }

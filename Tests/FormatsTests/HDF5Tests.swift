@@ -6,14 +6,14 @@ import Testing
 
 @testable import Formats
 
-/// What is written in HDF5 here: sealed with checksums, so that damage is found.
+/// HDF5 files that metasal writes have checksums, so damage is found.
 @Suite("HDF5 files") struct HDF5Tests {
   private let folder = ScratchFolder()
 
   private static let contents: HDF5Contents = {
     var contents = HDF5Contents()
     var random = RandomSource(seed: 2, purpose: "test")
-    // More objects in a group than the format keeps in one place.
+    // More objects in a group than the format stores in one block.
     for i in 0..<12 { contents.add("model/layer\(i % 3)/weight.\(i)", .tensor(.normal([i, 3], using: &random))) }
     contents.add("run/best", .tensor(Tensor(0.5)))
     contents.add("run/step", .integers([3, -1]))
@@ -33,7 +33,7 @@ import Testing
       }
   }
 
-  @Test("a file comes back as it went, and its bytes do not depend on the time")
+  @Test("a file that was written is read back unchanged, and its bytes do not depend on the time")
   func roundTrip() async throws {
     let (first, second) = (folder.file("1.h5"), folder.file("2.h5"))
     try HDF5File.write(Self.contents, to: first)
@@ -43,7 +43,7 @@ import Testing
     #expect(try Files.read(first) == Files.read(second))
   }
 
-  @Test("a file of ours that is cut off or changed anywhere is an error, or is read as it was; never a crash")
+  @Test("a truncated or damaged file of metasal is an error or is read unchanged, and never crashes")
   func damaged() throws {
     let path = folder.file("w.h5")
     try HDF5File.write(Self.contents, to: path)
@@ -59,11 +59,11 @@ import Testing
       }
     }
     #expect(refused > rounds * 3 / 4)
-    // HDF5's checksum, Fletcher's, takes 0 and 65535 for the same.
+    // HDF5's Fletcher checksum does not distinguish 0 from 65535.
     #expect(missed <= rounds / 20_000)
   }
 
-  /// Beside a file, a FIFO that would wait for ever for someone to write.
+  /// Copies a fixture next to a FIFO, which would block for ever if it was opened.
   private func besideFIFO(_ name: String) throws -> String {
     let path = folder.file(name)
     try FileManager.default.copyItem(atPath: fixture(name), toPath: path)
@@ -71,7 +71,7 @@ import Testing
     return path
   }
 
-  @Test("elements in other files are not read, nor is one of them opened", arguments: ["external.h5", "virtual.h5"])
+  @Test("elements in other files are not read, nor are these files opened", arguments: ["external.h5", "virtual.h5"])
   func external(_ name: String) throws {
     let path = try besideFIFO(name)
     let error = #expect(throws: FileError.self) { try HDF5File.read(path) }
@@ -95,7 +95,7 @@ import Testing
     #expect(error?.file == path && error?.message.contains("'group/images' is a link to another file") == true)
   }
 
-  @Test("data sets whose elements are not in the file, or only some of them, are damage and not zeros")
+  @Test("data sets with missing elements are an error, not zeros")
   func neverWritten() throws {
     let file = try HDF5Reader(fixture("never_written.h5"))
     for (name, message) in [
@@ -108,7 +108,7 @@ import Testing
     #expect(throws: FileError.self) { try WeightFile.read(fixture("never_written.h5")) }
   }
 
-  @Test("names and texts that HDF5 cannot hold whole are refused, not cut off")
+  @Test("names and texts that HDF5 cannot store completely are refused, not cut off")
   func names() {
     var contents = HDF5Contents()
     contents.add("a\0b", .integers([1]))
@@ -120,28 +120,28 @@ import Testing
   }
 
   @Test(
-    "what h5py writes is read alike in the oldest versions of the format and in newer ones",
+    "files of h5py are read in the oldest and in newer versions of the format",
     arguments: ["earliest", "v110"])
   func versions(_ version: String) throws {
     let contents = try HDF5File.read(fixture("\(version).h5"))
-    // What has two names is read once, by the first.
+    // A data set with two names is read once, under the first.
     #expect(contents.dataSets.map(\.path) == ["model/a", "model/again", "model/b", "model/c", "model/empty"])
     #expect(contents.tensor("model/a")?.doubles == (0..<60).map { Double($0) / 8 })
     #expect(contents.tensor("model/b")?.doubles == (0..<12).map { Double($0) / 8 })
     #expect(contents.tensor("model/c")?.doubles == (0..<12).map { Double($0 / 8) })
     #expect(contents.tensor("model/empty")?.shape == [0, 3])
     #expect(contents.integers("model/again") == [7, -8])
-    // A list of texts has a line for each.
+    // A list of texts is read as one text with a line for each.
     #expect(contents.attributes == ["title": "made by h5py", "fixed": "of so many bytes", "texts": "several\ntexts\n"])
   }
 
   // MARK: The process that reads
 
-  /// Whether a process is neither running nor waiting to be asked about.
+  /// Whether a process has ended and its status was collected.
   private func isGone(_ number: pid_t) -> Bool { waitpid(number, nil, WNOHANG) == -1 && errno == ECHILD }
 
   @Test(
-    "where the library crashes or hangs, that is an error which says so, and nothing of it remains",
+    "a crash or hang of the library is an error that says so, and leaves no process behind",
     arguments: [(SIGSEGV, "ended with signal 11"), (SIGXCPU, "took too long"), (SIGKILL, "ended with signal 9")])
   func crash(_ signal: Int32, _ expected: String) throws {
     let file = try HDF5Reader(fixture("weights.h5"))
@@ -155,14 +155,14 @@ import Testing
     #expect(isGone(file.process.number))
   }
 
-  @Test("an interrupt of this process does not end the reading, which it may need to finish what it is at")
+  @Test("an interrupt does not end the reading process, which may be needed to finish the current work")
   func interrupt() throws {
     let file = try HDF5Reader(fixture("weights.h5"))
     for signal in [SIGINT, SIGTERM, SIGHUP] { kill(file.process.number, signal) }
     #expect(try file.names().count == 6)
   }
 
-  @Test("what would take more memory than was granted is an error")
+  @Test("reading that exceeds its memory limit is an error")
   func memory() throws {
     let process = try HDF5Process(fixture("weights.h5"), metasal_hdf5_limits(bytes: 1 << 28, seconds: 10))
     var request = metasal_hdf5_request()
@@ -172,7 +172,7 @@ import Testing
     #expect(error?.message.contains("ran out of memory") == true)
   }
 
-  @Test("files that are opened again and again leave no process and no descriptor")
+  @Test("opening files many times leaves no processes or descriptors behind")
   func opening() throws {
     func descriptors() throws -> Int { try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count }
     let before = try descriptors()
@@ -181,11 +181,11 @@ import Testing
       #expect(isGone(number))
       #expect(throws: FileError.self) { try HDF5Reader(fixture("rgb.png")) }
     }
-    // Other tests have files open meanwhile.
+    // Other tests may have files open at the same time.
     #expect(try descriptors() < before + 100)
   }
 
-  @Test("many threads read one file, each what it asks for")
+  @Test("several threads can read one file at the same time")
   func threads() throws {
     let path = folder.file("images.h5")
     try HDF5Writer.write(to: path) { file in

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Formats
 
-/// Files made to take a reader's stack, memory or time. A crash or a reader that never returns ends the test process.
+/// Files that are made to exhaust a reader's stack, memory or time. A crash or an endless loop ends the test process.
 @Suite("Hostile files") struct HostileFileTests {
   private let folder = ScratchFolder()
 
@@ -19,13 +19,13 @@ import Testing
     return error.map { $0.message } ?? ""
   }
 
-  @Test("a pickle may nest as deeply as it likes, or contain itself")
+  @Test("a pickle may be nested deeply or contain itself")
   func nesting() {
     var tuples = PickleStream()
     tuples.add(UInt8(ascii: ")"))
     for _ in 0..<500_000 { tuples.add(0x85) }
     #expect(message(tuples.file()).contains("no tensors"))
-    // Empty lists, each put into the next before anything is put into it.
+    // Nested lists, each appended to the next one while it is still empty.
     var lists = PickleStream()
     for _ in 0..<200_000 { lists.add(UInt8(ascii: "]")) }
     for _ in 0..<199_999 { lists.add(UInt8(ascii: "a")) }
@@ -37,7 +37,7 @@ import Testing
     #expect(message(circle.file()).contains("no tensors"))
   }
 
-  @Test("tensors may share a storage, as tied weights do, and slices of it, but not make much of little")
+  @Test("tensors may share a storage and slices of it, as tied weights do, but not expand it much")
   func sharing() throws {
     func views(_ count: Int, _ view: (Int) -> (offset: Int, size: Int)) -> Data {
       PickleStream(views: (0..<count).map { ("t\($0)", view($0).offset, [view($0).size], [1]) }, of: 1000)
@@ -51,7 +51,7 @@ import Testing
     #expect(message(views(300) { ($0, 700) }).contains("too many different views of the storage '0'"))
   }
 
-  @Test("what was expanded before it was saved is read, as long as it is not much out of little")
+  @Test("tensors that were expanded before they were saved are read, unless they expand too much")
   func expanded() throws {
     func views(_ views: [(name: String, offset: Int, shape: [Int], strides: [Int])]) -> Data {
       PickleStream(views: views, of: 4).file(storage: 4)
@@ -62,12 +62,12 @@ import Testing
     #expect(weights["column"]?.doubles == [1, 1, 2, 2, 3, 3])
     #expect(weights["number"]?.shape == [5, 1, 2] && weights["number"]?.doubles == [Double](repeating: 2, count: 10))
     #expect(message(views([("t", 0, [1 << 21], [0])])).contains("2097152 elements out of a storage of 4"))
-    // Nor are many of them, each of its own.
+    // Many expanded tensors, each with its own storage, are refused too.
     let many = (0..<40).map { ("t\($0)", 0, [1 << 15, $0 + 1], [0, 0]) }
     #expect(message(views(many)).contains("too many different views of the storage '0'"))
   }
 
-  @Test("a list that is recalled time and again cannot fill the memory")
+  @Test("a list that is recalled many times cannot fill the memory")
   func recalledLists() {
     var pickle = PickleStream()
     pickle.add(UInt8(ascii: "]"), UInt8(ascii: "q"), 0, UInt8(ascii: "("))
@@ -79,9 +79,9 @@ import Testing
     #expect(message(pickle.file()).contains("more pairs than the file holds"))
   }
 
-  @Test("long names that are used again and again cannot fill the memory, and short ones lead to every tensor once")
+  @Test("long names that are repeated cannot fill the memory, and every tensor is found once")
   func names() throws {
-    // Dictionaries, each in the next under one long name.
+    // Nested dictionaries, each under a long name.
     var long = PickleStream()
     long.add(String(repeating: "k", count: 1_000_000))
     long.add(UInt8(ascii: "q"), 0, UInt8(ascii: "}"))
@@ -89,7 +89,7 @@ import Testing
     long.add(UInt8(ascii: "}"))
     for _ in 0..<90 { long.add(UInt8(ascii: "s")) }
     #expect(message(long.file()).contains("names of more than"))
-    // Dictionaries that hold the next one twice: as many ways to the last as there are atoms.
+    // Dictionaries that contain the next one twice, so that the number of paths to the last is exponential.
     var twice = PickleStream()
     twice.add(UInt8(ascii: "}"))
     twice.add("t")
@@ -106,7 +106,7 @@ import Testing
     #expect(try read(twice.file(storage: 1)).names == ["t"])
   }
 
-  @Test("calls within calls, and calls of what calls gave, are placeholders, however many")
+  @Test("nested calls and calls of results of calls become placeholders, however many there are")
   func calls() {
     var calls = PickleStream()
     calls.add(global: "builtins", "getattr")
@@ -129,7 +129,7 @@ import Testing
     let shape, strides: [Int]
   }
 
-  @Test("a tensor that leaves its storage is refused, whatever its sizes multiply to")
+  @Test("a tensor that exceeds its storage is refused, even if the product of its sizes overflows")
   func views() {
     let large = 1 << 30
     let axes = [Int](repeating: 1, count: 17)
@@ -158,7 +158,7 @@ import Testing
   }
 
   @Test(
-    "safetensors whose tensors leave holes, overlap, or have more axes than a tensor are refused by name",
+    "safetensors with gaps, overlaps or too many axes are errors that name the tensor",
     arguments: [
       ([(8, 16), (16, 24)], "'t0' begins at byte 8"), ([(0, 8), (12, 20)], "'t1' begins at byte 12"),
       ([(0, 8), (4, 12)], "'t1' begins at byte 4"), ([(0, 8), (0, 8)], "'t1' begins at byte 0"),
@@ -171,7 +171,7 @@ import Testing
     #expect(message(safetensors("{\(entries.joined(separator: ","))}", 24)).contains(problem))
   }
 
-  @Test("a header that nests or has axes without end is refused")
+  @Test("a header with very deep nesting or very many axes is refused")
   func safetensorsHeaders() {
     let axes = [String](repeating: "1", count: 200_000).joined(separator: ",")
     #expect(

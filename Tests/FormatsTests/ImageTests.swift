@@ -24,7 +24,7 @@ import Testing
     #expect(try Data(palette.pixels) == Data(contentsOf: URL(fileURLWithPath: fixture("palette.png.rgb"))))
   }
 
-  @Test("PNGs of every kind, and JPEGs however the camera was held, agree with Pillow to within 1/255")
+  @Test("PNGs of every kind, and JPEGs of every orientation, agree with Pillow to within 1/255")
   func kinds() throws {
     let folder = ScratchFolder()
     let images = try Safetensors.read(fixture("images.safetensors"))
@@ -48,7 +48,7 @@ import Testing
     #expect(image.pixels.count == expected.count)
   }
 
-  @Test("an Exif segment that says it is shorter than its name states no orientation")
+  @Test("an Exif segment that is too short for its own name states no orientation")
   func shortExif() throws {
     let folder = ScratchFolder()
     let bytes = try #require(try Safetensors.read(fixture("images.safetensors"))["exif6"])
@@ -57,14 +57,14 @@ import Testing
     for length in 0..<16 {
       data.replaceSubrange(segment - 2..<segment, with: [0, UInt8(length)])
       try data.write(to: URL(fileURLWithPath: folder.file("p")))
-      // What follows the segment is then no JPEG, or is; the orientation is read before.
+      // The rest of the file may then not be a valid JPEG; only the orientation is tested.
       _ = try? RGBImage(contentsOf: folder.file("p"))
       #expect(Orientation(jpeg: data) == .upright)
     }
   }
 
   @Test(
-    "oddities are harmless, and damage is, where Pillow says so: its pixels are ours, and what it refuses is an error")
+    "odd and damaged images have Pillow's pixels, and those that Pillow refuses are errors")
   func oddities() throws {
     let folder = ScratchFolder()
     let variants = try Safetensors.read(fixture("oddities.safetensors"))
@@ -84,8 +84,8 @@ import Testing
       #expect([file.image.height, file.image.width, 3] == expected.shape, "\(name)")
       let furthest = zip(file.image.pixels, expected.doubles).map { abs(Double($0) - $1) }.max() ?? .infinity
       #expect(furthest <= (kind == "clean.png" ? 0 : 1), "\(name): \(furthest)")
-      // That a restart has another number, all pixels being there, cannot be told from one that was lost; and zeros are codes
-      // like others.
+      // A restart marker with a wrong number cannot be distinguished from a lost one even if all pixels are there, and
+      // zero bytes are valid codes.
       let isWhole =
         verdict == 1 && name != "wrong restart"
         || ["clean.jpg", "clean.png", "adobe rgb", "scans gone", "zeros within"].contains(name)
@@ -93,7 +93,7 @@ import Testing
     }
   }
 
-  @Test("an orientation is found behind stray bytes and fill, and whatever width its number has")
+  @Test("an orientation is found after stray and fill bytes, and with a number of any width")
   func orientation() throws {
     let bytes = try #require(try Safetensors.read(fixture("images.safetensors"))["exif6"])
     let data = Data(bytes.doubles.map { UInt8($0) })
@@ -111,7 +111,7 @@ import Testing
     #expect(Orientation(jpeg: wide) == Orientation(tag: 8))
   }
 
-  @Test("a PNG is turned upright as a JPEG is, by a chunk for Exif before its pixels or after them", arguments: 1...8)
+  @Test("a PNG is rotated upright according to an Exif chunk before or after its pixels", arguments: 1...8)
   func turnedPNG(_ tag: UInt8) throws {
     let folder = ScratchFolder()
     let plain = try Data(contentsOf: URL(fileURLWithPath: fixture("rgb.png")))
@@ -135,7 +135,7 @@ import Testing
         let file = try read(plain.prefix(place) + chunk(tiff) + plain.suffix(from: place))
         #expect(file.orientation == orientation && file.image == orientation.applied(to: upright))
       }
-      // A chunk after the pixels that is broken says nothing; one before them breaks the file, as for Pillow.
+      // A broken Exif chunk after the pixels is ignored; one before them breaks the file, as for Pillow.
       let broken = chunk(tiff, isSound: false)
       #expect(try read(plain.prefix(plain.count - 12) + broken + plain.suffix(12)).orientation == .upright)
       #expect(throws: FileError.self) { try read(plain.prefix(pixels) + broken + plain.suffix(from: pixels)) }
@@ -147,14 +147,14 @@ import Testing
     }
   }
 
-  @Test("a CMYK JPEG comes out in its colors")
+  @Test("a CMYK JPEG has the right colors")
   func cmyk() throws {
     let image = try RGBImage(contentsOf: fixture("cmyk.jpg"))
     let expected = try Data(contentsOf: URL(fileURLWithPath: fixture("cmyk.jpg.rgb")))
     #expect(zip(image.pixels, expected).allSatisfy { abs(Int($0) - Int($1)) <= 3 })
   }
 
-  @Test("an image comes back from a PNG as it went")
+  @Test("an image written as a PNG is read back unchanged")
   func roundTrip() throws {
     let folder = ScratchFolder()
     let image = RGBImage(width: 12, height: 9, pixels: Self.pixels)
@@ -163,7 +163,7 @@ import Testing
     #expect(throws: FileError.self) { try image.writePNG(to: folder.file("none/p.png")) }
   }
 
-  @Test("an image that claims to be enormous, or to need hundreds of scans, is refused before it takes memory or time")
+  @Test("an image that claims an enormous size or hundreds of scans is refused before it uses memory or time")
   func enormous() throws {
     let folder = ScratchFolder()
     func message(_ data: Data) throws -> String {
@@ -182,7 +182,7 @@ import Testing
     #expect(try message(Data(contentsOf: URL(fileURLWithPath: fixture("scans.jpg")))).contains("broken JPEG"))
   }
 
-  /// The cyclic redundancy check of PNG's chunks.
+  /// The CRC-32 of PNG chunks.
   private func checksum(_ bytes: Data) -> UInt32 {
     var sum = ~UInt32(0)
     for byte in bytes {

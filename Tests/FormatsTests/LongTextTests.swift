@@ -5,13 +5,13 @@ import Testing
 
 @testable import Formats
 
-/// Texts from files that are longer than anybody writes, and still read right.
+/// Texts in files that are far longer than usual are still read correctly.
 @Suite("Long texts in files") struct LongTextTests {
   private let folder = ScratchFolder()
 
   private func xml(_ text: String) throws -> XMLElement { try XMLElement.read(folder.write("a.xml", text)) }
 
-  @Test("XML of more attributes, names of spaces or declarations than any annotation has is refused at once")
+  @Test("XML with far too many attributes, namespaces or declarations is refused quickly")
   func attributes() throws {
     func list(_ count: Int, _ text: (Int) -> String) -> String { (0..<count).map(text).joined() }
     for (text, problem) in [
@@ -24,7 +24,7 @@ import Testing
     }
   }
 
-  @Test("what only looks like markup does not count, and long texts are read whole")
+  @Test("text that only looks like markup is not counted, and long texts are read completely")
   func markup() throws {
     let many = String(repeating: " a='1'", count: 2000)
     let long = String(repeating: "x", count: 1 << 20)
@@ -40,13 +40,13 @@ import Testing
     #expect(try xml("<a\(most)><b\(most)/></a>").children.count == 1)
   }
 
-  @Test("a name of many characters that cannot be printed is printed, each as Swift writes it")
+  @Test("a long name of unprintable characters is printed with Swift's escapes")
   func printable() {
     #expect(String(repeating: "\u{1}", count: 300_000).printable == String(repeating: "\\u{1}", count: 300_000))
     #expect("a\u{1b}[1mé\u{202e}".printable == "a\\u{1b}[1mé\\u{202e}")
   }
 
-  @Test("messages keep both ends of what is longer than anybody reads")
+  @Test("messages shorten very long texts and keep both ends")
   func messages() {
     let name = "begin" + String(repeating: "\u{1}", count: 1 << 20) + "end"
     for text in [

@@ -4,12 +4,12 @@ import Testing
 
 @testable import Formats
 
-/// A model whose elements stand in a file beside it, from `Fixtures/make_onnx.py`: where they may stand, and where not.
+/// A model with external data, from `Fixtures/make_onnx.py`, and the places where these data may be.
 @Suite("Elements of ONNX models in other files") struct ONNXElsewhereTests {
   private let folder = ScratchFolder()
   private static let stated = "elsewhere.onnx.data"
 
-  /// Writes the model into a folder of its own, with another place of the same length for its elements.
+  /// Writes the model to its own folder, with another location of the same length for its elements.
   private func model(_ location: String = stated) throws -> String {
     var model = try Data(contentsOf: URL(fileURLWithPath: fixture("elsewhere.onnx")))
     let (old, new) = (Data(Self.stated.utf8), Data(location.utf8))
@@ -55,7 +55,7 @@ import Testing
     }
   }
 
-  @Test("a link that leads out of the model's folder is refused, and said")
+  @Test("a link that leads out of the model's folder is an error that says so")
   func linkOutside() throws {
     let path = try model()
     try writeElements("outside")
@@ -76,17 +76,17 @@ import Testing
   }
 
   @Test(
-    "a place that names another folder is refused, whatever is there",
+    "a location in another folder is refused, even if a file is there",
     arguments: ["../elements.onnx.da", "a/../elements.onnx.", "./.././elements.onn", "/tmp/elements.onnx."])
   func outside(_ location: String) throws {
     let path = try model(location)
-    // What it names is there.
+    // The location that the model names exists.
     for name in ["model/a", "model/tmp"] { try Files.makeFolder(folder.file(name)) }
     for name in ["elements.onnx.da", "model/elements.onnx.", "elements.onn"] { try writeElements(name) }
     try expectRefusal(path, "in '\(location)', where a file in the model's folder is expected")
   }
 
-  @Test("what is no file is refused without waiting for it")
+  @Test("anything but a regular file is refused without blocking")
   func noFile() throws {
     let path = try model()
     try expectRefusal(path, "no such file")

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Formats
 
-/// Graphs as programs that work on graphs leave them, from `Fixtures/make_graphs.py`.
+/// Graphs as graph optimizers leave them, from `Fixtures/make_graphs.py`.
 @Suite("Weights in ONNX graphs") struct ONNXWeightTests {
   private static let files: NamedTensors = {
     do { return try Safetensors.read(fixture("graphs.safetensors")) } catch {
@@ -23,7 +23,7 @@ import Testing
   }
 
   @Test(
-    "weights are found in initializers, constants, and behind identities, casts and transpositions",
+    "weights are found in initializers and constants, and behind identities, casts and transpositions",
     arguments: files.names.filter { $0.hasPrefix("same ") })
   func same(_ name: String) throws {
     let expected = Self.files.entries.filter { $0.name.hasPrefix("expected.") }
@@ -38,7 +38,7 @@ import Testing
   }
 
   @Test(
-    "what cannot be read is an error that says so, never a file without it",
+    "a weight that cannot be read is an error, and is never left out silently",
     arguments: [
       ("quantized", "'features.0.weight' is quantized (DequantizeLinear)"),
       ("quantized convolution", "'other.weight' is quantized (QLinearConv)"), ("empty", "no tensors in it"),
@@ -51,10 +51,10 @@ import Testing
     #expect(error?.file == path && error?.message.contains(problem) == true, "\(error?.message ?? "")")
   }
 
-  @Test("a graph without any of PyTorch's names gives its tensors by its own")
+  @Test("a graph without PyTorch's names gives its tensors by its own names")
   func nameless() throws { #expect(try WeightFile.read(write("nameless")).names == ["w0", "w1", "w2", "w3"]) }
 
-  @Test("many folded biases take no longer than as many others")
+  @Test("reading many folded biases takes linear time")
   func manyBiases() throws {
     var model = ONNXModel()
     let count = 5000
@@ -69,7 +69,7 @@ import Testing
     #expect(names.count == 2 * count && names.contains("c7.bias") && !names.contains("c7.weight_bias"))
   }
 
-  @Test("a file in which there are no tensors is an error, whatever its format")
+  @Test("a file without tensors is an error in every format")
   func empty() throws {
     var header = withUnsafeBytes(of: UInt64(2).littleEndian) { Data($0) }
     header += Data("{}".utf8)

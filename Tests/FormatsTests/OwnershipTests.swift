@@ -8,13 +8,13 @@ import Testing
 @Suite("Files that metasal wrote") struct OwnershipTests {
   private let folder = ScratchFolder()
 
-  /// A file of each kind that is written, by the name of its format.
+  /// Writes a file of each format, named after it.
   private func writeAll() throws {
     let weights = NamedTensors([("a.weight", Tensor([1, 2, 3]))], metadata: ["software": "somebody else"])
     for (name, format) in [("w.safetensors", WeightFile.Format.safetensors), ("w.h5", .hdf5), ("w.pth", .pytorch)] {
       try WeightFile.write(weights, as: format, to: folder.file(name))
     }
-    // So many attributes are kept elsewhere in the file.
+    // HDF5 stores this many attributes in another part of the file.
     var many = HDF5Contents()
     for i in 0..<20 { many.attributes["attribute \(i)"] = String(repeating: "x", count: 200) }
     try HDF5File.write(many, to: folder.file("many.h5"))
@@ -30,7 +30,7 @@ import Testing
     for (name, text) in texts { try Files.write(Data(text.utf8), to: folder.file(name)) }
   }
 
-  @Test("are known by their marks, and replaced and removed")
+  @Test("are recognized by their marks, and can be replaced and removed")
   func own() throws {
     try writeAll()
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
@@ -42,7 +42,7 @@ import Testing
   }
 
   @Test(
-    "others are not replaced, whatever they hold, and neither are folders",
+    "other files and folders are not replaced, whatever their contents",
     arguments: [
       "rgb.jpg", "rgb.png", "weights.h5", "weights.safetensors", "zip.pth", "stream.th", "exported.onnx", "v110.h5",
       "make_fixtures.py",
@@ -62,7 +62,7 @@ import Testing
   }
 
   @Test(
-    "texts that look alike are somebody else's",
+    "similar texts belong to the user",
     arguments: [
       "{", "{}", #"{"software":"other"}"#, #"{"made by":"metasal"}"#, "[\"metasal\"]", "# Written by metasal",
       "metasal",
@@ -70,7 +70,7 @@ import Testing
     ])
   func lookalikes(_ text: String) throws { #expect(!Ownership.isOwn(try folder.write("f", text))) }
 
-  @Test("a text that was changed since is somebody else's")
+  @Test("a text that was edited since belongs to the user")
   func changed() throws {
     let text = Ownership.marked("a: 1\nb: 2\n")
     #expect(Ownership.isOwn(try folder.write("f", text)))
@@ -80,7 +80,7 @@ import Testing
     #expect(!Ownership.isOwn(try folder.write("f", text + "c: 3\n")))
   }
 
-  @Test("damaged files are read without harm, and not taken for metasal's unless their mark is whole")
+  @Test("damaged files are handled safely, and belong to the user unless their mark is intact")
   func damaged() throws {
     try writeAll()
     for name in ["w.safetensors", "w.h5", "w.pth", "w.onnx", "p.png", "recipe.yaml", "e.json"] {
@@ -93,7 +93,7 @@ import Testing
     }
   }
 
-  @Test("an input is not replaced, whatever path leads to it, and no output is written twice")
+  @Test("an input is not replaced through any path, and no output is written twice")
   func inputs() throws {
     try writeAll()
     let input = folder.file("w.h5")
@@ -111,7 +111,7 @@ import Testing
     #expect(throws: FileError.self) { try Ownership.remove(folder.file("symbolic.h5")) }
   }
 
-  @Test("a file's place is the same through links, there or not yet")
+  @Test("a file's place is the same through links, whether the file exists or not")
   func place() throws {
     let folder = ScratchFolder()
     try Files.makeFolder(folder.file("real"))
@@ -120,7 +120,7 @@ import Testing
     try folder.write("real/new", "x")
     #expect(Files.place(of: folder.file("link/new")) == Files.place(of: folder.file("real/new")))
     #expect(Files.place(of: "/") == "/" && Files.place(of: "r") != Files.place(of: "s"))
-    // A link to what is not there yet stands for it.
+    // A link to a missing file means that file.
     try FileManager.default.createSymbolicLink(atPath: folder.file("later"), withDestinationPath: "real/late")
     #expect(throws: FileError.self) {
       try Ownership.requireReplaceable([folder.file("later"), folder.file("real/late")], inputs: [])

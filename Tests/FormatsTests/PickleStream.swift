@@ -1,6 +1,7 @@
 import Foundation
 
-/// Files of PyTorch's older stream format, made by hand: one storage of float32 named "0", and whatever pickle comes before.
+/// Builds files in PyTorch's older stream format by hand: a pickle made of any opcodes, and one float32 storage named
+/// "0".
 struct PickleStream {
   private(set) var object = Data([0x80, 0x02])
 
@@ -52,7 +53,7 @@ struct PickleStream {
 
   init() {}
 
-  /// The file, with a storage that counts up from 0.
+  /// The bytes of the file, whose storage contains 0, 1, 2, ….
   func file(storage: Int = 0) -> Data {
     var file = Data([0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e])
     file += Data([0x80, 0x02, UInt8(ascii: "M"), 0xe9, 0x03, 0x2e, 0x80, 0x02, UInt8(ascii: "}"), 0x2e])

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Weight files") struct WeightFileTests {
   @Test(
-    "files that the real peers wrote are read, whatever their format, element types and strides",
+    "files written by PyTorch, safetensors and h5py are read with all formats, element types and strides",
     arguments: ["zip.pth", "stream.th", "weights.safetensors"])
   func peers(_ name: String) throws {
     let weights = try WeightFile.read(fixture(name))
@@ -26,14 +26,14 @@ import Testing
     }
   }
 
-  @Test("a transposed tensor's strides are followed")
+  @Test("the strides of a transposed tensor are used")
   func strides() throws {
     let weights = try PyTorchFile.read(fixture("transposed.pth"))
     #expect(weights["t"]?.shape == [3, 2])
     #expect(weights["t"]?.doubles == [0, 3, 1, 4, 2, 5])
   }
 
-  @Test("h5py's files are read: chunks, compression, halves, integers, scalars, text attributes")
+  @Test("h5py's files are read: chunks, compression, float16, integers, scalars, text attributes")
   func h5py() throws {
     let contents = try HDF5File.read(fixture("weights.h5"))
     #expect(contents.tensor("group/a")?.doubles == [0, 0.5, 1, 1.5, 2, 2.5])
@@ -45,7 +45,7 @@ import Testing
     #expect(try WeightFile.read(fixture("weights.h5"))["group.a"]?.shape == [2, 3])
   }
 
-  @Test("tensors come back from safetensors and HDF5 as they went, bit for bit")
+  @Test("tensors are read back from safetensors and HDF5 bit for bit")
   func roundTrips() throws {
     let folder = ScratchFolder()
     var random = RandomSource(seed: 1, purpose: "test")
@@ -84,7 +84,7 @@ import Testing
   }
 
   @Test(
-    "headers that promise more than the file holds are refused",
+    "headers that claim more than the file contains are refused",
     arguments: [
       #"{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,16]}}"#,
       #"{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,999999999999]}}"#,
@@ -99,7 +99,7 @@ import Testing
     #expect(throws: FileError.self) { try Safetensors.decode(long, "made") }
   }
 
-  @Test("a missing file, a folder, and something else altogether are told apart")
+  @Test("a missing file, a folder and another kind of file have different errors")
   func strangers() throws {
     let folder = ScratchFolder()
     let missing = #expect(throws: FileError.self) { try WeightFile.read(folder.file("none.pth")) }
@@ -110,7 +110,7 @@ import Testing
     #expect(error?.description.contains("expected safetensors") == true)
   }
 
-  @Test("what cannot be written is an error, and leaves nothing behind and the old file whole")
+  @Test("a file that cannot be written is an error, leaves no temporary file and does not change the old file")
   func unwritable() throws {
     let folder = ScratchFolder()
     let weights = NamedTensors([("a", Tensor([1.0]))])

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Formats
 
-@Suite("Weights written") struct WritingTests {
+@Suite("Writing weights") struct WritingTests {
   private let folder = ScratchFolder()
 
   private func isSame(_ a: Tensor?, _ b: Tensor?) -> Bool {
@@ -14,7 +14,7 @@ import Testing
   }
 
   @Test(
-    "halves are rounded as PyTorch rounds them",
+    "float16 and bfloat16 are rounded as in PyTorch",
     arguments: [("half", StoredPrecision.float16), ("bfloat16", .bfloat16)])
   func rounding(_ name: String, _ precision: StoredPrecision) throws {
     let expected = try Safetensors.read(fixture("halves.safetensors"))
@@ -26,7 +26,7 @@ import Testing
   }
 
   @Test(
-    "weights come back from every format as they went, and bytes depend on the contents alone",
+    "weights are read back unchanged from every format, and the bytes depend only on the contents",
     arguments: [WeightFile.Format.safetensors, .hdf5, .pytorch])
   func roundTrip(_ format: WeightFile.Format) throws {
     var random = RandomSource(seed: 1, purpose: "test")
@@ -43,7 +43,7 @@ import Testing
     try WeightFile.write(weights, as: format, to: path)
     #expect(try Files.read(path).map(\.self) == first)
 
-    // What is stored as halves comes back as their values.
+    // Weights stored as float16 are read back as the rounded values.
     try WeightFile.write(weights, as: format, precision: .float16, to: path)
     let coarse = try WeightFile.read(path)
     for (name, value) in weights.entries {
@@ -63,7 +63,7 @@ import Testing
   }
 
   @Test(
-    "PyTorch's own graphs, of both of its exporters, give their weights back: folded, transposed, and equal ones",
+    "weights are read from the graphs of both of PyTorch's exporters: folded, transposed and equal ones",
     arguments: ["exported.onnx", "elsewhere.onnx"])
   func onnx(_ name: String) throws {
     let weights = try WeightFile.read(fixture(name))
@@ -80,7 +80,7 @@ import Testing
     }
   }
 
-  @Test("elements that stand beside a model are read from its folder alone, and must be there")
+  @Test("external elements are read only from the model's folder, and must exist")
   func elsewhere() throws {
     let model = try Data(contentsOf: URL(fileURLWithPath: fixture("elsewhere.onnx")))
     let elements = try Data(contentsOf: URL(fileURLWithPath: fixture("elsewhere.onnx.data")))
@@ -102,7 +102,7 @@ import Testing
     }
   }
 
-  @Test("a graph is written and its weights read again, with what it says of itself")
+  @Test("a graph is written, and its weights and metadata are read back")
   func graph() throws {
     var random = RandomSource(seed: 2, purpose: "test")
     var model = ONNXModel()

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The section data of a recipe") struct DataSectionTests {
   @Test(
-    "every data set and change of images is written with every setting, in short where it can be",
+    "every data set and augmentation is written with every setting, in short form if possible",
     arguments: [
       ("train={ folder: /d/f }", "train.folder=/d/f"),
       ("train={ folder: { path: /d/f, classes: /d/c } }", "train.folder.path=/d/f train.folder.classes=/d/c"),
@@ -66,7 +66,7 @@ import Testing
   }
 
   @Test(
-    "what is wrong with a data set is told with its key",
+    "errors in a data set are reported with their key",
     arguments: [
       ("train=folder", "data.train.folder.path: missing"),
       ("train={ cifar10: [] }", "data.train.cifar10: expected at least 1, found 0"),
@@ -80,7 +80,7 @@ import Testing
     #expect(problems.count == 1 && problems[0].contains(message), "\(problems)")
   }
 
-  @Test("paths of a data set are inputs of the recipe, from its own folder")
+  @Test("paths of a data set are inputs of the recipe, relative to its folder")
   func inputs() throws {
     let folder = ScratchFolder()
     let recipe = try Recipe.load(

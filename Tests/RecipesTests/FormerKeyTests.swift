@@ -7,7 +7,7 @@ import Testing
   private func replaced(_ yaml: String) throws -> Entry { FormerKeys.replaced(in: try Entry(yaml: yaml, "test")) }
 
   @Test(
-    "a recipe with former keys says the same as one with today's",
+    "a recipe with former keys means the same as one with present keys",
     arguments: [
       (
         "data: { normalization: { mean: [0, 0, 0], deviation: [1, 1, 1] } }",
@@ -26,7 +26,7 @@ import Testing
         "evaluation: { grid_side: 3, measures: grid_pointing }",
         "evaluation: { measures: { grid_pointing: { side: 3 } } }"
       ),
-      // What is measured by neither has no setting to keep.
+      // Without grid pointing among the measures, its former setting has no effect.
       ("evaluation: { grid_side: 3, images: 3 }", "evaluation: { images: 3 }"),
     ])
   func same(_ former: String, _ present: String) throws {
@@ -34,7 +34,7 @@ import Testing
     #expect(try replaced(present) == Entry(yaml: present, "test"))
   }
 
-  @Test("where a former and a present key are both stated, neither is lost")
+  @Test("if a former and a present key are both stated, both are kept")
   func both() throws {
     let both = "evaluation: { pictures: 1, figures: 2 }"
     #expect(try replaced(both) == Entry(yaml: both, "test"))

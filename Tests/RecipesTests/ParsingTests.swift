@@ -6,10 +6,10 @@ import Testing
 
 @testable import Recipes
 
-/// What a recipe's text may hold, and how quickly and where it is told what it may not.
+/// The texts that recipes may contain, and the errors for others, which must come quickly and with their place.
 @Suite("A recipe's text") struct ParsingTests {
   @Test(
-    "what is no number is no number: quotes make a text, and nobody means hexadecimal",
+    "quoted numbers are texts, and hexadecimal numbers are refused",
     arguments: [
       ("steps: 10", "steps: '10'", "16: run.steps: expected a whole number from 0 to 1000000000, found '10' in quotes"),
       (
@@ -33,7 +33,7 @@ import Testing
   }
 
   @Test(
-    "what recipes have no use for is refused, with its line",
+    "YAML features that recipes do not support are errors with their line",
     arguments: [
       ("steps: 10", "steps: !!int 10", "16: a tag, tag:yaml.org,2002:int, that recipes don't know"),
       ("[layer2, layer3.0]", "!!set [layer2]", "11: a tag, tag:yaml.org,2002:set, that recipes don't know"),
@@ -50,7 +50,7 @@ import Testing
     #expect(problems.count == 1 && problems[0].hasPrefix("r.yaml:" + problem), "\(problems)")
   }
 
-  @Test("a text made to multiply or to nest is an error, and quickly")
+  @Test("a text with exploding aliases or deep nesting is refused quickly")
   func bombs() throws {
     func bomb(_ level: (String, String) -> String) -> String {
       zip("bcdefghijklmnopqrstuvw", "abcdefghijklmnopqrstuv").reduce("a: &a [1, 2]\n") {
@@ -68,7 +68,7 @@ import Testing
     #expect(ContinuousClock.now - start < .seconds(5))
   }
 
-  @Test("a damaged recipe is read, or its problems are named")
+  @Test("a damaged recipe is read, or its problems are reported")
   func damaged() throws {
     let folder = ScratchFolder()
     var fuzzer = Fuzzer(Data(Sample.text.utf8), seed: 11)
@@ -87,7 +87,7 @@ import Testing
   }
 
   @Test(
-    "`~` states nothing, and so does a key's own word for it",
+    "`~` means no value, and so does a key's own word for it",
     arguments: ["model.weights=~", "model.weights=", "inner.parameters=all", "inner.parameters=~", "run.workers=all"])
   func nothing(_ flag: String) throws {
     let folder = ScratchFolder()
@@ -98,7 +98,7 @@ import Testing
   }
 
   @Test(
-    "the resolved recipe states everything and loads back to the same, whatever its words look like",
+    "the resolved recipe states everything and loads back to the same recipe, whatever its texts look like",
     arguments: [
       [], ["optimizer.name=adamw", "model.batch_norm=train"], ["optimizer.weight_decay=~", "optimizer.clip_norm=5"],
       ["run.output=\"~\""], ["run.output='1e3'"], ["run.output=\"null\""], ["run.output='a: b # c'"],

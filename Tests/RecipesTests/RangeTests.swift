@@ -6,7 +6,7 @@ import Testing
 @testable import Recipes
 
 @Suite("Ranges of a recipe's numbers") struct RangeTests {
-  /// Every number that a recipe may hold, by a flag that sets it; `#` is where the number stands.
+  /// Every number in a recipe as a flag that sets it; `#` stands for the number.
   static let numbers = [
     "model.classes=#", "data.resize=#", "data.crop=#", "data.batch=#", "data.workers=#", "data.cache=#",
     "data.normalization={ mean: [#, 0, 0], std: [1, 1, 1] }",
@@ -43,10 +43,10 @@ import Testing
     "model={ architecture: sequential, layers: [global_average_pool, linear #, linear] }",
   ]
 
-  @Test("no number may be huge, less than any that makes sense, or none at all", arguments: numbers)
+  @Test("numbers that are huge, too small or not finite are refused", arguments: numbers)
   func extremes(_ flag: String) throws {
     for number in ["1e300", "-1e300", "1e-300", "nan", "inf", "-9223372036854775808", "99999999999999999999"] {
-      // What is next to nothing is a sound share, weight or mean.
+      // A tiny number is a valid share, weight or mean.
       let isSmall = number == "1e-300"
       let takesSmall = ["mean: [#", "probability", "jitter", "weight", "betas", "warmup", "momentum"]
       if isSmall, takesSmall.contains(where: flag.contains) { continue }
@@ -56,7 +56,7 @@ import Testing
   }
 
   @Test(
-    "what is refused is told the range",
+    "errors about numbers state the allowed range",
     arguments: [
       ("data.batch=100000", "a whole number from 1 to 65536"), ("model.classes=2147483648", "from 2 to 100000"),
       ("data.train={ scenes: { count: 2147483648 } }", "from 1 to 10000000 (the order of an epoch is kept in memory)"),
@@ -84,7 +84,7 @@ import Testing
     #expect(problems.contains { $0.contains(message) }, "\(problems)")
   }
 
-  @Test("a network of more layers than a derivative goes back through is refused")
+  @Test("a network with too many layers to differentiate is refused")
   func depth() throws {
     let layers = Array(repeating: "relu", count: 1200).joined(separator: ", ")
     let problems = try Sample.problems(
@@ -92,7 +92,7 @@ import Testing
     #expect(problems.contains { $0.contains("1202 layers, of which 1000 are the most") }, "\(problems)")
   }
 
-  @Test("a method keeps the name it was asked for by, though it is the same as another")
+  @Test("a method keeps its requested name even if it is the same as another")
   func spelling() throws {
     let folder = ScratchFolder()
     let recipe = try Recipe.load(

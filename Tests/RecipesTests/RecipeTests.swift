@@ -8,7 +8,7 @@ import Testing
 @testable import Recipes
 
 @Suite("Recipes") struct RecipeTests {
-  @Test("a recipe's values are read, and paths mean its own folder")
+  @Test("the values of a recipe are read, and paths are relative to its folder")
   func values() throws {
     let folder = ScratchFolder()
     let recipe = try Recipe.load(try folder.write("r.yaml", Sample.text))
@@ -36,7 +36,7 @@ import Testing
   }
 
   @Test(
-    "bad recipes are told what was expected",
+    "errors in recipes state what was expected",
     arguments: [
       ("architecture: resnet20", "architecture: resnet21", "did you mean 'resnet20'?"),
       (
@@ -59,7 +59,7 @@ import Testing
     #expect(problems.contains { $0.contains(message) }, "\(problems)")
   }
 
-  @Test("flags replace values, down to items of lists, and are named where they are wrong")
+  @Test("flags replace values, including items of lists, and errors name the flag")
   func overrides() throws {
     let folder = ScratchFolder()
     let path = try folder.write("r.yaml", Sample.text)
@@ -76,7 +76,7 @@ import Testing
     #expect(try Sample.problems(Sample.text, ["run.steps"]).first?.contains("expected key=value") == true)
   }
 
-  @Test("a recipe extends another section by section, and each path means the folder of the recipe that states it")
+  @Test("a recipe extends another section by section, and each path is relative to its own recipe's folder")
   func extends() throws {
     let folder = ScratchFolder()
     try folder.write("base/r.yaml", Sample.text)
@@ -102,7 +102,7 @@ import Testing
   }
 
   @Test(
-    "what is wrong with a recipe that another extends is stated where it is extended",
+    "an unusable base recipe is an error at the place where it is extended",
     arguments: [
       ("none.yaml", "none.yaml: no such recipe"), (".", ".: a folder, where a file is expected"),
       ("own.yaml", "own.yaml: recipes that extend each other"), ("latin.yaml", "latin.yaml: not a text in UTF-8"),
@@ -115,7 +115,7 @@ import Testing
     #expect(error?.description == "\(path):2: extends: \(folder.file(message))")
   }
 
-  @Test("a problem in a recipe that another extends is stated in its own file, and each file's problems together")
+  @Test("a problem in a base recipe is reported for its own file, and problems are grouped by file")
   func baseProblems() throws {
     let folder = ScratchFolder()
     let base = try folder.write("base.yaml", Sample.replacing("rate: 0.01", "rate: fast"))
@@ -127,7 +127,7 @@ import Testing
       ])
   }
 
-  @Test("a problem of an item deep in a list is stated at its line")
+  @Test("a problem with an item deep in a list is reported at its line")
   func deep() throws {
     let text = Sample.replacing("inner:\n  rate: 0.01\n  parameters: [\"layer3.*\"]\n", "")
     #expect(
@@ -140,7 +140,7 @@ import Testing
     #expect(recipe.problem("evaluation.layers", "no such layer").problems.first?.place.line == nil)
   }
 
-  @Test("all flags that are wrong are reported at once, beside what is wrong in the file")
+  @Test("all wrong flags are reported at once, together with problems in the file")
   func wrongFlags() throws {
     let flags = ["run.steps", "outer.7.weight=1", "run.seed=[", "run.seed='1'", "extends=other.yaml", "run.steps.x=1"]
     let problems = try Sample.problems(Sample.replacing("rate: 0.01", "rate: fast"), flags)
@@ -153,20 +153,20 @@ import Testing
     for (problem, start) in zip(problems, expected) { #expect(problem.hasPrefix(start)) }
   }
 
-  @Test("a missing recipe is told apart from a bad one")
+  @Test("a missing recipe is a different error from a bad one")
   func missing() {
     let error = #expect(throws: RecipeError.self) { try Recipe.load("/nowhere/r.yaml") }
     #expect(error?.isMissingFile == true)
   }
 
-  @Test("the shipped recipes are sound", arguments: ["scenes-pretrain.yaml", "scenes-meta.yaml"])
+  @Test("the shipped recipes are valid", arguments: ["scenes-pretrain.yaml", "scenes-meta.yaml"])
   func shipped(_ name: String) throws {
     let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
     _ = try Recipe.load(folder.appendingPathComponent("Recipes/\(name)").path)
   }
 
-  @Test("the recipes for real images are sound", .enabled(if: Shared.exists("recipes")))
+  @Test("the recipes for real images are valid", .enabled(if: Shared.exists("recipes")))
   func shared() throws {
     let folder = Shared.path("recipes")
     for name in try FileManager.default.contentsOfDirectory(atPath: folder) where name.hasSuffix(".yaml") {
@@ -174,7 +174,7 @@ import Testing
     }
   }
 
-  @Test("layers, sources and changes of images are read, and written as they were read")
+  @Test("layers, data sets and augmentations are read, and written as they were read")
   func sections() throws {
     let folder = ScratchFolder()
     let text = Sample.text.replacing(
@@ -206,7 +206,7 @@ import Testing
   }
 
   @Test(
-    "sections that contradict themselves are told where",
+    "contradictions within a section are errors with their place",
     arguments: [
       ("data.crop=300 data.resize=256", "data.crop: a window of 300"),
       (
@@ -228,7 +228,7 @@ import Testing
     #expect("\(error.map { "\($0)" } ?? "")".contains(message))
   }
 
-  @Test("batch norms are frozen by default where weights bring statistics, and train on random weights")
+  @Test("by default batch norms are frozen with given weights, and trained with random ones")
   func batchNorm() throws {
     let folder = ScratchFolder()
     func mode(_ overrides: String...) throws -> Recipe.Model.BatchNormMode? {
@@ -238,7 +238,7 @@ import Testing
     #expect(try mode("model.batch_norm=train") == .train)
     #expect(try mode("model.weights=~") == .train)
     #expect(try mode("model.weights=~", "model.batch_norm=train") == .train)
-    // Without batch norms there is nothing to choose.
+    // Without batch norms both modes are the same.
     #expect(try mode("model.weights=~", "model.architecture=vgg16", "model.batch_norm=frozen") == .frozen)
     #expect(try mode("model.weights=~", "model.architecture=vgg11") == .frozen)
     for architecture in ["resnet20", "plain", "vgg11_bn", "densenet121"] {

@@ -3,7 +3,7 @@ import TestSupport
 
 @testable import Recipes
 
-/// A sound recipe that tests spoil.
+/// A valid recipe, which tests modify.
 enum Sample {
   static let text = """
     model:

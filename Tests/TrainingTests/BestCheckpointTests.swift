@@ -11,7 +11,7 @@ import Testing
 
 @testable import Training
 
-/// The score by which the best checkpoint is told: the recipe's outer loss, as measured.
+/// The score that selects the best checkpoint: the recipe's outer loss on the validation images.
 @Suite("The best checkpoint") struct BestCheckpointTests {
   private let folder = ScratchFolder()
 
@@ -42,7 +42,7 @@ import Testing
     setup.score(try setup.evaluate(network ?? setup.network, title: "measuring"))
   }
 
-  /// The objective, computed here for one image at a time.
+  /// The expected value of the objective, computed independently for one image at a time.
   private func expected(_ setup: Setup, against: ClassSensitivity.Contrast, update: InnerUpdate) throws -> Double {
     let network = setup.network.converted(to: .float64)
     var values: [Double] = []
@@ -67,7 +67,7 @@ import Testing
   }
 
   @Test(
-    "it is computed with the objective's own classes, update, weights and layers, whatever the tables hold",
+    "the score uses the objective's own classes, update, weights and layers, whatever the tables contain",
     arguments: [
       [], ["evaluation.measures=[class_sensitivity]", "evaluation.virtual_rate=0.1"], ["evaluation.methods=[normgrad]"],
     ])
@@ -91,7 +91,7 @@ import Testing
   }
 
   @Test(
-    "a network whose maps have collapsed to constants scores the worst, and one that is no number never is the best")
+    "a network with constant maps has the worst score, and one with a score of NaN is never the best")
   func collapsed() throws {
     let setup = try setup(["outer.0.weight=1", "outer.1.at=[plain]"])
     let own = try score(setup)
@@ -110,7 +110,7 @@ import Testing
     #expect(setup.evaluation.report([("measured", measured)]).contains("6 of 6 images"))
   }
 
-  @Test("maps that are not finite have no value in any measure, and tables, JSON and CSV say why")
+  @Test("maps that are not finite have no value in any measure, and tables, JSON and CSV give the reason")
   func notFinite() throws {
     let measures = MeasureTests.ownMeasures.map(\.name).joined(separator: ", ")
     let setup = try setup(["evaluation.measures=[\(measures)]", "evaluation.virtual_rate=0.02"])

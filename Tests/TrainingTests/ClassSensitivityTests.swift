@@ -50,7 +50,7 @@ import Testing
   }
 
   @Test(
-    "maps that are constant in exact arithmetic spread by less than a tenth of what counts as rounding",
+    "maps that are constant in exact arithmetic vary by less than a tenth of the rounding tolerance",
     arguments: [
       ("resnet18", "layer4"), ("resnet50", "layer4"), ("densenet121", "relu"), ("mobilenet_v2", "features.18"),
     ])
@@ -65,7 +65,7 @@ import Testing
       let start = Inference(network, image, capturing: [layer])
       let moved = InnerUpdate(rate: 0.01).applied(to: network, image, start.output, towards: [3])
       for inference in [start, Inference(moved, image, capturing: [layer])] {
-        // Before global average pooling and a linear layer the gradient is the same everywhere.
+        // Before global average pooling and a linear layer the gradient is the same at all locations.
         let values = inference.maps(.gradient, of: [3], at: [layer])[0].doubles
         let (low, high) = (values.min() ?? 0, values.max() ?? 0)
         #expect(values.count >= 9 && high > 0)
@@ -101,7 +101,7 @@ import Testing
     #expect(undefined > 0)
   }
 
-  /// Weights by the formula in the head of `../NetworksTests/Fixtures/make_zoo.py`.
+  /// Sets the weights by the formula at the beginning of `../NetworksTests/Fixtures/make_zoo.py`.
   private func fill(_ network: inout Network) {
     var entry = 0.0
     network.visit { name, kind, tensor in

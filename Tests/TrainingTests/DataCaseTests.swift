@@ -8,12 +8,13 @@ import Testing
 @testable import Recipes
 @testable import Training
 
-/// Data that were read wrongly elsewhere, evaluated as a user does, with the network of `checkpoints/plain-scenes.safetensors`.
-@Suite("Data as a recipe reads them") struct DataCaseTests {
+/// Data sets that are easily read wrongly, evaluated as a user does, with the network
+/// `checkpoints/plain-scenes.safetensors`.
+@Suite("Data sets read through recipes") struct DataCaseTests {
   private static let weights = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("../../checkpoints/plain-scenes.safetensors").standardized.path
 
-  /// A setup whose data sets are the source, as a recipe states it.
+  /// A setup whose training and validation sets are `source`, written as in a recipe.
   private func setup(_ source: String, classes: Int = 8, weights: String? = weights) throws -> Setup {
     let yaml = """
       model: { architecture: plain, classes: \(classes)\(weights.map { ", weights: \($0)" } ?? "") }
@@ -39,7 +40,7 @@ import Testing
   }
 
   @Test(
-    "boxes made on stored pixels, or before the image was made smaller, lie where the object is",
+    "boxes drawn on stored pixels, or before the image was resized, are where the object is",
     arguments: [
       ("coco: { annotations: F/askew.json, images: F/images }", 8, [26, 48, 36, 60], 0.0508),
       ("voc: { folder: F/voc, split: r2 }", 20, [26, 48, 36, 60], 0.0508),
@@ -48,7 +49,7 @@ import Testing
     ])
   func askew(_ source: String, _ classes: Int, _ box: [Int], _ energy: Double) throws {
     let source = source.replacing("F/", with: fixture("askew") + "/")
-    // VOC has more classes than the network, so that there are boxes to compare but no maps.
+    // VOC has more classes than the network, so only boxes are compared there, not maps.
     let own = try setup(source, classes: classes, weights: classes == 8 ? Self.weights : nil)
     #expect(try edges(own) == [box])
     guard classes == 8 else { return }
@@ -56,17 +57,17 @@ import Testing
     #expect(abs(found - energy) < 0.00005)
   }
 
-  @Test("a region is what all objects of the class cover: the mask of one, and the box of one without")
+  @Test("a region is the union of all objects of the class: masks, or boxes of objects without a mask")
   func mixed() throws {
     let own = try setup("coco: { annotations: \(fixture("mixed/mixed.json")), images: \(fixture("mixed/images")) }")
     let found = try values(own)
     #expect(found["pointing_game"] == 1)
-    // Its masks are their boxes, so that the two measures are of the same pixels.
+    // The masks are the same as the boxes, so both measures use the same pixels.
     let (energy, content) = (try #require(found["energy"]), try #require(found["content_heatmap"]))
     #expect(energy == content && energy > 0)
   }
 
-  @Test("every object counts by its mask, or else its box, in every measure of place")
+  @Test("every localization measure uses the mask of an object, or else its box")
   func regions() throws {
     let own = try setup("scenes: { count: 2, size: 32 }")
     let batch = try own.validation.batch([0])
@@ -98,7 +99,7 @@ import Testing
   }
 
   @Test(
-    "every recipe of the shared cases of data is sound, and says what is left out",
+    "every recipe of the shared data cases is valid, and reports what is left out",
     .enabled(if: Shared.exists("cases"), "../shared/cases is not there"),
     arguments: [
       ("06/askew", 1, nil), ("06/r1", 1, nil), ("06/resized", 1, nil), ("06/r2", 1, nil),

@@ -10,7 +10,7 @@ import Testing
 
 @testable import Training
 
-/// Values from other implementations, on a real network and real images, that lie beside the repository.
+/// Reference values from other implementations on a real network and real images, stored beside the repository.
 @Suite("Reference values", .enabled(if: Shared.exists("goldens"), "../shared/goldens is not there"))
 struct GoldenTests {
   let goldens: NamedTensors
@@ -31,7 +31,7 @@ struct GoldenTests {
 
   static let layers = ["layer1", "layer2", "layer3.0", "layer3"]
 
-  @Test("logits agree, and with them the most and the least likely class")
+  @Test("logits and the most and the least likely class agree")
   func logits() throws {
     let logits = network(images).logits
     #expect(relativeError(logits, try #require(goldens["logits"])) < 1e-5)
@@ -39,7 +39,7 @@ struct GoldenTests {
     #expect((logits * -1).argmax() == bottom)
   }
 
-  /// The references' names, and ours.
+  /// The names of methods in the reference and in metasal.
   static let methodNames = [
     ("gradient", "gradient"), ("gradient_sum", "bias/sum"), ("guided_backprop", "guided_backprop"),
     ("guided_backprop_sum", "guided/bias/sum"), ("deconvnet", "deconvnet"), ("grad_cam", "grad_cam"),
@@ -82,7 +82,7 @@ struct GoldenTests {
       let (map, skipped) = combination(maps, height: 32, width: 32)
       let expected = try #require(goldens["combined.\(rule.rawValue).\(extract).\(aggregate)"])
       #expect(relativeError(map, expected) < 1e-3, "\(rule)")
-      // A virtual bias's map is constant straight before global average pooling.
+      // The map of a virtual bias is constant right before global average pooling.
       #expect(skipped == Array(repeating: extract == "bias" ? [3] : [], count: 8))
     }
   }
@@ -108,8 +108,9 @@ struct GoldenTests {
         }
       }
       // In float32 an activation near zero may fall on the other side of a ReLU and change an image's map by some
-      // thousandths (PyTorch's own float32 differs from the reference by up to 2.3e-3, in 11 of these 64 tensors). That is
-      // why evaluation works maps out in float64, where everything agrees to what the reference's storage can tell.
+      // thousandths (PyTorch's own float32 differs from the reference by up to 2.3e-3, in 11 of these 64 tensors).
+      // Therefore evaluation computes maps in float64, where everything agrees within the precision of the stored
+      // reference.
       for (key, parts) in maps {
         let expected = try #require(goldens["meta\(rate).\(key).\(name)"])
         let error = relativeError(.concatenated(parts, axis: 0), expected)
@@ -128,7 +129,7 @@ struct GoldenTests {
   func classSensitivity(_ rate: Double) throws {
     let data = try Data(contentsOf: URL(fileURLWithPath: Shared.path("goldens/resnet20.class_sensitivity.json")))
     let expected = try JSONDecoder().decode([String: [Double?]].self, from: data)
-    // At layer3 NormGrad's correlation is that of rounding errors; the comparison there is of the value 1.
+    // At layer3 NormGrad's correlation depends on rounding errors alone; there the value is compared with 1.
     let names = Self.methodNames.filter { $0.0 != "normgrad_conv" }
     let evaluation = Evaluation(
       methods: names.compactMap { Method($0.1) }, layers: Self.layers, virtualRate: rate)

@@ -12,7 +12,7 @@ import Testing
 @Suite("Runs that end early") struct InterruptedRunTests: MakesShortRuns {
   let runs = ShortRuns()
 
-  /// Makes folders of images to train on and to measure, and returns what a recipe says of them.
+  /// Writes folders of training and validation images, and returns the recipe's settings for them.
   private func writeImages() throws -> [String] {
     for (part, count) in [("train", 10), ("validation", 3)] {
       for name in ["ant", "bee"] {
@@ -31,13 +31,13 @@ import Testing
   }
 
   @Test(
-    "a run that an error stops saves the steps before, and goes on from there to the same bytes when the cause is mended"
+    "a run that an error stops saves the completed steps, and resumes to the same bytes when the cause is removed"
   )
   func failure() throws {
     let overrides = try writeImages()
     let setup = try setup(overrides)
     let whole = try run(setup, "whole")
-    // Images of the fourth batch, which are read for the first time then; and one that the evaluation reads.
+    // An image that is first read in the fourth batch, and an image that only the evaluation reads.
     let late = try #require(try setup.train.batch(step: 3).indices.first)
     let image = folder.file("train/\(["ant", "bee"][late / 10])/\(late % 10).png")
     let good = try Data(contentsOf: URL(fileURLWithPath: image))
@@ -56,13 +56,13 @@ import Testing
     #expect(try Files.read(resumed.metrics) == Files.read(whole.metrics))
   }
 
-  @Test("an error while the network is measured saves it, and what was to be measured is measured when the run goes on")
+  @Test("an error during an evaluation saves the network, and the evaluation is made when the run is resumed")
   func failureInMeasuring() throws {
     let setup = try setup(try writeImages())
     let whole = try run(setup, "whole")
     let image = folder.file("validation/bee/1.png")
     let good = try Data(contentsOf: URL(fileURLWithPath: image))
-    // It breaks after the network was measured for the first time.
+    // The image breaks after the first evaluation of the network.
     let trainer = Trainer(
       setup, folder: RunFolder(folder.file("stopped")),
       isInterrupted: {
@@ -82,7 +82,7 @@ import Testing
     #expect(try Files.read(resumed.metrics) == Files.read(whole.metrics))
   }
 
-  @Test("a run that was ended before its first checkpoint begins anew")
+  @Test("a run that ended before its first checkpoint starts anew")
   func beforeCheckpoint() throws {
     let setup = try setup()
     let whole = try run(setup, "whole")
@@ -101,7 +101,7 @@ import Testing
     }
   }
 
-  /// What a run is told that goes on with another recipe in its last checkpoint.
+  /// The messages of a run that is resumed with another recipe in its last checkpoint.
   private func resumed(_ name: String, storing recipe: (String) -> String) throws -> (run: RunFolder, said: String) {
     let run = RunFolder(folder.file(name))
     #expect(throws: RunEnd.self) { try self.run(try setup(), name, stopAfter: 4) }
@@ -113,14 +113,14 @@ import Testing
     return (run, said)
   }
 
-  /// The keys of changes that a run's log has.
+  /// The changes of the recipe in a run's log.
   private func loggedChanges(_ run: RunFolder) throws -> [[String: [String]]] {
     try Files.lines(run.metrics).compactMap {
       try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
     }.filter { $0["event"] as? String == "recipe" }.compactMap { $0["changes"] as? [String: [String]] }
   }
 
-  @Test("of a stored recipe that is taken in part the rest is told, and no value of it counts as changed")
+  @Test("invalid parts of a stored recipe are reported, and their values do not count as changed")
   func storedInPart() throws {
     let (run, said) = try resumed("part") {
       $0.replacing("clip_norm: 1", with: "clip_norm: -1").replacing("rate: 0.003", with: "rate: 0.002")
@@ -141,7 +141,7 @@ import Testing
     #expect(state.step == 9 && state.recipe == now)
   }
 
-  @Test("of what is lost with a part that is refused nothing counts as changed, and what is new does")
+  @Test("values lost with an invalid part do not count as changed, and new values do")
   func lostTogether() throws {
     let recipe = try setup().recipe
     func changed(_ old: String, _ new: String) -> [String] {
@@ -150,7 +150,7 @@ import Testing
       #expect(!stored.problems.isEmpty, "\(new)")
       return recipe.changes(since: stored.recipe).map(\.key).filter(stored.isKnown)
     }
-    // A schedule, an objective, a data set of the kind that there is, and of another.
+    // A schedule, an objective, a data set of the same kind, and one of another kind.
     #expect(changed("warmup: 0.3", "warmup: many").isEmpty)
     #expect(changed("weight: 0.5", "weight: many").isEmpty)
     #expect(changed("count: 20", "count: -20").isEmpty)
@@ -169,7 +169,7 @@ import Testing
     #expect(recipe.changes(since: newer.recipe).map(\.key).filter(newer.isKnown) == ["optimizer.rate"])
   }
 
-  @Test("a stored recipe that cannot be read at all is told, and the run goes on to the bytes of one never stopped")
+  @Test("an unreadable stored recipe is reported, and the run ends in the bytes of one that never stopped")
   func storedUnread() throws {
     let whole = try run(try setup(), "whole")
     let (run, said) = try resumed("unread") { _ in "[not, a: recipe" }
@@ -181,7 +181,7 @@ import Testing
     #expect(try Files.read(run.metrics) == Files.read(whole.metrics))
   }
 
-  @Test("a run's line of progress has all of its objectives, numbered where there are several of a kind")
+  @Test("the progress line has all objectives, numbered if there are several of a kind")
   func progress() throws {
     let setup = try setup([
       "outer=[{ objective: cross_entropy }, { objective: class_sensitivity }, { objective: class_sensitivity, against: second }]"

@@ -12,9 +12,10 @@ import Testing
 @testable import Saliency
 @testable import Training
 
-/// Measures against other implementations (Fixtures/make_measures.py says which), and what follows from their definitions.
+/// Measures against other implementations (see Fixtures/make_measures.py), and properties that follow from their
+/// definitions.
 @Suite("Measures") struct MeasureTests {
-  /// The measures that come with metasal; other tests add more.
+  /// metasal's built-in measures; other tests register more.
   static var ownMeasures: [any Measure] {
     Registries.measures.all.filter { String(reflecting: type(of: $0)).hasPrefix("Saliency.") }
   }
@@ -60,7 +61,7 @@ import Testing
     #expect(abs((found.number ?? .nan) - expected) < tolerance, "\(found) against \(expected)")
   }
 
-  @Test("rank correlations are scipy's, with ties and without")
+  @Test("rank correlations agree with scipy, with and without ties")
   func rankCorrelations() {
     expect(maps[0].rankCorrelation(with: maps[1]), numbers.rank_correlation[0])
     expect(maps[0].rankCorrelation(with: maps[2]), numbers.rank_correlation[1])
@@ -72,7 +73,7 @@ import Testing
     expect(rounded[0].rankCorrelation(with: rounded[1]), numbers.rank_correlation_ties)
   }
 
-  @Test("energy, pointing without tolerance and sparseness are Quantus's")
+  @Test("energy, pointing without tolerance and sparseness agree with Quantus")
   func quantus() {
     for (index, map) in maps.enumerated() {
       expect(map.energy(in: box), numbers.energy[index], within: 1e-6)
@@ -83,7 +84,7 @@ import Testing
     #expect(Set(numbers.pointing) == [0, 1])
   }
 
-  @Test("insertion and deletion are those of a second implementation")
+  @Test("insertion and deletion agree with a second implementation")
   func deletion() {
     for (index, map) in maps.enumerated() {
       expect(Deletion().value(of: map, image, score: probability), numbers.deletion[index], within: 1e-7)
@@ -91,19 +92,19 @@ import Testing
     }
   }
 
-  @Test("what ROAD fills in is what pytorch-grad-cam fills in")
+  @Test("ROAD's imputation agrees with pytorch-grad-cam")
   func imputation() throws {
     let removed = Set(maps[0].order.prefix(100))
     let found = Road(noise: 0).imputed(image, removed)
     #expect(relativeError(found, try #require(tensors["imputed"])) < 1e-6)
-    // The other way round it is antisymmetric in what is important.
+    // Negating a map reverses the order of importance, and so changes the sign of ROAD.
     let reversed = ImageMap(Tensor(maps[0].values.map { -$0 }, shape: [16, 16]), width: 16, height: 16)
     let road = Road(noise: 0)
     let forward = try #require(road.value(of: maps[0], image, score: probability).number)
     expect(road.value(of: reversed, image, score: probability), -forward)
   }
 
-  @Test("infidelity is Captum's normalized one over the size of the changes")
+  @Test("infidelity is Captum's normalized infidelity divided by the mean square of the logit's changes")
   func infidelity() throws {
     let noise = try #require(tensors["noise"])
     let noises = (0..<noise.shape[0]).map { noise.sliced(axis: 0, from: $0, length: 1) }
@@ -112,7 +113,7 @@ import Testing
     }
   }
 
-  @Test("a linear model's own weights have no infidelity, and a map that follows the image moves as the image does")
+  @Test("the weights of a linear model have infidelity 0, and the sum of an image is as sensitive as the image")
   func robustness() {
     let weights = maps[1]
     func linear(_ images: Tensor) -> [Double] {
@@ -124,7 +125,7 @@ import Testing
     expect(Infidelity().value(of: weights, image, score: linear), 0, within: 1e-18)
     let map = image.sum([3])
     let value = MaxSensitivity(samples: 5, radius: 0.1).value(of: map, image) { $0.sum([3]) }.number ?? 0
-    // Three uniform numbers of std 0.1/√3 each, over the image's own size.
+    // Each pixel has three uniform numbers with std 0.1/√3; the result is relative to the norm of the image.
     let expected = 0.1 * 16 / map.squared.sum().item.squareRoot()
     #expect(value > 0.8 * expected && value < 1.2 * expected)
     expect(MaxSensitivity().value(of: map, image) { _ in map }, 0)
@@ -149,7 +150,7 @@ import Testing
     #expect(Score().mean == nil && Score([.undefined("x")]).interval == nil)
   }
 
-  @Test("a bootstrap interval holds the mean, and is as wide as the normal approximation says")
+  @Test("a bootstrap interval contains the mean, and has the width of the normal approximation")
   func bootstrap() throws {
     var random = RandomSource(seed: 1, purpose: "bootstrap")
     let score = Score((0..<400).map { _ in .defined(random.normal()) })
@@ -160,7 +161,7 @@ import Testing
     #expect(score.interval == interval)
   }
 
-  @Test("the pointing game allows for a miss by the tolerance, along a circle")
+  @Test("the pointing game accepts a miss within a circle of the tolerance")
   func tolerance() {
     var values = [Double](repeating: 0, count: 40 * 40)
     values[10 * 40 + 10] = 1
@@ -169,13 +170,13 @@ import Testing
       map.pointing(at: Region(width: 40, height: 40, boxes: [(x..<(x + 2), y..<(y + 2))])).number
     }
     #expect(hit(25, 10) == 1 && hit(26, 10) == 0)
-    // (9, 12) is 15 away, (11, 11) more than that.
+    // (9, 12) is at distance 15, (11, 11) is farther.
     #expect(hit(19, 22) == 1 && hit(21, 21) == 0)
     expect(ImageMap.pointingOfCentre(at: Region(width: 40, height: 40, boxes: [(30..<40, 30..<40)])), 1)
     expect(ImageMap.pointingOfCentre(at: Region(width: 40, height: 40, boxes: [(35..<40, 35..<40)])), 0)
   }
 
-  @Test("networks are made random layer by layer from the end, and stay so only where they cascade")
+  @Test("networks are randomized layer by layer from the end, cumulatively only in the cascading variant")
   func randomization() {
     let before = network.parameters.map(\.doubles)
     let names = network.parameterNames
@@ -191,14 +192,14 @@ import Testing
     }
   }
 
-  /// Every measure that a recipe can name, curves with four steps.
+  /// Every measure that a recipe can name; curves have four steps.
   private static var allWithFourSteps: [any Measure] {
     ownMeasures.map { measure in
       measure is Deletion ? Deletion(steps: 4) : measure is Insertion ? Insertion(steps: 4) : measure
     }
   }
 
-  @Test("an evaluation measures everything that there is, of scenes with masks, the same with any number of workers")
+  @Test("an evaluation computes all measures on scenes with masks, the same with any number of workers")
   func everything() throws {
     let source = BatchSource(
       Scenes(count: 40, seed: 3), size: 8,
@@ -227,7 +228,7 @@ import Testing
     #expect(lines.allSatisfy { $0.split(separator: ",", omittingEmptySubsequences: false).count == 11 })
   }
 
-  @Test("grids hold confident images of different classes, and each map is asked about its own cell")
+  @Test("grids contain confident images of different classes, and each map is measured on its own cell")
   func grids() throws {
     let source = BatchSource(
       Scenes(count: 120, seed: 3), size: 8,
@@ -245,11 +246,11 @@ import Testing
     let values = try evaluation.values(
       GridPointing(), on: Array(grids.prefix(4)), of: result.items, evaluation.prepared(network), workers: 2,
       image: { try source.batch([$0]).images })
-    // Chance is one quarter.
+    // Random maps would reach one quarter.
     #expect(try #require(Score(values.flatMap { $0[0] }).mean) > 0.4)
   }
 
-  @Test("a linear probe tells what a line can tell, and nothing of noise")
+  @Test("a linear probe learns linearly separable classes, and nothing from noise")
   func probe() {
     var random = RandomSource(seed: 1, purpose: "probe")
     let labels = (0..<200).map { $0 % 2 }
@@ -261,7 +262,7 @@ import Testing
     #expect(chance > 0.35 && chance < 0.65)
   }
 
-  @Test("combined maps are weighted as asked, and layers whose map is constant are left out and named")
+  @Test("combined maps have the requested weights, and layers with constant maps are left out and named")
   func combination() {
     let a = Tensor([0, 1, 2, 4].map { Float($0) }, shape: [1, 2, 2])
     let b = Tensor([3, 1, 1, 1].map { Float($0) }, shape: [1, 2, 2])

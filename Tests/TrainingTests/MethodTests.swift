@@ -6,7 +6,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Methods against other implementations (Fixtures/make_methods.py says which), and what follows from their formulas.
+/// Methods against other implementations (see Fixtures/make_methods.py), and properties that follow from their
+/// formulas.
 @Suite("Saliency methods") struct MethodTests {
   let references: NamedTensors
   let network: Network
@@ -37,7 +38,8 @@ import Testing
     let maps = Inference(network, images, capturing: layers).maps(method, of: classes, at: layers)
     for (layer, map) in zip(layers, maps) {
       let expected = try #require(references["\(name).\(layer)"]).converted(to: .float64)
-      // The peer adds 1e-6 to what Grad-CAM++ divides by, which is small itself (at earlier layers smaller than that).
+      // pytorch-grad-cam adds 1e-6 to Grad-CAM++'s denominator, which is itself small (at earlier layers smaller than
+      // that).
       #expect(relativeError(map, expected) < (name == "grad_cam++" ? 2e-2 : 1e-6), "\(layer)")
     }
   }
@@ -50,7 +52,7 @@ import Testing
     }
   }
 
-  @Test("through residual sums, too, the signal of excitation backprop sums to one, and is nowhere negative")
+  @Test("the signal of excitation backprop sums to one through residual sums too, and is never negative")
   func residualConservation() {
     let network = Architecture.resnet20.network(classes: 5, seed: 4).converted(to: .float64)
     let layers = ["layer1.1", "layer2.0", "layer3"]
@@ -85,7 +87,7 @@ import Testing
     }
   }
 
-  @Test("a smooth map is the mean over noisy images, the same whatever images are beside it")
+  @Test("a smooth map is the mean over noisy images, and does not depend on the other images")
   func smooth() {
     func maps(_ images: Tensor, _ classes: [Int]) -> Tensor {
       Inference(network, images, capturing: ["features.8"])
@@ -121,7 +123,7 @@ import Testing
     #expect(found.count >= 9, "\(found)")
   }
 
-  @Test("names and methods are each other's, and what is none is refused")
+  @Test("names and methods correspond one to one, and other names are refused")
   func names() {
     for name in [
       "bias/max", "conv5x5/filtered_norm", "guided/scaling/sum", "deconvnet/bias/sum", "own_conv/max",

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Training
 
-/// Networks to explain whose checkpoints hold a recipe that is not one of today's.
+/// Networks from checkpoints with a recipe that is no longer valid.
 @Suite("Checkpoints of older recipes") struct ModelSourceTests {
   private let folder = ScratchFolder()
 
@@ -33,7 +33,7 @@ import Testing
     return file
   }
 
-  @Test("a value out of today's range elsewhere leaves normalization, resizeCrop and names as they are, and is told")
+  @Test("an invalid value elsewhere does not affect normalization, resizeCrop and names, and is reported")
   func elsewhere() throws {
     let path = try checkpoint { $0.replacing("batch: 4", with: "batch: 4000000\n  former_key: 1") }
     let model = try ModelSource.checkpoint(path).model()
@@ -44,7 +44,7 @@ import Testing
   }
 
   @Test(
-    "a normalization or resizeCrop that cannot be read is an error that names file, line and option, unless given otherwise"
+    "an unreadable normalization or resizeCrop is an error with file, line and option, unless the option is given"
   )
   func refused() throws {
     func message(_ change: (String) -> String) throws -> String {
@@ -68,7 +68,7 @@ import Testing
     #expect(model.normalization.mean[0] == 0.485 && model.resizeCrop.crop == 16)
   }
 
-  @Test("a data set that is not understood has no names, and is told")
+  @Test("a data set that cannot be read has no class names, and is reported")
   func names() throws {
     let model = try ModelSource.checkpoint(try checkpoint { $0.replacing("classes: 4", with: "classes: 99") }).model()
     #expect(model.classNames.isEmpty && model.className(2) == "2" && model.note?.contains("data.validation") == true)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Training
 
-/// Exported graphs, carried out operation by operation as ONNX's operators are defined, on values [N, C, H, W].
+/// Executes exported graphs node by node according to ONNX's definitions, on values [N, C, H, W].
 struct GraphRunner {
   let model: ONNXModel
   var values: [String: Tensor] = [:]
@@ -65,7 +65,7 @@ struct GraphRunner {
         let rows = Tensor.product(x.reshaped([-1, x.shape[3]]), inputs[1])
         return rows.reshaped(x.shape.dropLast() + [inputs[1].shape[1]])
       }
-      // A matrix from the left, to each of many.
+      // Multiplies each matrix of a batch from the left.
       let y = inputs[1].permuted([0, 1, 3, 2])
       let rows = Tensor.product(y.reshaped([-1, y.shape[3]]), transposed: false, x, transposed: true)
       return rows.reshaped(y.shape.dropLast() + [x.shape[0]]).permuted([0, 1, 3, 2])
@@ -107,7 +107,7 @@ struct GraphRunner {
 }
 
 @Suite("Networks as ONNX graphs", .serialized) struct ONNXTests {
-  /// All but those that are larger and made of the same layers as others.
+  /// All architectures except larger ones with the same layers as others.
   static let architectures = Architecture.zoo.filter {
     ![
       .vgg13, .vgg16, .vgg19, .vgg13_bn, .vgg16_bn, .vgg19_bn, .resnet34, .resnet101, .resnet152, .wide_resnet50_2,
@@ -116,16 +116,16 @@ struct GraphRunner {
   }
 
   @Test(
-    "the graph gives the network's logits, and holds its weights, for every kind of architecture",
+    "the graph computes the network's logits and contains its weights, for every kind of architecture",
     arguments: architectures)
   func graphs(_ architecture: Architecture) throws {
-    // 96 is no multiple of what VGG and AlexNet pool adaptively.
+    // At 96 pixels the input of the adaptive pooling in VGG and AlexNet is no multiple of its output.
     let side = architecture.usualSide == 32 ? 32 : 96
     var network = architecture.network(classes: 3, seed: 4)
     var random = RandomSource(seed: 5, purpose: "test")
     network = try network.loading(
       network.stateDictionary.map { name, value in
-        // What initialization leaves at 0, 1 or next to nothing would hide mistakes.
+        // Random values replace the initial values near 0 or 1, which would hide mistakes.
         if value.rank == 1 { return (name, .uniform(value.shape, from: 0.5, to: 1.5, using: &random)) }
         return (name, name.hasSuffix("layer_scale") ? value * 3e5 : value)
       })
@@ -139,7 +139,7 @@ struct GraphRunner {
   }
 
   @Test(
-    "adaptive pools of sizes that do not divide, one after the other, and to larger sizes, give the network's logits",
+    "adaptive pooling with sizes that do not divide, repeatedly, and to larger sizes, gives the network's logits",
     arguments: [
       (["adaptive_average_pool 7", "relu", "adaptive_average_pool 5", "flatten"], 16),
       (["adaptive_average_pool 5", "relu", "adaptive_average_pool 3", "adaptive_average_pool 2", "flatten"], 16),
@@ -159,7 +159,7 @@ struct GraphRunner {
     }
   }
 
-  @Test("a graph's weights make the network again, bit for bit, and so do folded ones up to rounding")
+  @Test("a network is restored from a graph's weights bit for bit, and from folded ones up to rounding")
   func back() throws {
     let folder = ScratchFolder()
     let network = Architecture.resnet20.network(classes: 3, seed: 4)
@@ -181,7 +181,7 @@ struct GraphRunner {
     #expect(relativeError(unfolded(images).logits, network(images).logits) < 1e-4)
   }
 
-  @Test("weights for other classes keep all but the head, and no others are taken")
+  @Test("weights for other classes are used except for the head, and other mismatches are refused")
   func heads() throws {
     let weights = Architecture.resnet20.network(classes: 10, seed: 1).stateDictionary
     let drawn = Architecture.resnet20.network(classes: 4, seed: 2)
@@ -195,7 +195,7 @@ struct GraphRunner {
     #expect(drawn.loadingBackbone(drawn.stateDictionary) == nil)
   }
 
-  @Test("the mean of several files is that of their numbers; other names or shapes are an error")
+  @Test("the mean of several files is the mean of their tensors; other names or shapes are an error")
   func averages() throws {
     let folder = ScratchFolder()
     for (index, value) in [1.0, 2, 6].enumerated() {

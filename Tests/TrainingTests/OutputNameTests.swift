@@ -20,7 +20,7 @@ import Testing
   }
 
   @Test(
-    "no two things have one name",
+    "no two outputs have the same name",
     arguments: [
       (["a b.png", "a_b.png"], ["cat", "dog"]), (["x/a.png", "y/a.jpg", "a.png"], ["cat", "dog"]),
       (["a.png"], ["crane", "crane"]), (["a.png"], ["tree/frog", "tree.frog"]), (["a.png"], ["a b", "a_b"]),
@@ -35,7 +35,7 @@ import Testing
     #expect(files.allSatisfy { $0.utf8.count <= 240 && !$0.contains("/") }, "\(files)")
   }
 
-  @Test("what needs no change keeps its name")
+  @Test("valid names are not changed")
   func plain() {
     #expect(
       Self.files(["photos/dog.jpg"], ["cat", "golden retriever"]) == [
@@ -44,7 +44,7 @@ import Testing
       ])
   }
 
-  @Test("nothing that a terminal would obey is in a file's name, and long names keep what tells them apart")
+  @Test("file names contain no control characters, and long names stay distinct")
   func safe() {
     #expect("a\u{1b}[31m/b\nc d".asFileName(bytes: 80) == "a_[31m.b_c_d")
     let long = ["1", "2"].map { (String(repeating: "€", count: 60) + $0).asFileName(bytes: 50) }

@@ -6,8 +6,8 @@ import Testing
 
 @testable import Training
 
-@Suite("What people see") struct OutputTests {
-  @Test("a table's columns line up: words left, numbers right")
+@Suite("Tables, figures and messages") struct OutputTests {
+  @Test("the columns of a table are aligned: words left, numbers right")
   func table() {
     var table = Table(["name", "value"], leftAligned: 1)
     table.add(["a", "1.5"])
@@ -21,7 +21,7 @@ import Testing
         """)
   }
 
-  @Test("the color map's lightness rises evenly, from dark to bright")
+  @Test("the lightness of the color map increases evenly from dark to bright")
   func colorMap() {
     let luminance = stride(from: 0.0, through: 1, by: 0.05).map { value -> Double in
       let color = ColorMap.color(at: value)
@@ -42,7 +42,7 @@ import Testing
     #expect(brightness(2, 2) > brightness(7, 7))
   }
 
-  @Test("a map that is constant or not finite has no colors, and the image says which it is")
+  @Test("the overlay of a constant or non-finite map has no colors, and is labelled")
   func undefinedOverlays() {
     let gray = RGBImage.filled(width: 128, height: 128, 100)
     let constant = gray.overlaid(with: .ones([1, 4, 4]))
@@ -55,12 +55,12 @@ import Testing
     #expect(constant != notFinite)
   }
 
-  @Test("durations are said in words")
+  @Test("durations are written in words")
   func durations() {
     #expect([4.4, 75, 3700].map(Progress.duration) == ["4 s", "1 min 15 s", "1 h 1 min"])
   }
 
-  @Test("a resumed log drops what came after the step it resumes at")
+  @Test("a resumed log drops events after the step from which it is resumed")
   func metricsLog() throws {
     let folder = ScratchFolder()
     let path = folder.file("m.jsonl")
@@ -68,7 +68,7 @@ import Testing
     for step in 1...4 { try log.add("step", step: step, ["loss": 0.5, "bad": Double.nan]) }
     let resumed = try MetricsLog(path, resumingAt: 2)
     #expect(resumed.holds("step") && !resumed.holds("evaluation"))
-    try resumed.add("step", step: 2, ["loss": 0.5])  // is there
+    try resumed.add("step", step: 2, ["loss": 0.5])  // already in the log
     try resumed.add("step", step: 3, ["loss": 1.5])
     let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map(String.init)
     #expect(

@@ -9,7 +9,7 @@ import Testing
 
 @testable import Training
 
-/// Images of one color each, whose class is the channel that is brightest: a data set that is its own source.
+/// A data set that is its own source: images of a single color, whose class is the brightest channel.
 private struct Tones: Dataset, DatasetSource {
   let name = "tones"
   var count = 8
@@ -26,7 +26,7 @@ private struct Tones: Dataset, DatasetSource {
   }
 }
 
-/// Pixels moved towards the background, by a share that is drawn.
+/// An augmentation that moves all pixels towards the background by a random share.
 private struct Fading: Augmentation {
   let name = "fading"
   var strongest = 0.5
@@ -42,7 +42,7 @@ private struct Fading: Augmentation {
   }
 }
 
-/// The mean of two images.
+/// A mixing that takes the mean of two images.
 private struct Halves: Mixing {
   let name = "halves"
 
@@ -53,7 +53,7 @@ private struct Halves: Mixing {
   }
 }
 
-/// A mean of all gradients so far, followed.
+/// An optimizer that follows the mean of all gradients so far.
 private struct Average: Learning.Optimizer {
   let name = "average"
   var decay = 0.5
@@ -71,7 +71,7 @@ private struct Average: Learning.Optimizer {
   }
 }
 
-/// Down by a factor after each step.
+/// A schedule that multiplies the rate by a factor after each step.
 private struct Decay: Schedule {
   let name = "decay"
   var factor = 0.5
@@ -81,7 +81,7 @@ private struct Decay: Schedule {
   func rate(_ peak: Double, step: Int, of total: Int) -> Double { (0..<step).reduce(peak) { rate, _ in rate * factor } }
 }
 
-@Suite("Data and updates of one's own") struct OwnDataTests {
+@Suite("Custom data sets and optimizers") struct OwnDataTests {
   private static let registration: Void = {
     Registries.datasets.register(Tones())
     Registries.augmentations.register(Fading())
@@ -111,7 +111,7 @@ private struct Decay: Schedule {
     return try Recipe.load(try folder.write("r.yaml", text), overrides: overrides)
   }
 
-  @Test("a recipe names them, and the resolved one states their settings and loads back to the same")
+  @Test("a recipe names them, and the resolved recipe states their settings and loads back to the same")
   func named() throws {
     let recipe = try recipe([])
     #expect((recipe.data.train as? Tones)?.count == 12 && (recipe.data.validation as? Tones)?.count == 8)
@@ -125,7 +125,7 @@ private struct Decay: Schedule {
   }
 
   @Test(
-    "what is wrong with them is told like what is wrong with metasal's own",
+    "errors in their settings are reported like those of built-in components",
     arguments: [
       ("data.train={ tones: { count: 3 } }", "data.train.tones.count: expected a whole number from 4"),
       ("data.train={ tone: {} }", "found 'tone'; did you mean 'tones'?"),
@@ -140,7 +140,7 @@ private struct Decay: Schedule {
     #expect(error?.description.contains(message) == true, "\(String(describing: error))")
   }
 
-  @Test("they are trained with, and a run that was interrupted ends at the same bits")
+  @Test("a run trains with them, and an interrupted run ends in the same bits")
   func training() throws {
     let setup = try Setup(try recipe([]))
     #expect((0..<3).map { setup.trainingStep.schedule.rate(1, step: $0, of: 3) } == [1, 0.125, 0.015625])

@@ -8,8 +8,7 @@ import Testing
 @testable import Recipes
 @testable import Training
 
-/// A measure of the test target's own: how often a map's largest value lies in the upper part of the image, with everything
-/// that a measure may say.
+/// A measure that uses every option of the protocol: how often a map's largest value is in the upper part of the image.
 private struct Upward: Measure {
   let name = "upward"
   let explanation = "Upward: how often the largest value lies in the upper part of the image."
@@ -33,7 +32,7 @@ private struct Upward: Measure {
   var baselines: [MeasureBaseline] { [MeasureBaseline("chance", key: "chance") { [share] _ in .defined(share) }] }
 }
 
-/// A measure of pairs of images, one above the other.
+/// A measure of composite images made of two images, one above the other.
 private struct Stacked: CompositeMeasure {
   let name = "stacked"
   let explanation = "Stacked: the positive saliency of a class in the upper one of two images."
@@ -49,7 +48,7 @@ private struct Stacked: CompositeMeasure {
   }
 }
 
-@Suite("Measures of one's own") struct OwnMeasureTests {
+@Suite("Custom measures") struct OwnMeasureTests {
   private static let isRegistered: Bool = {
     Registries.measures.register(Upward())
     Registries.measures.register(Stacked())
@@ -58,7 +57,7 @@ private struct Stacked: CompositeMeasure {
 
   init() { #expect(Self.isRegistered) }
 
-  @Test("a registered measure is named in a recipe with its settings, measured, and stands in tables, CSV and JSON")
+  @Test("a registered measure is named in a recipe with its settings, computed, and written to tables, CSV and JSON")
   func own() throws {
     let setup = try ShortRuns().setup(["evaluation.measures=[accuracy, { upward: { share: 1 } }, stacked]"])
     #expect((setup.recipe.evaluation.measures.first as? Upward)?.share == 1)
@@ -80,7 +79,7 @@ private struct Stacked: CompositeMeasure {
     #expect(first["mean"] as? Double == 1 && first["mean_by_class"] as? Double == 1 && json["chance"] as? Double == 1)
   }
 
-  @Test("two of one measure are refused, whatever their settings; accuracy may stand alone; names have hints")
+  @Test("a repeated measure is refused, whatever its settings; accuracy may be the only one; wrong names get hints")
   func list() throws {
     func problem(_ measures: String) -> String {
       do {

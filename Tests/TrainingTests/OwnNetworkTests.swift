@@ -10,7 +10,7 @@ import Testing
 
 @testable import Training
 
-/// A layer of one's own that says what it is, with its form in ONNX.
+/// A custom layer that is a traced operation and can be exported to ONNX.
 private struct HardSwish: FixedLayer, TracedOperation, ONNXOperation {
   func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor { x * (x + 3).relu.limited(to: 6) / 6 }
 
@@ -23,7 +23,7 @@ private struct HardSwish: FixedLayer, TracedOperation, ONNXOperation {
   }
 }
 
-/// A layer that uses tensors' operations and says nothing.
+/// A custom layer that uses tensor operations directly and is not a traced operation.
 private struct Doubling: FixedLayer {
   func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor { x + x }
 }
@@ -51,7 +51,7 @@ private struct OwnNetwork: Module {
   }
 }
 
-@Suite("Networks of one's own, trained and saved", .serialized) struct OwnNetworkTests {
+@Suite("Custom networks, trained and saved", .serialized) struct OwnNetworkTests {
   private let folder = ScratchFolder()
 
   private func network(_ middle: some Module = HardSwish(), name: String) -> Network {
@@ -64,7 +64,7 @@ private struct OwnNetwork: Module {
     return .normal([4, 12, 12, 3], using: &random)
   }
 
-  @Test("an unregistered one is trained by a meta step, and its weights are saved and loaded")
+  @Test("an unregistered network is trained by a meta step, and its weights are saved and loaded")
   func trained() throws {
     let step = MetaStep(
       inner: InnerUpdate(rate: 0.05), method: .normGrad, layers: ["features.5"],
@@ -87,7 +87,7 @@ private struct OwnNetwork: Module {
     #expect(again(images).logits.floats == network(images).logits.floats)
   }
 
-  @Test("a checkpoint is read by a program that knows the network; another says what is missing")
+  @Test("a checkpoint is read by a program that registers the network; another reports what is missing")
   func checkpoint() throws {
     let path = folder.file("c.h5")
     let network = network(name: "own_of_a_checkpoint")
@@ -102,7 +102,7 @@ private struct OwnNetwork: Module {
     #expect(Catalogue.layers(of: again.architecture).contains("features.5"))
   }
 
-  @Test("a recipe names a registered one, and its run goes on from its checkpoint")
+  @Test("a recipe names a registered network, and its run is resumed from its checkpoint")
   func recipe() throws {
     Registries.architectures.register(
       Architecture("own_of_a_recipe") { OwnNetwork(classes: $0, using: &$1) })
@@ -134,7 +134,7 @@ private struct OwnNetwork: Module {
     #expect("\(error.map { "\($0)" } ?? "")".contains("(HardSwish)"))
   }
 
-  @Test("an own layer is exported by the form that it states")
+  @Test("a custom layer is exported by its own ONNX form")
   func exported() throws {
     let network = network(name: "exported")
     var runner = GraphRunner(model: try ONNXModel(network, height: 12, width: 12))
@@ -142,7 +142,7 @@ private struct OwnNetwork: Module {
     #expect(relativeError(logits, network(images).logits) < 1e-5)
   }
 
-  @Test("a layer without a form is named where it is refused")
+  @Test("a layer without an ONNX form is refused by name")
   func refused() throws {
     let network = network(Doubling(), name: "refused")
     let error = #expect(throws: FileError.self) { try Export.write(network, as: .onnx, to: folder.file("n.onnx")) }

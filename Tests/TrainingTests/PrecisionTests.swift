@@ -8,12 +8,12 @@ import Testing
 
 @testable import Training
 
-/// What single precision does to the gradient of a deep network of random weights, against torch's float64; see
-/// `make_precision.py`, whose formulas are repeated here.
+/// The effect of single precision on the gradient of a deep network with random weights, compared with torch's float64;
+/// see `make_precision.py`, whose formulas are repeated here.
 @Suite("Single precision against exact arithmetic") struct PrecisionTests {
   private struct Reference: Decodable {
     let side: Int
-    /// ‖g₆₄‖ and ‖g₃₂ − g₆₄‖ / ‖g₆₄‖, of torch's gradients.
+    /// ‖g₆₄‖ and ‖g₃₂ − g₆₄‖ / ‖g₆₄‖ for torch's gradients.
     let norm, difference_of_float32: Double
     let sketch: [Double]
   }
@@ -49,7 +49,7 @@ import Testing
     return (d / n).squareRoot()
   }
 
-  /// A file with the formula's weights.
+  /// Writes a file with the weights of the formula.
   private func weights() throws -> String {
     var first = 0
     let entries = Architecture.densenet121.network(classes: 3, seed: nil).stateDictionary.map { name, value in
@@ -93,7 +93,7 @@ import Testing
   }
 
   @Test(
-    "DenseNet-121's gradient in float64 is torch's, and what is said of float32 is how far ours lies from it",
+    "DenseNet-121's gradient in float64 agrees with torch, and the reported difference of float32 is right",
     arguments: [0, 1])
   func reference(number: Int) throws {
     let reference = try Self.references.get()[number]
@@ -105,16 +105,16 @@ import Testing
       return Self.sketch(network.stateDictionary.filter { names.contains($0.name) }.map(\.value))
     }
     let (exact, single) = (try gradient(.float64), try gradient(.float32))
-    // float64 is as much worse here as float32 is.
+    // The bad conditioning of the network amplifies rounding errors in float64 as much as in float32.
     let conditioning = reference.difference_of_float32 / Double(Float.ulpOfOne)
     let exactError = Self.difference(exact, reference.sketch)
     #expect(exactError < 30 * conditioning * Double.ulpOfOne, "\(exactError)")
-    // Float32's distance from torch's float64, by the sketch, and what people are told.
+    // The difference between float32 and torch's float64, measured by the sketch, and the message for the user.
     let far = Self.difference(single, reference.sketch)
     let comparison = try #require(try setup.comparePrecisions())
     #expect(comparison.difference / far > 0.8 && comparison.difference / far < 1.25, "\(comparison.difference), \(far)")
     #expect((comparison.note != nil) == (reference.side == 32) && comparison.images == 3)
-    // It is the network's condition: torch's float32 is as far from exact.
+    // The cause is the conditioning of the network: torch's float32 differs as much.
     let ratio = comparison.difference / reference.difference_of_float32
     #expect(ratio > 0.02 && ratio < 50, "\(ratio)")
   }

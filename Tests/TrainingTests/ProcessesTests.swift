@@ -64,7 +64,7 @@ import Testing
         try Setup(try Self.recipe(folder), communicator: communicator), folder: RunFolder(folder.file("run")),
         isInterrupted: {
           heard.times += 1
-          // The last process is told alone.
+          // Only the last process is interrupted.
           return heard.times == step && communicator.rank == communicator.size - 1
         },
         say: { heard.said.append($0) })
@@ -74,7 +74,7 @@ import Testing
     _ = try run(one, SingleProcess())
     let said = try Threads.run(2) { try run(two, $0) }
     #expect(said[0].contains { $0.contains("After step 4") } && said[1].isEmpty)
-    // Batch norms are frozen: of batch statistics each process would see those of its own images.
+    // Batch norms are frozen, because with batch statistics each process would use those of its own images.
     let (expected, together) = (
       try Checkpoint(contentsOf: one.file("run/checkpoints/last.h5")),
       try Checkpoint(contentsOf: two.file("run/checkpoints/last.h5"))
@@ -103,7 +103,7 @@ import Testing
     #expect(errors.allSatisfy { $0.contains("data.batch") && $0.contains("3 processes") })
   }
 
-  /// A file's bytes without the folder's own name, which checkpoints hold in their recipe.
+  /// The bytes of a file without the name of the folder, which checkpoints contain in their recipe.
   private static func withoutFolder(_ folder: ScratchFolder, _ file: String) -> Data? {
     guard let data = FileManager.default.contents(atPath: folder.file("run/" + file)) else { return nil }
     guard file.hasSuffix(".h5") else { return data }

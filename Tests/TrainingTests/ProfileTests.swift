@@ -8,7 +8,7 @@ import Testing
 
 @testable import Training
 
-/// One recording at a time: these run one after the other.
+/// Only one profile can be recorded at a time, so these tests are serialized.
 @Suite("Profiles", .serialized) struct ProfileTests {
   private func report(
     _ inner: InnerUpdate = InnerUpdate(rate: 0.01), normalization: Pass.Normalization = .running
@@ -23,12 +23,12 @@ import Testing
         WeightedObjective(.classSensitivity(ClassSensitivity()), weight: 1),
       ], normalization: normalization)
     Profile.start()
-    // As a part of fetching data, which nothing else that runs meanwhile is; a single worker stays on this thread.
+    // The phase `data` is not used by other tests that run at the same time; a single worker stays on this thread.
     _ = try Profile.phase(.data) { try step(network, images, labels: [0, 1], workers: 1, random: &random) }
     return try #require(Profile.stop())
   }
 
-  @Test("a meta step's operations are told apart by phase")
+  @Test("a meta step's operations are recorded by phase")
   func phases() throws {
     let report = try report()
     for phase in [Profile.Phase.forward, .inner, .map, .outer] {
@@ -41,7 +41,7 @@ import Testing
   }
 
   @Test(
-    "everything that a meta step does belongs to a phase, later inner steps and what goes back through them too",
+    "all work of a meta step belongs to a phase, including later inner steps and backpropagation through them",
     arguments: InnerUpdate.Scope.allCases, InnerUpdate.Order.allCases)
   func completeness(_ scope: InnerUpdate.Scope, _ order: InnerUpdate.Order) throws {
     for normalization in [Pass.Normalization.running, .batch] {
@@ -64,7 +64,7 @@ import Testing
     }
   }
 
-  @Test("a profile is left in the run's folder, and removed with the run")
+  @Test("a profile is written to the run's folder, and removed with the run")
   func files() throws {
     let folder = ScratchFolder()
     let run = RunFolder(folder.file("run"))

@@ -9,15 +9,16 @@ import Testing
 
 @testable import Training
 
-/// Annotated trees through the pointing game, and real networks on the photographs they were made for.
-@Suite("Real kinds of data") struct RealDataTests {
+/// The pointing game on annotated data sets, and the accuracy of real networks on real photographs.
+@Suite("Real data sets") struct RealDataTests {
   private let folder = ScratchFolder()
 
   private static let normalization = Normalization(mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225])
 
   // MARK: The pointing game
 
-  /// Of the first samples: whether each map's largest value lies on an object of its class, and whether the centre does.
+  /// Plays the pointing game on the first samples: whether the largest value of each map, and the center of each image,
+  /// lie on an object of the class.
   private func game(_ data: any Dataset, _ resizeCrop: ResizeCrop, count: Int) throws -> (
     maps: [Double], centres: [Double]
   ) {
@@ -34,7 +35,7 @@ import Testing
     )
   }
 
-  /// 200×100 pixels: a whole of one class, and another in a corner that no centre hits.
+  /// Writes images of 200×100 pixels with a large object of one class, and an object of another in a corner.
   private func figures(_ names: [String]) throws {
     for (number, name) in names.enumerated() {
       try Files.makeFolder(folder.file((name as NSString).deletingLastPathComponent))
@@ -43,7 +44,7 @@ import Testing
     }
   }
 
-  @Test("a VOC tree goes through the pointing game, a sample for each class of an image")
+  @Test("the pointing game on a VOC tree has a sample for each class of an image")
   func voc() throws {
     try figures(["JPEGImages/000001.jpg", "JPEGImages/000002.jpg"])
     try folder.write("ImageSets/Main/val.txt", "000001\n000002\n")
@@ -58,14 +59,14 @@ import Testing
     }
     let data = try ObjectImages.voc(folder.path, split: "val")
     let found = try game(data, ResizeCrop(resize: 64, crop: 64), count: data.count)
-    // In the order of the classes: cat and dog, cow and dog. The crop leaves the corners out.
+    // The samples are in the order of classes: cat and dog, cow and dog. The crop removes the corners.
     #expect(found.maps == [1, 1] && found.centres == [1, 1])
     let whole = try game(data, ResizeCrop(resize: 64), count: data.count)
     #expect(whole.maps.count == 4 && whole.maps[1] == 1 && whole.maps[3] == 1)
     #expect(whole.centres == [0, 1, 0, 1])
   }
 
-  @Test("a COCO tree goes through the pointing game, a sample for each class of an image")
+  @Test("the pointing game on a COCO tree has a sample for each class of an image")
   func coco() throws {
     try figures(["images/a.png"])
     let path = try folder.write(
@@ -82,7 +83,7 @@ import Testing
   }
 
   @Test(
-    "COCO's photographs go through the pointing game",
+    "the pointing game runs on COCO's photographs",
     .enabled(if: Shared.exists("data/coco"), "../shared/data/coco is not there"))
   func photographs() throws {
     let data = try ObjectImages.coco(
@@ -98,7 +99,7 @@ import Testing
 
   // MARK: Accuracy
 
-  /// How many of the labels are among the likeliest classes.
+  /// The number of labels that are among the most likely classes, for each number of classes.
   private func hits(_ network: Network, _ source: BatchSource, among ranks: [Int]) throws -> [Int] {
     let parts = evenParts(of: source.dataset.count, atMost: 20)
     return try Parallel.map(parts.count) { index in
@@ -114,7 +115,7 @@ import Testing
   }
 
   @Test(
-    "CIFAR-10's ResNets classify its own test images as their authors say",
+    "ResNets for CIFAR-10 have the published accuracy on test images",
     .enabled(if: Shared.exists("data/cifar10-binary"), "../shared/data/cifar10-binary is not there"),
     arguments: [(Architecture.resnet20, "resnet20-12fca82f.th", 0.915), (.resnet56, "resnet56-4bfd9763.th", 0.926)])
   func residual(_ architecture: Architecture, _ weights: String, _ accuracy: Double) throws {
@@ -122,12 +123,12 @@ import Testing
     let network = try architecture.network().loading(read.entries.map { ($0.name, $0.value) })
     let data = try CIFARBinary(.cifar10, [Shared.path("data/cifar10-binary/test_batch.bin")])
     let found = try hits(network, BatchSource(data, size: 20, normalization: Self.normalization), among: [1])[0]
-    // 500 of 10,000 images: the std of the share is 0.012.
+    // For 500 of 10,000 images the std of the share is 0.012.
     #expect(abs(Double(found) / Double(data.count) - accuracy) < 0.02, "\(found) of \(data.count)")
   }
 
   @Test(
-    "ImageNet's SqueezeNet classifies photographs as it does in PyTorch: 84 of 133, and 115 by five guesses",
+    "ImageNet's SqueezeNet classifies photographs as in PyTorch: top-1 84 of 133, top-5 115",
     .enabled(if: Shared.exists("data/imagenet"), "../shared/data/imagenet is not there"))
   func squeezeNet() throws {
     let read = try WeightFile.read(Shared.path("data/weights/squeezenet1_0-imagenet.safetensors"))

@@ -6,11 +6,11 @@ import Testing
 
 @testable import Training
 
-/// The page about runs, made of folders as runs leave them.
+/// Reports about folders as runs leave them.
 @Suite("Reports") struct ReportTests {
   private let scratch = ScratchFolder()
 
-  /// A run's folder with two evaluations and so many steps.
+  /// Writes a run's folder with two evaluations and the given number of steps.
   @discardableResult
   private func run(
     _ name: String, weight: Double = 0.5, steps: Int = 5, evaluations: Int = 2, tail: String = "",
@@ -52,7 +52,7 @@ import Testing
     return try String(contentsOfFile: path, encoding: .utf8)
   }
 
-  @Test("a run's page has its curves, its table before and after, its figures and its recipe, and needs nothing else")
+  @Test("a run's page is self-contained, with its curves, tables before and after, figures and recipe")
   func single() throws {
     let folder = try run("one")
     try Files.makeFolder(folder + "/figures")
@@ -65,7 +65,7 @@ import Testing
     for outside in ["http://", "https://", "<script", "src=\"/", "@import", "url("] {
       #expect(!page.contains(outside), "\(outside)")
     }
-    // Every element that is opened is closed.
+    // Every HTML element is closed.
     for tag in ["section", "table", "tr", "svg", "figure", "div", "main", "details"] {
       let opened = page.matches(of: try Regex("<\(tag)[ >]")).count
       #expect(opened == page.matches(of: try Regex("</\(tag)>")).count && opened > 0, "\(tag)")
@@ -82,20 +82,20 @@ import Testing
     #expect(record.evaluated("class_sensitivity", method: .gradCAM, layer: "features.5", weights: "plain").isEmpty)
   }
 
-  @Test("runs stand side by side, with what their recipes say differently")
+  @Test("several runs are shown side by side, with the differences of their recipes")
   func several() throws {
     let page = try page(try run("one"), try run("two", weight: 3))
     #expect(page.contains("2 runs") && page.contains("outer.1.weight"))
     #expect(!page.contains("<td class=word>optimizer.rate</td>"))
   }
 
-  @Test("what comes from files is text, never markup")
+  @Test("text from files is escaped, never markup")
   func escaping() throws {
     let page = try page(try run("a<b>&\"c'"))
     #expect(page.contains("a&lt;b&gt;&amp;&quot;c&#39;") && !page.contains("a<b>"))
   }
 
-  @Test("unfinished runs have a page as far as they came, and damaged lines are counted")
+  @Test("unfinished runs have a page, and damaged lines are counted")
   func unfinished() throws {
     let early = try page(try run("early", steps: 2, evaluations: 0, tail: #"{"event":"st"#))
     #expect(early.contains("2 of 5") && early.contains("1 damaged lines"))
@@ -104,7 +104,7 @@ import Testing
     #expect(try page(folder).contains("0 of 5"))
   }
 
-  @Test("what is no run is refused, and leaves no page")
+  @Test("a folder without a run is refused, and no page is written")
   func refusals() throws {
     try Files.makeFolder(scratch.file("empty"))
     #expect(throws: FileError.self) { try page(scratch.file("empty")) }
@@ -113,7 +113,7 @@ import Testing
   }
 
   @Test(
-    "what a run's folder has by a link out of it is not read, and the message says so",
+    "links out of a run's folder are not followed, and the message says so",
     arguments: ["figures/0-disk.png", "metrics.jsonl", "recipe.yaml", "figures"])
   func linksOutside(_ name: String) throws {
     let folder = try run("one")
@@ -144,16 +144,16 @@ import Testing
     }
   }
 
-  @Test("steps of more values than anybody looks at have a page, which says how many are not drawn")
+  @Test("a page of steps with very many values says how many are not drawn")
   func manyValues() throws {
     let values = (0..<3000).map { "\"v\($0)\":\($0)" }.joined(separator: ",")
     let page = try page(try run("one", tail: "{\"event\":\"step\",\"step\":6,\(values)}\n"))
-    // Those of the run itself come first.
+    // The run's own values come first.
     #expect(page.contains("2902 more values of the steps are not drawn") && page.contains("loss, of each batch"))
     #expect(page.matches(of: #/<figcaption>v\d+, of each batch/#).count == 98)
   }
 
-  @Test("ticks are round and reach around the values")
+  @Test("ticks are round numbers that cover the values")
   func ticks() {
     #expect(Chart.ticks(0, 1200) == [0, 500, 1000, 1500])
     #expect(Chart.ticks(0.94, 0.97).count >= 4)

@@ -9,7 +9,7 @@ import Testing
 
 @testable import Training
 
-@Suite("What a run is told beforehand, and its precision") struct RunSettingTests: MakesShortRuns {
+@Suite("Checks before a run, and its precision") struct RunSettingTests: MakesShortRuns {
   let runs = ShortRuns()
 
   @Test("a run in float64 trains, stores, resumes and exports in float64")
@@ -19,7 +19,7 @@ import Testing
     let state = try Checkpoint(contentsOf: whole.last)
     #expect(state.network.scalarType == .float64)
     #expect(state.optimizer.slots.values.allSatisfy { $0.allSatisfy { $0.scalarType == .float64 } })
-    // More than float32 holds.
+    // The parameters have more digits than float32 can represent.
     #expect(state.network.parameters[0].doubles.contains { Double(Float($0)) != $0 })
     #expect(throws: RunEnd.self) { try run(setup, "stopped", stopAfter: 5) }
     let resumed = try run(setup, "stopped", resumes: true)
@@ -31,13 +31,13 @@ import Testing
     #expect(
       try WeightFile.read(exported).entries.map(\.value.doubles) == state.network.stateDictionary.map(\.value.doubles))
     _ = try Export.write(checkpoint: whole.last, as: .onnx, to: folder.file("export.onnx"))
-    // As weights of another run they lose nothing either.
+    // Used as the weights of another run they keep all digits too.
     #expect(
       try Setup(setup.recipe, weights: exported).network.parameters.map(\.doubles)
         == state.network.parameters.map(\.doubles))
   }
 
-  @Test("training in either precision goes the same way, as far as float32 can")
+  @Test("training in both precisions agrees within the accuracy of float32")
   func precisions() throws {
     let weights = try ["float32", "float64"].map { precision in
       let run = try run(
@@ -48,7 +48,7 @@ import Testing
     #expect(weights[0].doubles != weights[1].doubles)
   }
 
-  @Test("how far float32 takes the first gradient is measured, and told where that is far")
+  @Test("the difference of the first gradient in float32 is measured, and reported if it is large")
   func comparison() throws {
     let near = try #require(try setup().comparePrecisions())
     #expect(near.difference > 0 && near.difference < 1e-3 && near.note == nil)
@@ -61,7 +61,7 @@ import Testing
   }
 
   @Test(
-    "what a run would stumble over is told before it begins",
+    "problems that would stop a run are reported before it starts",
     arguments: [
       ("data={ train: { folder: one }, validation: { folder: one }, batch: 2 }", "outer.1: maps are held against"),
       (
@@ -101,7 +101,7 @@ import Testing
     #expect(error?.description.contains(message) == true, "\(String(describing: error))")
   }
 
-  @Test("what memory a run takes is estimated, and refused where there is less, with what to lower")
+  @Test("the memory of a run is estimated, and a run that does not fit is refused with advice")
   func memory() throws {
     let setup = try setup()
     #expect(setup.memory.training > 16e6 && setup.memory.training < 1e9, "\(setup.memory.training)")

@@ -8,11 +8,11 @@ import TestSupport
 
 @testable import Training
 
-/// Short runs of generated scenes in a folder of their own.
+/// Makes short runs on generated scenes in a temporary folder.
 struct ShortRuns {
   let folder = ScratchFolder()
 
-  /// A recipe of nine steps, made real.
+  /// The setup of a recipe with nine steps.
   func setup(_ overrides: [String] = []) throws -> Setup {
     let path = try folder.write(
       "r.yaml",
@@ -35,7 +35,7 @@ struct ShortRuns {
     return try Setup(try Recipe.load(path, overrides: overrides))
   }
 
-  /// Runs it into a folder of this name.
+  /// Runs the setup in a folder with this name.
   func run(_ setup: Setup, _ name: String, resumes: Bool = false, stopAfter: Int = .max) throws -> RunFolder {
     let run = RunFolder(folder.file(name))
     let steps = Counter()

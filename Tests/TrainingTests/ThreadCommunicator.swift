@@ -4,7 +4,7 @@ import Synchronization
 import Tensors
 import Testing
 
-/// Processes that are threads: each waits until all have said what they have, and takes the sum.
+/// A communicator between threads that stand for processes: each waits until all have contributed, and takes the sum.
 final class Threads: Sendable {
   private let waiting: Mutex<(parts: [Int: [Tensor]], sums: [Tensor]?, taken: Int)> = Mutex(([:], nil, 0))
   let size: Int
@@ -13,7 +13,7 @@ final class Threads: Sendable {
 
   /// Runs `body` once for each of `size` processes.
   ///
-  /// - Returns: what they return, by rank.
+  /// - Returns: the results of `body`, by rank.
   static func run<Result: Sendable>(
     _ size: Int, _ body: @escaping @Sendable (ThreadCommunicator) throws -> Result
   ) throws -> [Result] {
@@ -30,7 +30,7 @@ final class Threads: Sendable {
   }
 
   func sum(_ tensors: [Tensor], of rank: Int) -> [Tensor] {
-    // The sum before must have been taken by all.
+    // All processes must have taken the previous sum.
     while !waiting.withLock({ $0.sums == nil && $0.parts[rank] == nil }) { usleep(50) }
     waiting.withLock { waiting in
       waiting.parts[rank] = tensors

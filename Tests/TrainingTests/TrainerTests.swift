@@ -38,7 +38,7 @@ import Testing
     }
   }
 
-  @Test("a run leaves its recipe, metrics, checkpoints and figures, and improves what it trains")
+  @Test("a run writes its recipe, metrics, checkpoints and figures, and improves its loss")
   func traces() throws {
     let run = try run(try setup(), "run")
     let files = try FileManager.default.subpathsOfDirectory(atPath: run.path).sorted()
@@ -54,7 +54,7 @@ import Testing
     #expect(try Checkpoint(contentsOf: run.last).step == 9)
   }
 
-  @Test("a recipe that asks for it recomputes, and trains the same network")
+  @Test("a run with `recompute` trains the same network")
   func recomputation() throws {
     let weights = try ["false", "true"].map { recompute in
       let setup = try setup(["run.recompute=\(recompute)", "run.steps=3"])
@@ -72,7 +72,7 @@ import Testing
     #expect(try contents(one.last) == contents(three.last))
   }
 
-  @Test("a run into a folder that holds one is refused and leaves it as it was")
+  @Test("a new run in a folder with a run is refused, and the folder is unchanged")
   func occupied() throws {
     let run = try run(try setup(["run.steps=1"]), "run")
     let before = try Files.read(run.last)
@@ -81,7 +81,7 @@ import Testing
     #expect(try Files.read(run.last) == before)
   }
 
-  @Test("a loss that is no number stops the run, and says at which step, of what, and which checkpoint is good")
+  @Test("a loss that is not finite stops the run, with the step, the objective and the last good checkpoint")
   func divergence() throws {
     let setup = try setup(["optimizer={name: sgd, rate: 1e6}", "run.checkpoint_every=1"])
     let error = #expect(throws: RunEnd.self) { try run(setup, "run") }
@@ -105,7 +105,7 @@ import Testing
     #expect(back.state.map(\.value.floats) == network.state.map(\.value.floats))
   }
 
-  @Test("layers, patterns and class counts that don't fit the network are errors with the key's place")
+  @Test("layers, patterns and class counts that do not fit the network are errors with the key's place")
   func unfit() throws {
     for (override, message) in [
       ("saliency.layers=[features.55]", "did you mean 'features.5'?"),
@@ -119,7 +119,7 @@ import Testing
   }
 
   @Test(
-    "a run resumed with another optimizer begins with nothing remembered, as a new one would on the same weights",
+    "a run resumed with another optimizer starts with an empty optimizer state, like a new run with the same weights",
     arguments: [
       ("{name: sgd, rate: 0.01, momentum: 0.9}", "{name: adam, rate: 0.003}"),
       ("{name: sgd, rate: 0.01}", "{name: adamw, rate: 0.003}"),
@@ -141,7 +141,7 @@ import Testing
     }
   }
 
-  @Test("a run resumed with other values says so in its recipe, its checkpoint, its log and its report")
+  @Test("a run resumed with other values records that in its recipe, its checkpoint, its log and its report")
   func otherValues() throws {
     #expect(throws: RunEnd.self) { try self.run(try setup(), "run", stopAfter: 5) }
     let changed = try setup(["optimizer.rate=0.002", "run.workers=2", "outer.1.weight=0.25", "run.steps=8"])
@@ -157,7 +157,7 @@ import Testing
     #expect(page.contains("rate: 0.002") && page.contains("after step 5") && page.contains("0.003 → 0.002"))
   }
 
-  @Test("a best score by another outer loss is not compared with, but measured anew")
+  @Test("the best score is measured anew if the outer loss has changed")
   func otherObjectives() throws {
     #expect(throws: RunEnd.self) { try self.run(try setup(), "run", stopAfter: 5) }
     let best = try Checkpoint(contentsOf: RunFolder(folder.file("run")).best)

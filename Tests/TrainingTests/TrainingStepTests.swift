@@ -29,7 +29,7 @@ import Testing
     TrainingState(network: setup.network, random: Checkpoint.contrastClasses(setup.recipe))
   }
 
-  @Test("it is a function: the same state and batch give the same bits, and the state before stays as it was")
+  @Test("a step is a pure function: the same state and batch give the same bits, and the old state is unchanged")
   func pure() throws {
     let setup = try Self.setup()
     let state = Self.begin(setup)
@@ -45,10 +45,11 @@ import Testing
   }
 
   @Test(
-    "several processes take the step that one takes of the whole batch, with the same random contrast classes",
+    "several processes together make the step of a single process, with the same random contrast classes",
     arguments: [2, 3], ["frozen", "train"])
   func processes(_ size: Int, _ mode: String) throws {
-    // Of batch statistics each process sees its own part's, so that there only the running ones are compared in sum.
+    // With batch statistics each process uses those of its own part, so the sum is compared only for running
+    // statistics.
     let weights = try Self.setup().network
     @Sendable func run(_ communicator: any Communicator, _ shard: Shard) throws -> TrainingState {
       let setup = try Self.setup(["model.batch_norm=train"])
@@ -74,14 +75,14 @@ import Testing
     }
   }
 
-  @Test("texts are gathered from all processes, whatever their lengths")
+  @Test("texts of any lengths are gathered from all processes")
   func gather() throws {
     let texts = ["", "a", "a longer text"].map { Array($0.utf8) }
     for all in try Threads.run(3, { try $0.allGather(texts[$0.rank]) }) { #expect(all == texts) }
     #expect(try SingleProcess().allGather([1, 2]) == [[1, 2]])
   }
 
-  @Test("observers are told of every step and measurement, in order, and an observer's error saves what was done")
+  @Test("observers are called in order, and an observer's error saves the completed steps")
   func observers() throws {
     final class Recorder: TrainingObserver {
       var events: [String] = []

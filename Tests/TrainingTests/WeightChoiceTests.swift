@@ -7,7 +7,7 @@ import Testing
 
 @testable import Training
 
-/// Checkpoints that PyTorch and the programs around it wrote, from `Fixtures/make_checkpoints.py`.
+/// Checkpoints written by PyTorch and other programs, from `Fixtures/make_checkpoints.py`.
 @Suite("Weights in checkpoints") struct WeightChoiceTests {
   private static let files: NamedTensors = {
     do { return try Safetensors.read(fixture("checkpoints.safetensors")) } catch {
@@ -44,7 +44,7 @@ import Testing
   }
 
   @Test(
-    "a network's weights are found whatever they are called, whatever stands around and beside them",
+    "a network's weights are found under any prefix, in any dictionary, and beside other tensors",
     arguments: named("same"))
   func found(_ name: String) throws {
     let choice = try WeightChoice(from: write(name), for: Self.architecture())
@@ -53,11 +53,12 @@ import Testing
   }
 
   @Test(
-    "without a network, a file that holds one network's weights is converted, and inspected", arguments: named("same"))
+    "without a network, a file with the weights of one network is converted and inspected", arguments: named("same"))
   func converted(_ name: String) throws {
     let path = try write(name)
     #expect(try Inspection.describe(path).contains("1.running_var"))
-    // Two dictionaries with other values or names are for their owner to tell apart; so is what does not stand around all names.
+    // Two dictionaries that differ in values or names cannot be resolved without a network, and neither can a prefix
+    // that not all names have.
     if ["same student", "same averages by name", "same momentum", "same encoder"].contains(name) { return }
     if ["same lightning", "same head apart", "same unheard of", "same in it", "same zip of uint16"].contains(name) {
       return
@@ -67,7 +68,7 @@ import Testing
   }
 
   @Test(
-    "what cannot be told apart, is incomplete, or is made of elements that are not read is an error",
+    "ambiguous, incomplete or unreadable weights are an error",
     arguments: [
       ("differ", "'state_dict', 'state_dict_ema' fit the sequential network equally well and differ; say which, as in"),
       ("flat", "'model', 'model_ema' fit"),
@@ -90,10 +91,10 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: "executed"))
   }
 
-  @Test("every error of the fixtures is looked at")
+  @Test("all error fixtures are tested")
   func allErrors() { #expect(Self.named("error").count == 14) }
 
-  @Test("an entry of a file is chosen by its name behind two colons")
+  @Test("an entry of a file is chosen by its name after two colons")
   func entries() throws {
     let path = try write("error differ")
     try expect(try WeightChoice(from: path + "::state_dict_ema", for: Self.architecture()).weights, "other", "ema")
@@ -104,13 +105,13 @@ import Testing
     #expect(error?.message == "no tensors below 'ema'; there are 'state_dict' of 8, 'state_dict_ema' of 8")
     let missing = #expect(throws: FileError.self) { try WeightFile.open(folder.file("none") + "::ema") }
     #expect(missing?.kind == .missing)
-    // A file's own name may have colons.
+    // The name of a file may itself contain colons.
     let odd = folder.file("a::b")
     try FileManager.default.copyItem(atPath: write("same network"), toPath: odd)
     try expect(try WeightFile.read(odd).entries, "expected", "colons")
   }
 
-  @Test("what is chosen and what is left out is said")
+  @Test("the note names the chosen weights and what is left out")
   func notes() throws {
     func note(_ name: String) throws -> String? {
       try WeightChoice(from: write(name), for: Self.architecture()).note?.replacing(folder.path + "/", with: "")
@@ -121,7 +122,7 @@ import Testing
     #expect(try note("same zip of uint16") == "Left out: mask.")
   }
 
-  @Test("a head that stands elsewhere is taken, and said, where only one can be meant")
+  @Test("a head elsewhere in the file is used, with a note, if there is only one")
   func headElsewhere() throws {
     let parts = Self.files.entries.filter { $0.name.hasPrefix("expected.") }.map { entry in
       let name = String(entry.name.dropFirst("expected.".count))
@@ -135,13 +136,13 @@ import Testing
     let one = try choice([])
     try expect(one.weights, "expected", "head")
     #expect(one.note?.contains("The head is head.4.bias, head.4.weight.") == true, "\(one.note ?? "")")
-    // Of two neither is taken, so that the network says what is missing.
+    // If two are possible none is taken, and the network reports what is missing.
     let missing = try choice([(name: "auxiliary.4.weight", value: Tensor.zeros([3, 2]))]).weights
     #expect(!missing.contains { $0.name.hasPrefix("4.") })
     #expect(throws: StateMismatch.self) { try Self.architecture().network(classes: 3, seed: nil).loading(missing) }
   }
 
-  @Test("classes that are not known are shown by name")
+  @Test("unknown classes are shown by name")
   func placeholders() throws {
     let text = try Inspection.describe(write("same things"))
     for type in ["functools.partial", "__main__.Color", "__main__.Config", "__main__.Point", "__main__.Slotted"] {
@@ -154,7 +155,7 @@ import Testing
     }
   }
 
-  @Test("the numbers of rare types are read as PyTorch reads them")
+  @Test("rare element types are read as in PyTorch")
   func rareTypes() throws {
     let stored = try WeightFile.open(write("same unread"))
     for type in ["uint16", "uint32", "uint64", "int8", "bool", "float8_e4m3fn", "float8_e5m2"] {
@@ -164,7 +165,7 @@ import Testing
   }
 
   @Test(
-    "damaged checkpoints are read, or are errors that name them",
+    "damaged checkpoints are read or are errors that name them",
     arguments: [
       "same numpy", "same things", "same plain", "same Trainer", "same TorchScript", "same stream of protocol 1",
       "same stream of protocol 5",
@@ -183,7 +184,7 @@ import Testing
   }
 
   @Test(
-    "checkpoints that were reported as refused give the weights they hold",
+    "checkpoints that were refused in bug reports are read",
     .enabled(if: Shared.exists("cases")),
     arguments: [
       "01/multistep.pth", "02/dtype_set.pth", "02/namespace.pth", "02/numpy_scalar.pth", "03/compiled.pth",

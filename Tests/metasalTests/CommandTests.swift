@@ -5,7 +5,7 @@ import Testing
 
 @testable import Training
 
-/// The program as a user meets it: its messages, exit codes, and what it leaves behind.
+/// The program from the user's view: its messages, exit codes, and files.
 @Suite("The command line") struct CommandTests {
   private let program = Program()
   private var folder: ScratchFolder { program.folder }
@@ -33,7 +33,7 @@ import Testing
         """))
   }
 
-  /// The checkpoint of a plain network that the repository holds.
+  /// The path of the repository's checkpoint of the plain network.
   private static let weights = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("../../checkpoints/plain-scenes.safetensors").standardized.path
 
@@ -42,7 +42,7 @@ import Testing
     try RGBImage(width: width, height: height, pixels: pixels).writePNG(to: folder.file(name))
   }
 
-  @Test("explain draws every map and a sheet, and writes the maps as numbers that their names find")
+  @Test("explain draws every map and a sheet, and writes the maps as named tensors")
   func explain() throws {
     try image("a.png")
     try image("b.png")
@@ -57,7 +57,7 @@ import Testing
     #expect(answer.code == 0, "\(answer.errors)")
     #expect(answer.output.contains("a.png") && answer.output.contains("without a map"))
     let raw = try Safetensors.read(folder.file("maps.safetensors"))
-    // Two weights, methods and classes at two layers and combined; and the logits.
+    // Two kinds of weights, two methods and two classes at two layers and combined, and the logits.
     #expect(raw.entries.count == 2 * 2 * 2 * 3 + 1)
     #expect(raw["map.normgrad.features.5.top"]?.shape == [2, 10, 12])
     #expect(raw["meta0.01.conv3x3/filtered_norm.combined.3"]?.shape == [2, 20, 24])
@@ -71,7 +71,7 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: folder.file("none")))
   }
 
-  @Test("explain says what is wrong with what it is asked for")
+  @Test("explain reports what is wrong with its arguments")
   func explainRefusals() throws {
     try image("a.png")
     try folder.write("broken.png", "no image")
@@ -121,7 +121,7 @@ import Testing
     #expect(try run("evaluate", recipe, "--weights", "w.safetensors").code == 0)
   }
 
-  @Test("a network of torchvision's is checked and trained by its name, with more classes than the data have too")
+  @Test("a torchvision network is checked and trained by name, also with more classes than the data have")
   func zoo() throws {
     let recipe = try recipe {
       $0.replacingOccurrences(of: "plain", with: "resnet18").replacingOccurrences(of: "features.5", with: "layer2.0")
@@ -148,7 +148,7 @@ import Testing
   }
 
   @Test(
-    "bad input is one clear message and the right exit code, and leaves no run behind",
+    "bad input gives one clear message and the right exit code, and creates no run",
     arguments: [
       ("a misspelt key", "plain,", "plain, wieghts: x,", Int32(65), "unknown key; did you mean 'weights'?"),
       ("a wrong type", "batch: 4", "batch: four", 65, "r.yaml:5: data.batch: expected a whole number"),
@@ -184,7 +184,7 @@ import Testing
     #expect(other.errors.contains("missing in the weights") && other.errors.contains("not part of the network"))
   }
 
-  @Test("a folder with a truncated JPEG and a hostile checkpoint are named")
+  @Test("a truncated JPEG in a folder and a hostile checkpoint are named")
   func damagedInput() throws {
     for name in ["ant", "bee"] {
       try Files.makeFolder(folder.file("images/" + name))
@@ -210,7 +210,7 @@ import Testing
     #expect(hostile.code == 65 && hostile.errors.contains("posix.system"))
   }
 
-  @Test("an output folder that cannot be made is an error")
+  @Test("an output folder that cannot be created is an error")
   func unwritable() throws {
     let blocked = try folder.write("blocked", "a file")
     let answer = try run("train", try recipe(), "--output", blocked + "/run")

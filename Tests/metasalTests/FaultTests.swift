@@ -6,13 +6,14 @@ import Testing
 
 @testable import Training
 
-/// Each write, sync, close and rename of a command fails once, with a full disk, a broken one, and as a short write: see
-/// `Faults/faults.c`. METASAL_FAULTS=all tries every call of long commands too, of which otherwise some are tried.
+/// Makes each write, sync, close and rename of a command fail once, with a full disk, with an I/O error, and as a short
+/// write; see `Faults/faults.c`. By default only some calls of long commands are tested; METASAL_FAULTS=all tests every
+/// call.
 @Suite("Failing writes", .serialized) struct FaultTests {
   private let program = Program()
   private var folder: ScratchFolder { program.folder }
 
-  /// The library that lets calls fail, built by the first test that needs it.
+  /// The path of the library that makes calls fail; the first test builds it.
   private static let library: String? = {
     let source = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Faults/faults.c")
       .path
@@ -25,7 +26,7 @@ import Testing
     return compiler.terminationStatus == 0 ? library : nil
   }()
 
-  /// A command, and the files that it leaves.
+  /// A command and the files that it writes.
   struct Case: Sendable, CustomTestStringConvertible {
     let arguments: [String]
     let outputs: [String]
@@ -34,7 +35,7 @@ import Testing
     init(_ arguments: [String], _ outputs: [String]) { (self.arguments, self.outputs) = (arguments, outputs) }
   }
 
-  /// Runs the command in the folder `work`, with the call of that number failing, and returns the calls, `name path` each.
+  /// Runs the command in the folder `work` while the call with this number fails, and returns all calls as `name path`.
   private func run(
     _ arguments: [String], failing number: Int = 0, with error: Int32 = 0
   ) throws -> (answer: Program.Answer, calls: [String]) {
@@ -53,7 +54,7 @@ import Testing
     return (answer, calls.map { $0.split(separator: " ").dropFirst().joined(separator: " ") })
   }
 
-  /// Makes the folder `work` anew, with what a command reads.
+  /// Creates the folder `work` anew with the command's input files.
   private func prepare(_ files: [String: Data]) throws {
     try? FileManager.default.removeItem(atPath: folder.file("work"))
     try Files.makeFolder(folder.file("work"))
@@ -79,7 +80,7 @@ import Testing
     run: { steps: 2, checkpoint_every: 1, output: run }
     """
 
-  /// What commands read: weights, a figure, a recipe and its run.
+  /// The input files of commands: weights, an image, a recipe and its run.
   private func inputs() throws -> [String: Data] {
     try prepare([
       "w.safetensors": try Files.read(Program.weights), "r.yaml": Data(Self.recipe.utf8),
@@ -91,7 +92,7 @@ import Testing
     return try program.contents(of: "work")
   }
 
-  /// Those of `count` numbers that are tried.
+  /// The numbers of the calls to test, among `count`.
   private static func chosen(_ count: Int, atMost most: Int) -> [Int] {
     let isLong = ProcessInfo.processInfo.environment["METASAL_FAULTS"] == "all"
     let step = isLong ? 1 : max(1, (count + most - 1) / most)
@@ -103,7 +104,7 @@ import Testing
   ]
 
   @Test(
-    "a command whose write fails says so, and leaves the earlier file or the right one",
+    "a command whose write fails reports it, and leaves either the earlier file or the complete new one",
     arguments: [
       Case(["convert", "w.safetensors", "--output", "o.h5"], ["o.h5"]),
       Case(["convert", "w.safetensors", "--output", "o.safetensors"], ["o.safetensors"]),
@@ -147,14 +148,14 @@ import Testing
           let isRight = data == right[path]
           #expect(isRight || (answer.code != 0 && data == before[path]), "\(path) after \(place)")
         }
-        // The file that failed is named.
+        // The error names the file that failed.
         #expect(answer.code == 0 || test.outputs.contains { answer.errors.contains($0) }, "\(place)")
       }
     }
     print("\(test.testDescription): \(calls.count) calls, \(tried) faults, \(refused) refused, none wrong")
   }
 
-  @Test("a run whose write fails says so, and its folder goes on to the same bytes as one that never failed")
+  @Test("a run whose write fails reports it, and can be resumed to the same bytes as one that never failed")
   func training() throws {
     try prepare(["r.yaml": Data(Self.recipe.utf8)])
     let (answer, calls) = try run(["train", "r.yaml"])
@@ -169,7 +170,8 @@ import Testing
         let place = "call \(number), \(calls[number - 1]), errno \(error): exit \(answer.code), \(answer.errors)"
         tried += 1
         if answer.code != 0 { refused += 1 }
-        // What becomes of the lock as the run ends is no loss; neither is the close of the log, of which every line was synced.
+        // A failure of the lock at the end of the run is harmless, and so is one of closing the log, every line of
+        // which was synced.
         let isHarmless =
           calls[number - 1].contains(".metasal-lock")
           || calls[number - 1].contains("close") && calls[number - 1].contains("metrics.jsonl")
@@ -193,7 +195,7 @@ import Testing
   }
 
   @Test(
-    "standard output on a full device is an error, whatever is said there",
+    "standard output on a full device is an error for every command",
     arguments: [
       ["--help"], ["models"], ["train", "--help"], ["inspect", "w.safetensors"], ["check", "r.yaml"],
       ["convert", "w.safetensors", "--output", "o.pth"], ["report", "run", "--output", "o.html"],

@@ -2,14 +2,14 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Runs that are ended from outside, at any moment.
-@Suite("Runs that are ended") struct KillTests {
+/// Runs that a signal ends at any moment.
+@Suite("Killed runs") struct KillTests {
   private static let recipe = Program.recipe.replacingOccurrences(of: "steps: 3", with: "steps: 9")
 
-  /// How many runs are ended: METASAL_KILLS, for long runs by hand.
+  /// The number of runs to end; METASAL_KILLS sets it for long tests by hand.
   private static let count = ProcessInfo.processInfo.environment["METASAL_KILLS"].flatMap { Int($0) } ?? 8
 
-  @Test("whenever a run is ended, by whatever signal, resuming it ends in the same bytes as a run that never stopped")
+  @Test("a run that any signal ends at any moment can be resumed to the same bytes as one that never stopped")
   func resume() throws {
     let whole = Program()
     try whole.folder.write("r.yaml", Self.recipe)
@@ -22,7 +22,8 @@ import Testing
     for number in 0..<Self.count {
       let program = Program()
       try program.folder.write("r.yaml", Self.recipe)
-      // The moments are spread over the run's time; what must hold, holds at any. Most runs are killed, some twice.
+      // The signals are spread over the run's duration; the result must hold for any moment. Most runs are killed, some
+      // twice.
       let signals = [SIGKILL, SIGTERM, SIGKILL, SIGHUP, SIGKILL, SIGINT]
       for (round, signal) in [signals[number % 6], signals[number / 6 % 6]].prefix(1 + number % 2).enumerated() {
         let running = try program.start(["train", "r.yaml"] + (round == 0 ? [] : ["--resume"]))
@@ -30,7 +31,7 @@ import Testing
         kill(running.number, signal)
         let answer = try running.finish()
         codes[answer.code, default: 0] += 1
-        // It may have come to its end, or not yet to where it listens.
+        // The run may have finished, or may not yet have installed its signal handlers.
         #expect([0, 130, -signal].contains(answer.code), "\(answer.errors)")
       }
       let answer = try program.run("train", "r.yaml", "--resume")
@@ -42,7 +43,7 @@ import Testing
     print("ended runs by exit code: \(codes)")
   }
 
-  @Test("a run does not begin in the folder of one that is under way, which goes on undisturbed")
+  @Test("a second run in the folder of an active one is refused, and the first is not disturbed")
   func twoRuns() throws {
     let program = Program()
     try program.folder.write("r.yaml", Program.recipe.replacingOccurrences(of: "steps: 3", with: "steps: 100000"))
@@ -58,7 +59,7 @@ import Testing
     kill(running.number, SIGTERM)
     #expect(try running.finish().code == 130)
     #expect(!FileManager.default.fileExists(atPath: program.folder.file("run/.metasal-lock")))
-    // A lock that a killed run left is none.
+    // A lock file that a killed run left does not lock the folder.
     try program.folder.write("run/.metasal-lock", "\(running.number)\n")
     #expect(try program.run("train", "r.yaml", "--resume", "--set", "run.steps=1").code == 0)
   }

@@ -2,12 +2,12 @@ import Formats
 import Foundation
 import Testing
 
-/// What a user has in a folder is there, byte for byte, after any command.
-@Suite("Files of the user's") struct OwnFilesTests {
+/// A user's files in a folder are unchanged after any command.
+@Suite("The user's files") struct OwnFilesTests {
   private let program = Program()
   private var folder: String { program.folder.path }
 
-  /// Photographs as others write them, which bear no mark of metasal's.
+  /// Writes a photograph without metasal's mark.
   private func photograph(_ name: String) throws {
     let path = program.folder.file(name)
     try Files.makeFolder((path as NSString).deletingLastPathComponent)
@@ -81,7 +81,7 @@ import Testing
     ] { try expectRefused(arguments, message) }
   }
 
-  @Test("what metasal wrote it replaces when a command is given again, and leaves all else alone")
+  @Test("a repeated command replaces metasal's own files, and no others")
   func again() throws {
     try write("r.yaml", Program.recipe)
     try photograph("photos/a.png")
@@ -99,14 +99,14 @@ import Testing
       ] {
         let answer = try program.start(arguments).finish()
         #expect(answer.code == 0, "\(arguments): \(answer.errors)")
-        // Or they would be photographs too.
+        // Otherwise these figures would be inputs of the next command too.
         try? FileManager.default.removeItem(atPath: program.folder.file("photos/maps"))
       }
     }
   }
 
   @Test(
-    "a run leaves alone what was in its folder, and does not begin where it would have to replace it",
+    "a run does not touch other files in its folder, and does not start if it would have to replace one",
     arguments: ["recipe.yaml", "metrics.jsonl", "profile.txt", "checkpoints/best.h5", "figures/holiday.png"])
   func runFolder(_ name: String) throws {
     try write("r.yaml", Program.recipe)
@@ -120,12 +120,12 @@ import Testing
     #expect(try program.run("train", "r.yaml", "--overwrite").code == 0)
     let contents = try program.contents()
     #expect(contents["run/notes.txt"] == Data("mine".utf8) && contents["run/figures/below/holiday.png"] != nil)
-    // A file of a run's name again, in the place of the run's own.
+    // A user's file takes the place of one of the run's files.
     try write("run/" + name, "mine: 1\n")
     try expectRefused(["train", "r.yaml", "--overwrite"], "run/" + name)
   }
 
-  @Test("a run is not overwritten with what it is made of, nor where somebody has changed its recipe")
+  @Test("a run is not overwritten if it contains an input, or if the user has changed its recipe")
   func ownInputs() throws {
     try write("r.yaml", Program.recipe)
     #expect(try program.run("train", "r.yaml").code == 0)

@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 
-/// The program as a user starts it, in a folder of its own.
+/// Starts the program as a user does, in a temporary folder.
 struct Program {
   let folder = ScratchFolder()
 
@@ -10,14 +10,14 @@ struct Program {
     let output, errors: String
   }
 
-  /// A program that was started.
+  /// A running program.
   struct Running {
     let process: Process
     fileprivate let output, errors: String
 
     var number: pid_t { process.processIdentifier }
 
-    /// Waits for its end; the code of one that a signal ended is the signal's, negative.
+    /// Waits until the program has ended; if a signal ended it, the code is the negative signal number.
     func finish() throws -> Answer {
       process.waitUntilExit()
       let isKilled = process.terminationReason == .uncaughtSignal
@@ -28,18 +28,18 @@ struct Program {
     }
   }
 
-  /// It lies beside the tests.
+  /// The path of the program, which is in the folder of the tests.
   static let path: URL = {
     let beside = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
     return beside.appendingPathComponent("metasal")
   }()
 
-  /// Starts the program in a folder `name` of its folder. `environment` is added to the tests' own, and standard output goes
-  /// to the file `output` if there is one, in place of being read in the end.
+  /// Starts the program in the subfolder `name`. `environment` is added to the tests' environment. Standard output is
+  /// written to the file `output` if it is given; otherwise it is collected and returned at the end.
   func start(
     _ arguments: [String], in name: String = ".", environment: [String: String] = [:], output: String? = nil
   ) throws -> Running {
-    // What it says is kept outside its folder.
+    // The output is collected outside of the program's folder.
     let said = NSTemporaryDirectory() + "metasal-said-" + UUID().uuidString
     let running = Running(process: Process(), output: said + ".out", errors: said + ".err")
     running.process.executableURL = Self.path
@@ -55,11 +55,11 @@ struct Program {
 
   func run(_ arguments: String...) throws -> Answer { try start(arguments).finish() }
 
-  /// The checkpoint of a plain network that the repository holds.
+  /// The path of the repository's checkpoint of the plain network.
   static let weights = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("../../checkpoints/plain-scenes.safetensors").standardized.path
 
-  /// A short run of generated scenes into the folder `run`.
+  /// A recipe for a short run on generated scenes in the folder `run`.
   static let recipe = """
     model: { architecture: plain, weights: ~ }
     data:
@@ -76,7 +76,7 @@ struct Program {
     run: { steps: 3, checkpoint_every: 2, output: run }
     """
 
-  /// All files of the folder, or of the folder `name` in it, and their contents, by their names from there.
+  /// The contents of all files in the folder, or in its subfolder `name`, by relative path.
   func contents(of name: String = ".") throws -> [String: Data] {
     let names = try FileManager.default.subpathsOfDirectory(atPath: folder.file(name))
     let files = names.compactMap { file in

@@ -1,21 +1,21 @@
 import Foundation
 import MetasalKit
 
-// The method of metasal by hand, in the few operations that it is made of: a virtual update towards each of two classes, the two
-// maps after it, how alike they are, and the gradient of that through both updates. At the end the library's own meta step,
-// which does the same for whole batches, is held against it.
+// metasal's method written out in a few tensor operations: a virtual update towards each of two classes, the two
+// saliency maps after it, their correlation, and its gradient through both updates. At the end the result is compared
+// with the library's meta step, which does the same for whole batches.
 
 let network = Architecture.plain.network(classes: 4, seed: 1).converted(to: .float64)
 let (layer, rate) = ("features.8", 0.02)
 
-// One image of a generated data set, as the network wants it.
+// One normalized image of a generated data set.
 let source = BatchSource(
   Scenes(count: 4, size: 32, classes: 4), size: 1,
   normalization: Normalization(mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]), precision: .float64)
 let batch = try source.batch(step: 0)
 let image = batch.images
 
-// θ is what everything is differentiated with respect to.
+// The tracked parameters θ, with respect to which everything is differentiated.
 let tracked = network.with(parameters: network.parameters.map { $0.tracked() })
 let logits = tracked(image).logits
 let label = batch.labels[0]
@@ -24,7 +24,7 @@ let contrast = scores.indices.filter { $0 != label }.min { scores[$0] < scores[$
 
 /// The map [1, h, w] of a class after a step towards it: θ' = θ − ε ∇θ CE(f_θ(image), class).
 func mapAfterUpdate(towards class_: Int) -> Tensor {
-  // createGraph: the gradient is recorded, so that the maps can be differentiated through it.
+  // With createGraph the gradient itself is recorded, so that the map can be differentiated through it.
   let gradient = gradients(
     of: logits.crossEntropy(to: [class_]), withRespectTo: tracked.parameters, createGraph: true)
   let moved = tracked.with(parameters: zip(tracked.parameters, gradient).map { $0 - $1 * rate })
@@ -41,7 +41,7 @@ print("class \(label) against class \(contrast), NormGrad at \(layer) after a vi
 print("Pearson's correlation of the two maps (trained on): \(correlation.doubles[0])")
 print("Spearman's rank correlation (reported): \(first.rankCorrelation(with: second).number ?? .nan)")
 
-// The same by the library, which makes it for many images, on many threads, and lets go of what is no longer needed.
+// The same computation by the library, which handles many images on several threads and frees memory early.
 let step = MetaStep(
   inner: InnerUpdate(rate: rate), method: .normGrad, layers: [layer],
   objectives: [WeightedObjective(ClassSensitivity(at: [.virtual]), weight: 1)])

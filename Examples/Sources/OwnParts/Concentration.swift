@@ -1,10 +1,10 @@
 import MetasalKit
 
-/// How evenly the label's map lies over the image after a virtual update towards the label: (Σ m)² / (n Σ m²) of its positive
-/// part m at n locations, the mean over layers. It is 1 for a map that is the same everywhere and 1/n for a single point.
+/// How evenly the label's map is spread over the image: (Σ m)² / (n Σ m²) of its positive part m at n locations,
+/// averaged over layers. It is 1 for a uniform map and 1/n for a single point.
 struct Concentration: OuterObjective {
   let name = "concentration"
-  /// The weights at which the map is made.
+  /// The weights at which the map is computed: plain or, by default, after a virtual update towards the label.
   var at = MapWeights.virtual
 
   mutating func visit(_ keys: Keys) { keys("at", &at, .choice()) }

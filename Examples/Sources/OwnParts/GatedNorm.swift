@@ -1,6 +1,6 @@
 import MetasalKit
 
-/// The L2 norm over channels of the activations that speak for the class: those whose gradient is positive.
+/// The L2 norm over channels of those activations whose gradient is positive, that is, of the evidence for the class.
 struct GatedNorm: SaliencyMethod {
   let name = "gated_norm"
 

@@ -1,6 +1,6 @@
 import MetasalKit
 
-/// How far the label's map has its largest value from the middle of the image, in units of half its diagonal.
+/// The distance of the largest value of the label's map from the center of the image, in units of half the diagonal.
 struct PeakOffset: Measure {
   let name = "peak_offset"
   let explanation = "Peak offset: how far from the middle of the image the largest value lies; 1 is a corner."

@@ -1,11 +1,11 @@
 import MetasalKit
 
-/// Generated images of stripes: the class is their direction, and their colors, width and place are random.
+/// A data set of generated stripes: the class is their direction; colors, width and position are random.
 struct Stripes: Dataset, DatasetSource {
   let name = "stripes"
-  /// Number of images.
+  /// The number of images.
   var count = 200
-  /// What they are drawn from.
+  /// The random seed.
   var seed = 0
   let classNames = ["horizontal", "vertical", "rising", "falling"]
   private let side = 32

@@ -1,6 +1,7 @@
 import MetasalKit
 
-// metasal's command line with four components of one's own, each in its file. Recipes name them like those that are built in.
+// metasal's command line with four additional components, each in its own file. Recipes name them like the built-in
+// ones.
 Registries.objectives.register(Concentration())
 Registries.methods.register(GatedNorm())
 Registries.measures.register(PeakOffset())

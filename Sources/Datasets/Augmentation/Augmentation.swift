@@ -2,30 +2,30 @@ import Components
 import Formats
 import Tensors
 
-/// A random change of a training image, under torchvision's name and with torchvision's defaults.
+/// A random change of a training image, with torchvision's name and defaults.
 ///
 /// To add one, write one file with a type that conforms, and register a value of it:
 ///
 ///     Registries.augmentations.register(Grayscale())
 public protocol Augmentation: Component {
-  /// The size to which it takes images of any size, in place of the resizing and cropping that all images get; nil, as it is
-  /// unless told otherwise, if it leaves them at theirs.
+  /// The output size of an augmentation that takes images of any size, which then replaces the recipe's resizing and
+  /// cropping. Nil, the default, if the augmentation keeps the size of its input.
   var outputSize: PixelSize? { get }
 
-  /// The image changed.
+  /// Augments an image.
   ///
   /// - Parameters:
-  ///   - image: the image as it is so far.
-  ///   - background: the color that is 0 after normalization, for what is painted over.
-  ///   - random: what is drawn from. How much is drawn may depend on the image.
-  /// - Returns: the image changed.
+  ///   - image: the image after the previous augmentations.
+  ///   - background: the color that becomes 0 after normalization, for areas to be filled.
+  ///   - random: the source of random numbers. The number of draws may depend on the image.
+  /// - Returns: the augmented image.
   func callAsFunction(_ image: RGBImage, background: [UInt8], using random: inout RandomSource) -> RGBImage
 }
 
 extension Augmentation {
   public var outputSize: PixelSize? { nil }
 
-  /// Whether it takes images of any size to one size.
+  /// Whether the augmentation turns images of any size into images of one size.
   public var setsSize: Bool { outputSize != nil }
 }
 

@@ -5,19 +5,19 @@ import Tensors
 /// Random brightness, contrast, saturation and hue, in random order: torchvision's `ColorJitter`.
 public struct ColorJitter: Augmentation, Equatable {
   public let name = "color_jitter"
-  /// By how much the factor of the brightness may differ from 1.
+  /// The largest difference between the brightness factor and 1.
   public var brightness = 0.0
-  /// By how much the factor of the contrast may differ from 1.
+  /// The largest difference between the contrast factor and 1.
   public var contrast = 0.0
-  /// By how much the factor of the saturation may differ from 1.
+  /// The largest difference between the saturation factor and 1.
   public var saturation = 0.0
-  /// By what share of the color circle the hue may turn; at most ½.
+  /// The largest shift of the hue as a fraction of the color circle; at most ½.
   public var hue = 0.0
 
-  /// No change.
+  /// A jitter that changes nothing until its settings are made.
   public init() {}
 
-  /// By default nothing is changed.
+  /// Without settings nothing would change, so a recipe has to state some.
   public static var needsSettings: Bool { true }
 
   public mutating func visit(_ keys: Keys) {

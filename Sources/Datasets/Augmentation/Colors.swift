@@ -1,18 +1,19 @@
 import Formats
 
-// Changes of color, as Pillow's ImageEnhance, ImageOps and ImageFilter and torchvision's functions of them make them.
+// Color operations with the results of Pillow's ImageEnhance, ImageOps and ImageFilter and of torchvision's functions
+// that use them.
 extension RGBImage {
-  /// Towards black (0), as it is (1), or lighter.
+  /// Scales the brightness: a factor of 0 gives black, 1 the image itself, more a brighter image.
   func brightened(by factor: Double) -> RGBImage { mapped { Self.blend(0, $0, factor) } }
 
-  /// Towards its mean gray (0), as it is (1), or starker.
+  /// Scales the contrast: a factor of 0 gives the image's mean gray, 1 the image itself, more a stronger contrast.
   func contrasted(by factor: Double) -> RGBImage {
     let grays = self.grays
     let mean = Int(Double(grays.reduce(0) { $0 + Int($1) }) / Double(grays.count) + 0.5)
     return mapped { Self.blend(mean, $0, factor) }
   }
 
-  /// Towards its grays (0), as it is (1), or more colorful.
+  /// Scales the saturation: a factor of 0 gives the gray image, 1 the image itself, more stronger colors.
   func saturated(by factor: Double) -> RGBImage {
     let grays = self.grays
     var result = self
@@ -20,7 +21,8 @@ extension RGBImage {
     return result
   }
 
-  /// Towards itself smoothed (0), as it is (1), or sharper. The outermost pixels stay as they are.
+  /// Scales the sharpness: a factor of 0 gives a smoothed image, 1 the image itself, more a sharper one. Border pixels
+  /// are not changed.
   func sharpened(by factor: Double) -> RGBImage {
     var result = self
     guard width > 2 && height > 2 else { return self }
@@ -37,7 +39,7 @@ extension RGBImage {
     return result
   }
 
-  /// Every hue turned by a share of the color circle.
+  /// Shifts the hue of every pixel by a fraction of the color circle.
   func hueTurned(by share: Double) -> RGBImage {
     let shift = UInt8(truncatingIfNeeded: Int(share * 255))
     var result = self
@@ -50,16 +52,16 @@ extension RGBImage {
     return result
   }
 
-  /// Only the highest bits kept.
+  /// Keeps only the highest bits of each value.
   func posterized(bits: Int) -> RGBImage {
     let mask = UInt8(truncatingIfNeeded: 0xff << (8 - bits))
     return mapped { $0 & mask }
   }
 
-  /// What is not below the threshold turned to its negative.
+  /// Inverts all values that are not below the threshold.
   func solarized(threshold: Double) -> RGBImage { mapped { Double($0) < threshold ? $0 : 255 - $0 } }
 
-  /// Each channel stretched to the whole range.
+  /// Stretches the values of each channel to 0 to 255.
   var autoContrasted: RGBImage {
     channelwise { counts in
       guard let low = counts.firstIndex(where: { $0 > 0 }), let high = counts.lastIndex(where: { $0 > 0 }), high > low
@@ -69,7 +71,7 @@ extension RGBImage {
     }
   }
 
-  /// Each channel's values spread so that all are about as frequent.
+  /// Equalizes the histogram of each channel.
   var equalized: RGBImage {
     channelwise { counts in
       let present = counts.filter { $0 > 0 }
@@ -92,7 +94,8 @@ extension RGBImage {
     }
   }
 
-  /// From `first` (0) to `second` (1) and beyond; fractions are cut off.
+  /// Interpolates from `first` (factor 0) to `second` (factor 1) or extrapolates beyond; the result is truncated to an
+  /// integer and clamped.
   private static func blend(_ first: Int, _ second: UInt8, _ factor: Double) -> UInt8 {
     let value = Float(first) + Float(factor) * Float(Int(second) - first)
     return value <= 0 ? 0 : value >= 255 ? 255 : UInt8(value)
@@ -132,7 +135,7 @@ extension RGBImage {
       sixth = Float(4 + Double(g) - Double(r))
     }
     let turn = Double(sixth) / 6 + 1
-    // Single precision in between, as Pillow has it: what is cut off depends on the last bit.
+    // Intermediate results are in single precision as in Pillow: the truncation to bytes depends on the last bit.
     let (hue, saturation) = (Float(turn - turn.rounded(.down)), range / Float(high))
     return (UInt8(clamping: Int(Double(hue) * 255)), UInt8(clamping: Int(Double(saturation) * 255)), high)
   }

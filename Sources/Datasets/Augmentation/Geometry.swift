@@ -1,7 +1,7 @@
 import Formats
 
 extension RGBImage {
-  /// Left and right exchanged.
+  /// The image flipped left to right.
   var mirrored: RGBImage {
     RGBImage(width: width, height: height) { target in
       pixels.withUnsafeBufferPointer { source in
@@ -17,7 +17,7 @@ extension RGBImage {
     }
   }
 
-  /// Top and bottom exchanged.
+  /// The image flipped upside down.
   var turnedOver: RGBImage {
     let row = width * 3
     return RGBImage(
@@ -25,8 +25,9 @@ extension RGBImage {
       pixels: (0..<height).reversed().flatMap { pixels[($0 * row)..<(($0 + 1) * row)] })
   }
 
-  /// The image whose pixel at p is the nearest to that at A·p + b, p counted from pixel centres; black where there is none.
-  /// The matrix is A's first row and b's first number, then the second ones.
+  /// An affine transformation with nearest-neighbor sampling: the output pixel with center p is the input pixel that
+  /// contains A·p + b, or black if that is outside the image. `matrix` holds the first row of A and the first element
+  /// of b, then the second ones.
   func transformed(_ matrix: [Double]) -> RGBImage {
     RGBImage(width: width, height: height) { target in
       for y in 0..<height {

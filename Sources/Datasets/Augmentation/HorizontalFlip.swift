@@ -1,11 +1,11 @@
 import Formats
 import Tensors
 
-/// Mirrored left to right, every other time.
+/// Flips the image left to right with probability ½.
 public struct HorizontalFlip: Augmentation, Equatable {
   public let name = "horizontal_flip"
 
-  /// It has no settings.
+  /// The flip, which has no settings.
   public init() {}
 
   public func callAsFunction(_ image: RGBImage, background: [UInt8], using random: inout RandomSource) -> RGBImage {

@@ -2,20 +2,21 @@ import Components
 import Formats
 import Tensors
 
-/// A window of the image's own size out of the image with black margins: torchvision's `RandomCrop` with padding.
+/// Pads the image with black margins and crops a random window of the image's original size: torchvision's `RandomCrop`
+/// with padding.
 public struct PaddedCrop: Augmentation, Equatable {
   public let name = "padded_crop"
-  /// The margins' width in pixels.
+  /// The width of the margins in pixels.
   public var padding: Int
 
-  /// Margins of four pixels unless told otherwise.
+  /// A crop with margins of `padding` pixels.
   public init(_ padding: Int = 4) { self.padding = padding }
 
   public mutating func visit(_ keys: Keys) { keys("padding", &padding, Self.paddings) }
 
   private static var paddings: Codec<Int> { .integer(1...1024) }
 
-  /// `padded_crop: 4`
+  /// The number alone is accepted in place of a section: `padded_crop: 4`.
   public static var shorthand: Codec<Self>? { paddings.standing(for: { PaddedCrop($0) }, \.padding) }
 
   public func callAsFunction(_ image: RGBImage, background: [UInt8], using random: inout RandomSource) -> RGBImage {

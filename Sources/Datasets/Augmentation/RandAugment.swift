@@ -3,15 +3,15 @@ import Foundation
 import Formats
 import Tensors
 
-/// Some changes drawn from fourteen, all of one strength (Cubuk et al. 2020).
+/// RandAugment: a number of operations drawn from fourteen, all of the same strength (Cubuk et al. 2020).
 public struct RandAugment: Augmentation, Equatable {
   public let name = "randaugment"
-  /// How many changes, one after the other.
+  /// The number of operations that are applied one after the other.
   public var operations = 2
-  /// Their strength, below 31.
+  /// The strength of the operations, from 0 to 30.
   public var magnitude = 9
 
-  /// torchvision's defaults.
+  /// RandAugment with torchvision's defaults.
   public init() {}
 
   public mutating func visit(_ keys: Keys) {
@@ -26,7 +26,7 @@ public struct RandAugment: Augmentation, Equatable {
     }
   }
 
-  /// The changes there are, with torchvision's ranges.
+  /// The fourteen operations, with torchvision's ranges.
   enum Change: CaseIterable {
     case identity, shearX, shearY, translateX, translateY, rotate, brightness, color, contrast, sharpness, posterize,
       solarize, autoContrast, equalize
@@ -37,13 +37,13 @@ public struct RandAugment: Augmentation, Equatable {
       func signed(_ strongest: Double) -> Double { (isReversed ? -1 : 1) * strongest * share }
       switch self {
       case .identity: return image
-      // Shears are about the upper left corner, given as angles whose tangent is the strength.
+      // As in torchvision, shears keep the upper left corner fixed, and the strength is the tangent of the shear angle.
       case .shearX: return image.transformed([1, signed(0.3), 0, 0, 1, 0])
       case .shearY: return image.transformed([1, 0, 0, signed(0.3), 1, 0])
       case .translateX: return image.transformed([1, 0, -signed(150.0 / 331 * width).rounded(.towardZero), 0, 1, 0])
       case .translateY: return image.transformed([1, 0, 0, 0, 1, -signed(150.0 / 331 * height).rounded(.towardZero)])
       case .rotate:
-        // About the centre, against the clock for positive angles.
+        // Rotation about the center; positive angles are counterclockwise.
         let angle = signed(30) * .pi / 180
         let (c, s) = (cos(angle), sin(angle))
         return image.transformed([

@@ -2,17 +2,17 @@ import Components
 import Formats
 import Tensors
 
-/// A rectangle painted over with the mean color, which is 0 after normalization (Zhong et al. 2020).
+/// Fills a random rectangle with the mean color, which is 0 after normalization (Zhong et al. 2020).
 public struct RandomErasing: Augmentation, Equatable {
   public let name = "random_erasing"
-  /// How often.
+  /// The probability that an image is changed.
   public var probability = 0.5
-  /// The rectangle's least and greatest share of the image's area.
+  /// The smallest and largest area of the rectangle as a fraction of the image's area.
   public var scale = [0.02, 0.33]
-  /// The least and greatest ratio of its width to its height.
+  /// The smallest and largest ratio of the rectangle's width to its height.
   public var ratio = [0.3, 3.3]
 
-  /// torchvision's defaults.
+  /// Random erasing with torchvision's defaults.
   public init() {}
 
   public mutating func visit(_ keys: Keys) {

@@ -2,18 +2,18 @@ import Components
 import Formats
 import Tensors
 
-/// A window of random size and shape, resized to a square, as Szegedy et al. 2015 train; in place of the resizing and cropping
-/// that all images get.
+/// Crops a window of random size and aspect ratio and resizes it to a square (Szegedy et al. 2015). It replaces the
+/// recipe's resizing and cropping.
 public struct RandomResizedCrop: Augmentation, Equatable {
   public let name = "random_resized_crop"
-  /// The side of the result in pixels.
+  /// The side of the resulting square in pixels.
   public var size = 224
-  /// The window's least and greatest share of the image's area.
+  /// The smallest and largest area of the window as a fraction of the image's area.
   public var scale = [0.08, 1]
-  /// The least and greatest ratio of its width to its height.
+  /// The smallest and largest ratio of the window's width to its height.
   public var ratio = [3.0 / 4, 4.0 / 3]
 
-  /// torchvision's defaults.
+  /// The crop with torchvision's defaults.
   public init() {}
 
   public mutating func visit(_ keys: Keys) {
@@ -29,7 +29,7 @@ public struct RandomResizedCrop: Augmentation, Equatable {
       .resized(width: size, height: size)
   }
 
-  /// As much of the middle as the ratios allow.
+  /// The largest window in the middle of the image whose ratio is in the range, used if no random window fits.
   private func fallback(_ image: RGBImage) -> RandomWindow.Window {
     let own = Double(image.width) / Double(image.height)
     let width = own > ratio[1] ? Int((Double(image.height) * ratio[1]).rounded()) : image.width

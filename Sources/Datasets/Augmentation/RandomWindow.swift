@@ -3,18 +3,18 @@ import Foundation
 import Formats
 import Tensors
 
-/// A window of random size, shape and place in an image.
+/// Draws windows of random size, aspect ratio and position.
 enum RandomWindow {
   typealias Window = (x: Int, y: Int, width: Int, height: Int)
 
-  /// A window of a random share and shape that fits into the image.
+  /// Draws a window that fits into the image.
   ///
   /// - Parameters:
   ///   - image: the image.
-  ///   - scale: the least and greatest share of its area.
-  ///   - ratio: the least and greatest ratio of width to height.
-  ///   - random: what is drawn from.
-  /// - Returns: the window; nil if none of ten fits.
+  ///   - scale: the smallest and largest area as a fraction of the image's area.
+  ///   - ratio: the smallest and largest ratio of width to height.
+  ///   - random: the source of random numbers.
+  /// - Returns: the window; nil if none of ten draws fits.
   static func draw(
     in image: RGBImage, scale: [Double], ratio: [Double], using random: inout RandomSource
   ) -> Window? {
@@ -33,13 +33,13 @@ enum RandomWindow {
 }
 
 extension Keys {
-  /// Visits the ranges that a random window is drawn from.
+  /// Visits the keys for the ranges of a random window.
   ///
   /// - Parameters:
-  ///   - scale: the least and greatest share of the image's area.
-  ///   - ratio: the least and greatest ratio of width to height.
+  ///   - scale: the smallest and largest area as a fraction of the image's area.
+  ///   - ratio: the smallest and largest ratio of width to height.
   func window(scale: inout [Double], ratio: inout [Double]) {
-    // Less than a millionth of the area is no pixel of most images, and beyond this ratio a window is a line.
+    // In most images a millionth of the area is less than a pixel, and with a ratio beyond 1000 a window is a line.
     self("scale", &scale, .list(.number(1e-6...1, "a share of the image's area")))
     self("ratio", &ratio, .list(.number(0.001...1000, "width over height")))
     for (key, range) in [("scale", scale), ("ratio", ratio)] where range.count != 2 || range[0] > range[1] {

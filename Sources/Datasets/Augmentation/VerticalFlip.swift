@@ -1,11 +1,11 @@
 import Formats
 import Tensors
 
-/// Mirrored upside down, every other time.
+/// Flips the image upside down with probability ½.
 public struct VerticalFlip: Augmentation, Equatable {
   public let name = "vertical_flip"
 
-  /// It has no settings.
+  /// The flip, which has no settings.
   public init() {}
 
   public func callAsFunction(_ image: RGBImage, background: [UInt8], using random: inout RandomSource) -> RGBImage {

@@ -1,19 +1,19 @@
 import Components
 import Tensors
 
-/// A rectangle of the other image in place of the image's own, whose share of the area is 1 − λ but for the image's edges, λ
-/// drawn from Beta(α, α) for the batch (Yun et al. 2019).
+/// CutMix: replaces a rectangle of each image by that of another image (Yun et al. 2019). The rectangle's area is 1 − λ
+/// of the image's, less what lies outside of the image; λ is drawn from Beta(α, α) once per batch.
 public struct CutMix: Mixing, Equatable {
   public let name = "cutmix"
   /// α of the Beta distribution.
   public var alpha: Double
 
-  /// Mixing by shares from Beta(α, α).
+  /// CutMix with shares drawn from Beta(α, α).
   public init(_ alpha: Double = 1) { self.alpha = alpha }
 
   public mutating func visit(_ keys: Keys) { keys("alpha", &alpha, .alpha) }
 
-  /// `cutmix: 1`
+  /// The number alone is accepted in place of a section: `cutmix: 1`.
   public static var shorthand: Codec<Self>? { Codec<Double>.alpha.standing(for: { CutMix($0) }, \.alpha) }
 
   public func mixed(

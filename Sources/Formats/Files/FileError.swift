@@ -1,23 +1,23 @@
-/// What is wrong with a file: one clear line that begins with its path.
+/// An error about a file; its description is one line that begins with the file's path.
 public struct FileError: Error, CustomStringConvertible, Sendable, Equatable {
-  /// What went wrong, as far as the exit code is concerned.
+  /// The kind of error, which determines the exit code.
   public enum Kind: Sendable {
-    /// No such input.
+    /// The input file does not exist.
     case missing
-    /// Its content is not what it should be.
+    /// The content of the file is invalid.
     case malformed
-    /// It cannot be written.
+    /// The file cannot be written.
     case unwritable
   }
 
-  /// What went wrong.
+  /// The kind of error.
   public let kind: Kind
   /// The file's path.
   public let file: String
-  /// What was found, and what was expected.
+  /// The message: what was found, and what was expected.
   public let message: String
 
-  /// An error about a file.
+  /// An error about a file, with a message that does not repeat the path.
   public init(_ kind: Kind, _ file: String, _ message: String) {
     (self.kind, self.file, self.message) = (kind, file, message)
   }

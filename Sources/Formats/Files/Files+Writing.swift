@@ -2,16 +2,18 @@ import CZlib
 import Foundation
 
 extension Files {
-  /// Writes a file beside its place and renames it into place, so that whoever looks sees the old one or the new one, whole.
+  /// Writes a file atomically: it is written under a temporary name in the same folder and then renamed, so that other
+  /// programs see either the old file or the complete new one.
   ///
-  /// Only files that metasal wrote are replaced; see ``Ownership``. What is written is read again and compared, and is on the disk before it takes the old one's place, whose mode it keeps.
-  /// Behind a symbolic link it is the file that is replaced.
+  /// Only files that metasal wrote are replaced; see ``Ownership``. Before the new file replaces the old one, whose
+  /// mode it keeps, it is read back and compared, and synced to the disk. If the path is a symbolic link, its target is
+  /// replaced.
   ///
   /// - Parameters:
-  ///   - path: the file's place.
+  ///   - path: the file to be written.
   ///   - body: appends the contents.
-  /// - Throws: what `body` throws, or a ``FileError`` if the file cannot be written, or something other than a file is there;
-  ///   the old one is then as it was.
+  /// - Throws: what `body` throws, or a ``FileError`` if the file cannot be written, or something other than a regular
+  ///   file is at the path. The old file is then unchanged.
   public static func write(to path: String, _ body: (FileOutput) throws -> Void) throws {
     try replace(path) { part in
       let output = FileOutput(part)
@@ -20,11 +22,11 @@ extension Files {
     }
   }
 
-  /// Writes `data` as ``write(to:_:)`` does.
+  /// Writes bytes to a file as ``write(to:_:)`` does.
   public static func write(_ data: Data, to path: String) throws { try write(to: path) { try $0.append(data) } }
 
-  /// Does what ``write(to:_:)`` does but for the writing. `body` writes to the open file that it is given, or to its path,
-  /// and sees that all of it is there.
+  /// Replaces a file as ``write(to:_:)`` does, except that `body` writes and checks the contents. `body` gets the open
+  /// temporary file, and writes to it or to its path.
   static func replace(_ path: String, _ body: (_ part: OpenFile) throws -> Void) throws {
     let place = try OutputPlace(path)
     try Ownership.requireReplaceable(path)
@@ -45,7 +47,7 @@ extension Files {
   }
 }
 
-/// Bytes, by their number and zlib's checksum.
+/// The number of bytes in a sequence and their CRC-32, for comparing what was written with what is read back.
 struct Checksum: Equatable {
   private(set) var count = 0
   private var value = UInt(0)
@@ -61,11 +63,11 @@ public final class FileOutput {
   private let file: OpenFile
   private let start: Int
   private var written = Checksum()
-  /// What was appended and is not written yet: many small pieces go together.
+  /// The bytes that were appended and not written yet: many small pieces are written together.
   private var pending: [UInt8] = []
   private static let piece = 1 << 20
 
-  /// Appends to an open file that has `start` bytes already.
+  /// An output that appends to an open file of `start` bytes.
   init(_ file: OpenFile, after start: Int = 0) { (self.file, self.start) = (file, start) }
 
   /// Appends bytes.
@@ -85,7 +87,7 @@ public final class FileOutput {
     }
   }
 
-  /// Writes what is not written yet.
+  /// Writes the pending bytes.
   func flush() throws(FileError) {
     let result = pending.withUnsafeBytes { bytes in Result { () throws(FileError) in try write(bytes) } }
     pending.removeAll(keepingCapacity: true)
@@ -98,12 +100,12 @@ public final class FileOutput {
     written.add(bytes)
   }
 
-  /// Bytes that the file should have.
+  /// The expected size of the file in bytes.
   var size: Int { start + written.count }
 
-  /// Reads again what was appended.
+  /// Reads back everything that was appended, and compares checksums.
   ///
-  /// - Throws: a ``FileError`` if it is not that.
+  /// - Throws: a ``FileError`` if the bytes in the file differ from those that were written.
   func verify() throws(FileError) {
     try flush()
     var found = Checksum()

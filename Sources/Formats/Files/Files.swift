@@ -3,53 +3,58 @@ import Foundation
 
 /// Reading and writing of whole files.
 public enum Files {
-  /// The file's bytes, in memory: a file that is mapped and cut off meanwhile would end the program.
+  /// Reads a whole file into memory. It is not memory-mapped, because truncating a mapped file would crash the program.
   ///
-  /// - Throws: a ``FileError`` if nothing is there, it is no regular file (a FIFO or a device may have no end), or it cannot be
-  ///   read.
+  /// - Throws: a ``FileError`` if the file does not exist, is not a regular file (a FIFO or a device may have no end),
+  ///   or cannot be read.
   public static func read(_ path: String) throws(FileError) -> Data { try OpenFile(reading: path).contents() }
 
-  /// The bytes of a file that lies in a folder or below it, and is not reached by a link that leads out of there: what comes
-  /// with a model or a run from anywhere must not make its reader open any file.
+  /// Reads a file that must be inside a folder or its subfolders, also after links are resolved. So a model or a run
+  /// from an untrusted source cannot make its reader open other files.
   ///
-  /// - Throws: a ``FileError`` if it lies elsewhere, and as ``read(_:)`` does.
+  /// - Throws: a ``FileError`` if the file is outside the folder, and as ``read(_:)`` does.
   public static func read(_ path: String, inside folder: String) throws(FileError) -> Data {
     try OpenFile(reading: path, inside: folder).contents()
   }
 
-  /// - Throws: a ``FileError`` where ``read(_:inside:)`` would throw one before it reads.
+  /// Checks that a file exists inside a folder, as ``read(_:inside:)`` does before it reads.
+  ///
+  /// - Throws: a ``FileError`` if it is not there, outside the folder, or not a regular file.
   public static func requireFile(_ path: String, inside folder: String) throws(FileError) {
     _ = try OpenFile(reading: path, inside: folder)
   }
 
-  /// The first bytes of a file; fewer where it has fewer.
+  /// Reads the first `count` bytes of a file, or all if it is shorter.
   public static func head(_ path: String, count: Int) throws(FileError) -> Data {
     try OpenFile(reading: path).contents(atMost: count)
   }
 
-  /// Bytes in a file.
+  /// The size of a file in bytes.
   public static func size(_ path: String) throws(FileError) -> Int { try OpenFile(reading: path).size }
 
+  /// Checks that a regular file is at the path.
+  ///
   /// - Throws: a ``FileError`` if nothing is there, or it is a folder, a FIFO or a device.
   public static func requireFile(_ path: String) throws(FileError) { _ = try OpenFile(reading: path) }
 
-  /// The path from the root without links; where nothing is there yet, without those on the way.
+  /// The absolute path with symbolic links resolved. If nothing exists at the path, the links in its existing parent
+  /// folders are resolved.
   public static func place(of path: String) -> String {
     if let place = resolved(path) { return place }
     let path = Paths.absolute(path)
     return path == "/" ? path : Paths.joined(place(of: Paths.folder(of: path)), Paths.name(of: path))
   }
 
-  /// The path without links; nil if nothing is there.
+  /// The path with symbolic links resolved; nil if nothing exists there.
   static func resolved(_ path: String) -> String? {
     guard let resolved = realpath(path, nil) else { return nil }
     defer { free(resolved) }
     return String(cString: resolved)
   }
 
-  /// Makes the folder and those above it.
+  /// Creates a folder and its missing parent folders.
   ///
-  /// - Throws: a ``FileError`` if it cannot be made, its name is empty, or it cannot be written to.
+  /// - Throws: a ``FileError`` if the folder cannot be created, its name is empty, or it is not writable.
   public static func makeFolder(_ path: String) throws(FileError) {
     guard !path.isEmpty, !path.utf8.contains(0) else { throw FileError(.unwritable, path, "no name for a folder") }
     var status = stat()

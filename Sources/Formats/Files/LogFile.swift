@@ -1,13 +1,13 @@
 import Foundation
 
-/// A file that grows, line by line.
+/// A text file to which lines are appended.
 public final class LogFile {
   private let file: OpenFile
   private var output: FileOutput
 
-  /// Opens a file that is there, to append to it.
+  /// Opens an existing file to append to it.
   ///
-  /// - Throws: a ``FileError`` if it cannot be appended to, or is no file.
+  /// - Throws: a ``FileError`` if the file cannot be opened for appending, or is not a regular file.
   public init(_ path: String) throws(FileError) {
     file = try OpenFile(appendingTo: path)
     output = FileOutput(file, after: try file.size)
@@ -15,7 +15,8 @@ public final class LogFile {
 
   /// Appends whole lines.
   ///
-  /// - Throws: a ``FileError`` if they cannot be written; the file then ends where it did, if the system lets it.
+  /// - Throws: a ``FileError`` if the lines cannot be written. The file is then truncated to its former size, if the
+  ///   system allows it.
   public func append(_ lines: Data) throws(FileError) {
     let size = output.size
     do {
@@ -27,9 +28,9 @@ public final class LogFile {
     }
   }
 
-  /// Waits until all lines are on the disk, and reads again those that were appended since the last time.
+  /// Syncs the file to the disk, and reads back the lines that were appended since the last call.
   ///
-  /// - Throws: a ``FileError`` if they are not there.
+  /// - Throws: a ``FileError`` if what is read back differs from what was appended.
   public func sync() throws(FileError) {
     try output.verify()
     try file.sync()

@@ -1,9 +1,9 @@
 import Components
 import Foundation
 
-/// An open file. Whatever the system refuses is an error that names the file.
+/// An open file. Every failing system call becomes an error that names the file.
 final class OpenFile {
-  /// What errors call it; a file on its way has another path than the one that was asked for.
+  /// The path in error messages; for a temporary file it is the path of the file that it will replace.
   let name: String
   let path: String
   private var descriptor: Int32
@@ -14,7 +14,7 @@ final class OpenFile {
 
   deinit { if descriptor >= 0 { Glibc.close(descriptor) } }
 
-  /// Why the last call failed.
+  /// The system's text for an error number.
   static func reason(_ error: Int32) -> String { String(cString: strerror(error)) }
 
   private func unwritable(_ what: String) -> FileError {
@@ -23,9 +23,9 @@ final class OpenFile {
 
   // MARK: Reading
 
-  /// Opens a regular file for reading, and waits for nobody: a FIFO opens at once, and is then refused.
+  /// Opens a regular file for reading without blocking: a FIFO is opened at once, and then refused.
   convenience init(reading path: String) throws(FileError) {
-    // What follows a zero would be left out.
+    // The system would ignore everything after a zero byte.
     guard !path.isEmpty, !path.utf8.contains(0) else { throw FileError(.missing, path, "no such file") }
     let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
     guard descriptor >= 0 else {
@@ -39,26 +39,26 @@ final class OpenFile {
     }
   }
 
-  /// Opens a regular file for reading that lies in a folder or below it, and is not reached by a link that leads out of there.
+  /// Opens a regular file for reading that must be inside a folder or its subfolders, also after links are resolved.
   convenience init(reading path: String, inside folder: String) throws(FileError) {
     try self.init(reading: path)
-    // What was opened counts, and not what has its path by now.
+    // The open file itself is checked, not its path, which may lead to another file by now.
     guard let place = Files.resolved(systemPath) ?? Files.resolved(path), let top = Files.resolved(folder),
       place.hasPrefix(top == "/" ? "/" : top + "/")
     else { throw FileError(.malformed, path, "a link that leads out of \(folder), which is not followed") }
   }
 
-  /// Where the system has the open file itself, wherever its path leads by now.
+  /// The path under which Linux gives access to the open file, even if its own path leads elsewhere by now.
   private var systemPath: String { "/proc/self/fd/\(descriptor)" }
 
-  /// A descriptor of the same open file, for a library to read from and to close.
+  /// A duplicate of the file descriptor, for a library that reads from it and closes it.
   func duplicate() throws(FileError) -> Int32 {
     let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
     guard copy >= 0 else { throw FileError(.malformed, name, "cannot be read: \(Self.reason(errno))") }
     return copy
   }
 
-  /// What there is in place of a file.
+  /// The words for a kind of file that is not a regular file.
   static func description(_ kind: mode_t) -> String {
     switch kind {
     case S_IFDIR: "a folder"
@@ -78,10 +78,11 @@ final class OpenFile {
     }
   }
 
-  /// Bytes in it.
+  /// The size of the file in bytes.
   var size: Int { get throws(FileError) { Int(try status.st_size) } }
 
-  /// Its bytes from the first on; fewer than it had if it becomes shorter meanwhile.
+  /// Reads the file from its beginning, at most `limit` bytes. The result is shorter than expected if the file is
+  /// truncated meanwhile.
   func contents(atMost limit: Int = .max) throws(FileError) -> Data {
     let count = min(try size, limit)
     guard count > 0 else { return Data() }
@@ -98,7 +99,7 @@ final class OpenFile {
     return Data(bytesNoCopy: bytes, count: done, deallocator: .free)
   }
 
-  /// Reads from an offset until the buffer is full or the file ends; `body` is given each piece as it has come.
+  /// Reads from an offset until the buffer is full or the file ends; `body` gets each piece right after it was read.
   func read(
     from offset: Int, into buffer: UnsafeMutableRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void
   ) throws(FileError) {
@@ -116,7 +117,7 @@ final class OpenFile {
 
   // MARK: Writing
 
-  /// Makes a file that is not there yet, with the mode and, where that is allowed, the owner of a former one.
+  /// Creates a file that must not exist yet, with the mode and, where that is allowed, the owner of the former file.
   convenience init(making path: String, named name: String, like former: stat?) throws(FileError) {
     let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else {
@@ -126,7 +127,8 @@ final class OpenFile {
         errno == ENOENT ? "there is no folder \(folder)" : "cannot be made in \(folder): \(Self.reason(errno))")
     }
     self.init(path, named: name, descriptor)
-    // As long as it is held, nobody takes the file for one that was left behind; shared, since HDF5 has its own.
+    // While this lock is held, no other process takes the file for a leftover of a killed one. It is a shared lock
+    // because HDF5 also locks the file.
     flock(descriptor, LOCK_SH)
     guard let former else { return }
     let own = try status
@@ -147,10 +149,10 @@ final class OpenFile {
     }
   }
 
-  /// Lets others lock it.
+  /// Releases the lock on the file.
   func unlock() { flock(descriptor, LOCK_UN) }
 
-  /// Writes all bytes at the end of what was written.
+  /// Appends all bytes.
   func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
     var rest = bytes[...]
     while !rest.isEmpty {
@@ -162,29 +164,29 @@ final class OpenFile {
     }
   }
 
-  /// Makes it so many bytes long.
+  /// Truncates the file to a size in bytes.
   func truncate(to size: Int) throws(FileError) {
     guard ftruncate(descriptor, off_t(size)) == 0 else { throw unwritable("cannot be cut back to \(size) bytes") }
   }
 
-  /// Waits until what was written is on the disk.
+  /// Syncs the file to the disk.
   func sync() throws(FileError) {
     guard fsync(descriptor) == 0 else { throw unwritable("cannot be written to the disk") }
   }
 
-  /// Closes it; some file systems only then say that they could not write.
+  /// Closes the file. Some file systems report a failed write only here.
   func close() throws(FileError) {
     let closed = descriptor
     descriptor = -1
     guard Glibc.close(closed) == 0 || errno == EINTR else { throw unwritable("cannot be closed") }
   }
 
-  /// Waits until the names in a folder are on the disk, without which a new one can be lost.
+  /// Syncs a folder's entries to the disk, without which a new file can be lost in a crash.
   static func syncFolder(_ folder: String, for name: String) throws(FileError) {
     let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    // A folder that one may write to but not list cannot be opened.
+    // A folder with write but without read permission cannot be opened, and so not synced.
     if descriptor < 0 && errno == EACCES { return }
-    let isSynced = descriptor >= 0 && (fsync(descriptor) == 0 || errno == EINVAL)  // a file system that cannot
+    let isSynced = descriptor >= 0 && (fsync(descriptor) == 0 || errno == EINVAL)  // EINVAL: folders cannot be synced
     let error = errno
     if descriptor >= 0 { Glibc.close(descriptor) }
     guard isSynced else {

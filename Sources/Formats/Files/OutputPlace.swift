@@ -1,18 +1,21 @@
 import Components
 import Foundation
 
-/// Where a file is to be written: what a path names, seen through symbolic links, which stay.
+/// The place at which an output file is written: the path after symbolic links, which stay as they are.
 struct OutputPlace {
-  /// The path as it was given.
+  /// The path as the user gave it.
   let name: String
-  /// The file itself, which need not exist, and its folder.
+  /// The path of the file itself, which need not exist, and of its folder.
   let path, folder: String
-  /// The file that is there.
+  /// The status of the existing file; nil if there is none.
   let former: stat?
 
   private static let deepestLink = 40
 
-  /// - Throws: a ``FileError`` if the path is empty or a folder's, or what is there is no regular file, or protected.
+  /// Follows the symbolic links in a path.
+  ///
+  /// - Throws: a ``FileError`` if the path is empty or a folder, or if it leads to something that is not a regular file
+  ///   or is write-protected.
   init(_ name: String) throws(FileError) {
     func unwritable(_ message: String) -> FileError { FileError(.unwritable, name, message) }
     guard !name.isEmpty, !name.utf8.contains(0) else { throw unwritable("no name for a file") }
@@ -22,7 +25,7 @@ struct OutputPlace {
     var (path, status) = (name, stat())
     for _ in 0..<Self.deepestLink {
       let folder = Paths.folder(of: path)
-      // A link there, such as the one behind /dev/stdout, stands for what another process has open.
+      // Links in /proc, such as the target of /dev/stdout, stand for files that other processes have open.
       guard Files.resolved(folder).map({ $0 != "/proc" && !$0.hasPrefix("/proc/") }) ?? true else {
         throw unwritable("a place of the system's, where a file is to be written")
       }
@@ -33,7 +36,7 @@ struct OutputPlace {
       }
       switch status.st_mode & S_IFMT {
       case S_IFREG:
-        // It could be replaced all the same, but is protected for a reason.
+        // Renaming could replace a write-protected file, but its user protected it on purpose.
         guard access(path, W_OK) == 0 else { throw unwritable("cannot be written: \(OpenFile.reason(errno))") }
         (self.path, self.folder, former) = (path, folder, status)
         return

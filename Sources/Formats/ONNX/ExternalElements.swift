@@ -1,19 +1,20 @@
 import Components
 import Foundation
 
-/// The files beside a model in which elements of its tensors stand (onnx.ai/onnx/repo-docs/ExternalData.html).
+/// Reads the elements of tensors that an ONNX model stores in other files in its folder
+/// (onnx.ai/onnx/repo-docs/ExternalData.html).
 struct ExternalElements {
   let model: String
   private var files: [String: (data: Data, left: Int)] = [:]
 
   init(model: String) { self.model = model }
 
-  /// The bytes of a tensor. Its place is given by `location`, a path from the model's folder, and `offset` and `length` in
-  /// bytes.
+  /// Reads the bytes of a tensor. `place` holds the keys `location`, a path relative to the model's folder, and
+  /// `offset` and `length` in bytes.
   mutating func bytes(of name: String, at place: [String: String]) throws -> Data {
     func malformed(_ message: String) -> ProtobufReader.Malformed { .init(message: "'\(name)' " + message) }
     let location = place["location"] ?? ""
-    // A model from anywhere must not make its reader open any file.
+    // A model from an untrusted source must not be able to open files outside of its folder.
     guard !location.isEmpty, !location.hasPrefix("/"), !location.split(separator: "/").contains("..") else {
       throw malformed("has its elements in '\(location)', where a file in the model's folder is expected")
     }
@@ -27,7 +28,7 @@ struct ExternalElements {
       do { data = try Files.read(path, inside: folder) } catch {
         throw malformed("has its elements in \(path), which cannot be read: \(error.message)")
       }
-      // Tensors may share elements, but a few bytes are not made many of.
+      // Tensors may share elements, but all together may read at most four times the size of the file.
       file = (data, 4 * data.count)
     }
     let offset = place["offset"].map { Int($0) ?? -1 } ?? 0

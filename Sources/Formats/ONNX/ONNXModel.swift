@@ -3,21 +3,21 @@ import Tensors
 
 /// An ONNX model: a graph of operations on named values (github.com/onnx/onnx, onnx.proto, IR version 8, operator set 17).
 public struct ONNXModel: Sendable {
-  /// The version of the operators that are written.
+  /// The version of the operator set that is written.
   public static let operatorSet = 17
 
   /// One operation.
   public struct Node: Sendable {
-    /// What is done: `Conv`, `Relu`, …
+    /// The type of the operation: `Conv`, `Relu`, ….
     public var operation: String
-    /// What the operation itself is called; no two of a graph are alike.
+    /// The name of the node, unique in the graph.
     public var name: String
-    /// The names of the values that the operation takes and gives, in ONNX's order.
+    /// The names of its input and output values, in ONNX's order.
     public var inputs, outputs: [String]
-    /// What it is told besides, by ONNX's names.
+    /// The attributes, by ONNX's names.
     public var attributes: [(name: String, value: Attribute)]
 
-    /// An operation on values that are named elsewhere.
+    /// A node with the given inputs, outputs and attributes.
     public init(
       _ operation: String, name: String, inputs: [String], outputs: [String],
       attributes: [(name: String, value: Attribute)] = []
@@ -27,58 +27,58 @@ public struct ONNXModel: Sendable {
     }
   }
 
-  /// What an operation is told besides its inputs.
+  /// The value of an attribute.
   public enum Attribute: Sendable {
-    /// A whole number, a list of them, or a floating-point number.
+    /// An integer, a list of integers, or a floating-point number.
     case integer(Int), integers([Int]), float(Float)
   }
 
-  /// What a graph holds besides tensors: whole numbers that operations take as inputs.
+  /// A constant list of integers that nodes use as an input.
   public struct Constant: Sendable {
-    /// The name by which operations take it.
+    /// The name of the value.
     public var name: String
-    /// The numbers, as a list of one axis.
+    /// The integers, stored as a tensor with one axis.
     public var values: [Int]
-    /// A list of numbers.
+    /// A constant with this name and these integers.
     public init(_ name: String, _ values: [Int]) { (self.name, self.values) = (name, values) }
   }
 
-  /// A size, or the name of one that is left open.
+  /// The size of an axis, fixed or symbolic.
   public enum Size: Sendable {
-    /// A size that is the same in every use, or the name of one that each use states.
+    /// A fixed size, or the name of a size that may differ in every run, such as the batch size.
     case fixed(Int), open(String)
   }
 
-  /// A value from outside or for outside, float32.
+  /// An input or output of the graph, of type float32.
   public struct Port: Sendable {
     /// The name of the value.
     public var name: String
     /// Its sizes, one per axis.
     public var shape: [Size]
-    /// A named value of this shape.
+    /// An input or output with this name and shape.
     public init(_ name: String, _ shape: [Size]) { (self.name, self.shape) = (name, shape) }
   }
 
-  /// In an order in which they can be done.
+  /// The nodes in topological order.
   public var nodes: [Node] = []
-  /// Parameters, by their names in PyTorch's state dicts.
+  /// The parameters, by their names in PyTorch's state dict.
   public var weights = NamedTensors()
-  /// Whole numbers that operations take as inputs.
+  /// The constant integers that nodes use as inputs.
   public var constants: [Constant] = []
-  /// What the graph is given.
+  /// The inputs of the graph.
   public var inputs: [Port] = []
-  /// What the graph gives.
+  /// The outputs of the graph.
   public var outputs: [Port] = []
-  /// What else the file says of itself.
+  /// The text metadata of the file.
   public var metadata: [String: String] = [:]
 
   /// An empty graph.
   public init() {}
 
-  /// Writes the model; see `Files.write`.
+  /// Writes the model to a file; see `Files.write`.
   public func write(to path: String) throws { try Files.write(encoded, to: path) }
 
-  /// How every model begins that is written here.
+  /// The first bytes of every model that metasal writes, by which it recognizes its own files.
   static var head: Data { begun.data }
 
   private static var begun: ProtobufWriter {

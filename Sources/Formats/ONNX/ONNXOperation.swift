@@ -1,17 +1,18 @@
 import Foundation
 import Tensors
 
-/// An operation of a graph, as far as it tells names and tensors.
+/// A node of a graph, with those of its fields that help to find and name parameters.
 struct ONNXOperation {
   private(set) var kind = ""
   private(set) var inputs: [String] = []
   private(set) var outputs: [String] = []
   private var name = ""
   private var attributes: [Data] = []
-  /// What it is in, from the outermost module, which has no name, to PyTorch's own name for the operation.
+  /// The path of modules that contain the node, from the outermost, which has no name, to PyTorch's own name for the
+  /// operation.
   private(set) var modules: [String] = []
 
-  /// A `NodeProto`.
+  /// Parses a `NodeProto`.
   init(_ node: Data) throws {
     for case (let field, .bytes(let bytes)) in try ProtobufReader.fields(node) {
       let text = String(decoding: bytes, as: UTF8.self)
@@ -24,7 +25,7 @@ struct ONNXOperation {
       case 9:
         let entry = try ProtobufReader.pair(bytes)
         guard entry.key == "pkg.torch.onnx.name_scopes" else { continue }
-        // A list as Python writes it: what stands between quotes, and between those the commas.
+        // The value is a Python list in text form: every second part between quotes is a name, the others are commas.
         modules = entry.value.split(separator: "'", omittingEmptySubsequences: false).enumerated()
           .filter { $0.offset % 2 == 1 }.map { String($0.element) }
       default: break
@@ -32,13 +33,13 @@ struct ONNXOperation {
     }
   }
 
-  /// Whether it is part of a linear layer.
+  /// Whether the node is part of a linear layer.
   var isLinear: Bool { modules.last?.hasPrefix("linear") ?? false }
 
-  /// The module that it belongs to.
+  /// The name of the module that the node belongs to; nil if unknown.
   var module: String? {
     if let module = modules.dropLast().last { return module.isEmpty ? nil : module }
-    // A part that begins with the one before it (`layer1`, `layer1.0`) says the same and more.
+    // A part that extends the one before it (`layer1`, `layer1.0`) replaces it.
     var parts: [Substring] = []
     for part in name.split(separator: "/").dropLast() {
       if let last = parts.last, part.hasPrefix(last + ".") { parts.removeLast() }
@@ -47,7 +48,7 @@ struct ONNXOperation {
     return parts.isEmpty ? nil : parts.joined(separator: ".")
   }
 
-  /// The whole number, or numbers, of an attribute.
+  /// The integers of an attribute; empty if the node does not have it.
   func integers(_ name: String) throws -> [Int] {
     for attribute in attributes {
       let fields = try ProtobufReader.fields(attribute)
@@ -63,7 +64,8 @@ struct ONNXOperation {
     return []
   }
 
-  /// What a `Constant` is: a tensor, a sparse one, or floating-point numbers; nil for what no parameter is.
+  /// The value of a `Constant` node: a tensor, a sparse tensor or floating-point numbers; nil for values that cannot be
+  /// parameters.
   func constant(_ path: String, _ elsewhere: inout ExternalElements) throws -> StoredTensor? {
     for attribute in attributes {
       let fields = try ProtobufReader.fields(attribute)

@@ -1,32 +1,35 @@
 import Foundation
 import Tensors
 
-/// The tensors of a graph by their names in PyTorch's state dict, which PyTorch's exporters keep but for some.
+/// Finds the parameters of a graph and their names in PyTorch's state dict. PyTorch's exporters keep most of these
+/// names.
 ///
-/// The older one names tensors by number (`onnx::Conv_123`) where it folded a batch norm into a convolution or transposed a
-/// linear layer's weights; the operation is then called after the module (`/layer1/layer1.0/conv1/Conv`). Tensors that are equal
-/// stand in the file once, with operations that give them their other names.
+/// The older exporter (TorchScript) uses numbered names such as `onnx::Conv_123` where it folded a batch norm into a
+/// convolution or transposed the weight of a linear layer; the node's name then contains the module
+/// (`/layer1/layer1.0/conv1/Conv`). Equal tensors are stored once, with `Identity` nodes for their other names.
 ///
-/// The newer one calls the bias that a folded batch norm leaves `conv1.weight_bias`, transposed weights `val_4`, and equal
-/// tensors all by one name; beside each operation stand the modules that it is in.
+/// The newer exporter (dynamo) names the bias of a folded batch norm `conv1.weight_bias` and transposed weights
+/// `val_4`, and uses one name for equal tensors; the metadata of each node lists the modules that contain it.
 ///
-/// Programs that work on graphs turn tensors into `Constant` operations, and put casts, transpositions or quantization between a
-/// tensor and what it is for.
+/// Graph optimizers turn tensors into `Constant` nodes, and insert casts, transpositions or quantization between a
+/// tensor and the node that uses it.
 struct ONNXParameters {
   private let path: String
-  /// All tensors that operations may take, by the graph's names, in order.
+  /// All tensors that nodes may use, by their names in the graph, and these names in order.
   private var tensors: [String: StoredTensor] = [:]
   private var order: [String] = []
-  /// Parameters by their own names, in the order in which they were found. Some were found to be none since.
+  /// The parameters by their PyTorch names, and these names in the order in which they were found. Names in `refuted`
+  /// turned out later not to be parameters.
   private var parameters: [String: StoredTensor] = [:]
   private var found: [String] = []
   private var refuted: Set<String> = []
-  /// The tensor of which another was made.
+  /// For each derived tensor the name of the tensor from which it was computed.
   private var origins: [String: String] = [:]
 
   init(_ path: String) { self.path = path }
 
-  /// The parameters. Where no tensor's name looks like PyTorch's, all tensors of floating-point numbers by the graph's names.
+  /// The parameters. If no name looks like PyTorch's, all tensors of floating-point numbers with at least one axis, by
+  /// their names in the graph.
   var named: [StoredTensor] {
     let own = found.filter { !refuted.contains($0) }.compactMap { renamed(parameters[$0], $0) }
     if own.contains(where: { Self.isParameter($0.name) }) { return own }
@@ -38,7 +41,7 @@ struct ONNXParameters {
     tensor.map { $0.at("", name) }
   }
 
-  /// Adds a tensor of the graph.
+  /// Adds a tensor that the graph stores.
   mutating func add(_ tensor: StoredTensor) { add(tensor.name, tensor) }
 
   private mutating func add(_ name: String, _ value: StoredTensor) {
@@ -54,12 +57,12 @@ struct ONNXParameters {
     name.contains(".") && !name.contains("::") && !name.hasPrefix("/")
   }
 
-  /// Whether a name ends as those of PyTorch's own layers do.
+  /// Whether a name ends like a parameter of PyTorch's own layers.
   private static func isUsual(_ name: String) -> Bool {
     [".weight", ".bias", ".running_mean", ".running_var"].contains { name.hasSuffix($0) }
   }
 
-  /// Takes the tensors that an operation, as the file has it, makes, and the names that it gives to others.
+  /// Processes a node in encoded form: adds the tensors that it computes, and uses it to name its inputs.
   mutating func take(_ node: Data, _ elsewhere: inout ExternalElements) throws {
     let node = try ONNXOperation(node)
     switch node.kind {
@@ -87,7 +90,7 @@ struct ONNXParameters {
     _ node: ONNXOperation, shape: ([Int]) -> [Int] = { $0 }, _ change: @escaping (Tensor) throws -> Tensor
   ) {
     guard let input = node.inputs.first, let output = node.outputs.first, let value = tensors[input] else { return }
-    // Axes that do not fit leave the tensor unknown.
+    // The result stays unknown if the permutation does not fit the axes.
     if node.kind == "Transpose", let own = value.shape, let axes = try? node.integers("perm"), !axes.isEmpty,
       axes.sorted() != Array(own.indices)
     {
@@ -97,7 +100,8 @@ struct ONNXParameters {
       name: output, shape: value.shape.map(shape), type: value.type, isReadable: value.isReadable
     ) { try change(try value.read()) }
     let origin = origins[input] ?? input
-    // The same under another name is a parameter too; of what was changed, and what it was changed to, the one whose name says so.
+    // `Identity` gives a parameter a second name, so both names count. After any other change only one of the two
+    // tensors is the parameter: the one whose name looks like a parameter's.
     let isNamed = node.kind == "Identity" || Self.isUsual(output) || !Self.isParameter(origin)
     if Self.isParameter(output) && isNamed { set(output, made) }
     if Self.isUsual(output) && !Self.isUsual(origin) { refuted.insert(origin) }
@@ -105,7 +109,8 @@ struct ONNXParameters {
     origins[output] = origin
   }
 
-  /// A tensor of whole numbers that stand for others: neither they nor their scales are parameters.
+  /// Handles a quantized tensor: neither the integers nor their scales are parameters, and the parameter itself cannot
+  /// be read.
   private mutating func quantized(_ node: ONNXOperation, _ index: Int, scales: [Int]) {
     guard node.inputs.count > index, let value = tensors[node.inputs[index]] else { return }
     let input = node.inputs[index]
@@ -158,7 +163,7 @@ struct ONNXParameters {
     }
   }
 
-  /// Gives a tensor that name, unless another has it.
+  /// Gives a tensor this PyTorch name, unless another tensor has it.
   private mutating func name(_ tensor: String, _ name: String, isTransposed: Bool = false) {
     guard parameters[name] == nil, let value = tensors[tensor] else { return }
     guard isTransposed, value.shape?.count == 2 else { return set(name, value) }
@@ -171,7 +176,7 @@ struct ONNXParameters {
 }
 
 extension Tensor {
-  /// The elements as another type has them.
+  /// Rounds the elements to another type, as `Cast` does.
   fileprivate func rounded(to type: ElementType) -> Tensor {
     switch type {
     case .float32, .float64: return converted(to: type.scalarType)

@@ -1,7 +1,7 @@
 import Foundation
 import Tensors
 
-/// The element types of ONNX's tensors, by their codes.
+/// Converts between element types and their codes in ONNX.
 enum ONNXElement {
   static func code(_ type: ScalarType) -> Int { type == .float32 ? 1 : 11 }
 
@@ -28,14 +28,13 @@ enum ONNXElement {
 }
 
 extension ONNXModel {
-  /// The parameters in a file, by the names that they have in PyTorch's state dict: the names of the graph's tensors, or what
-  /// their operations tell; see `ONNXParameters`.
+  /// Opens a model and finds its parameters, by their names in PyTorch's state dict; see ``ONNXParameters``.
   ///
-  /// Elements that stand in another file, as `torch.onnx.export` and all large models have them, are read from there; it lies in
-  /// the model's folder or below.
+  /// Elements may be in other files in the model's folder or below, as `torch.onnx.export` and all large models have
+  /// them.
   ///
-  /// - Throws: a ``FileError`` if the file is not an ONNX model, has no parameters, or its tensors' elements are not where it
-  ///   says.
+  /// - Throws: a ``FileError`` if the file is not an ONNX model, has no parameters, or the elements of its tensors are
+  ///   missing.
   static func openWeights(_ path: String) throws -> StoredWeights {
     func malformed(_ message: String) -> FileError { FileError(.malformed, path, "ONNX: " + message) }
     do {
@@ -67,9 +66,9 @@ extension ONNXModel {
   }
 }
 
-/// Tensors as ONNX's files have them.
+/// Parses tensors in ONNX models.
 enum ONNXTensor {
-  /// A `TensorProto`. Elements of a type that is not read are an error when they are wanted.
+  /// Parses a `TensorProto`. Elements of an unsupported type are an error only when they are read.
   static func read(_ data: Data, _ path: String, _ elsewhere: inout ExternalElements) throws -> StoredTensor {
     var (name, shape, code, raw) = ("", [Int](), 0, Data?.none)
     var (floats, doubles, integers) = (Data(), Data(), [UInt64]())
@@ -111,7 +110,7 @@ enum ONNXTensor {
     } else if type == .float64 {
       bytes = doubles
     } else {
-      // Numbers smaller than their field, halves as their bits among them.
+      // Small integers, and float16 as its bits, are stored in larger integer fields.
       let size = type.size
       bytes = Data(
         integers.flatMap { number in (0..<size).map { UInt8(truncatingIfNeeded: number >> (8 * UInt64($0))) } })
@@ -127,17 +126,18 @@ enum ONNXTensor {
     try ProtobufReader.packed(packed).map { Int(truncatingIfNeeded: Int64(bitPattern: $0)) }
   }
 
-  /// A tensor that is there, in a way that is not read.
+  /// A tensor in a form that cannot be read; reading it throws an error with the reason.
   static func unreadable(_ name: String, _ shape: [Int]?, _ path: String, _ reason: String) -> StoredTensor {
     StoredTensor(name: name, shape: shape, type: "not read", isReadable: false) {
       throw FileError(.malformed, path, "ONNX: '\(name)' " + reason)
     }
   }
 
-  /// So many times the elements that are stored may a sparse tensor have.
+  /// The largest ratio of a sparse tensor's size to its number of stored elements.
   private static let largestSparsity = 1000
 
-  /// A `SparseTensorProto`: values, their places, by number or by index along every axis, and sizes; all else is 0.
+  /// Parses a `SparseTensorProto`: values, their positions as linear indices or as one index per axis, and the shape.
+  /// All other elements are 0.
   static func read(sparse data: Data, _ path: String, _ elsewhere: inout ExternalElements) throws -> StoredTensor {
     var (values, places, shape) = (StoredTensor?.none, StoredTensor?.none, [Int]())
     for (field, value) in try ProtobufReader.fields(data) {

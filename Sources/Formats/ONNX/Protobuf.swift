@@ -1,9 +1,9 @@
 import Foundation
 
-// The wire format of protocol buffers (protobuf.dev/programming-guides/encoding): fields, each a number and a value. Of
-// ONNX's messages only a few fields are needed, so that they are read and written as such, without generated code.
+// The wire format of protocol buffers (protobuf.dev/programming-guides/encoding): fields, each a number and a value.
+// Only a few fields of ONNX's messages are needed, so they are read and written directly, without generated code.
 
-/// A message while it is written.
+/// Encodes a message.
 struct ProtobufWriter {
   private(set) var data = Data()
 
@@ -41,25 +41,25 @@ struct ProtobufWriter {
   }
 }
 
-/// A message as its fields, in order.
+/// Decodes a message into its fields, in order.
 struct ProtobufReader: Sequence, IteratorProtocol {
   enum Value {
-    /// Of kinds 0, 1 and 5, as they stand.
+    /// The bits of a value of wire type 0, 1 or 5.
     case number(UInt64)
     case bytes(Data)
   }
 
-  /// What is wrong with a message.
+  /// An error in the encoding of a message.
   struct Malformed: Error { let message: String }
 
   private let data: Data
   private var position: Int
-  /// What ended the reading before the end.
+  /// The error that stopped the iteration before the end; nil if there is none.
   private(set) var error: Malformed?
 
   init(_ data: Data) { (self.data, position) = (data, data.startIndex) }
 
-  /// All fields.
+  /// All fields of a message.
   static func fields(_ data: Data) throws -> [(field: Int, value: Value)] {
     var reader = ProtobufReader(data)
     var fields: [(field: Int, value: Value)] = []
@@ -111,14 +111,14 @@ struct ProtobufReader: Sequence, IteratorProtocol {
     return data[position..<(position + count)].reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }
 
-  /// A key and its value, both texts.
+  /// Decodes a key and its value, both texts.
   static func pair(_ data: Data) throws -> (key: String, value: String) {
     var texts = [1: "", 2: ""]
     for case (let field, .bytes(let text)) in try fields(data) { texts[field] = String(decoding: text, as: UTF8.self) }
     return (texts[1] ?? "", texts[2] ?? "")
   }
 
-  /// Numbers packed into one field.
+  /// Decodes numbers that are packed into one field.
   static func packed(_ data: Data) throws -> [UInt64] {
     var reader = ProtobufReader(data)
     var numbers: [UInt64] = []

@@ -4,26 +4,28 @@ import Networks
 import Saliency
 import Tensors
 
-/// What to measure on a network.
+/// The settings of an evaluation: measures, methods, layers and precision.
 public struct Evaluation: Sendable {
-  /// What maps are judged by, no two of one name; with none, accuracy alone is measured.
+  /// The measures of maps, with distinct names; if there are none, only accuracy is measured.
   public var measures: [any Measure]
-  /// Methods whose maps are judged, at all layers.
+  /// The saliency methods whose maps are measured at all layers.
   public var methods: [Method]
-  /// Layers at which maps are made.
+  /// The layers at which maps are computed.
   public var layers: [String]
-  /// The rate of the virtual class update (one step, all parameters) before maps are taken again; nil: plain maps only.
+  /// The rate of the virtual class update (one step, all parameters) after which maps are measured again; nil to
+  /// measure only plain maps.
   public var virtualRate: Double?
-  /// What that update descends.
+  /// The loss of the virtual class update.
   public var virtualLoss: InnerUpdate.Loss
-  /// What maps are computed in. In float32 an activation near zero may fall on the other side of a ReLU than in
-  /// exact arithmetic, which moves a map after a virtual update by some thousandths; in float64 nothing of that is seen.
+  /// The precision in which maps are computed. In float32 an activation near zero may fall on the other side of a ReLU
+  /// than in exact arithmetic, which changes a map after a virtual update by some thousandths; in float64 this effect
+  /// is negligible.
   public var precision: ScalarType
-  /// The outer loss that is measured besides, so that the best checkpoint can be told; nil for none. Maps after an inner update
-  /// of a batch are taken after one of the image alone.
+  /// The outer loss that is also measured, to select the best checkpoint; nil for none. Where it has an inner update
+  /// for the whole batch, its maps here are made after an update for the single image.
   public var goal: MetaStep?
 
-  /// Class sensitivity of all methods at all layers; of none, accuracy alone.
+  /// An evaluation, by default of class sensitivity for all methods at all layers; without measures, of accuracy only.
   public init(
     measures: [any Measure] = [ClassSensitivityMeasure()], methods: [Method], layers: [String], virtualRate: Double?,
     virtualLoss: InnerUpdate.Loss = .crossEntropy, precision: ScalarType = .float64, goal: MetaStep? = nil
@@ -33,15 +35,15 @@ public struct Evaluation: Sendable {
     (self.precision, self.goal) = (precision, goal)
   }
 
-  /// One cell of the table: how maps are made.
+  /// The method, the layer and the weights of a map, which identify a cell of the table.
   public typealias Setting = MapSetting
-  /// What is known of an image besides its maps.
+  /// The measured values of an image besides its maps.
   public typealias Item = MeasuredItem
 
-  /// The update before maps are taken again; nil: plain maps only.
+  /// The virtual class update; nil to measure only plain maps.
   var update: InnerUpdate? { virtualRate.map { InnerUpdate(rate: $0, loss: virtualLoss) } }
 
-  /// The weights at which maps are made.
+  /// The kinds of weights at which maps are computed.
   public var weights: [MapWeights] { virtualRate == nil ? [.plain] : [.plain, .virtual] }
 
   /// All settings, in the table's order.
@@ -51,22 +53,22 @@ public struct Evaluation: Sendable {
     }
   }
 
-  /// A network with all that the measures want of it. It is made once for all images.
+  /// Prepares a network for all measures, once for all images.
   public func prepared(_ network: Network) -> EvaluatedNetwork {
     EvaluatedNetwork(
       network, precision: precision, movesParameters: virtualRate != nil || goal?.needsUpdate ?? false,
       measures: measures)
   }
 
-  /// An image as measures see it.
+  /// Runs an image through the network and prepares it for the measures.
   ///
   /// - Parameters:
   ///   - image: [1, H, W, 3], normalized.
   ///   - network: a network that was ``prepared(_:)``.
   ///   - label: the image's class.
   ///   - labels: all classes in the image.
-  ///   - objects: what is known to be in it.
-  ///   - index: its place in the data set.
+  ///   - objects: the annotated objects in it.
+  ///   - index: its index in the data set.
   /// - Returns: the image, after one pass through the network.
   public func image(
     _ image: Tensor, of network: EvaluatedNetwork, label: Int, labels: [Int], objects: [Sample.Object], index: Int
@@ -90,7 +92,7 @@ public struct Evaluation: Sendable {
     try measure(prepared(network), batch, workers: workers, into: &result)
   }
 
-  /// The same of a network that was ``prepared(_:)``, once for all batches.
+  /// Measures a batch's images with a network that was ``prepared(_:)`` once for all batches.
   public func measure(_ network: EvaluatedNetwork, _ batch: Batch, workers: Int, into result: inout Result) throws {
     for image in try results(network, batch, workers: workers) { result.add(image, of: self) }
   }
@@ -101,7 +103,7 @@ public struct Evaluation: Sendable {
   ///   - network: a network that was ``prepared(_:)``.
   ///   - batch: images with their labels.
   ///   - workers: threads.
-  /// - Returns: what was measured on each image, in their order.
+  /// - Returns: the results for each image, in their order.
   /// - Throws: what an objective throws.
   func results(_ network: EvaluatedNetwork, _ batch: Batch, workers: Int) throws -> [ImageResult] {
     var images: [ImageResult] = []
@@ -121,18 +123,18 @@ public struct Evaluation: Sendable {
     return images
   }
 
-  /// Measures of single images with the settings that each has a value for, in the order of ``ImageResult/values``.
+  /// The columns of measures of single images, each with a setting, in the order of ``ImageResult/values``.
   var columns: [(measure: any Measure, setting: Setting)] {
     measures.filter { !($0 is any CompositeMeasure) }.flatMap { measure in settings.map { (measure, $0) } }
   }
 
-  /// Baselines of single images, in the order of ``ImageResult/baselines``.
+  /// The columns of baselines of single images, in the order of ``ImageResult/baselines``.
   var baselineColumns: [(measure: String, baseline: MeasureBaseline)] {
     measures.filter { !($0 is any CompositeMeasure) }.flatMap { measure in measure.baselines.map { (measure.name, $0) }
     }
   }
 
-  /// Everything that is measured on one image.
+  /// Computes all results for one image.
   func result(of image: EvaluatedImage) -> ImageResult {
     var result = ImageResult(item: MeasuredItem(image))
     result.objectives = (goal?.objectives ?? []).map { term in
@@ -144,7 +146,8 @@ public struct Evaluation: Sendable {
     return result
   }
 
-  /// Fills in the goal's objectives that have no score of their own: the values that are trained on, of a batch of validation images.
+  /// Adds the values of those objectives of the goal that have no score of their own: the training loss of the
+  /// objective on this batch of validation images.
   private func addTrainedValues(
     _ network: Network, _ batch: Batch, workers: Int, to images: inout [ImageResult]
   ) throws {

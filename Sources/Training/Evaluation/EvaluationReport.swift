@@ -5,8 +5,8 @@ import Learning
 import Saliency
 
 extension Evaluation {
-  /// One evaluation, or several beside each other, for people: accuracy, and for each measure a row for each method and
-  /// layer, with the mean at the plain and at the virtual weights.
+  /// A text report of one or several evaluations side by side: accuracy, and for each measure a table with a row for
+  /// each method and layer and the means at the plain and at the virtual weights.
   public func report(_ results: [(title: String, result: Result)]) -> String {
     let hasFive = results.contains { $0.result.topFiveAccuracy != nil }
     let hasSeveralLabels = results.contains { $0.result.meanAveragePrecision != nil }
@@ -42,7 +42,7 @@ extension Evaluation {
   private static let legend =
     "Means over images, ± std where there is room. Images without a value are counted with a question mark."
 
-  /// Why images have no value of a measure; nil if all have one.
+  /// The reasons why images have no value of a measure; nil if all have one.
   private func withoutValue(_ measure: any Measure, _ results: [(title: String, result: Result)]) -> String? {
     let lines = results.compactMap { title, result in
       Score(settings.flatMap { result.scores[measure.name]?[$0]?.values ?? [] }).undefinedSummary.map {
@@ -86,7 +86,7 @@ extension Evaluation {
 
   private func missing(_ score: Score) -> String { score.undefined == 0 ? "" : " \(score.undefined)?" }
 
-  /// One evaluation for `metrics.jsonl` and other programs.
+  /// The evaluation as a JSON object for `metrics.jsonl`.
   func event(_ result: Result) -> [String: Any] {
     var event: [String: Any] = [
       "accuracy": result.accuracy, "cross_entropy": finite(result.crossEntropy), "images": result.images,
@@ -121,10 +121,10 @@ extension Evaluation {
     return event
   }
 
-  /// JSON has no word for numbers that are infinite or none.
+  /// The number or null, since JSON cannot represent infinities and NaN.
   private func finite(_ number: Double) -> Any { number.isFinite ? number : NSNull() }
 
-  /// The evaluation as a JSON object. What is infinite or not a number is null.
+  /// The evaluation as JSON text; infinite values and NaN become null.
   public func json(_ result: Result) throws -> Data {
     try JSONSerialization.data(
       withJSONObject: event(result).merging([Ownership.key: Ownership.name]) { $1 },
@@ -152,7 +152,7 @@ extension Evaluation {
 }
 
 extension String {
-  /// Broken into lines of at most so many characters.
+  /// The text broken into lines of at most `width` characters.
   func folded(to width: Int) -> String {
     split(separator: " ").reduce(into: [String]()) { lines, word in
       if let last = lines.last, last.count + 1 + word.count <= width {

@@ -2,24 +2,26 @@ import Learning
 import Saliency
 
 extension Evaluation {
-  /// What was measured.
+  /// The results of an evaluation.
   public struct Result: Sendable {
-    /// Images measured, in order.
+    /// The measured images, in order.
     public private(set) var items: [Item] = []
-    /// By the measures' names, their scores, with a value for each image (for grid pointing, for each cell of a grid).
+    /// The scores by the names of measures, with a value for each image (for grid pointing, for each cell of a grid).
     public private(set) var scores: [String: [Setting: Score]] = [:]
-    /// By the measures' names and the baselines' keys, the baselines, with a value for each image.
+    /// The baselines by the names of measures and the keys of baselines, with a value for each image.
     public private(set) var baselines: [String: [String: Score]] = [:]
-    /// Each of the goal's objectives for each image; nil where the value that is trained on is meant, none without a goal.
+    /// The goal's objectives for each image; nil if the objective has no score of its own and is to be measured by its
+    /// training loss. Empty without a goal.
     private var objectives: [[Score.Value?]] = []
 
-    /// Images measured.
+    /// The number of measured images.
     public var images: Int { items.count }
-    /// The share of images whose likeliest class is a label of theirs, in [0, 1].
+    /// The share of images whose most likely class is one of their labels, in [0, 1].
     public var accuracy: Double { Double(items.count { $0.isCorrect }) / Double(max(1, images)) }
-    /// Images that the network gives logits for which are infinite or not numbers. They count as wrong.
+    /// The number of images whose logits are infinite or NaN. They count as wrong.
     public var notFinite: Int { items.count { !$0.hasFiniteLogits } }
-    /// The share of images with a label among the five likeliest classes; nil where there are fewer than twenty classes.
+    /// The share of images with a label among the five most likely classes, in [0, 1]; nil if there are fewer than
+    /// twenty classes.
     public var topFiveAccuracy: Double? {
       guard let classes = items.first?.logits.count, classes >= 20 else { return nil }
       let hits = items.count { item in
@@ -27,14 +29,14 @@ extension Evaluation {
       }
       return Double(hits) / Double(images)
     }
-    /// Mean softmax cross-entropy to the labels.
+    /// The mean softmax cross-entropy to the labels.
     public var crossEntropy: Double { items.reduce(0) { $0 + $1.crossEntropy } / Double(max(1, images)) }
-    /// Mean binary cross-entropy of each class by itself.
+    /// The mean binary cross-entropy, with every class as its own problem.
     public var binaryCrossEntropy: Double { items.reduce(0) { $0 + $1.binaryCrossEntropy } / Double(max(1, images)) }
 
-    /// How well each class's logit ranks the images that have it before those that have not: the mean over classes of average
-    /// precision, the mean over the images of a class of the share of its own among those ranked no lower (Everingham et al.
-    /// 2010, without interpolation). Nil where no image has more than one label.
+    /// The mean over classes of the average precision, which measures how well a class's logit ranks the images of the
+    /// class before the others (Everingham et al. 2010, without interpolation). Nil if no image has more than one
+    /// label.
     public var meanAveragePrecision: Double? {
       guard items.contains(where: { $0.labels.count > 1 }) else { return nil }
       let precisions = Set(items.flatMap(\.labels)).sorted().map { class_ in
@@ -48,8 +50,8 @@ extension Evaluation {
       }
       return precisions.reduce(0, +) / Double(precisions.count)
     }
-    /// The weighted sum of the goal's objectives, each the mean over images, with rank correlations for class sensitivities;
-    /// infinite where an image has no value.
+    /// The outer loss: the weighted sum of the goal's objectives, each averaged over images, with rank correlations for
+    /// class sensitivities. It is infinite if an image has no value.
     public func outerLoss(_ goal: MetaStep) -> Double {
       let total = goal.objectives.enumerated().reduce(0.0) { sum, term in
         guard term.element.weight != 0 else { return sum }
@@ -63,7 +65,7 @@ extension Evaluation {
       return total.isFinite ? total : .infinity
     }
 
-    /// Class sensitivity's scores.
+    /// The scores of class sensitivity.
     public var sensitivity: [Setting: Score] { scores["class_sensitivity"] ?? [:] }
 
     mutating func add(_ image: ImageResult, of evaluation: Evaluation) {
@@ -80,14 +82,14 @@ extension Evaluation {
     }
   }
 
-  /// What was measured on one image; processes that measure together send it to each other.
+  /// The results for one image, which processes that evaluate together send to each other.
   struct ImageResult: Sendable, Codable {
     let item: Item
-    /// Each of the goal's objectives; nil where the value that is trained on is meant.
+    /// The goal's objectives; nil if the objective has no score of its own and is to be measured by its training loss.
     var objectives: [Score.Value?] = []
-    /// In the order of ``Evaluation/columns``.
+    /// The values of the measures, in the order of ``Evaluation/columns``.
     var values: [Score.Value] = []
-    /// In the order of ``Evaluation/baselineColumns``.
+    /// The values of the baselines, in the order of ``Evaluation/baselineColumns``.
     var baselines: [Score.Value] = []
   }
 }

@@ -4,42 +4,42 @@ import Networks
 import Saliency
 import Tensors
 
-/// How much each layer should count when maps of several are combined, measured from data ("There and Back Again", section
-/// 3.3): how far apart its activations lie, how well a linear classifier tells the classes by them, and how often the
-/// layer's own maps point at the object. Any column can be given to `metasal explain --layer-weights`.
+/// Weights for combining the maps of several layers, measured from data ("There and Back Again", section 3.3). Each
+/// layer is measured in three ways: the spread of its activations, the accuracy of a linear classifier on them, and the
+/// pointing game of the layer's own maps. Each column can be passed to `metasal explain --layer-weights`.
 public struct LayerWeights: Sendable {
-  /// One layer's weights, each not negative.
+  /// The three weights of a layer, none of them negative.
   public struct Row: Sendable {
     /// The layer's name.
     public let layer: String
-    /// See `Combination.activationSpread(_:)`.
+    /// The spread of the layer's activations; see `Combination.activationSpread(_:)`.
     public let spread: Double
-    /// The share of validation images that a linear classifier of the mean activations labels rightly.
+    /// The accuracy of a linear classifier of the layer's mean activations on the validation images, in [0, 1].
     public let probe: Double
-    /// The pointing game's share of hits; nil where the data have no boxes.
+    /// The share of hits in the pointing game, in [0, 1]; nil if the data have no boxes.
     public let pointing: Double?
   }
 
-  /// In the layers' order.
+  /// The rows in the order of the layers.
   public let rows: [Row]
 
-  /// As a table.
+  /// The weights as a table.
   public var report: String {
     var table = Table(["layer", "activation spread", "linear probe", "pointing"], leftAligned: 1)
     for row in rows {
       table.add([row.layer, decimal(row.spread, 3), percent(row.probe), row.pointing.map(percent) ?? "no boxes"])
     }
-    return "How much layers may count when their maps are combined, by three measures:\n\n\(table)"
+    return "Weights for combining the maps of layers, by three measures:\n\n\(table)"
   }
 }
 
-/// A linear classifier of a layer's mean activations, trained to tell the classes (Alain and Bengio 2016).
+/// A linear classifier of a layer's mean activations (linear probe, Alain and Bengio 2016).
 struct LinearProbe {
   private let mean, scale: Tensor
   private var weights, biases: Tensor
 
-  /// Trained on rows [N, C] of known classes: softmax regression of standardized features by Adam, from zero, so that there
-  /// is nothing random in it.
+  /// Trains the classifier on features [N, C] with labels: softmax regression of standardized features by Adam. It
+  /// starts at zero, so the result is deterministic.
   init(_ features: Tensor, labels: [Int], classes: Int, steps: Int = 300) {
     mean = features.mean([0])
     scale = ((features - mean).squared.mean([0]) + 1e-8).sqrt.reciprocalOrZero
@@ -57,7 +57,7 @@ struct LinearProbe {
     (weights, biases) = (parameters[0], parameters[1])
   }
 
-  /// The share of rows [N, C] whose class it tells.
+  /// The accuracy of the classifier on features [N, C], in [0, 1].
   func accuracy(_ features: Tensor, labels: [Int]) -> Double {
     let found = (Tensor.product((features - mean) * scale, weights) + biases).argmax()
     return Double(zip(found, labels).count { $0 == $1 }) / Double(max(1, labels.count))
@@ -65,7 +65,8 @@ struct LinearProbe {
 }
 
 extension Setup {
-  /// Measures layers on as many training images (for the linear classifiers) and validation images as the recipe evaluates.
+  /// Measures the layers on as many images as the recipe evaluates: training images to train the linear classifiers,
+  /// and validation images to test them.
   public func layerWeights(_ network: Network) throws -> LayerWeights {
     let layers = evaluation.layers
     func features(_ source: BatchSource, _ title: String) throws -> (pooled: [Tensor], spread: [Double], labels: [Int])

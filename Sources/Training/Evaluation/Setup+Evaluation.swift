@@ -5,16 +5,16 @@ import Saliency
 import Tensors
 
 extension Setup {
-  /// Measures a network on the validation images that the recipe asks for. Processes that do it together take turns: each measures
-  /// whole batches, and then whole composite images, and sends what it measured to the others. So every process has the result
-  /// of all images, with the same bits that a single process gets.
+  /// Measures a network on the validation images that the recipe asks for. Several processes share the work: each
+  /// measures some of the batches, and then some of the composite images, and sends its results to the others. So every
+  /// process has the results of all images, with the same bits as in a single process.
   ///
   /// - Parameters:
-  ///   - network: what is measured.
-  ///   - evaluation: what is measured of it; nil for what the recipe says.
-  ///   - title: what the progress line says.
-  /// - Returns: what was measured.
-  /// - Throws: a ``Formats/FileError`` about an image that cannot be read, or what the communicator throws.
+  ///   - network: the network to measure.
+  ///   - evaluation: the measures and their settings; nil for the recipe's.
+  ///   - title: the title of the progress line.
+  /// - Returns: the results.
+  /// - Throws: a `FileError` about an image that cannot be read, or an error of the communicator.
   public func evaluate(
     _ network: Network, _ evaluation: Evaluation? = nil, title: String
   ) throws -> Evaluation.Result {
@@ -51,17 +51,17 @@ extension Setup {
 }
 
 extension Evaluation {
-  /// Measures images that a measure composes of those already measured.
+  /// Measures composite images that a measure builds from images already measured.
   ///
   /// - Parameters:
   ///   - measure: the measure.
-  ///   - groups: places among the items, a group for each image that is composed.
+  ///   - groups: for each composite image the indices of its parts in `items`.
   ///   - items: the images that are already measured.
   ///   - network: a network that was ``prepared(_:)``.
   ///   - workers: threads.
-  ///   - image: an image by its place in the data set, [1, H, W, 3], normalized.
+  ///   - image: returns the image at an index of the data set, [1, H, W, 3], normalized.
   ///   - done: called with the number of groups measured so far.
-  /// - Returns: for each group and each setting the values.
+  /// - Returns: the values for each group and each setting.
   /// - Throws: what `image` throws.
   func values(
     _ measure: any CompositeMeasure, on groups: [[Int]], of items: [Item], _ network: EvaluatedNetwork, workers: Int,

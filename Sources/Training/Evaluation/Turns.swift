@@ -2,7 +2,8 @@ import Foundation
 import Learning
 
 extension Communicator {
-  /// Which of `count` pieces of work this process does: every process in turn does one, in the order of the ranks.
+  /// The indices of those of `count` pieces of work that this process does: the processes take turns in the order of
+  /// their ranks.
   func turns(of count: Int) -> [Int] { Array(stride(from: rank, to: count, by: size)) }
 
   /// Collects the results of pieces of work that the processes did in turn.
@@ -14,7 +15,7 @@ extension Communicator {
   /// - Throws: what the communicator throws.
   func gatherTurns<Piece: Codable>(_ own: [Piece], of count: Int) throws -> [Piece] {
     guard size > 1 else { return own }
-    // Property lists keep numbers that are infinite or not a number, which JSON does not.
+    // Property lists can represent infinities and NaN, which JSON cannot.
     let encoder = PropertyListEncoder()
     encoder.outputFormat = .binary
     let all = try allGather(Array(encoder.encode(own))).map {

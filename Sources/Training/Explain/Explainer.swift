@@ -7,14 +7,16 @@ import Recipes
 import Saliency
 import Tensors
 
-/// Explains image files: figures into a folder, maps into a file.
+/// Explains image files: writes figures to a folder and maps to a file.
 public struct Explainer: Sendable {
   private let model: Model
   private let network: Network
   private let explanation: Explanation
   private let workers: Int
 
-  /// - Throws: an ``ExplanationError`` about layers that are not there, or at which a method has no map.
+  /// Prepares a network for an explanation.
+  ///
+  /// - Throws: an ``ExplanationError`` if a layer does not exist, or a method has no map at a layer.
   public init(_ model: Model, _ explanation: Explanation, workers: Int = Parallel.processors) throws {
     (self.model, self.explanation, self.workers) = (model, explanation, workers)
     network = explanation.prepared(model.network)
@@ -33,15 +35,15 @@ public struct Explainer: Sendable {
     }
   }
 
-  /// What there is to say of an image.
+  /// The summary of an explained image.
   public struct Line: Sendable {
-    /// The image's file.
+    /// The path of the image.
     public let file: String
-    /// The most and the least likely class with their probabilities; none where the logits are not finite.
+    /// The most and the least likely class with their probabilities; named "none" if the logits are not finite.
     public let top, bottom: (name: String, probability: Double)
-    /// Maps that are constant, and maps that are not finite, by method and layer.
+    /// The constant maps and the non-finite maps, as method and layer.
     public let constant, notFinite: [String]
-    /// Layers that took no part in combined maps, because theirs is constant.
+    /// The layers that were left out of combined maps because their map is constant.
     public let skipped: [String]
   }
 
@@ -50,18 +52,18 @@ public struct Explainer: Sendable {
     let result: Explanation.Result
   }
 
-  /// Explains images one after the other, each with as many threads as there are, or several at a time.
+  /// Explains images, several in parallel if there are several threads.
   ///
   /// - Parameters:
-  ///   - files: images; see ``ImageFiles``.
-  ///   - folder: where figures go; nil for none.
-  ///   - raw: a safetensors or HDF5 file for maps and logits; nil for none.
-  /// - Returns: a line for each image, in their order.
+  ///   - files: the images; see ``ImageFiles``.
+  ///   - folder: the folder for figures; nil for none.
+  ///   - raw: the safetensors or HDF5 file for maps and logits; nil for none.
+  /// - Returns: a summary of each image, in their order.
   /// - Throws: a `FileError` if an image cannot be read or is too small or too large, or an output cannot be written.
   public func callAsFunction(_ files: [String], folder: String?, raw: String?) throws -> [Line] {
-    // Every image is there and every name is clear before the work begins.
+    // Check that every image exists and every output name is valid before work begins.
     for file in files {
-      // Such a name was mended when it was read, and finds its file no more.
+      // Such a name had invalid bytes, which were replaced when it was read, so it no longer leads to the file.
       guard !file.contains("\u{FFFD}") || FileManager.default.fileExists(atPath: file) else {
         throw FileError(.malformed, file, "the file's name is not UTF-8; rename it")
       }
@@ -125,7 +127,8 @@ public struct Explainer: Sendable {
       skipped: Set(result.skipped.flatMap(\.layers)).sorted())
   }
 
-  /// About what an image takes: a pass, its graph where virtual updates want one, and the copies that these make.
+  /// Throws if the image needs more memory than is available. The estimate covers a forward pass, its graph if there
+  /// are virtual updates, and the copies of the parameters that these make.
   private func requireMemory(for image: RGBImage, _ file: String, among count: Int) throws {
     let scalar = Double(network.scalarType.size)
     let isMoved = explanation.updates.contains { $0 != nil }
@@ -133,7 +136,7 @@ public struct Explainer: Sendable {
     let parameters = network.parameters.reduce(0) { $0 + $1.count }
     let images = Double(min(workers, count))
     let wanted = images * scalar * (activations * (isMoved ? 2 : 1) + Double(parameters) * (isMoved ? 1.2 : 0))
-    // Small images always fit, and asking the system takes time.
+    // Small images always fit, and querying the system takes time.
     guard wanted > 1e8, let available = Memory.available, wanted > Double(available) else { return }
     throw FileError(
       .malformed, file,
@@ -142,18 +145,18 @@ public struct Explainer: Sendable {
   }
 }
 
-/// What an explanation asks for that a network does not have.
+/// An error about an explanation that the network cannot give.
 public struct ExplanationError: Error, CustomStringConvertible {
   public let description: String
   init(_ description: String) { self.description = description }
 }
 
-/// Image files that are named one by one, as folders, or by patterns.
+/// Finds image files by path, folder or pattern.
 public enum ImageFiles {
-  /// The PNG and JPEG files meant, in order: a folder stands for those in it and below it, and `*`, `?` and `[…]` for what
-  /// they stand for in a shell.
+  /// The PNG and JPEG files that the arguments name, in order. A folder means all images in it and its subfolders; `*`,
+  /// `?` and `[…]` are expanded as in a shell.
   ///
-  /// - Throws: a `FileError` if something is not there, or nothing is an image.
+  /// - Throws: a `FileError` if a path does not exist, or contains no image.
   public static func find(_ arguments: [String]) throws -> [String] {
     try arguments.flatMap { argument in
       var isFolder: ObjCBool = false
@@ -185,7 +188,7 @@ public enum ImageFiles {
 }
 
 extension Explainer.Line {
-  /// How many of its maps say nothing.
+  /// The numbers of constant and non-finite maps, in words.
   fileprivate var withoutMap: String {
     let counts = [(constant.count, "constant"), (notFinite.count, "not finite")].filter { $0.0 > 0 }
     return counts.isEmpty ? "none" : counts.map { "\($0) \($1)" }.joined(separator: ", ")
@@ -193,7 +196,8 @@ extension Explainer.Line {
 }
 
 extension [Explainer.Line] {
-  /// A line for each image: what the network takes it for, and the maps that say nothing.
+  /// A table with a line for each image: its most and least likely class, and how many of its maps are constant or not
+  /// finite.
   public var report: String {
     var table = Table(["image", "most likely", "", "least likely", "", "without a map"], leftAligned: 2)
     for line in self {

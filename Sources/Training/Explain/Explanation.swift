@@ -4,30 +4,32 @@ import Networks
 import Saliency
 import Tensors
 
-/// What is to be explained of images, and how: every class by every method at every layer, before and after virtual updates.
+/// The settings of an explanation: each class is explained by each method at each layer, with and without virtual
+/// updates.
 public struct Explanation: Sendable {
   /// A class to explain.
   public enum Target: Sendable, Hashable {
-    /// The most, the second and the least likely class of each image.
+    /// The most likely, the second most likely or the least likely class of each image.
     case top, second, bottom
     /// A class by its index.
     case index(Int)
   }
 
-  /// The classes, in order.
+  /// The classes to explain, in order.
   public var targets: [Target]
-  /// How maps are made.
+  /// The saliency methods.
   public var methods: [Method]
-  /// Where maps are made.
+  /// The layers at which maps are computed.
   public var layers: [String]
-  /// How the layers' maps are made into one more; nil for none.
+  /// How the maps of all layers are combined into an additional map; nil for none.
   public var combination: Combination?
-  /// Virtual class updates before maps are made; nil stands for none, which is plain maps.
+  /// The virtual class updates after which maps are made; nil stands for no update, that is, plain maps.
   public var updates: [InnerUpdate?]
-  /// What maps are computed in; nil for float64 after virtual updates (see ``Evaluation/precision``) and else float32.
+  /// The precision in which maps are computed; nil for float64 if there are virtual updates (see
+  /// ``Evaluation/precision``), else float32.
   public var precision: ScalarType?
 
-  /// Plain maps at layers unless told otherwise.
+  /// An explanation, by default of plain maps without a combination.
   public init(
     targets: [Target], methods: [Method], layers: [String], combination: Combination? = nil,
     updates: [InnerUpdate?] = [nil], precision: ScalarType? = nil
@@ -36,25 +38,25 @@ public struct Explanation: Sendable {
     (self.combination, self.updates, self.precision) = (combination, updates, precision)
   }
 
-  /// The name under which the combined map goes where layers go.
+  /// The name that stands for the combined map in place of a layer.
   public static let combined = "combined"
 
-  /// The columns of a sheet: the layers, and their combination if there is one.
+  /// The columns of a sheet of figures: the layers and, if there is one, the combination.
   public var columns: [String] { layers + (combination == nil ? [] : [Self.combined]) }
 
-  /// How one map was made.
+  /// The settings of one map.
   public struct Setting: Sendable, Hashable {
-    /// Of ``Explanation/updates``.
+    /// An index into ``Explanation/updates``.
     public var update: Int
-    /// What the map explains.
+    /// The class that the map explains.
     public var target: Target
-    /// How the map is computed.
+    /// The saliency method.
     public var method: Method
-    /// A layer or ``Explanation/combined``.
+    /// The name of the layer, or ``Explanation/combined``.
     public var layer: String
   }
 
-  /// All maps of an image, in order.
+  /// The settings of all maps of an image, in order.
   public var settings: [Setting] {
     updates.indices.flatMap { update in
       methods.flatMap { method in
@@ -67,24 +69,24 @@ public struct Explanation: Sendable {
 
   /// The maps of one image.
   public struct Result: Sendable {
-    /// [classes], of the network as it is.
+    /// The logits [classes] at the network's own weights.
     public let logits: Tensor
-    /// The class that each target stands for.
+    /// The class index that each target stands for.
     public let classes: [Target: Int]
-    /// [H, W] each, at the layer's own resolution; the combined one at the image's.
+    /// The maps [H, W], each at the resolution of its layer; the combined map has that of the image.
     public fileprivate(set) var maps: [Setting: Tensor] = [:]
-    /// Settings, and which layers took no part in the combined map because theirs is constant.
+    /// For each combined map the layers that were left out because their map is constant.
     public fileprivate(set) var skipped: [(setting: Setting, layers: [String])] = []
   }
 
-  /// The network as this explanation wants it: in its precision, and with tracked parameters if they will be moved.
+  /// Converts the network to the explanation's precision, and tracks its parameters if there are virtual updates.
   func prepared(_ network: Network) -> Network {
     let isMoved = updates.contains { $0 != nil }
     let network = network.converted(to: precision ?? (isMoved ? .float64 : .float32))
     return isMoved ? network.with(parameters: network.parameters.map { $0.tracked() }) : network
   }
 
-  /// Explains one image [1, H, W, 3], normalized, of a network that was ``prepared(_:)``.
+  /// Explains one normalized image [1, H, W, 3]; `network` must be ``prepared(_:)``.
   func callAsFunction(_ network: Network, _ image: Tensor) -> Result {
     let image = image.converted(to: network.scalarType)
     let start = Inference(network, image, capturing: layers)

@@ -3,30 +3,33 @@ import Learning
 import Saliency
 import Tensors
 
-/// An image's maps as figures: an overlay for each, and a sheet of all, methods by layers.
+/// Draws an image's maps: an overlay of each map, and a sheet of all of them with methods as rows and layers as
+/// columns.
 struct ExplanationFigures {
   let explanation: Explanation
   let names: OutputNames
-  /// The images' files, which no image may replace.
+  /// The input images, which must not be overwritten.
   let inputs: Set<FileIdentity>
 
-  /// Side of the figures in a sheet, about, in pixels.
+  /// The approximate side of an image in a sheet, in pixels.
   private static let side = 160
 
-  /// - Throws: a ``FileError`` if one of these figures would replace an image, or what metasal did not write.
+  /// Checks that figures may be written to a folder.
+  ///
+  /// - Throws: a `FileError` if one of them would replace an input image, or a file that metasal did not write.
   func requireRoom(for figures: [String], in folder: String) throws {
     for image in figures { _ = try place(image, folder) }
   }
 
-  /// Where a figure of that name goes.
+  /// The path of a figure, after checking that it may be written.
   private func place(_ name: String, _ folder: String) throws -> String {
     let path = "\(folder)/\(name)"
     try Ownership.requireReplaceable(path, inputs: inputs)
     return path
   }
 
-  /// Writes an image's sheet, and an overlay of each map, into a folder. `number` is the image's place among the files that
-  /// ``names`` was made for.
+  /// Writes an image's sheet and the overlay of each map into a folder. `number` is the index of the image in the files
+  /// of ``names``.
   func write(_ result: Explanation.Result, of image: RGBImage, _ number: Int, into folder: String) throws {
     let shown = image.reduced(to: 4 * Self.side).enlarged(max(1, Self.side / max(image.width, image.height)))
     for (setting, map) in result.maps {
@@ -40,7 +43,8 @@ struct ExplanationFigures {
     try sheet(result, image).writePNG(to: place(names.sheet(number), folder))
   }
 
-  /// A row for each method (and virtual update), a column for each class and layer; the image in front.
+  /// Draws a sheet with a row for each method and virtual update, and a column for the image and for each class and
+  /// layer.
   func sheet(_ result: Explanation.Result, _ image: RGBImage) -> RGBImage {
     let shown = image.reduced(to: Self.side).enlarged(max(1, Self.side / max(image.width, image.height)))
     let cells = explanation.targets.flatMap { target in explanation.columns.map { (target, $0) } }
@@ -66,7 +70,7 @@ struct ExplanationFigures {
 }
 
 extension Explanation.Target {
-  /// `top`, `second` or `bottom`; nil for a class that was named.
+  /// The name `top`, `second` or `bottom`; nil for a class index.
   public var name: String? {
     switch self {
     case .top: "top"
@@ -76,6 +80,6 @@ extension Explanation.Target {
     }
   }
 
-  /// The number of a class that was named; nil for what each image decides.
+  /// The class index; nil if the class depends on the image.
   public var index: Int? { if case .index(let index) = self { index } else { nil } }
 }

@@ -5,52 +5,52 @@ import Networks
 import Recipes
 import Tensors
 
-/// A network to explain, with how it wants its images and what its classes are called.
+/// A network to explain, with its preprocessing and class names.
 public struct Model: Sendable {
   /// The network.
   public let network: Network
-  /// How images come to its size.
+  /// The resizing and cropping to its input size.
   public let resizeCrop: ResizeCrop
-  /// How pixels become its input.
+  /// The normalization of pixels.
   public let normalization: Normalization
-  /// Names of its classes, in order; empty if they are not known.
+  /// The names of its classes in order; empty if they are not known.
   public let classNames: [String]
-  /// What was chosen among a file's weights, or passed over in its recipe; nil if there is nothing to tell.
+  /// A message about which weights of the file were chosen, or which parts of its recipe were ignored; nil if there is
+  /// nothing to report.
   public let note: String?
 
-  /// The name of a class, or its number where it has none.
+  /// The name of a class, or its index if it has no name.
   public func className(_ index: Int) -> String {
     classNames.indices.contains(index) ? classNames[index] : "\(index)"
   }
 
-  /// The names of all classes, in order; numbers where they are not known.
+  /// The names of all classes in order; indices if the names are not known.
   var allClassNames: [String] { (0..<network.classes).map(className) }
 
-  /// The class of that name, word of a name, or number.
+  /// The index of the class with this name, word of a name, or number; nil if there is none.
   public func classIndex(_ text: String) -> Int? {
     ClassList(classNames.isEmpty ? (0..<network.classes).map(String.init) : classNames).index(of: text)
   }
 }
 
-/// Where a network to explain comes from.
+/// The source of a network to explain.
 public enum ModelSource: Sendable {
-  /// A run's folder: its last checkpoint.
+  /// The last checkpoint in a run's folder.
   case run(String)
-  /// A checkpoint of metasal's.
+  /// A checkpoint that metasal wrote.
   case checkpoint(String)
-  /// An architecture and any weight file; the number of classes is the weights'.
+  /// An architecture and any weight file, which determines the number of classes.
   case weights(Architecture, String)
 
   /// Loads the network.
   ///
   /// - Parameters:
-  ///   - resizeCrop: in place of the recipe's; none for weights that come without one.
-  ///   - normalization: in place of the recipe's; ImageNet's for weights that come without one.
-  ///   - classNames: a file with a line for each class, in place of what the recipe's data say.
-  /// - Returns: the network with what it takes to give it images.
-  /// - Throws: a `FileError` about what does not exist or does not fit, or where the recipe's resizeCrop or normalization
-  ///   is
-  ///   wanted and cannot be read.
+  ///   - resizeCrop: replaces the recipe's resizing and cropping; weights without a recipe have none by default.
+  ///   - normalization: replaces the recipe's normalization; weights without a recipe have ImageNet's by default.
+  ///   - classNames: a file with a line for each class, which replaces the class names of the recipe's data.
+  /// - Returns: the network with its preprocessing and class names.
+  /// - Throws: a `FileError` if a file does not exist or does not fit, or if the recipe's preprocessing is needed and
+  ///   cannot be read.
   public func model(
     resizeCrop: ResizeCrop? = nil, normalization: Normalization? = nil, classNames: String? = nil
   ) throws -> Model {
@@ -76,7 +76,7 @@ public enum ModelSource: Sendable {
         ["data.resize", "data.crop"], of: recipe, path, "say how images are resized and cropped with --resize or --crop"
       )
     }
-    // The data may be elsewhere by now; their names are a comfort, not a need.
+    // The data may have been moved since; their class names are optional.
     let isKnown = recipe.problems(with: "data.validation").isEmpty
     let known = isKnown ? try? data.validation.dataset().classNames : nil
     return Model(
@@ -93,8 +93,8 @@ public enum ModelSource: Sendable {
     return (checkpoint.network, StoredRecipe(checkpoint.recipe, source: path), path)
   }
 
-  /// Throws unless a recipe says these keys' values in a way that is understood: with others than its own, maps would look
-  /// right and be wrong.
+  /// Throws if the recipe's values of these keys cannot be read. With other preprocessing than its own, the network's
+  /// maps would look right but be wrong.
   private static func require(_ keys: [String], of recipe: StoredRecipe, _ path: String, _ advice: String)
     throws(FileError)
   {
@@ -104,11 +104,11 @@ public enum ModelSource: Sendable {
     throw FileError(.malformed, path, "the recipe in it\(line): \(key)\(problem.message); \(advice)")
   }
 
-  /// A network with a file's weights.
+  /// Creates a network with the weights of a file.
   static func network(
     _ architecture: Architecture, _ entries: [(name: String, value: Tensor)], of path: String
   ) throws -> Network {
-    // The classifier's bias comes last, and is as long as there are classes.
+    // The classifier's bias is the last parameter; its length is the number of classes.
     let last = architecture.network(seed: nil).state.last?.name
     guard let classes = entries.first(where: { $0.name == last })?.value.shape.first, classes > 0 else {
       throw FileError(

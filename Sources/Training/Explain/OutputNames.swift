@@ -1,23 +1,26 @@
 import Components
 import Formats
 
-/// What the figures and tensors of an explanation are called. All of it is decided before anything is computed: no name
-/// stands for two things, and none is longer than file systems take (255 bytes, of which a file that is being written needs
-/// some for an ending).
+/// The names of an explanation's figures and tensors. All names are decided before anything is computed, so that no two
+/// outputs have the same name, and none is longer than file systems allow (255 bytes, including the suffix of a
+/// temporary file).
 struct OutputNames: Sendable {
-  /// Images' names, in the files' order.
+  /// The names of the images, in the order of the files.
   let stems: [String]
-  /// Each class's name; with its number where another has the same, or it might be taken for another word.
+  /// The names of the classes; the index is added where another class has the same name or the name could be mistaken
+  /// for `top`, `second` or `bottom`.
   private let classes: [String]
 
   private static let (stem, class_, update, method, layer) = (80, 56, 18, 36, 36)
 
+  /// Chooses the names.
+  ///
   /// - Parameters:
-  ///   - files: images.
+  ///   - files: the images.
   ///   - classes: the names of all classes, in order.
   init(_ files: [String], classes: [String]) {
     let stems = files.map { Paths.stem(of: $0).asFileName(bytes: Self.stem) }
-    // The name of one image's map begins with the image's: another image must not be called that.
+    // The names of an image's maps begin with the image's name, so no other image may have a name of that form.
     let sorted = stems.sorted()
     let isClear = zip(sorted, sorted.dropFirst()).allSatisfy { $0 != $1 } && !Self.hasBeginning(sorted)
     self.stems = isClear ? stems : stems.enumerated().map { "\($0)-\($1)".asFileName(bytes: Self.stem + 12) }
@@ -27,7 +30,7 @@ struct OutputNames: Sendable {
     }
   }
 
-  /// Whether one of these is another and a hyphen and more.
+  /// Whether one name consists of another name, a hyphen and more.
   private static func hasBeginning(_ names: [String]) -> Bool {
     let all = Set(names)
     return names.contains { name in
@@ -35,19 +38,19 @@ struct OutputNames: Sendable {
     }
   }
 
-  /// The class's name: its own, unless that stands for more than one.
+  /// The unique name of a class.
   func class_(_ index: Int) -> String { classes.indices.contains(index) ? classes[index] : "\(index)" }
 
-  /// The target's, of an image in which it stands for a class: `top dog`.
+  /// The title of a target with the class that it stands for in an image: `top dog`.
   func title(_ target: Explanation.Target, _ index: Int?) -> String {
     let name = index.map(class_) ?? ""
     return target.name.map { "\($0) \(name)" } ?? name
   }
 
-  /// The file of an image's sheet.
+  /// The file name of an image's sheet.
   func sheet(_ image: Int) -> String { stems[image] + ".png" }
 
-  /// The file of a map's overlay.
+  /// The file name of a map's overlay.
   func overlay(_ image: Int, _ title: String, update: String?, _ setting: Explanation.Setting) -> String {
     let parts =
       [stems[image], title.asFileName(bytes: Self.class_)] + (update.map { [$0.asFileName(bytes: Self.update)] } ?? [])

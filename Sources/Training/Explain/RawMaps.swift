@@ -2,9 +2,9 @@ import Formats
 import Saliency
 import Tensors
 
-/// The maps of several images in one file: `map.<method>.<layer>.<class>` and `logits`, [H, W] and [classes] of one image,
-/// with the images in front of several. After virtual updates at several rates, names begin with `meta<rate>` instead. Methods are
-/// called as they were asked for, classes by names that no two share.
+/// Collects the maps of several images for one file. The tensors are `map.<method>.<layer>.<class>` [H, W] and `logits`
+/// [classes]; several images are stacked along a new first axis. With virtual updates at several rates, names begin
+/// with `meta<rate>` in place of `map`. Methods have the names that were requested, classes have unique names.
 struct RawMaps {
   private let explanation: Explanation
   private let model: Model
@@ -12,7 +12,9 @@ struct RawMaps {
   private var tensors: [(name: String, values: [Tensor])] = []
   private var files: [String] = []
 
-  /// - Throws: an ``ExplanationError`` if two maps would have one name.
+  /// An empty collection.
+  ///
+  /// - Throws: an ``ExplanationError`` if two maps would have the same name.
   init(_ explanation: Explanation, _ model: Model, _ outputs: OutputNames) throws {
     (self.explanation, self.model) = (explanation, model)
     var names: [Explanation.Setting: String] = [:]
@@ -24,7 +26,7 @@ struct RawMaps {
         if case .index(let index) = setting.target { outputs.class_(index) } else { setting.target.name ?? "" }
       let name = "\(prefix).\(setting.method).\(setting.layer).\(class_)"
       let how = "\(setting.method) at \(setting.layer) for '\(class_)'"
-      // HDF5 separates groups by what separates the words of methods.
+      // In HDF5 a slash, which names of methods contain, separates groups, so it is replaced.
       if let other = known.updateValue(how, forKey: name.replacing("/", with: "_")) {
         throw ExplanationError("the maps of \(other) and of \(how) would both be called \(name)")
       }
@@ -33,9 +35,9 @@ struct RawMaps {
     self.names = names
   }
 
-  /// Adds an image's.
+  /// Adds the maps of an image.
   ///
-  /// - Throws: a ``FileError`` if its maps are not of the first image's size.
+  /// - Throws: a `FileError` if their sizes differ from those of the first image.
   mutating func add(_ result: Explanation.Result, _ file: String) throws {
     var next: [(name: String, value: Tensor)] = []
     for setting in explanation.settings {
@@ -56,7 +58,7 @@ struct RawMaps {
     files.append(file)
   }
 
-  /// Writes safetensors, or HDF5 where the path ends in `.h5` or `.hdf5`.
+  /// Writes a safetensors file, or an HDF5 file if the path ends in `.h5` or `.hdf5`.
   func write(to path: String) throws {
     let entries = tensors.map { name, values in
       let stacked = values.map { $0.reshaped([1] + $0.shape) }

@@ -2,21 +2,21 @@ import Formats
 import Networks
 import Tensors
 
-/// An operation that can be written as ONNX operators. A layer of one's own conforms to be exported; see `Sources/Training/ONNX` for
-/// examples.
+/// An operation that can be exported as ONNX operators. A custom layer conforms to it to be exportable; see
+/// `Sources/Training/ONNX` for examples.
 public protocol ONNXOperation: TracedOperation {
-  /// Adds the operation to a graph.
+  /// Adds the operation's nodes to a graph.
   ///
   /// - Parameters:
-  ///   - step: the operation's place in the network: its layer's name, its inputs and its output.
-  ///   - graph: takes the nodes.
+  ///   - step: the traced step: the name of its layer, its inputs and its output.
+  ///   - graph: the graph to which nodes are added.
   func write(_ step: Trace.Step, to graph: inout ONNXGraph)
 }
 
 extension ONNXModel {
-  /// An operation that has no form in ONNX.
+  /// An error about an operation that cannot be exported to ONNX.
   public struct NoForm: Error, CustomStringConvertible {
-    /// The layer, and what it does: the operation's type, or the module's where that uses tensors itself.
+    /// The name of the layer, and the type of the operation, or of the module if it uses tensors directly.
     public let layer, operation: String
 
     public var description: String {
@@ -25,14 +25,14 @@ extension ONNXModel {
     }
   }
 
-  /// A network as a graph for other programs: images [N, 3, H, W], normalized, to logits [N, classes], in float32. Parameters
+  /// Exports a network as a graph from normalized images [N, 3, H, W] to logits [N, classes], in float32. Parameters
   /// keep PyTorch's names.
   ///
   /// - Parameters:
   ///   - network: the network.
-  ///   - height: rows of the images; left open where nothing in the network depends on it.
-  ///   - width: columns of the images, likewise.
-  /// - Throws: ``NoForm`` if an operation cannot be written.
+  ///   - height: the height of the images; the graph leaves it open if nothing in the network depends on it.
+  ///   - width: the width of the images, likewise.
+  /// - Throws: ``NoForm`` if an operation cannot be exported.
   public init(_ network: Network, height: Int, width: Int) throws(NoForm) {
     self.init()
     let network = network.converted(to: .float32)
@@ -59,10 +59,10 @@ extension ONNXModel {
   }
 }
 
-/// A graph of ONNX's operators that is being written. Values are [N, C, H, W] there, where they are [N, H, W, C] here.
+/// An ONNX graph under construction. Its values are [N, C, H, W], where metasal's are [N, H, W, C].
 public struct ONNXGraph {
   fileprivate(set) var model: ONNXModel
-  /// Whether some operation was written for the one size of image only; whoever writes such a one says so here.
+  /// Whether the graph is valid only for one image size; operations whose nodes depend on the size set it to true.
   public var dependsOnSize = false
   private var counts: [String: Int] = [:]
 
@@ -77,9 +77,9 @@ public struct ONNXGraph {
   /// The name of a parameter of a step's layer.
   ///
   /// - Parameters:
-  ///   - name: what the layer calls it: `weight`.
+  ///   - name: the parameter's name in the layer: `weight`.
   ///   - step: the step.
-  /// - Returns: its name in the network: `layer1.0.conv1.weight`.
+  /// - Returns: the parameter's name in the network: `layer1.0.conv1.weight`.
   public func parameter(_ name: String, of step: Trace.Step) -> String {
     step.name.isEmpty ? name : step.name + "." + name
   }
@@ -87,11 +87,11 @@ public struct ONNXGraph {
   /// Adds an operator.
   ///
   /// - Parameters:
-  ///   - operation: the operator: `Conv`.
-  ///   - step: the step that it is a part of.
-  ///   - inputs: the names of its inputs; nil for the step's.
-  ///   - isResult: whether its output is the step's.
-  ///   - attributes: what it is told besides.
+  ///   - operation: the type of the operator: `Conv`.
+  ///   - step: the traced step that it belongs to.
+  ///   - inputs: the names of its inputs; nil for the inputs of the step.
+  ///   - isResult: whether its output is the output of the step.
+  ///   - attributes: its attributes.
   /// - Returns: the name of its output.
   @discardableResult
   public mutating func node(
@@ -109,35 +109,35 @@ public struct ONNXGraph {
     return output
   }
 
-  /// Adds a list of whole numbers that an operator takes as an input.
+  /// Adds a list of integers that an operator takes as an input.
   ///
   /// - Parameters:
   ///   - values: the numbers.
-  ///   - what: a word for the name.
-  /// - Returns: its name.
+  ///   - what: a word that becomes part of the name.
+  /// - Returns: the name of the constant.
   public mutating func constant(_ values: [Int], _ what: String) -> String {
     let name = "constant_\(model.constants.count)_\(what)"
     model.constants.append(.init(name, values))
     return name
   }
 
-  /// Adds a number that an operator takes as an input; all that ask for the same one share it.
+  /// Adds a number that an operator takes as an input; equal numbers are shared.
   ///
   /// - Parameters:
   ///   - value: the number.
-  ///   - what: a word for the name.
-  /// - Returns: its name.
+  ///   - what: a word that becomes part of the name.
+  /// - Returns: the name of the constant.
   public mutating func number(_ value: Double, _ what: String) -> String {
-    // Without a dot, which the names of parameters have.
+    // The name has no dot, which would make it look like a parameter.
     tensor("number_\(what)_\(value)".replacing(".", with: "_")) { Tensor(value, .float32) }
   }
 
-  /// Adds a tensor that is no parameter; all that ask for the same name share it.
+  /// Adds a tensor that is not a parameter; tensors of the same name are shared.
   ///
   /// - Parameters:
   ///   - name: its name, without a dot.
-  ///   - make: makes it if it is not there yet.
-  /// - Returns: its name.
+  ///   - make: creates the tensor if there is none with this name.
+  /// - Returns: the name of the tensor.
   public mutating func tensor(_ name: String, _ make: () -> Tensor) -> String {
     if model.weights[name] == nil { model.weights[name] = make() }
     return name

@@ -80,16 +80,16 @@ extension GeLU: ONNXOperation {
 }
 
 extension ONNXGraph {
-  /// A step's input with the channels behind the locations, as they are here.
+  /// Transposes the input of a step to channels last, [N, H, W, C].
   ///
   /// - Parameter step: the step.
-  /// - Returns: the name of that value.
+  /// - Returns: the name of the transposed value.
   public mutating func channelsLast(_ step: Trace.Step) -> String {
     let input = inputs(of: step)[0]
     return step.shape.count < 4 ? input : node("Transpose", step, [input], [("perm", .integers([0, 2, 3, 1]))])
   }
 
-  /// Makes a value that has its channels behind the locations the step's result.
+  /// Transposes a value [N, H, W, C] to channels first and makes it the output of a step.
   ///
   /// - Parameters:
   ///   - step: the step.

@@ -18,7 +18,8 @@ extension AveragePool: ONNXOperation {
 }
 
 extension AdaptiveAveragePool: ONNXOperation {
-  /// Windows of one size where the sizes divide; else a product with the matrix of means on either side.
+  /// Writes an average pooling if the output size divides the input size, otherwise products with averaging matrices
+  /// from both sides.
   public func write(_ step: Trace.Step, to graph: inout ONNXGraph) {
     graph.dependsOnSize = true
     let (height, width) = (step.shape[1], step.shape[2])
@@ -56,7 +57,7 @@ extension ONNXGraph {
       [("kernel_shape", .integers([height, width])), ("strides", .integers([height, width]))])
   }
 
-  /// The matrix of means over an axis, which all layers share that make one size of another.
+  /// The averaging matrix for an axis, shared by all layers with the same input and output size.
   fileprivate mutating func means(from size: Int, to side: Int, isTransposed: Bool) -> String {
     tensor("means_\(isTransposed ? "over_columns" : "over_rows")_from_\(size)_to_\(side)") {
       let identity = (0..<(size * size)).map { $0 / size == $0 % size ? Float(1) : 0 }

@@ -1,31 +1,32 @@
 import Foundation
 
-/// A line chart in SVG, whose colors are the page's.
+/// A line chart in SVG, which uses the color classes of the page's style.
 struct Chart {
   struct Point {
     var x, y: Double
-    /// Whether it has a place: what is written by others may be any number, of which sums and differences may be none.
+    /// Whether the point can be drawn: a log file may contain any numbers, whose sums and differences may not be
+    /// finite.
     var isDrawable: Bool { (0...1e15).contains(x) && abs(y) < 1e100 }
   }
 
   struct Line {
     var name: String
-    /// Which of the page's colors.
+    /// The index of the color in the page's style.
     var color: Int
     var points: [Point]
-    /// Whether there are so many points that a smoothed line says more.
+    /// Whether the line is noisy, so that a smoothed line is drawn on top.
     var isNoisy = false
   }
 
   var title: String
   var lines: [Line]
-  /// Whether values are shares, shown in percent.
+  /// Whether values are shares in [0, 1], which are shown in percent.
   var isShare = false
 
   private static let (width, height) = (460.0, 230.0)
   private static let (left, right, top, bottom) = (52.0, 12.0, 12.0, 34.0)
 
-  /// The figure; empty if there is nothing to draw.
+  /// The chart as HTML; empty if there is nothing to draw.
   var html: String {
     let points = lines.flatMap(\.points).filter(\.isDrawable)
     guard let low = points.map(\.y).min(), let high = points.map(\.y).max(), let last = points.map(\.x).max() else {
@@ -77,10 +78,10 @@ struct Chart {
       """
   }
 
-  /// A tenth of a pixel is as fine as anyone sees.
+  /// Formats a coordinate, rounded to a tenth of a pixel.
   private func n(_ value: Double) -> String { String(format: "%.1f", value) }
 
-  /// Means over about a twentieth of the points, around each as far as there are any on both sides.
+  /// Moving averages over about a twentieth of the points, with smaller symmetric windows near both ends.
   private static func smoothed(_ points: [Point]) -> [Point] {
     let sums = points.reduce(into: [0.0]) { $0.append($0[$0.count - 1] + $1.y) }
     let reach = points.count / 40
@@ -90,9 +91,9 @@ struct Chart {
     }
   }
 
-  /// Four to seven round numbers that reach from low to high.
+  /// About four to seven round numbers that cover the range from `low` to `high`.
   static func ticks(_ low: Double, _ high: Double) -> [Double] {
-    // What differs by rounding alone has no scale of its own.
+    // Values that differ only by rounding errors do not define a scale.
     let isFlat = high - low <= 1e-9 * max(abs(high), abs(low)) + 1e-30
     let span = isFlat ? max(abs(high), 1) : high - low
     let rough = span / 4
@@ -109,7 +110,7 @@ struct Chart {
 }
 
 extension String {
-  /// As text or an attribute's value in HTML.
+  /// The text escaped for HTML text and attribute values.
   var escaped: String {
     replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
       .replacing("\"", with: "&quot;").replacing("'", with: "&#39;")

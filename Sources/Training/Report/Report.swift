@@ -3,15 +3,15 @@ import Foundation
 import Formats
 import Saliency
 
-/// A page about one run or several side by side: one HTML file that needs nothing else, with curves, tables before and
-/// after, and figures.
+/// Writes an HTML page about one run or several side by side: a single self-contained file with curves, tables before
+/// and after, and figures.
 public enum Report {
   /// Writes the page.
   ///
   /// - Parameters:
-  ///   - folders: runs, finished or not.
-  ///   - path: the page's file.
-  /// - Throws: a `FileError` if one is no run, or the page cannot be written.
+  ///   - folders: the folders of the runs, finished or not.
+  ///   - path: the HTML file to be written.
+  /// - Throws: a `FileError` if a folder does not contain a run, or the page cannot be written.
   public static func write(_ folders: [String], to path: String) throws {
     let runs = try folders.map(RunRecord.init)
     try Ownership.requireReplaceable([path], inputs: folders.flatMap { RunFolder($0).allFiles })
@@ -83,7 +83,7 @@ public enum Report {
       chart("\(name.replacing("_", with: " ")), of each batch", isNoisy: name != "rate") { $0.series(name) }
     }
     charts.append(chart("accuracy, measured", isShare: true) { $0.evaluated("accuracy") })
-    // What the objectives compare, in the first run's terms.
+    // The maps that the objectives of the first run compare.
     if let maps = runs.first?.recipe.saliency {
       for layer in maps.layers {
         for weights in ["plain", "virtual"] {
@@ -102,7 +102,7 @@ public enum Report {
       "<ul class=legend>\(legend.joined())</ul>\(note)<div class=charts>\(charts.joined(separator: "\n"))</div>")
   }
 
-  /// No run has as many values in a step; each takes a look at all steps.
+  /// The largest number of curves, since each needs a pass over all steps; no real run logs so many values.
   private static let mostCurves = 100
 
   private static func tables(_ run: RunRecord) -> String {
@@ -146,7 +146,7 @@ public enum Report {
       + (undefined > 0 ? " <small title=\"\(reasons)\">[\(undefined)]</small>" : "")
   }
 
-  /// What the runs' recipes say differently, key by key.
+  /// A table of the keys in which the recipes of the runs differ.
   private static func differences(_ runs: [RunRecord]) -> String {
     guard runs.count > 1 else { return "" }
     let values = runs.map { Dictionary($0.recipe.flattened, uniquingKeysWith: { first, _ in first }) }
@@ -159,7 +159,7 @@ public enum Report {
       "What the recipes say differently", table(["key"] + runs.map(\.name.escaped), rows, words: runs.count + 1))
   }
 
-  /// The runs' figures, those of one name side by side.
+  /// The figures of all runs, with those of the same name side by side.
   private static func gallery(_ runs: [RunRecord]) throws -> String {
     func name(_ path: String) -> String { Paths.stem(of: path) }
     var seen = Set<String>()
@@ -181,7 +181,7 @@ public enum Report {
     return section(
       "Maps",
       "<p>A row for each class and layer; bright is where the network sees the class. Names say which class is explained "
-        + "and which it is held against.</p>" + rows.joined(separator: "\n"))
+        + "and which is its contrast class.</p>" + rows.joined(separator: "\n"))
   }
 
   private static func recipe(_ run: RunRecord) -> String {
@@ -197,7 +197,7 @@ public enum Report {
     "<section><h2>\(title.escaped)</h2>\n\(body)\n</section>"
   }
 
-  /// A table of HTML with these heads and rows, of whose columns the first `words` hold words.
+  /// An HTML table with these headers and rows; its first `words` columns contain text.
   private static func table(_ heads: [String], _ rows: [[String]], words: Int) -> String {
     func row(_ cells: [String], _ tag: String) -> String {
       "<tr>" + cells.enumerated().map { "<\(tag)\($0 < words ? " class=word" : "")>\($1)</\(tag)>" }.joined() + "</tr>"

@@ -1,6 +1,7 @@
 extension Report {
-  /// The page's looks: two color schemes, six colors for runs that people of all color visions can tell apart (Okabe and
-  /// Ito 2008, darkened for white ground), and tables and figures that scroll inside their boxes on narrow screens.
+  /// The style sheet of the page: a light and a dark color scheme, six colors for runs that are distinguishable with
+  /// color vision deficiency (Okabe and Ito 2008, darkened for a white background), and tables and figures that scroll
+  /// in their boxes on narrow screens.
   static let style = """
     :root { --ground: #fff; --ink: #1c1e21; --faint: #62676e; --rule: #d9dce0; --box: #f6f7f8;
       --c0: #0067a5; --c1: #b64b00; --c2: #007a5a; --c3: #a8458a; --c4: #7a6a00; --c5: #3f7fae; }

@@ -4,23 +4,25 @@ import Formats
 import Recipes
 import Saliency
 
-/// What a run left in its folder, as far as it came.
+/// The record of a run in its folder; the run may be unfinished.
 struct RunRecord {
-  /// The folder, and its name.
+  /// The path of the folder, and its name.
   let path, name: String
   let recipe: Recipe
-  /// Values of each training step, by name.
+  /// The logged values of each training step, by name.
   private(set) var steps: [(step: Int, values: [String: Double])] = []
-  /// Evaluations in order, each the object that `metrics.jsonl` holds.
+  /// The evaluations in order, each as the JSON object in `metrics.jsonl`.
   private(set) var evaluations: [(step: Int, values: [String: Any])] = []
-  /// What was changed in the recipe when the run went on after a step, as `key: old → new`.
+  /// The changes of the recipe each time the run was resumed, as `key: old → new`.
   private(set) var changes: [(step: Int, values: [String])] = []
-  /// Lines of `metrics.jsonl` that hold no event, such as one half-written when the run was killed.
+  /// The number of lines of `metrics.jsonl` that are not events, such as a partial line from a killed run.
   private(set) var damagedLines = 0
-  /// PNG files of its figures, in order.
+  /// The paths of its figures (PNG files), in order.
   let figures: [String]
 
-  /// - Throws: a ``FileError`` if the folder holds no run.
+  /// Reads the record of a run.
+  ///
+  /// - Throws: a `FileError` if the folder does not contain a run.
   init(_ path: String) throws {
     let folder = RunFolder(path)
     var isFolder: ObjCBool = false
@@ -30,7 +32,7 @@ struct RunRecord {
     guard FileManager.default.fileExists(atPath: folder.recipe) else {
       throw FileError(.malformed, path, "no run of metasal's: there is no recipe.yaml in it")
     }
-    // What shows a recipe must not show any file that a link names; a run that metasal has written has none.
+    // The report displays the recipe, so a link to another file is refused; runs of metasal contain no links.
     try Files.requireFile(folder.recipe, inside: path)
     self.path = path
     name = Paths.name(of: Paths.absolute(path))
@@ -60,22 +62,22 @@ struct RunRecord {
     }
   }
 
-  /// Whether the run came to its end.
+  /// Whether the run has finished.
   var isFinished: Bool { (steps.last?.step ?? 0) >= recipe.run.steps && !evaluations.isEmpty }
 
-  /// What each step says of a value.
+  /// The curve of a value logged in each step.
   func series(_ name: String) -> [Chart.Point] {
     steps.compactMap { step in step.values[name].map { Chart.Point(x: Double(step.step), y: $0) } }
   }
 
-  /// What each evaluation says of a value of the network.
+  /// The curve of a network's value over the evaluations.
   func evaluated(_ name: String) -> [Chart.Point] {
     evaluations.compactMap { evaluation in
       (evaluation.values[name] as? NSNumber).map { Chart.Point(x: Double(evaluation.step), y: $0.doubleValue) }
     }
   }
 
-  /// What each evaluation says of a measure of maps.
+  /// The curve of a measure's mean over the evaluations.
   func evaluated(_ measure: String, method: Method, layer: String, weights: String) -> [Chart.Point] {
     evaluations.compactMap { evaluation in
       Self.cell(evaluation.values, measure, method, layer, weights).flatMap { $0["mean"] as? Double }
@@ -83,7 +85,8 @@ struct RunRecord {
     }
   }
 
-  /// An evaluation's entry for one way of making maps, under whichever of the method's names it was written.
+  /// The entry of an evaluation for a method, layer and kind of weights; the method may be written under any of its
+  /// names.
   static func cell(
     _ evaluation: [String: Any], _ measure: String, _ method: Method, _ layer: String, _ weights: String
   ) -> [String: Any]? {

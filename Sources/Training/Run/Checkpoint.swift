@@ -5,10 +5,10 @@ import Networks
 import Recipes
 import Tensors
 
-/// Everything a run is made of at a step, so that it can go on as if it had never stopped.
+/// The complete state of a run after a step, from which the run continues as if it had never stopped.
 @dynamicMemberLookup
 public struct Checkpoint: Sendable {
-  /// What changes with every step.
+  /// The state that changes with every step.
   public var state: TrainingState
   /// The lowest score of an evaluation so far; see ``Setup/score(_:)``.
   public var best: Double?
@@ -17,14 +17,14 @@ public struct Checkpoint: Sendable {
 
   private static let version = "1"
 
-  /// The parts of the state: `checkpoint.network` is `checkpoint.state.network`.
+  /// Gives direct access to the parts of the state: `checkpoint.network` is `checkpoint.state.network`.
   public subscript<Value>(dynamicMember path: WritableKeyPath<TrainingState, Value>) -> Value {
     get { state[keyPath: path] }
     set { state[keyPath: path] = newValue }
   }
 
-  /// Writes the checkpoint as HDF5: weights under `model/` with PyTorch's names and shapes, the optimizer's memory under
-  /// `optimizer/` alike, and the rest under `run/`.
+  /// Writes the checkpoint as HDF5: weights under `model/` with PyTorch's names and shapes, the optimizer's state under
+  /// `optimizer/` in the same form, and everything else under `run/`.
   public func write(to path: String) throws {
     var contents = HDF5Contents()
     for (name, value) in self.network.stateDictionary { contents.add(WeightFile.weightGroup + name, .tensor(value)) }
@@ -50,7 +50,7 @@ public struct Checkpoint: Sendable {
 
   /// Reads a checkpoint.
   ///
-  /// - Throws: a `FileError` if it is no checkpoint or lacks something.
+  /// - Throws: a `FileError` if the file is not a checkpoint or is incomplete.
   public init(contentsOf path: String) throws {
     let contents = try HDF5File.read(path)
     func malformed(_ message: String) -> FileError { FileError(.malformed, path, message) }
@@ -107,7 +107,7 @@ public struct Checkpoint: Sendable {
     state = TrainingState(network: network, optimizer: optimizer, step: step, random: random)
   }
 
-  /// The same in a precision: of a run whose recipe says another one by now.
+  /// Converts the checkpoint to another precision, which is needed if the recipe's precision has changed since.
   func converted(to type: ScalarType) -> Checkpoint {
     guard type != self.network.scalarType else { return self }
     var copy = self
@@ -116,7 +116,7 @@ public struct Checkpoint: Sendable {
     return copy
   }
 
-  /// What draws the classes that maps are held against, at a run's beginning.
+  /// The source of random numbers that draws contrast classes, in its state at the beginning of a run.
   static func contrastClasses(_ recipe: Recipe) -> RandomSource {
     RandomSource(seed: UInt64(recipe.run.seed), purpose: "opponents")
   }

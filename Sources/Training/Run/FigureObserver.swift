@@ -1,7 +1,7 @@
 import Formats
 import Networks
 
-/// Draws what training did to the maps of a few images, when the run is over.
+/// An observer that draws the maps of a few images before and after training when the run is over.
 struct FigureObserver: TrainingObserver {
   let setup: Setup
   let folder: RunFolder

@@ -1,20 +1,21 @@
 import Foundation
 import Synchronization
 
-/// Notices SIGINT, SIGTERM and SIGHUP, so that a run can finish its step and save before it ends. A second signal ends the program
-/// at once, as if nobody listened. A terminal or a reader of the output that goes away does not end it: what is written to it is
+/// Handles SIGINT, SIGTERM and SIGHUP, so that a run can finish its step and save before it ends. A second signal ends
+/// the program at once. SIGPIPE is ignored, so the run also survives a closed terminal or pipe; the output is then
 /// lost.
 public final class Interruption: Sendable {
-  // A handler may touch nothing but this; see signal-safety(7).
+  // A signal handler may only access an atomic flag like this; see signal-safety(7).
   private static let requested = Atomic(false)
   private let before: [(number: Int32, action: sigaction)]
 
-  /// Listens from now on, until the value is released.
+  /// Installs the signal handlers; the previous ones are restored when the value is released.
   public init() {
     Self.requested.store(false, ordering: .relaxed)
     var listening = sigaction()
     listening.__sigaction_handler.sa_handler = { _ in Interruption.requested.store(true, ordering: .relaxed) }
-    // Reads and writes that it falls into go on; after the first signal the next one is as it was.
+    // SA_RESTART continues interrupted reads and writes, and SA_RESETHAND restores the default action after the first
+    // signal.
     listening.sa_flags = SA_RESTART | Int32(bitPattern: UInt32(SA_RESETHAND))
     var ignoring = sigaction()
     ignoring.__sigaction_handler.sa_handler = SIG_IGN
@@ -23,12 +24,12 @@ public final class Interruption: Sendable {
       if number == SIGPIPE { sigaction(number, &ignoring, &old) } else { sigaction(number, &listening, &old) }
       return (number, old)
     }
-    // Whoever started us may have kept signals back in that thread, which is inherited.
+    // The parent process may have blocked signals, and blocked signals are inherited.
     var listened = sigset_t()
     sigemptyset(&listened)
     for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&listened, number) }
     pthread_sigmask(SIG_UNBLOCK, &listened, nil)
-    // What nohup has turned off stays so.
+    // Under nohup SIGHUP stays ignored.
     for (number, action) in before where number == SIGHUP && Self.isIgnoring(action) {
       var action = action
       sigaction(number, &action, nil)
@@ -46,6 +47,6 @@ public final class Interruption: Sendable {
     }
   }
 
-  /// Whether a signal has come.
+  /// Whether a signal was received.
   public var isRequested: Bool { Self.requested.load(ordering: .relaxed) }
 }

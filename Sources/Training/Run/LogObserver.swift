@@ -1,4 +1,4 @@
-/// Writes every update and every measurement into `metrics.jsonl`.
+/// An observer that writes every update and every evaluation to `metrics.jsonl`.
 struct LogObserver: TrainingObserver {
   let log: MetricsLog
   let evaluation: Evaluation
@@ -9,7 +9,7 @@ struct LogObserver: TrainingObserver {
     try log.add("step", step: record.step, values)
   }
 
-  /// Last, so that what was not brought to its end is done again.
+  /// The log entry is written last, so that an interrupted evaluation is repeated.
   func measured(_ result: Evaluation.Result, at step: Int) throws {
     try log.add("evaluation", step: step, evaluation.event(result))
   }

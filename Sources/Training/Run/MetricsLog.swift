@@ -2,15 +2,15 @@ import Components
 import Formats
 import Foundation
 
-/// A run's numbers as JSON Lines: one object per event, each with the `event` and the `step` it belongs to. The first says who
-/// wrote it.
+/// The log of a run in JSON Lines: one object per event, with its `event` and `step`. The first line contains metasal's
+/// mark; see ``Ownership``.
 final class MetricsLog {
   private let file: LogFile
-  /// Events of the step at which the log goes on.
+  /// The existing events of the step from which the run is resumed.
   private var resumed: [Data] = []
 
-  /// Opens the log for appending. Events of steps later than `step` are dropped, so that a resumed run's log is as if it had
-  /// never stopped; nil makes a new log.
+  /// Opens the log for appending. Events of steps after `step` are removed, so that the log of a resumed run is the
+  /// same as if it had never stopped; nil starts a new log.
   init(_ path: String, resumingAt step: Int?) throws {
     let head = try Self.line("run", step: 0, [Ownership.key: Ownership.name])
     var kept = head
@@ -26,13 +26,13 @@ final class MetricsLog {
     file = try LogFile(path)
   }
 
-  /// Whether the log held an event of that kind of the step at which it goes on.
+  /// Whether the log already contained an event of this kind for the step from which the run is resumed.
   func holds(_ event: String) -> Bool { resumed.contains { Self.event($0)?.name == event } }
 
-  /// Appends an event, unless it is one of the step at which the log goes on and is there already. Numbers that JSON cannot hold
-  /// are left out.
+  /// Appends an event, unless the log already contained it for the step from which the run is resumed. Numbers that
+  /// JSON cannot represent are left out.
   ///
-  /// - Throws: a ``FileError`` if it cannot be written; the log then ends with the event before.
+  /// - Throws: a `FileError` if the event cannot be written; the log then ends with the previous event.
   func add(_ event: String, step: Int, _ values: [String: Any]) throws {
     let line = try Self.line(event, step: step, values)
     guard !resumed.contains(line) else { return }
@@ -53,8 +53,8 @@ final class MetricsLog {
     return (name, step)
   }
 
-  /// Sees that all events are on the disk: what names a step, as a checkpoint does, is written after that.
+  /// Syncs all events to the disk. This happens before a checkpoint is written, whose step the log must contain.
   ///
-  /// - Throws: a ``FileError`` if they are not.
+  /// - Throws: a `FileError` if this fails.
   func sync() throws { try file.sync() }
 }

@@ -2,8 +2,9 @@ import Components
 import Formats
 import Foundation
 
-/// How far a run is. On a terminal one line that is redrawn a few times a second, with rate and time left; elsewhere a plain
-/// line every tenth of the way, unless that would be every other moment. Everything goes to standard error, so that standard output holds results only.
+/// A progress display. On a terminal it is one line that is redrawn a few times a second, with the rate and the time
+/// left; otherwise it is a new line after every tenth of the work, at most every few seconds. Everything goes to
+/// standard error, so that standard output contains only results.
 public final class Progress {
   private let title: String
   private let total: Int
@@ -13,13 +14,13 @@ public final class Progress {
   private var drawn: ContinuousClock.Instant?
   private var lastTenth: Int
 
-  /// Begins a line with this title. `total` is how much there is to do, and `start` how much was done before.
+  /// Creates a display with a title. `total` is the amount of work, and `start` the amount that was done before.
   public init(_ title: String, total: Int, start: Int = 0) {
     (self.title, self.total, self.start) = (title, total, start)
     lastTenth = total == 0 ? 0 : start * 10 / total
   }
 
-  /// Says that `done` of the total are done; `detail` stands behind it.
+  /// Shows that `done` of the total are done, followed by `detail`.
   public func update(_ done: Int, detail: @autoclosure () -> String = "") {
     let now = ContinuousClock.now
     if isTerminal {
@@ -34,7 +35,7 @@ public final class Progress {
     }
   }
 
-  /// Takes the line away, before something else is written.
+  /// Erases the line before something else is written.
   public func clear() { if isTerminal && drawn != nil { write("\r\u{1b}[K") } }
 
   private func line(_ done: Int, _ now: ContinuousClock.Instant, _ detail: String) -> String {
@@ -59,12 +60,12 @@ public final class Progress {
     return whole >= 60 ? "\(minutes) min \(whole % 60) s" : "\(whole) s"
   }
 
-  /// The terminal's width; a longer line would wrap and could not be redrawn.
+  /// The width of the terminal; a longer line would wrap and could not be redrawn.
   private static var columns: Int {
     var size = winsize()
     return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 10 ? Int(size.ws_col) : 80
   }
 
-  /// A terminal that has gone takes nothing any more, which is no reason to stop.
+  /// Writes a text; errors of a closed terminal are ignored, since they are no reason to stop.
   private func write(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
 }

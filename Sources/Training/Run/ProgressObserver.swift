@@ -1,6 +1,6 @@
 import Networks
 
-/// The line that shows how far training is, with the loss and the objectives.
+/// An observer that shows the progress of training with the loss and the objectives.
 final class ProgressObserver: TrainingObserver {
   private var progress: Progress?
 
@@ -11,7 +11,7 @@ final class ProgressObserver: TrainingObserver {
 
   deinit { progress?.clear() }
 
-  /// The loss and all objectives.
+  /// The loss and all objectives as a text.
   static func summary(_ record: TrainingStep.Record) -> String {
     ([("loss", Optional(record.loss))] + record.objectives.map { ($0.name, $0.value) }).compactMap { name, value in
       value.map { "\(name) \(decimal($0, 3))" }

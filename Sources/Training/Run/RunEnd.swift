@@ -1,10 +1,10 @@
-/// Why a run ended early.
+/// The reason why a run ended early.
 public enum RunEnd: Error, CustomStringConvertible {
-  /// A signal came; the step was finished and saved.
+  /// A signal was received; the current step was finished and saved.
   case interrupted(step: Int, checkpoint: String)
-  /// An objective or the gradient was no number any more.
+  /// An objective, the gradient or a parameter is not finite.
   case diverged(step: Int, what: String, checkpoint: String?)
-  /// Something else went wrong; the steps made before are saved, if there are any.
+  /// Another error occurred; the steps before it are saved, if there are any.
   case failed(step: Int, checkpoint: String?, cause: any Error)
 
   public var description: String {

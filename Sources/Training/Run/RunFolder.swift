@@ -14,62 +14,62 @@ public struct RunFolder: Sendable {
 
   /// The resolved recipe.
   public var recipe: String { path + "/recipe.yaml" }
-  /// Every step and every evaluation.
+  /// The log of every step and every evaluation.
   public var metrics: String { path + "/metrics.jsonl" }
-  /// The checkpoint to go on from.
+  /// The last checkpoint, from which a run is resumed.
   public var last: String { path + "/checkpoints/last.h5" }
-  /// The checkpoint where the measured loss was lowest.
+  /// The checkpoint with the lowest measured loss.
   public var best: String { path + "/checkpoints/best.h5" }
   /// The folder of figures.
   public var figures: String { path + "/figures" }
-  /// Where the time went.
+  /// The profile as tables.
   public var profile: String { path + "/profile.txt" }
-  /// The same event by event.
+  /// The profile as a trace of all events.
   public var trace: String { path + "/trace.json" }
 
-  /// What a run goes on from; it comes first, as what is left of a run without it is begun anew.
+  /// The files of a run. The last checkpoint comes first, so that it is removed first: without it the rest of a run is
+  /// not resumed.
   private var files: [String] { [last, best, metrics, recipe, profile, trace] }
 
-  /// The figures that are there.
+  /// The paths of the existing figures.
   var figureFiles: [String] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: figures)) ?? []
     return names.filter { $0.hasSuffix(".png") }
       .sorted { $0.compare($1, options: .numeric) == .orderedAscending }.map { figures + "/" + $0 }
   }
 
-  /// All files that a run reads or writes, whether they are there or not.
+  /// The paths of all files that a run reads or writes, whether they exist or not.
   var allFiles: [String] { files + figureFiles }
 
-  /// Whether a run has left something here.
+  /// Whether the folder contains files of a run.
   public var holdsRun: Bool { [recipe, metrics, last, best].contains { FileManager.default.fileExists(atPath: $0) } }
 
-  /// Whether there is a checkpoint to go on from.
+  /// Whether there is a checkpoint from which a run can be resumed.
   var holdsCheckpoint: Bool { FileManager.default.fileExists(atPath: last) }
 
-  /// How a run treats what an earlier one left in the folder.
+  /// What a new run does if the folder contains an earlier run.
   public enum Start: Sendable {
-    /// As an error.
+    /// It reports an error.
     case new
-    /// It goes on from the last checkpoint, or begins anew where there is none yet.
+    /// It resumes from the last checkpoint, or starts anew if there is none.
     case resume
-    /// It takes its place.
+    /// It replaces the earlier run.
     case overwrite
   }
 
-  /// Makes the folder ready for a run, and nobody else's as long as the lock is held.
+  /// Prepares the folder for a run, and locks it against other runs.
   ///
   /// - Parameters:
-  ///   - start: what becomes of an earlier run in the folder.
-  ///   - inputs: files that the run reads.
-  /// - Returns: the lock, which holds as long as it lives.
-  /// - Throws: a ``FileError`` if another run is at work there; if there is an earlier run, and none is expected; if files
-  ///   would
-  ///   be replaced that are inputs, or that metasal did not write; or if the folder cannot be written to. All is then left as
-  ///   it was.
+  ///   - start: what to do if the folder contains an earlier run.
+  ///   - inputs: the files that the run reads.
+  /// - Returns: the lock, which is held until it is released.
+  /// - Throws: a `FileError` if another run uses the folder, if it contains an earlier run and `start` is `new`, if a
+  ///   file would be replaced that is an input or that metasal did not write, or if the folder is not writable. The
+  ///   folder's files are then unchanged.
   func prepare(_ start: Start, inputs: [String]) throws -> RunLock {
     try Files.makeFolder(path)
     let lock = try RunLock(path + "/.metasal-lock")
-    // A run may go on with its own recipe, also where somebody has changed it: what it says now, it says of that run.
+    // A resumed run may read the recipe in its own folder, even if the user has edited it since.
     let kept = start == .resume ? [recipe] : []
     try Ownership.requireReplaceable(allFiles.filter { !kept.contains($0) }, inputs: inputs)
     guard start != .new || !holdsRun else {
@@ -83,16 +83,16 @@ public struct RunFolder: Sendable {
     return lock
   }
 
-  /// Removes what an earlier run left.
+  /// Removes the files of an earlier run.
   private func clear(keeping kept: [String]) throws {
     for file in allFiles where !kept.contains(file) { try Ownership.remove(file) }
-    // What is not empty holds something of somebody else's.
+    // If the folder is not empty, it contains files of the user, and rmdir leaves it.
     rmdir(figures)
   }
 
-  /// Writes the resolved recipe, unless it is there.
+  /// Writes the resolved recipe, unless the file already has these contents.
   ///
-  /// - Returns: whether it stands there now. One that somebody has changed is left as it is.
+  /// - Returns: whether the file now contains the recipe. A file that the user has changed is not replaced.
   func write(_ recipe: Recipe) throws -> Bool {
     let text = Data(Ownership.marked(recipe.yaml).utf8)
     if FileManager.default.contents(atPath: self.recipe) == text { return true }
@@ -101,7 +101,7 @@ public struct RunFolder: Sendable {
     return true
   }
 
-  /// Writes a profile.
+  /// Writes the tables and the trace of a profile.
   public func write(_ report: Profile.Report) throws {
     try Files.write(Data(Ownership.marked(report.text + "\n").utf8), to: profile)
     try Files.write(try report.trace(), to: trace)

@@ -1,12 +1,16 @@
 import Formats
 import Foundation
 
-/// A run's hold on its folder, so that no two write into one. It goes with the process, however that ends.
+/// The lock of a run on its folder, which keeps other runs from writing there. The system releases it when the process
+/// ends, however that happens.
 final class RunLock {
   private let path: String
   private let descriptor: Int32
 
-  /// - Throws: a ``FileError`` if another run has it, naming its process, or there can be none.
+  /// Acquires the lock file at a path.
+  ///
+  /// - Throws: a `FileError` if another run holds the lock, with its process identifier if known, or the file cannot
+  ///   be created.
   init(_ path: String) throws(FileError) {
     self.path = path
     while true {
@@ -21,7 +25,7 @@ final class RunLock {
         throw FileError(
           .unwritable, path, "\(process) is training in this folder; wait for its end, or name another folder")
       }
-      // Whoever had it may have removed it after it was opened here.
+      // The previous holder may have removed the file after it was opened here; then try again.
       if let held = FileIdentity(descriptor: descriptor), held == FileIdentity(path) {
         self.descriptor = descriptor
         break
@@ -42,7 +46,7 @@ final class RunLock {
     FileError(.unwritable, path, "the folder cannot be locked: \(String(cString: strerror(errno)))")
   }
 
-  /// The number of the process that holds it, if that has been written down.
+  /// The identifier of the process that holds the lock; empty if it has not been written yet.
   private static func text(_ descriptor: Int32) -> String {
     var bytes = [UInt8](repeating: 0, count: 32)
     let count = pread(descriptor, &bytes, bytes.count, 0)

@@ -6,12 +6,13 @@ import Networks
 import Recipes
 import Tensors
 
-/// One training run, from a recipe to an improved network: measures, trains, measures again, and leaves everything in the
-/// run's folder. What a step does is ``TrainingStep``'s; here are the files, going on after an interruption, and the best
-/// checkpoint. Who wants to know how it goes is a ``TrainingObserver``.
+/// A training run, from a recipe to an improved network: evaluates, trains, evaluates again, and writes everything to
+/// the run's folder. ``TrainingStep`` computes a single step; the trainer handles the files, resuming, and the best
+/// checkpoint. A ``TrainingObserver`` can follow the run.
 ///
-/// Processes that train together, by the setup's communicator, each run a trainer on the same folder, which they all can read. If
-/// an error ends one of them, whoever started them has to end the others, as MPI's `Abort` does: they wait for its sums.
+/// Processes that train together through the setup's communicator each run a trainer on the same folder, which all of
+/// them must be able to read. If an error ends one of them, the program that started them has to end the others too, as
+/// MPI's `Abort` does, because they would wait for it in the next sum.
 public struct Trainer {
   private let setup: Setup
   private let folder: RunFolder
@@ -19,17 +20,18 @@ public struct Trainer {
   private let observers: [any TrainingObserver]
   private let isInterrupted: () throws -> Bool
   private let say: (String) -> Void
-  /// Of processes that train together only the first one writes files and messages; all read, train and measure.
+  /// Whether this is the first process. Only the first one writes files and messages; all of them read, train and
+  /// evaluate.
   private let isFirst: Bool
 
-  /// A run of a recipe that was made real.
+  /// Creates a run.
   ///
   /// - Parameters:
-  ///   - setup: the recipe made real.
-  ///   - folder: where everything goes.
-  ///   - observers: who is told how it goes, besides the progress line, the log and the figures.
-  ///   - isInterrupted: asked after each step whether to save and stop.
-  ///   - say: takes what people are told, a few lines at a time.
+  ///   - setup: the network, the data and the settings of the run.
+  ///   - folder: the folder for all files of the run.
+  ///   - observers: observers besides the progress line, the log and the figures.
+  ///   - isInterrupted: called after each step; the run saves and stops if it returns true.
+  ///   - say: called with messages for the user, a few lines at a time.
   public init(
     _ setup: Setup, folder: RunFolder, observers: [any TrainingObserver] = [],
     isInterrupted: @escaping () -> Bool = { false }, say: @escaping (String) -> Void
@@ -38,25 +40,25 @@ public struct Trainer {
     let communicator = setup.communicator
     isFirst = communicator.rank == 0
     (self.observers, self.say) = isFirst ? (observers, say) : ([], { _ in })
-    // A signal may reach one process before it reaches the others; they stop after the same step.
+    // A signal may reach one process before the others, so they agree on the step after which all stop.
     self.isInterrupted = { try communicator.allReduce([isInterrupted() ? 1 : 0])[0] > 0 }
   }
 
   private var recipe: Recipe { setup.recipe }
 
-  /// Runs to the end, and returns what was measured before and after.
+  /// Runs to the end, and returns the evaluations before and after training.
   ///
-  /// - Parameter start: what becomes of an earlier run in the folder.
+  /// - Parameter start: what to do if the folder contains an earlier run.
   /// - Returns: the evaluations before the first update and after the last one.
   /// - Throws: ``RunEnd`` if it ends early.
   @discardableResult
   public func run(_ start: RunFolder.Start = .new) throws -> (before: Evaluation.Result, after: Evaluation.Result) {
     let lock = isFirst ? try folder.prepare(start, inputs: recipe.inputs) : nil
-    // The others look into the folder when the first process has prepared it.
+    // The other processes look into the folder only after the first has prepared it.
     _ = try setup.communicator.allReduce([0])
     return try withExtendedLifetime(lock) {
       let checkpoint = start == .resume && folder.holdsCheckpoint ? try resume() : nil
-      // The first process replaces the checkpoint when the others have read it.
+      // The first process replaces the checkpoint only after the others have read it.
       _ = try setup.communicator.allReduce([0])
       return try run(from: checkpoint)
     }
@@ -97,7 +99,7 @@ public struct Trainer {
     return (before, final)
   }
 
-  /// What is in the folder, for people.
+  /// The list of files in the run's folder, for the user.
   private var contents: String {
     let figures = folder.figureFiles.count
     var contents = Table(["", ""], leftAligned: 2)
@@ -131,12 +133,14 @@ public struct Trainer {
     return state
   }
 
-  /// A checkpoint as the recipe goes on with it, which may have changed since: that is said, logged and saved.
+  /// Adapts a checkpoint to the present recipe. If the recipe has changed since, the changes are reported, logged and
+  /// saved.
   private func updated(_ checkpoint: Checkpoint, _ log: MetricsLog?) throws -> Checkpoint {
     var state = checkpoint
     say("Resuming after step \(state.step).\n")
     guard state.recipe != recipe.yaml else { return state }
-    // What an older version wrote may not be taken any more: then a value that is as it was cannot be told from one that is new.
+    // A recipe of an older version may contain values that are no longer valid; then it is unknown whether these values
+    // have changed.
     let earlier = StoredRecipe(state.recipe, source: folder.last)
     let changes = recipe.changes(since: earlier.recipe).filter { earlier.isKnown($0.key) }
     if !earlier.problems.isEmpty {
@@ -164,27 +168,28 @@ public struct Trainer {
     return state
   }
 
-  /// Sections of a recipe by which networks are judged.
+  /// The sections of a recipe that affect the score of a network.
   private static let judging = ["model", "data", "inner", "saliency", "outer", "evaluation"]
 
-  /// The best network's score by the recipe as it is now; nil where the file has one of steps that the run goes back behind.
+  /// The score of the best checkpoint with the present recipe; nil if the checkpoint is missing or is of a step after
+  /// `step`, to which the run goes back.
   private func scoreOfBest(upTo step: Int) throws -> Double? {
     guard let best = (try? Checkpoint(contentsOf: folder.best))?.converted(to: recipe.run.precision), best.step <= step
     else { return nil }
     return setup.score(try setup.evaluate(best.network, title: "measuring the best so far"))
   }
 
-  /// The steps that are left; `after` becomes the evaluation of the last one, if it was due. `isLogged` says whether the
-  /// evaluation of the step that the run goes on from is in the log.
+  /// Makes the remaining steps. `after` becomes the evaluation after the last step, if one was due. `isLogged` tells
+  /// whether the log contains the evaluation of the step from which the run is resumed.
   private func train(
     _ state: inout Checkpoint, isLogged: Bool, _ told: Observers, _ after: inout Evaluation.Result?
   ) throws {
     let steps = recipe.run.steps
     do {
-      // What an error kept from being measured comes first.
+      // If an error prevented the evaluation of this step, it is made first.
       if state.step > 0, !isLogged, isMeasured(state.step) {
         after = try measure(&state, told)
-        // It may be the best one only since now, which the checkpoint says too.
+        // This may have become the best checkpoint, and the last checkpoint contains the best score too.
         try save(state, told)
       }
       guard state.step < steps else { return }
@@ -216,8 +221,8 @@ public struct Trainer {
     step == recipe.run.steps || (recipe.evaluation.every > 0 && step % recipe.evaluation.every == 0)
   }
 
-  /// Measures the network, and saves it if it is the best one so far. Observers are told last, so that what was not brought to
-  /// its end is done again.
+  /// Evaluates the network, and saves it if it is the best one so far. Observers are notified last, so that an
+  /// interrupted evaluation is repeated.
   private func measure(_ state: inout Checkpoint, _ told: Observers) throws -> Evaluation.Result {
     try told.measurementBegins(at: state.step)
     let result = try setup.evaluate(state.network, title: "measuring")
@@ -242,7 +247,7 @@ public struct Trainer {
     try state.write(to: folder.last)
   }
 
-  /// Saves the steps that were made before an error.
+  /// Saves the completed steps after an error, and returns the error to throw.
   private func failed(_ state: Checkpoint, _ told: Observers, _ error: any Error) -> any Error {
     guard state.step > 0, isFirst else { return error }
     try? told.checkpointBegins(at: state.step)

@@ -1,19 +1,21 @@
 import Networks
 
-/// Who is told how a run goes: the progress line, the log and the figures are such, and a program may add its own. All of
-/// it happens on the run's own thread. An error ends the run, after the steps that were made are saved.
+/// An observer of a run. The progress line, the log and the figures are observers, and a program can add its own. All
+/// methods are called on the run's own thread. An error that a method throws ends the run, after the completed steps
+/// are saved.
 public protocol TrainingObserver {
-  /// The run begins, or goes on, after `step` of `steps` updates.
+  /// Called when the run starts or is resumed, after `step` of `steps` updates.
   func runBegins(at step: Int, of steps: Int) throws
-  /// An update was made.
+  /// Called after each update.
   func stepTaken(_ record: TrainingStep.Record) throws
-  /// The network is about to be measured.
+  /// Called before the network is evaluated.
   func measurementBegins(at step: Int) throws
-  /// The network was measured, and saved if it is the best one so far.
+  /// Called after the network was evaluated, and saved if it is the best one so far.
   func measured(_ result: Evaluation.Result, at step: Int) throws
-  /// A checkpoint that names this step is about to be written: what belongs to the steps before must be on the disk.
+  /// Called before a checkpoint of this step is written: records of earlier steps must be on the disk by then.
   func checkpointBegins(at step: Int) throws
-  /// All updates were made. `before` is the network that the run started from, and `after` is the one after the last update.
+  /// Called after all updates. `before` is the network that the run started from, and `after` the one after the last
+  /// update.
   func runEnds(before: Network, after: Network) throws
 }
 
@@ -26,7 +28,7 @@ extension TrainingObserver {
   public func runEnds(before: Network, after: Network) throws {}
 }
 
-/// All of several observers, in their order.
+/// Several observers, called in order.
 struct Observers: TrainingObserver {
   let all: [any TrainingObserver]
 

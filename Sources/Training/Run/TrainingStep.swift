@@ -3,40 +3,42 @@ import Learning
 import Networks
 import Tensors
 
-/// Everything that changes from one update of the parameters to the next.
+/// The state of training that changes with each update of the parameters.
 public struct TrainingState: Sendable {
-  /// The network as it is.
+  /// The current network.
   public var network: Network
-  /// What the optimizer remembers.
+  /// The state of the optimizer, such as its moments.
   public var optimizer: OptimizerState
-  /// Updates made.
+  /// The number of updates made.
   public var step: Int
-  /// What draws contrast classes. Order and augmentation depend on the seed and the step alone.
+  /// The source of random numbers for contrast classes. The order of images and augmentations depend only on the seed
+  /// and the step.
   public var random: RandomSource
 
-  /// A state; at the beginning unless told otherwise.
+  /// A state, by default at the beginning of training.
   public init(network: Network, optimizer: OptimizerState = .init(), step: Int = 0, random: RandomSource) {
     (self.network, self.optimizer, self.step, self.random) = (network, optimizer, step, random)
   }
 }
 
-/// One update of the parameters, a function of the state before it and a batch: the outer gradient, summed over the
-/// processes that train together, clipped, and handed to the optimizer. It reads and writes no file.
+/// One update of the parameters, as a pure function of the previous state and a batch: it computes the outer gradient,
+/// sums it over the processes that train together, clips it, and passes it to the optimizer. It reads and writes no
+/// files.
 public struct TrainingStep: Sendable {
   /// The outer gradient.
   public var outer: MetaStep
-  /// How the parameters move on it.
+  /// The optimizer.
   public var optimizer: any Optimizer
-  /// The learning rate at its peak, and how it changes over so many steps.
+  /// The peak learning rate, its schedule, and the total number of steps.
   public var (rate, schedule, steps): (Double, any Schedule, Int)
-  /// The largest norm of the gradient; nil for any.
+  /// The norm to which gradients are clipped; nil for no clipping.
   public var clipNorm: Double?
-  /// Threads.
+  /// The number of threads.
   public var workers: Int
   /// The processes that train together.
   public var communicator: any Communicator
 
-  /// An update; by one process unless told otherwise.
+  /// An update, by default in a single process.
   public init(
     _ outer: MetaStep, optimizer: any Optimizer, rate: Double, schedule: any Schedule = ConstantSchedule(),
     steps: Int, clipNorm: Double? = nil, workers: Int = Parallel.processors,
@@ -46,7 +48,7 @@ public struct TrainingStep: Sendable {
     (self.clipNorm, self.workers, self.communicator) = (clipNorm, workers, communicator)
   }
 
-  /// What is to be said of an update.
+  /// The logged values of an update.
   public struct Record: Sendable {
     /// The number of the update, from 1.
     public let step: Int
@@ -60,9 +62,9 @@ public struct TrainingStep: Sendable {
     public let rate: Double
   }
 
-  /// Why there is no state after an update: something was infinite or not a number.
+  /// The error of an update in which a value became infinite or NaN.
   public struct Divergence: Error {
-    /// What it was.
+    /// The name of the value.
     public let what: String
   }
 
@@ -71,7 +73,7 @@ public struct TrainingStep: Sendable {
   /// - Parameters:
   ///   - state: the state before it.
   ///   - batch: this process's part of the batch.
-  /// - Returns: the state, and what is to be said of the update.
+  /// - Returns: the new state, and the logged values of the update.
   /// - Throws: ``Divergence``, or what the communicator throws.
   public func callAsFunction(_ state: TrainingState, _ batch: Batch) throws -> (state: TrainingState, record: Record) {
     var next = state
@@ -114,8 +116,8 @@ public struct TrainingStep: Sendable {
 // MARK: - Several processes
 
 extension TrainingStep {
-  /// Which share of the whole batch `count` images are. The random numbers of the images of processes before this one are
-  /// passed over, so that each image gets the one that it would get in a single process.
+  /// The share of `count` images in the whole batch. Also skips the random numbers for images of earlier processes, so
+  /// that each image gets the number that it would get in a single process.
   private func share(of count: Int, _ random: inout RandomSource) throws -> Double {
     guard communicator.size > 1 else { return 1 }
     let counts = try self.counts(count)
@@ -123,20 +125,20 @@ extension TrainingStep {
     return Double(count) / Double(counts.reduce(0, +))
   }
 
-  /// Passes over the random numbers of the images of processes after this one.
+  /// Skips the random numbers for images of later processes.
   private func skip(after count: Int, _ random: inout RandomSource) throws {
     guard communicator.size > 1 else { return }
     for _ in 0..<(try counts(count)).dropFirst(communicator.rank + 1).reduce(0, +) { _ = random.next() }
   }
 
-  /// How many images each process has.
+  /// The number of images of each process.
   private func counts(_ count: Int) throws -> [Int] {
     var counts = [Double](repeating: 0, count: communicator.size)
     counts[communicator.rank] = Double(count)
     return try communicator.allReduce(counts).map { Int($0) }
   }
 
-  /// The whole batch's outcome, from those of its parts: means, each with its part's share.
+  /// Combines the outcomes of all processes: the mean, weighted by each process's share of the batch.
   private func summed(_ own: MetaStep.Outcome, _ share: Double) throws -> MetaStep.Outcome {
     guard communicator.size > 1 else { return own }
     var all = own

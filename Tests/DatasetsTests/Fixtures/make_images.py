@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes images.safetensors beside this script: an image and what Pillow and torchvision make of it, uint8 [H, W, 3]."""
+"""Writes images.safetensors beside this script: an image and the results of Pillow and torchvision for it, uint8 [H, W, 3]."""
 import os
 import numpy as np, torch, torchvision.transforms.functional as F
 from PIL import Image, ImageOps
@@ -32,7 +32,7 @@ for name, (magnitudes, signed) in space.items():
             out[f"randaugment.{name}.{magnitude}.{sign}"] = image
 save_file({name: np.asarray(image) for name, image in out.items()}, "images.safetensors")
 
-# Small data sets in formats that others define.
+# Small data sets in common formats.
 import gzip, json, struct
 import h5py
 from pycocotools import mask as coco
@@ -46,7 +46,7 @@ with h5py.File("packed.h5", "w") as f:
     f.create_dataset("images", data=np.arange(3 * 4 * 5 * 3, dtype=np.uint8).reshape(3, 4, 5, 3), chunks=(1, 4, 5, 3), compression="gzip")
     f.create_dataset("labels", data=np.array([2, 0, 1], dtype=np.int32))
     f.attrs["class_names"] = "ant\nbee\ncat"
-# The same with all there is to know of the images.
+# The same data set with annotations.
 with h5py.File("packed.h5", "r") as plain, h5py.File("annotated.h5", "w") as f:
     for name in ("images", "labels"):
         plain.copy(name, f)
@@ -54,7 +54,7 @@ with h5py.File("packed.h5", "r") as plain, h5py.File("annotated.h5", "w") as f:
     f["annotations/objects"] = np.array([[2, 1, 0, 1, 2, 4, 0], [0, 2, 0, 0, 5, 4, -1], [0, 1, 3, 1, 4, 2, 1]])
     f["annotations/masks"] = (np.arange(2 * 4 * 5).reshape(2, 4, 5) % 3 == 0).astype(np.uint8)
     f.attrs["class_names"] = "ant\nbee\ncat"
-# COCO's own mask of three outlines in an image of 20 × 14, in the three forms that annotations have.
+# Masks by COCO's own code for three outlines in an image of 20×14 pixels, in the three forms of annotations.
 polygon = [2.0, 1.0, 15.0, 3.0, 12.0, 11.0, 7.5, 6.0, 3.0, 12.0]
 blob = np.zeros((14, 20), np.uint8, order="F")
 blob[3:9, 4:11] = 1
@@ -68,11 +68,11 @@ assert (coco.decode(coco.frPyObjects({"size": [14, 20], "counts": runs}, 14, 20)
 with open("masks.json", "w") as f:
     json.dump({"polygon": polygon, "packed": packed["counts"].decode(), "runs": runs, "blob": blob.ravel("C").tolist(),
                "mask": mask.ravel("C").tolist()}, f)
-# Black images, few and many: what compresses a thousandfold is read only where it is small.
+# Few and many black images: data that compress by a factor of 1000 are read only if they are small.
 for name, count in (("zeros-1MB.idx.gz", 1000), ("zeros-20MB.idx.gz", 20000)):
     with open(name, "wb") as f:
         f.write(gzip.compress(struct.pack(">HBBIII", 0, 8, 3, count, 32, 32) + bytes(count * 1024), mtime=0))
-# Packed by a filter that comes with h5py alone, and in a version of the format that HDF5 1.10 does not know.
+# Files with a filter that only h5py has, and in a version of the format that HDF5 1.10 does not know.
 with h5py.File("lzf.h5", "w") as f:
     f.create_dataset("images", data=np.zeros((2, 16, 16, 3), np.uint8), chunks=(1, 16, 16, 3), compression="lzf")
     f.create_dataset("labels", data=np.zeros(2, np.int32))

@@ -1,4 +1,4 @@
-"""HDF5 files with labels and names of classes of all kinds, and a photograph of a white box: run in this folder, with h5py and
+"""Writes HDF5 files with labels and class names of all kinds, and a photograph of a white box: run in this folder, with h5py and
 Pillow."""
 import h5py
 import numpy as np

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the fixtures beside this script with the real peers: PyTorch, safetensors, h5py and Pillow.
+"""Writes the fixtures beside this script with the original libraries: PyTorch, safetensors, h5py and Pillow.
 
 Every file of weights holds: a [2, 3] = 0, 0.5, …, 2.5 in float32; b [4] = 1, -2, 3, -4 in float64, as a slice of a larger
 tensor where the format can; h [3] = 0.5, -1.5, 65504 in float16; bf [2] = 1, -0.0078125 in bfloat16; n = 7 in int64.
@@ -56,25 +56,25 @@ Image.fromarray(rgb).convert("CMYK").save("cmyk.jpg", quality=95)
 progressive = io.BytesIO()
 Image.fromarray(rgb).save(progressive, "jpeg", progressive=True)
 body = progressive.getvalue()[:-2]
-with open("scans.jpg", "wb") as f:  # the last scan 600 times
+with open("scans.jpg", "wb") as f:  # repeats the last scan 600 times
     f.write(body + body[body.rindex(b"\xff\xda"):] * 600 + b"\xff\xd9")
 expected = {n: np.asarray(Image.open(n).convert("RGB")).reshape(-1) for n in ("palette.png", "rgb.jpg", "gray.jpg", "cmyk.jpg")}
 for name, values in expected.items():
     values.astype(np.uint8).tofile(name + ".rgb")
 
-# Rounding to halves, subnormal and overflowing numbers and ties among them.
+# Rounding to float16 and bfloat16, including subnormal and overflowing numbers and ties.
 x = torch.randn(300, generator=torch.Generator().manual_seed(0)) * torch.logspace(-9, 6, 300)
 x = torch.cat([x, torch.tensor([0.0, -0.0, 65519, 65520, 2**-24, 2**-25, 3 * 2**-25, 1 + 2**-11, 1 + 3 * 2**-11, 3.3e38])])
 save_file({"x": x, "half": x.half(), "bfloat16": x.bfloat16()}, "halves.safetensors")
 
-# Images of every color type and depth that PNG has; Pillow reads all but writes few.
+# Images of every color type and depth of PNG; Pillow reads all of them but writes only a few.
 import struct, zlib
 
 
 ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
 
 
-def interlaced(rows, size):  # size: bytes of a pixel
+def interlaced(rows, size):  # size: bytes per pixel
     for x, y, dx, dy in ADAM7:
         for row in rows[y::dy]:
             yield b"".join([row[i:i + size] for i in range(0, len(row), size)][x::dx])
@@ -109,7 +109,7 @@ kinds["grey16"] = (0, 16, [wide[i, :, 0].astype(">u2").tobytes() for i in range(
 kinds["greyalpha8"] = (4, 8, [np.stack([gray[i], 255 - gray[i]], -1).astype(np.uint8).tobytes() for i in range(9)])
 kinds["rgb16"] = (2, 16, [wide[i].astype(">u2").tobytes() for i in range(9)])
 kinds["rgba16"] = (6, 16, [np.dstack([wide, wide[..., :1]])[i].astype(">u2").tobytes() for i in range(9)])
-# In seven passes, and with a gamma, which Pillow does not correct.
+# An interlaced image, and one with a gamma, which Pillow ignores.
 kinds["rgb8interlaced"] = (2, 8, [row.tobytes() for row in rgb], b"", 3)
 kinds["rgb16interlaced"] = (2, 16, kinds["rgb16"][2], b"", 6)
 kinds["rgba16interlaced"] = (6, 16, kinds["rgba16"][2], b"", 8)
@@ -123,11 +123,11 @@ for name, kind in kinds.items():
     with open("kind.png", "rb") as f:
         colors[name] = torch.tensor(list(f.read()), dtype=torch.uint8)
     image = Image.open("kind.png")
-    if name == "grey16":  # Pillow cuts such off at 255 when it makes them colors
+    if name == "grey16":  # when converting these to RGB, Pillow clips at 255
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     colors[name + ".rgb"] = torch.tensor(np.asarray(image.convert("RGB")).copy())
 os.remove("kind.png")
-# How a camera was held.
+# Exif orientations.
 from PIL import ImageOps
 
 for orientation in range(1, 9):

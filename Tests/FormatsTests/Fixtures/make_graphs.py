@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes graphs.safetensors beside this script: ONNX graphs of one small network as programs that work on graphs leave them,
-each file as a list of bytes, and below `expected.` the weights of the network. A file's name begins with what is to come of it:
-`same`, the weights are read; `error`, a message. Needs onnx, numpy and safetensors."""
+"""Writes graphs.safetensors beside this script: ONNX graphs of one small network as graph optimizers leave them, each
+file as a list of bytes, and below `expected.` the weights of the network. The name of a file begins with the expected result:
+`same`, the weights are read; `error`, an error. Needs onnx, numpy and safetensors."""
 import os
 import numpy as np, onnx
 from onnx import TensorProto as T, helper as h, numpy_helper as nh
@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 os.chdir(os.path.dirname(os.path.abspath(__file__)))
 rng = np.random.default_rng(0)
-# Halves hold all of them, so that no cast rounds.
+# All values are exact in float16, so that no cast rounds.
 weights = {
     "features.0.weight": rng.integers(-8, 8, (2, 3, 1, 1)) / 4, "features.0.bias": rng.integers(-8, 8, 2) / 4,
     "fc.weight": rng.integers(-8, 8, (2, 2)) / 4, "fc.bias": rng.integers(-8, 8, 2) / 4,
@@ -18,7 +18,7 @@ weights = {k: v.astype(np.float32) for k, v in weights.items()}
 
 
 def graph(nodes=(), initializers=None, sparse=(), names=None, modules=True):
-    """`nodes` make what is not among the initializers."""
+    """`nodes` compute the weights that are not initializers."""
     name = lambda k: (names or {}).get(k, k)
     initializers = weights if initializers is None else initializers
     body = [
@@ -34,7 +34,7 @@ def graph(nodes=(), initializers=None, sparse=(), names=None, modules=True):
 
 
 def through(operation, change, suffix="", **attributes):
-    """Every weight under its name with the suffix, changed so that the operation makes it what it was."""
+    """Every weight is stored under its name with the suffix, changed so that the operation restores it."""
     nodes = [h.make_node(operation, [k + suffix], [k], **attributes) for k in weights]
     return graph(nodes, {k + suffix: change(v) for k, v in weights.items()})
 

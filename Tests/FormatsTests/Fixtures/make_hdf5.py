@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes HDF5 files beside this script with h5py: what is read, and what would be read from elsewhere, or is not there."""
+"""Writes HDF5 files beside this script with h5py: files that are read, and files whose elements are in other files or missing."""
 import os
 import h5py, numpy as np
 
 os.chdir(os.path.dirname(os.path.abspath(__file__)))
-# Much of what h5py can write, in the oldest versions of the format, which it writes unless told otherwise, and in the newest
-# that HDF5 1.10 reads: chunks of several kinds, texts of variable length, types made of others, links.
+# Most features that h5py can write, in the oldest version of the format, which is its default, and in the newest one that
+# HDF5 1.10 reads: several kinds of chunks, texts of variable length, compound types, links.
 for name in ("earliest", "v110"):
     with h5py.File(f"{name}.h5", "w", libver=(name, "v110")) as f:
         f.attrs["title"] = "made by h5py"
@@ -25,7 +25,7 @@ for name in ("earliest", "v110"):
         f["model/again"] = f["n"]
         f["soft"] = h5py.SoftLink("/n")
 
-# Elements that were never written: all of them, one row of chunks, all of what is compressed; with a value to stand for them.
+# Elements that were never written: all, one row of chunks, all of a compressed data set, and all with a fill value.
 with h5py.File("never_written.h5", "w") as f:
     f.create_dataset("a", shape=(3, 2), dtype=np.float32, fillvalue=1.5)
     some = f.create_dataset("b", shape=(5, 4), dtype=np.float32, chunks=(2, 2), fletcher32=True)
@@ -33,7 +33,7 @@ with h5py.File("never_written.h5", "w") as f:
     f.create_dataset("c", shape=(300, 300), dtype=np.float64, chunks=(100, 300), compression="gzip")
     f.create_dataset("n", shape=(4,), dtype=np.int64)
 
-# Elements that lie in other files. `fifo` stands for one that is a FIFO, which a test makes.
+# Elements in other files. `fifo` is the name of a FIFO that a test creates.
 with h5py.File("external.h5", "w") as f:
     f.create_dataset("a", shape=(3,), dtype=np.float32, external=[("make_hdf5.py", 0, 12)])
 with h5py.File("links.h5", "w") as f:

@@ -1,7 +1,7 @@
-"""PNGs and JPEGs with oddities and damage, and what Pillow makes of them: run in this folder, with Pillow and safetensors.
+"""PNGs and JPEGs with oddities and damage, and Pillow's results for them: run in this folder, with Pillow and safetensors.
 
-Each variant has its bytes and a verdict: 0 where Pillow refuses it, 1 where it has the pixels of "clean", 2 where it has others,
-which then stand beside it as ".rgb".
+Each variant has its bytes and a verdict: 0 if Pillow refuses it, 1 if its pixels are those of "clean", 2 if it has other
+pixels, which are then stored as ".rgb".
 """
 import io
 import struct
@@ -59,7 +59,7 @@ marks = [i for i in range(len(restarts) - 1) if restarts[i] == 0xFF and 0xD0 <= 
 scans = [i for i in range(len(progressive) - 1) if progressive[i:i + 2] == b"\xff\xda"]
 variants = {
     "clean.jpg": clean,
-    # What is harmless.
+    # Harmless oddities.
     "stray after a segment": put(clean, app0[1], b"\x00\x11"), "stray before the scan": put(clean, start[0], b"abc"),
     "stray ff00": put(clean, start[0], b"\xff\x00\x12"), "fill": put(clean, start[0], b"\xff\xff\xff"),
     "stray before the end": put(clean, len(clean) - 2, b"\x12\x34\x56"),
@@ -73,13 +73,13 @@ variants = {
     "wrong restart": changed(restarts, marks[1] + 1, b"\xd4"), "stray before a restart": put(restarts, marks[1], b"\x12\x34"),
     "spectral end": changed(clean, start[1] - 2, b"\0"), "approximation": changed(clean, start[1] - 1, b"\1"),
     "huffman twice": put(clean, start[0], clean[seg[0xC4][0]:seg[0xC4][1]]),
-    # Lost pixels that Pillow does not mind.
+    # Damaged pixels that Pillow accepts.
     "ends within": clean[:scan + 100] + b"\xff\xd9", "end within": put(clean, scan + 100, b"\xff\xd9"),
     "zeros within": changed(clean, scan + 80, bytes(30)), "deleted within": clean[:scan + 80] + clean[scan + 120:],
     "marker within": put(clean, scan + 80, b"\xff\xd3"), "restart gone": restarts[:marks[1]] + restarts[marks[1] + 2:],
     "block gone": restarts[:marks[1]] + restarts[marks[2]:], "scans gone": progressive[:scans[1]] + b"\xff\xd9",
     "taller": changed(clean, frame[0] + 5, struct.pack(">H", 32)),
-    # What is broken.
+    # Broken files.
     "no end": clean[:-2], "half an end": clean[:-1], "cut": clean[:-10], "half": clean[:scan + 100], "head": clean[:scan - 3],
     "progressive no end": progressive[:-2], "progressive cut": progressive[:len(progressive) * 2 // 3],
     "restarts no end": restarts[:-2], "no tables": clean[:seg[0xDB][0]] + clean[seg[0xDB][1]:],

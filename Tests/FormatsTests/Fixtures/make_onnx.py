@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes exported.onnx beside this script with PyTorch's older exporter, elsewhere.onnx and the elements of its tensors,
-elsewhere.onnx.data, with its newer one, and exported.safetensors with the state dict they came from:
-convolutions with and without a batch norm folded into them, biases that are equal, and a linear layer of four axes."""
+"""Writes exported.onnx beside this script with PyTorch's older exporter, elsewhere.onnx and its external data,
+elsewhere.onnx.data, with the newer one, and exported.safetensors with the original state dict: convolutions with and without
+a folded batch norm, equal biases, and a linear layer on four axes."""
 import os, warnings
 import onnx, torch, torch.nn as nn
 from safetensors.torch import save_file
@@ -32,7 +32,7 @@ norm.running_mean.normal_(), norm.running_var.uniform_(0.5, 2)
 torch.onnx.export(net, torch.randn(1, 3, 8, 8), "exported.onnx", dynamo=False)
 torch.onnx.export(net, torch.randn(1, 3, 8, 8), "elsewhere.onnx", dynamo=True)
 model = onnx.load("elsewhere.onnx", load_external_data=False)
-for node in model.graph.node:  # without the traces of where in Python each came from
+for node in model.graph.node:  # removes Python stack traces from the metadata
     scopes = [p for p in node.metadata_props if p.key == "pkg.torch.onnx.name_scopes"]
     del node.metadata_props[:]
     node.metadata_props.extend(scopes)

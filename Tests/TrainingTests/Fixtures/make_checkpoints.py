@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes checkpoints.safetensors beside this script: checkpoints as PyTorch and the programs around it write them, each file as
-a list of bytes, and below `expected.` and `other.` the weights in them, those of a network of five layers:
+"""Writes checkpoints.safetensors beside this script: checkpoints as PyTorch and other programs write them, each file as
+a list of bytes, and below `expected.` and `other.` the weights that they contain, of a network of five layers:
 
     conv 2 size 1; batch_norm; relu; global_average_pool; linear
 
-A file's name begins with what is to come of it: `same`, the weights are read; `other`, the other ones; `error`, a message. Needs
-torch, numpy, omegaconf, lightning (for its AttributeDict and a Trainer's checkpoint), timm and safetensors."""
+The name of a file begins with the expected result: `same`, the first weights are read; `other`, the other ones; `error`, an
+error. Needs torch, numpy, omegaconf, lightning (for its AttributeDict and a Trainer's checkpoint), timm and safetensors."""
 import argparse, collections, copy, dataclasses, datetime, decimal, enum, functools, io, math, os, pathlib, random, uuid, warnings
 import numpy as np, torch, torch.nn as nn
 from omegaconf import OmegaConf
@@ -96,7 +96,7 @@ plain_names = {k: v for k, v in sd.items() if "tracked" not in k}
 larger = {**{k: v.clone() for k, v in sd2.items()}, "5.weight": torch.randn(3, 3), "5.bias": torch.randn(3)}
 
 files = {
-    # Beside the weights.
+    # Other entries beside the weights.
     "same counter": {"model_state_dict": sd, "optimizer": adam.state_dict(), "scheduler": schedule.state_dict()},
     "same function": {"model": sd, "optimizer": sgd.state_dict(), "f": math.sqrt, "g": len, "h": saved_by_name},
     "same sets": {"model": sd, "dtype": torch.float32, "seen": {1, 2}, "frozen": frozenset("ab")},
@@ -109,14 +109,14 @@ files = {
     "same evil": {"net": sd, "evil": Evil()},
     "same unread": {"net": sd, "beside": beside, **odd_types},
     "same in it": {**sd, "mask": torch.ones(2, dtype=torch.uint16), "total_ops": torch.zeros(1), "step": torch.tensor(3)},
-    # Tensors in other ways.
+    # Tensors stored in other ways.
     "same parameters": dict(with_state.named_parameters()) | dict(net.named_buffers()),
     "same attributes": tagged,
     "same arrays": {"weights": {k: (v.numpy() if v.dim() != 2 else np.asfortranarray(v.numpy())) for k, v in sd.items()}},
     "same module": net,
     "same module in it": {"model": nn.DataParallel(net), "epoch": 3},
     "same ema module": {"ema": averaged},
-    # Names.
+    # Prefixes and wrappers of names.
     "same module.": named("module."),
     "same compiled": named("_orig_mod."),
     "same both": named("module._orig_mod."),
@@ -129,7 +129,7 @@ files = {
     "same wrapped parts": {k.replace("0.", "0.module.") if k[0] == "0" else k.replace("1.", "1._orig_mod.") if k[0] == "1" else k: v for k, v in sd.items()},
     "same head apart": {("backbone." if k[0] != "4" else "") + k: v for k, v in sd.items()},
     "same fsdp": {"model": {k.replace(".", "._fsdp_wrapped_module._checkpoint_wrapped_module."): v for k, v in sd.items()}},
-    # Dictionaries.
+    # Dictionaries around the weights.
     **{f"same {key}": {key: sd, "epoch": 3} for key in ("network", "model_state", "params_ema", "generator", "weights", "state_dict_ema")},
     "same twice": {"model": sd, "ema": {k: v.clone() for k, v in sd.items()}},
     "same once": {"model": sd, "state_dict": sd},
@@ -211,6 +211,6 @@ tensors = {name: torch.tensor(list(data), dtype=torch.uint8) for name, data in f
 tensors |= {"expected." + k: v.detach().clone() for k, v in plain_names.items()}
 tensors |= {"other." + k: v.detach().clone() for k, v in sd2.items() if "tracked" not in k}
 save_file(tensors, "checkpoints.safetensors")
-for name, data in found.items() if os.environ.get("WRITE_TO") else ():  # as files, to look at
+for name, data in found.items() if os.environ.get("WRITE_TO") else ():  # also written as files, for inspection
     with open(os.path.join(os.environ["WRITE_TO"], name), "wb") as f:
         f.write(data)

@@ -3,11 +3,11 @@
 
     python3 make_class_sensitivity.py [SHARED]       with torch, torchvision, scipy, safetensors and Pillow from PyPI
 
-ResNet-18 with weights and images by the formulas in the head of ../../NetworksTests/Fixtures/make_zoo.py, the image's phase
-0, 1, 2 added to the sine's argument; and, where SHARED is the folder of real data, SqueezeNet 1.0 on the first fourteen
-photographs of it. Maps of the most and the least likely class, plain and after a virtual update of the given rate, resized
-bilinearly to 224 pixels; Spearman's correlation, null where a map is constant: where it spreads by less than 1e-12 of its
-largest value, as before global average pooling.
+The networks are ResNet-18, with weights and images by the formulas at the beginning of
+../../NetworksTests/Fixtures/make_zoo.py and the phase 0, 1, 2 of the image added to the sine's argument, and, if SHARED is the folder of real data, SqueezeNet 1.0 on its first
+fourteen photographs. The maps of the most and the least likely class, plain and after a virtual update of the given rate, are
+resized bilinearly to 224 pixels and compared by Spearman's correlation. It is null if a map is constant, that is, varies by
+less than 1e-12 of its largest value, as before global average pooling.
 """
 import copy, glob, json, math, pathlib, sys
 import numpy as np, torch, torchvision, torch.nn.functional as F
@@ -40,7 +40,7 @@ def formula_image(phase, size=224):
 def photograph(path):
     resize = torchvision.transforms.Compose([torchvision.transforms.Resize(256), torchvision.transforms.CenterCrop(224)])
     x = np.asarray(resize(Image.open(path).convert("RGB"))).astype(np.float64) / 255
-    # Inputs are float32 in metasal, whatever maps are computed in.
+    # In metasal inputs are float32 in every precision of maps.
     x = ((x - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).astype(np.float32).astype(np.float64)
     return torch.tensor(x.transpose(2, 0, 1)[None])
 
@@ -78,8 +78,8 @@ def correlation(a, b):
     if is_constant(a) or is_constant(b):
         return None
     up = lambda m: F.interpolate(m[None], size=(224, 224), mode="bilinear", align_corners=False).flatten().numpy()
-    # Resizing rounds, so that what is level comes out as noise: SqueezeNet's gradient at features.12 has two values. Twelve digits
-    # are left.
+    # Rounding errors of resizing turn constant areas into noise (SqueezeNet's gradient at features.12 has only two values), so
+    # maps are rounded to twelve digits.
     digits = lambda m: np.round(up(m) / float(m.abs().max()), 12)
     return float(spearmanr(digits(a), digits(b))[0])
 

@@ -5,7 +5,7 @@
 
 The network and the image are those of make_methods.py; maps are smooth noise that the file holds. Rank correlations are
 scipy's, localization and sparseness are Quantus's, imputation is pytorch-grad-cam's, infidelity and sensitivity are Captum's.
-Insertion and deletion have no package; they are computed here from the paper, in another way than metasal's. Captum's
+There is no package for insertion and deletion; they are implemented here from the paper, independently of metasal. Captum's
 normalized infidelity is divided by the mean square of the logit's changes, as metasal's is.
 """
 import json, pathlib
@@ -87,7 +87,7 @@ def perturb(inputs):
 
 numbers["infidelity"] = []
 for m in maps:
-    attribution = torch.tensor(m)[None, None] / 3  # shared out among the colors, whose noise is the same
+    attribution = torch.tensor(m)[None, None] / 3  # divided equally among the colors, which have the same noise
     value = infidelity(logit, perturb, image, attribution.expand(-1, 3, -1, -1), n_perturb_samples=8, normalize=True)
     numbers["infidelity"].append(float(value) / float((changes**2).mean()))
 

@@ -5,9 +5,9 @@
 
 The network is checkpoints/plain-scenes.safetensors, the images are noise that the file holds. Integrated gradients are
 Captum's (midpoint rule, 16 steps), Grad-CAM++ and Layer-CAM are pytorch-grad-cam's (before its resizing and scaling; it adds
-1e-6 to a denominator of Grad-CAM++, which is small itself: the tolerance allows for it at the last layer, and at earlier ones
-there is nothing to compare). Excitation backprop is computed below from the paper's
-formula on layers with batch norm folded into the convolutions, which is another way than metasal's.
+1e-6 to the denominator of Grad-CAM++, which is small itself: the tolerance at the last layer allows for it, and earlier
+layers are not compared). Excitation backprop is computed below from the paper's
+formula on layers with batch norm folded into the convolutions, independently of metasal.
 """
 import pathlib
 import numpy as np, torch, torch.nn as nn, torch.nn.functional as F
@@ -65,7 +65,7 @@ def folded(conv, norm):
 
 
 def down(signal, x, linear):
-    """x times the adjoint of the positive weights of signal over the response to x."""
+    """One step of excitation backprop: x times the adjoint of the positive weights, applied to signal divided by their response to x."""
     x = x.clamp(min=0).detach().requires_grad_()
     z = linear(x)
     share = torch.where(z > 0, signal / z, torch.zeros_like(z))
@@ -73,7 +73,7 @@ def down(signal, x, linear):
 
 
 def top(x, weights, sign):
-    """From a one-hot signal to the locations that are averaged before the classifier."""
+    """Propagates a one-hot signal through the classifier to the locations that are averaged before it."""
     positive = (sign * weights).clamp(min=0)
     onehot = F.one_hot(chosen, classes).double()
     pooled = down(onehot, x.mean((2, 3)), lambda v: v @ positive.T)

@@ -1,7 +1,7 @@
-"""The gradient of a DenseNet-121's cross-entropy in float64, batch norms seeing the batch, by torch 2 and torchvision.
+"""The gradient of a DenseNet-121's cross-entropy in float64, batch norms in train mode, by torch 2 and torchvision.
 
-Weights and images come from a formula, and are numbers of float32. The gradient is kept as a sketch: each element goes, with a
-sign, into one of 256 sums, so that the sketch of a difference is about as long as the difference (within 5%).
+Weights and images are float32 numbers from a formula. The gradient is stored as a sketch: each element is added, with a sign,
+to one of 256 sums, so that the norm of a sketched difference is that of the difference within 5%.
 """
 import json
 import numpy as np

@@ -1,10 +1,10 @@
-// A library to be loaded before all others (LD_PRELOAD): it counts the calls by which a program writes below a folder, and lets
-// one of them fail. The environment says
+// A library for LD_PRELOAD. It counts the calls by which a program writes below a folder, and makes one of them fail.
+// These environment variables control it:
 //   METASAL_FAULT_FOLDER  the folder, without links
 //   METASAL_FAULT_LOG     a file outside of it, to which each call's number, name and path are appended
 //   METASAL_FAULT_AT      the number, from 1, of the call that fails; 0 for none
-//   METASAL_FAULT_ERROR   its errno; 0: it is not refused, but does half of what it should, as full disks do at first
-// What the C library writes by itself, as for a FILE, passes this by; nothing here is written so.
+//   METASAL_FAULT_ERROR   the errno of the failing call; 0 for a short write of half of the bytes, as on a disk that fills up
+// Writes inside the C library, as for a FILE, are not counted; metasal makes none below the folder.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -31,7 +31,7 @@ static int is_below(const char *path) {
   return count > 0 && strncmp(path, folder, count) == 0 && (path[count] == '/' || path[count] == 0);
 }
 
-// Whether this call is the one to fail.
+// Counts and logs a call, and returns whether it is the one to fail.
 static int is_chosen(const char *name, const char *path) {
   long number = atomic_fetch_add(&calls, 1) + 1;
   char line[PATH_MAX + 64];
@@ -44,7 +44,8 @@ static int is_chosen(const char *name, const char *path) {
   return number == setting("METASAL_FAULT_AT");
 }
 
-// The same for a call on an open file; those that are open for reading only do not count, but folders that are synced do.
+// Does the same for a call on an open file. Files that are open only for reading do not count, except folders that are
+// synced.
 static int is_chosen_file(const char *name, int file, int only_writing) {
   int kept = errno;
   char link[64], path[PATH_MAX];
@@ -102,7 +103,7 @@ REFUSAL(ftruncate64, (int file, off64_t size), (file, size), is_chosen_file("ftr
 REFUSAL(rename, (const char *from, const char *to), (from, to), is_chosen_path("rename", to))
 REFUSAL(renameat, (int a, const char *from, int b, const char *to), (a, from, b, to), is_chosen_path("renameat", to))
 
-// A file is closed even where that fails.
+// The file is closed even if the call reports a failure.
 int close(int file) {
   int chosen = is_chosen_file("close", file, 1);
   int result = REAL(close)(file);
