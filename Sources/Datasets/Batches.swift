@@ -10,7 +10,7 @@ public struct Batch: Sendable {
   public let labels: [Int]
   /// All classes of each image with their shares; a share is 1 unless images are mixed.
   public let targets: [[Target]]
-  /// The annotated objects of each image; empty for augmented images.
+  /// The annotated objects of each image; empty for augmented images unless the source reads their objects.
   public let objects: [[Sample.Object]]
   /// The images as bytes, before normalization and mixing.
   public let rgbImages: [RGBImage]
@@ -52,6 +52,8 @@ public struct BatchSource: Sendable {
   public let skipped = SkippedImages()
   /// The part of each training batch that this source makes.
   public let shard: Shard
+  /// Whether training batches have the objects of their images, moved along by the augmentations.
+  public let readsObjects: Bool
   private let cache: SampleCache?
   private let orders = EpochOrders()
 
@@ -73,13 +75,19 @@ public struct BatchSource: Sendable {
   ///   - cacheLimit: the largest number of bytes of decoded images that are kept in memory; nil for no cache.
   ///   - precision: the floating-point type of the images.
   ///   - shard: the part of each training batch to make. Images are mixed only with images of the same part.
+  ///   - readsObjects: whether training batches have the objects of their images. It needs augmentations that
+  ///     keep objects in place, and no mixing.
   public init(
     _ dataset: any Dataset, size: Int, normalization: Normalization, resizeCrop: ResizeCrop = ResizeCrop(),
     augmentation: [any Augmentation] = [], mixing: [any Mixing] = [], seed: UInt64 = 0, smallestSide: Int = 1,
     brokenImages: BrokenImages = .stop, cacheLimit: Int? = nil, precision: ScalarType = .float32,
-    shard: Shard = .whole
+    shard: Shard = .whole, readsObjects: Bool = false
   ) {
     precondition(shard.count <= size, "BatchSource: \(shard.count) parts of \(size) images")
+    precondition(
+      !readsObjects || (mixing.isEmpty && augmentation.allSatisfy(\.keepsObjectsInPlace)),
+      "BatchSource: objects cannot be moved along with the mixing or an augmentation")
+    self.readsObjects = readsObjects
     (self.shard, cache) = (shard, cacheLimit.map { SampleCache(limit: $0) })
     (self.dataset, self.size, self.normalization, self.resizeCrop) = (dataset, size, normalization, resizeCrop)
     (self.augmentation, self.mixing, self.seed, self.smallestSide) = (augmentation, mixing, seed, smallestSide)
@@ -105,10 +113,10 @@ public struct BatchSource: Sendable {
     let background = normalization.mean.map { UInt8(clamping: Int(($0 * 255).rounded())) }
     let batch = try collate(
       samples(indices) { index in
-        var sample = try read(index, augmentation.contains(where: \.setsSize) ? .bare : .resized)
+        let form = SampleCache.Form(
+          isResized: !augmentation.contains(where: \.setsSize), hasObjects: readsObjects)
         var random = RandomSource(seed: seed, purpose: "augmentation", epoch, index)
-        sample.image = augmentation.reduce(sample.image) { $1($0, background: background, using: &random) }
-        return sample
+        return augmentation.reduce(try read(index, form)) { $1($0, background: background, using: &random) }
       })
     var random = RandomSource(seed: seed, purpose: "mixing", step)
     return mixing.randomElement(using: &random).map { $0(batch, using: &random) } ?? batch
@@ -116,15 +124,14 @@ public struct BatchSource: Sendable {
 
   /// The images at `indices`, resized and cropped but not augmented.
   public func batch(_ indices: [Int]) throws -> Batch {
-    try collate(samples(indices) { try read($0, .resizedWithObjects) })
+    try collate(samples(indices) { try read($0, .evaluated) })
   }
 
   private func read(_ index: Int, _ form: SampleCache.Form) throws -> Sample {
     func read() throws -> Sample {
-      // Augmentations would have to transform the objects too, which training does not use, so they are not read.
-      let sample =
-        try form == .resizedWithObjects ? dataset.sample(at: index) : dataset.sampleWithoutObjects(at: index)
-      return form == .bare ? sample : try resizeCrop(sample)
+      // Most objectives do not use the objects of training images, so they are read only where one does.
+      let sample = try form.hasObjects ? dataset.sample(at: index) : dataset.sampleWithoutObjects(at: index)
+      return form.isResized ? try resizeCrop(sample) : sample
     }
     return try cache?.sample(index, form, read) ?? read()
   }
@@ -135,7 +142,7 @@ public struct BatchSource: Sendable {
     var index = 0
     while true {
       do {
-        let sample = try read(index, .resizedWithObjects)
+        let sample = try read(index, .evaluated)
         try requireSize(of: sample)
         return sample
       } catch let error as FileError {

@@ -3,8 +3,16 @@ import Synchronization
 
 /// A cache of decoded, resized and cropped samples in memory. When it is full, further samples are read each time.
 final class SampleCache: Sendable {
-  /// The form in which a sample is kept: as read, resized without objects, or resized with objects.
-  enum Form { case bare, resized, resizedWithObjects }
+  /// The form in which a sample is kept.
+  struct Form: Hashable {
+    /// Whether it is resized and cropped, and not as it was read.
+    let isResized: Bool
+    /// Whether it has its objects.
+    let hasObjects: Bool
+
+    /// The form in which images are evaluated.
+    static let evaluated = Form(isResized: true, hasObjects: true)
+  }
 
   private struct Key: Hashable {
     let index: Int

@@ -56,7 +56,8 @@ extension Setup {
     var random = Checkpoint.contrastClasses(recipe)
     let outcome = try step(
       network.converted(to: type), batch.images.converted(to: type), labels: batch.labels,
-      targets: .softTargets(of: batch.targets, classes: network.classes, type), workers: workers, random: &random)
+      targets: .softTargets(of: batch.targets, classes: network.classes, type), objects: batch.objects(for: step),
+      workers: workers, random: &random)
     return outcome.gradients.map { $0.converted(to: .float64) }
   }
 }

@@ -67,15 +67,18 @@ public struct Setup: Sendable {
     // Data sources are created first, so that unsuitable images are found before a large network is created.
     let smallestSide = recipe.model.architecture.smallestSide
     let cacheLimit = recipe.data.cache.map { $0 << 20 }
+    let readsObjects = trains ? try Self.readsObjects(recipe) : false
     self.train = BatchSource(
       train, size: recipe.data.batch, normalization: recipe.data.normalization, resizeCrop: recipe.data.resizeCrop,
       augmentation: recipe.data.augmentation, mixing: recipe.data.mixing, seed: UInt64(recipe.run.seed),
       smallestSide: smallestSide, brokenImages: recipe.data.brokenImages, cacheLimit: cacheLimit,
-      precision: recipe.run.precision, shard: Shard(communicator.rank, of: communicator.size))
+      precision: recipe.run.precision, shard: Shard(communicator.rank, of: communicator.size),
+      readsObjects: readsObjects)
     self.validation = BatchSource(
       validation, size: recipe.data.batch, normalization: recipe.data.normalization, resizeCrop: recipe.data.resizeCrop,
       smallestSide: smallestSide, brokenImages: recipe.data.brokenImages, cacheLimit: cacheLimit,
       precision: recipe.run.precision)
+    if readsObjects { try Self.requireObjects(recipe, train) }
     let sizes = MemoryEstimate.Sizes(
       recipe, self.train, self.validation, try self.train.first(), try self.validation.first())
     let available = Memory.available

@@ -100,6 +100,102 @@ import Testing
     #expect(throws: FileError.self) { try ResizeCrop(crop: 30)(sample) }
   }
 
+  /// An image with two objects, one red and one green, on black: a mask with a hole, and a box.
+  private static let marked: Sample = {
+    let (width, height) = (36, 28)
+    func isRed(_ x: Int, _ y: Int) -> Bool { (4..<16).contains(x) && (6..<18).contains(y) && !(x > 9 && y > 11) }
+    func isGreen(_ x: Int, _ y: Int) -> Bool { (20..<33).contains(x) && (10..<25).contains(y) }
+    let places = (0..<(width * height)).map { ($0 % width, $0 / width) }
+    return Sample(
+      image: RGBImage(
+        width: width, height: height,
+        pixels: places.flatMap { [isRed($0, $1) ? 255 : 0, isGreen($0, $1) ? 255 : 0, 0] }),
+      label: 0,
+      objects: [
+        .init(label: 0, columns: 4..<16, rows: 6..<18, mask: places.map { isRed($0, $1) }),
+        .init(label: 1, columns: 20..<33, rows: 10..<25),
+      ], source: "test")
+  }()
+
+  /// The pixels that an object covers, row by row.
+  private static func covers(_ object: Sample.Object?, _ size: PixelSize) -> [Bool] {
+    (0..<(size.width * size.height)).map { pixel in
+      guard let object else { return false }
+      return object.mask?[pixel]
+        ?? (object.columns.contains(pixel % size.width) && object.rows.contains(pixel / size.width))
+    }
+  }
+
+  @Test(
+    "objects cover the pixels that show them after every augmentation that keeps them in place, and the image is the same",
+    arguments: [
+      (HorizontalFlip(), 0), (VerticalFlip(), 0), (PaddedCrop(9), 0), (RandomErasing(), 0), (ColorJitter(), 0),
+      (RandomResizedCrop(), 1),
+    ] as [(any Augmentation, Int)])
+  func places(_ augmentation: any Augmentation, _ tolerance: Int) {
+    #expect(augmentation.keepsObjectsInPlace)
+    var augmentation = augmentation
+    if var crop = augmentation as? RandomResizedCrop {
+      (crop.size, crop.scale) = (24, [0.1, 1])
+      augmentation = crop
+    }
+    var changed = 0
+    for seed in 0..<40 {
+      var (random, again) = (RandomSource(seed: UInt64(seed), purpose: "test"), RandomSource(seed: 0, purpose: "test"))
+      again = random
+      let sample = augmentation(Self.marked, background: [0, 0, 0], using: &random)
+      #expect(sample.image == augmentation(Self.marked.image, background: [0, 0, 0], using: &again))
+      #expect(random.next() == again.next())
+      changed += sample.image == Self.marked.image ? 0 : 1
+      let size = sample.image.size
+      for label in 0..<2 {
+        let object = sample.objects.first { $0.label == label }
+        let covers = Self.covers(object, size)
+        // A box is not made smaller where a part of it is erased.
+        let isBox = augmentation is RandomErasing && label == 1
+        for pixel in covers.indices where !isBox || !covers[pixel] {
+          let isShown = sample.image.pixels[3 * pixel + label] > 127
+          guard isShown != covers[pixel] else { continue }
+          let (x, y) = (pixel % size.width, pixel / size.width)
+          let isNear = (-tolerance...tolerance).contains { dy in
+            (-tolerance...tolerance).contains { dx in
+              // Nothing is covered beyond the border.
+              let isInside = (0..<size.width).contains(x + dx) && (0..<size.height).contains(y + dy)
+              return (isInside && covers[(y + dy) * size.width + x + dx]) == isShown
+            }
+          }
+          #expect(isNear, "\(augmentation.name), seed \(seed), object \(label) at \(x), \(y)")
+        }
+      }
+    }
+    #expect(changed > (augmentation is ColorJitter ? -1 : 10))
+  }
+
+  @Test("augmentations that do not say where objects are do not claim to, and neither does one from outside")
+  func unplaced() {
+    struct Own: Augmentation {
+      let name = "own"
+      func callAsFunction(_ image: RGBImage, background: [UInt8], using random: inout RandomSource) -> RGBImage {
+        image
+      }
+    }
+    #expect(!RandAugment().keepsObjectsInPlace && !Own().keepsObjectsInPlace)
+  }
+
+  @Test("training batches have the objects of their images only where they are asked for, with the same pixels")
+  func batches() throws {
+    func batch(_ readsObjects: Bool) throws -> Batch {
+      try BatchSource(
+        Scenes(count: 8), size: 4, normalization: Normalization(mean: [0, 0, 0], std: [1, 1, 1]),
+        augmentation: [HorizontalFlip(), PaddedCrop(4)], seed: 3, readsObjects: readsObjects
+      ).batch(step: 1)
+    }
+    let (with, without) = (try batch(true), try batch(false))
+    #expect(with.images.doubles == without.images.doubles && with.labels == without.labels)
+    #expect(without.objects.joined().isEmpty)
+    for (objects, label) in zip(with.objects, with.labels) { #expect(objects.map(\.label).contains(label)) }
+  }
+
   @Test("random crops and erasing keep the size and stay within their ranges")
   func ranges() {
     var random = RandomSource(seed: 1, purpose: "test")

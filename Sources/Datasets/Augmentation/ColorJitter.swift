@@ -20,6 +20,8 @@ public struct ColorJitter: Augmentation, Equatable {
   /// Without settings nothing would change, so a recipe has to state some.
   public static var needsSettings: Bool { true }
 
+  public var keepsObjectsInPlace: Bool { true }
+
   public mutating func visit(_ keys: Keys) {
     let strength = Codec<Double>.number(0...100, "beyond, all pixels are black or white")
     keys("brightness", &brightness, strength)

@@ -1,5 +1,57 @@
 import Formats
 
+extension Sample {
+  /// The sample flipped left to right, with its objects.
+  var mirrored: Sample {
+    let (width, height) = (image.width, image.height)
+    var result = self
+    result.image = image.mirrored
+    result.objects = objects.map { object in
+      var object = object
+      object.columns = (width - object.columns.upperBound)..<(width - object.columns.lowerBound)
+      object.mask = object.mask.map { mask in
+        (0..<(width * height)).map { mask[$0 / width * width + width - 1 - $0 % width] }
+      }
+      return object
+    }
+    return result
+  }
+
+  /// The sample flipped upside down, with its objects.
+  var turnedOver: Sample {
+    let (width, height) = (image.width, image.height)
+    var result = self
+    result.image = image.turnedOver
+    result.objects = objects.map { object in
+      var object = object
+      object.rows = (height - object.rows.upperBound)..<(height - object.rows.lowerBound)
+      object.mask = object.mask.map { mask in
+        (0..<(width * height)).map { mask[(height - 1 - $0 / width) * width + $0 % width] }
+      }
+      return object
+    }
+    return result
+  }
+
+  /// The sample with its objects less the pixels of a rectangle, which no longer show them. Objects that lie inside it
+  /// are removed. A box that lies only partly inside stays, because what is left of it may not be a box.
+  func hiding(columns: Range<Int>, rows: Range<Int>) -> Sample {
+    let width = image.width
+    var result = self
+    result.objects = objects.compactMap { object in
+      let isHidden =
+        columns.clamped(to: object.columns) == object.columns && rows.clamped(to: object.rows) == object.rows
+      if isHidden { return nil }
+      guard var mask = object.mask else { return object }
+      for row in rows { for column in columns { mask[row * width + column] = false } }
+      var object = object
+      object.mask = mask
+      return mask.contains(true) ? object : nil
+    }
+    return result
+  }
+}
+
 extension RGBImage {
   /// The image flipped left to right.
   var mirrored: RGBImage {

@@ -19,9 +19,20 @@ public struct PaddedCrop: Augmentation, Equatable {
   /// The number alone is accepted in place of a section: `padded_crop: 4`.
   public static var shorthand: Codec<Self>? { paddings.standing(for: { PaddedCrop($0) }, \.padding) }
 
+  public var keepsObjectsInPlace: Bool { true }
+
   public func callAsFunction(_ image: RGBImage, background: [UInt8], using random: inout RandomSource) -> RGBImage {
-    image.cropped(
-      x: .random(in: -padding...padding, using: &random), y: .random(in: -padding...padding, using: &random),
-      width: image.width, height: image.height)
+    let (x, y) = corner(&random)
+    return image.cropped(x: x, y: y, width: image.width, height: image.height)
+  }
+
+  public func callAsFunction(_ sample: Sample, background: [UInt8], using random: inout RandomSource) -> Sample {
+    let (x, y) = corner(&random)
+    return sample.cropped(x: x, y: y, width: sample.image.width, height: sample.image.height)
+  }
+
+  /// Draws the upper left corner of the window.
+  private func corner(_ random: inout RandomSource) -> (x: Int, y: Int) {
+    (.random(in: -padding...padding, using: &random), .random(in: -padding...padding, using: &random))
   }
 }

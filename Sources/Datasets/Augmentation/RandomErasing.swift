@@ -20,10 +20,27 @@ public struct RandomErasing: Augmentation, Equatable {
     keys.window(scale: &scale, ratio: &ratio)
   }
 
+  public var keepsObjectsInPlace: Bool { true }
+
   public func callAsFunction(_ image: RGBImage, background: [UInt8], using random: inout RandomSource) -> RGBImage {
-    guard Double.random(in: 0..<1, using: &random) < probability,
-      let window = RandomWindow.draw(in: image, scale: scale, ratio: ratio, using: &random)
-    else { return image }
+    window(in: image, &random).map { erased(image, $0, background) } ?? image
+  }
+
+  public func callAsFunction(_ sample: Sample, background: [UInt8], using random: inout RandomSource) -> Sample {
+    guard let window = window(in: sample.image, &random) else { return sample }
+    var result = sample.hiding(
+      columns: window.x..<(window.x + window.width), rows: window.y..<(window.y + window.height))
+    result.image = erased(sample.image, window, background)
+    return result
+  }
+
+  /// Draws whether the image is changed, and the rectangle; nil if it is not.
+  private func window(in image: RGBImage, _ random: inout RandomSource) -> RandomWindow.Window? {
+    guard Double.random(in: 0..<1, using: &random) < probability else { return nil }
+    return RandomWindow.draw(in: image, scale: scale, ratio: ratio, using: &random)
+  }
+
+  private func erased(_ image: RGBImage, _ window: RandomWindow.Window, _ background: [UInt8]) -> RGBImage {
     var result = image
     for y in window.y..<(window.y + window.height) {
       for x in window.x..<(window.x + window.width) {

@@ -23,10 +23,22 @@ public struct RandomResizedCrop: Augmentation, Equatable {
 
   public var outputSize: PixelSize? { PixelSize(width: size, height: size) }
 
+  public var keepsObjectsInPlace: Bool { true }
+
   public func callAsFunction(_ image: RGBImage, background: [UInt8], using random: inout RandomSource) -> RGBImage {
-    let window = RandomWindow.draw(in: image, scale: scale, ratio: ratio, using: &random) ?? fallback(image)
+    let window = window(in: image, &random)
     return image.cropped(x: window.x, y: window.y, width: window.width, height: window.height)
       .resized(width: size, height: size)
+  }
+
+  public func callAsFunction(_ sample: Sample, background: [UInt8], using random: inout RandomSource) -> Sample {
+    let window = window(in: sample.image, &random)
+    return sample.cropped(x: window.x, y: window.y, width: window.width, height: window.height)
+      .resized(width: size, height: size)
+  }
+
+  private func window(in image: RGBImage, _ random: inout RandomSource) -> RandomWindow.Window {
+    RandomWindow.draw(in: image, scale: scale, ratio: ratio, using: &random) ?? fallback(image)
   }
 
   /// The largest window in the middle of the image whose ratio is in the range, used if no random window fits.

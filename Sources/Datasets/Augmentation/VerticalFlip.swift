@@ -8,7 +8,13 @@ public struct VerticalFlip: Augmentation, Equatable {
   /// The flip, which has no settings.
   public init() {}
 
+  public var keepsObjectsInPlace: Bool { true }
+
   public func callAsFunction(_ image: RGBImage, background: [UInt8], using random: inout RandomSource) -> RGBImage {
     Bool.random(using: &random) ? image.turnedOver : image
+  }
+
+  public func callAsFunction(_ sample: Sample, background: [UInt8], using random: inout RandomSource) -> Sample {
+    Bool.random(using: &random) ? sample.turnedOver : sample
   }
 }

@@ -57,17 +57,19 @@ public struct MetaStep: Sendable {
   ///   - images: [N, H, W, 3], of the parameters' scalar type.
   ///   - labels: N classes.
   ///   - targets: soft targets for the task losses, [N, classes]; nil for one-hot targets of the labels.
+  ///   - objects: the objects in each image, for objectives that use them; nil for none.
   ///   - workers: the number of threads that compute images at the same time.
   ///   - random: draws random contrast classes, for objectives that use them.
   /// - Returns: the losses, and the gradient with respect to the network's parameters.
   /// - Throws: nothing of its own; it passes on errors of the threads that compute images.
   public func callAsFunction(
-    _ network: Network, _ images: Tensor, labels: [Int], targets: Tensor? = nil, workers: Int = Parallel.processors,
-    random: inout RandomSource
+    _ network: Network, _ images: Tensor, labels: [Int], targets: Tensor? = nil, objects: [[Batch.Object]]? = nil,
+    workers: Int = Parallel.processors, random: inout RandomSource
   ) throws -> Outcome {
     let network = network.recomputing(recomputes)
     let targets = targets ?? .softTargets(of: labels.map { [($0, 1)] }, classes: network.classes, images.scalarType)
-    let batch = Batch(images: images, labels: labels, targets: targets, draws: labels.map { _ in random.next() })
+    let batch = Batch(
+      images: images, labels: labels, targets: targets, draws: labels.map { _ in random.next() }, objects: objects)
     let parameters = network.parameters
     precondition(!needsUpdate || inner != nil, "MetaStep: an objective at virtual weights, and no inner update")
     var sum = Contribution()
@@ -211,6 +213,9 @@ public struct MetaStep: Sendable {
 
   /// Whether any of the included objectives has a weight other than 0.
   func isOn(_ included: [Bool]) -> Bool { zip(included, objectives).contains { $0 && $1.weight != 0 } }
+
+  /// Whether any objective with a weight other than 0 uses the objects of the batch's images.
+  public var usesObjects: Bool { isOn(needs.map(\.usesObjects)) }
 
   /// Whether any objective with a weight other than 0 uses virtual weights.
   public var needsUpdate: Bool { isOn(needs.map(\.usesVirtualWeights)) }

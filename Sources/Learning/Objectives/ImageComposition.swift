@@ -37,6 +37,13 @@ extension MetaStep.Batch {
   }
 }
 
+/// Which of an image's objects count: those of its label, or all.
+public enum ObjectScope: String, Sendable, CaseIterable { case label, all }
+
+/// Where the objects come from that several maps compete for: mosaics of the batch's images, or the annotated objects of the
+/// batch's own images.
+public enum ObjectSource: String, Sendable, CaseIterable { case mosaics, objects }
+
 /// The classes of the objects in some images of a batch, and where each class lies. Every image has the same number of slots; slots
 /// that an image has no class for repeat its first class and do not count.
 struct ObjectClasses: Sendable {
@@ -46,10 +53,16 @@ struct ObjectClasses: Sendable {
   let counts: [[Bool]]
   private let regions: [[Region?]]
 
-  /// - Parameter images: images of a batch with objects. The number of slots is that of the whole batch.
-  init(_ images: ObjectiveImages) {
+  /// - Parameters:
+  ///   - images: images of a batch with objects. The number of slots is that of the whole batch.
+  ///   - scope: which objects count.
+  ///   - least: no class of an image counts if there are fewer.
+  init(_ images: ObjectiveImages, _ scope: ObjectScope = .all, atLeast least: Int = 1) {
     let batch = images.batch
-    let all = batch.objects.indices.map { batch.classes(ofImage: $0) }
+    let all = batch.objects.indices.map { index in
+      let classes = batch.classes(ofImage: index).filter { scope == .all || $0 == batch.labels[index] }
+      return classes.count < least ? [] : classes
+    }
     let slots = max(1, all.map(\.count).max() ?? 0)
     let own = images.range.map { all[$0] }
     classes = (0..<slots).map { slot in
@@ -83,10 +96,22 @@ struct ObjectClasses: Sendable {
 }
 
 extension ObjectClasses {
-  /// The number of slots that count for each image, [N].
+  /// The number of slots that count for each image, [N]; 1 for an image without any, so that it may divide.
   func number(map: Tensor) -> Tensor {
-    Tensor((0..<counts[0].count).map { image in Double(counts.count { $0[image] }) }, shape: [counts[0].count])
+    Tensor((0..<counts[0].count).map { image in Double(max(1, counts.count { $0[image] })) }, shape: [counts[0].count])
       .converted(to: map.scalarType)
+  }
+
+  /// 1 for each pixel outside of all objects that count, else 0, [N, height, width, 1] for images of this size. It is 0
+  /// everywhere in an image without such objects.
+  func outside(height: Int, width: Int, _ type: ScalarType) -> Tensor {
+    .concatenated(
+      counts[0].indices.map { image in
+        let own = regions.compactMap { $0[image] }
+        let union = own.dropFirst().reduce(own.first) { $0?.union($1) }
+        guard let union else { return .zeros([1, height, width, 1], type) }
+        return Tensor(union.covers.map { $0 ? 0.0 : 1 }, shape: [1, height, width, 1]).converted(to: type)
+      }, axis: 0)
   }
 }
 

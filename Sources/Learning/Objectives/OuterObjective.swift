@@ -53,7 +53,9 @@ extension Registries {
   /// The objectives that recipes can name.
   public static let objectives = Registry<any OuterObjective>(
     "objective",
-    [CrossEntropy(), BinaryCrossEntropy(), ClassSensitivity(), Competition(), CellShare(), MaskedDivergence()])
+    [
+      CrossEntropy(), BinaryCrossEntropy(), ClassSensitivity(), Competition(), CellShare(), MaskedDivergence(),
+    ])
 }
 
 /// The method and the layers of maps.
@@ -82,17 +84,21 @@ public struct ObjectiveNeeds: Sendable {
   public var couplesImages: Bool
   /// The smallest number of classes that the objective supports.
   public var classes: Int
+  /// Whether it looks at the objects of the batch's own images, ``MetaStep/Batch/objects``. Training then reads them from the
+  /// data set's annotations, and augmentations move them along.
+  public var usesObjects: Bool
   /// Composes the images that the objective looks at; nil for the batch's own. Its values are then those of the composed images.
   public var composition: (any ImageComposition)?
 
   /// Creates requirements; by default one pass at the network's own weights.
   public init(
     layers: [String] = [], usesVirtualWeights: Bool = false, normalizesAsTraining: Bool = false,
-    couplesImages: Bool = false, classes: Int = 1, composition: (any ImageComposition)? = nil
+    couplesImages: Bool = false, classes: Int = 1, usesObjects: Bool = false,
+    composition: (any ImageComposition)? = nil
   ) {
     (self.layers, self.usesVirtualWeights) = (layers, usesVirtualWeights)
     (self.normalizesAsTraining, self.couplesImages, self.classes) = (normalizesAsTraining, couplesImages, classes)
-    self.composition = composition
+    (self.usesObjects, self.composition) = (usesObjects, composition)
   }
 }
 

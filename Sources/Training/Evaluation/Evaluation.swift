@@ -76,10 +76,7 @@ public struct Evaluation: Sendable {
     let (height, width) = (image.shape[1], image.shape[2])
     let objects = objects.map { object in
       EvaluatedImage.Object(
-        label: object.label,
-        region: object.mask.map { Region(width: width, height: height, mask: $0) }
-          ?? Region(width: width, height: height, boxes: [(object.columns, object.rows)]),
-        hasMask: object.mask != nil)
+        label: object.label, region: object.region(width: width, height: height), hasMask: object.mask != nil)
     }
     return EvaluatedImage(
       image, of: network, label: label, labels: labels, objects: objects, index: index,
@@ -159,8 +156,8 @@ public struct Evaluation: Sendable {
     var random = RandomSource(seed: 0, purpose: "validation", batch.indices.first ?? 0)
     let outcome = try goal(
       network, batch.images, labels: batch.labels,
-      targets: .softTargets(of: batch.targets, classes: network.classes, batch.images.scalarType), workers: workers,
-      random: &random)
+      targets: .softTargets(of: batch.targets, classes: network.classes, batch.images.scalarType),
+      objects: batch.objects(for: goal), workers: workers, random: &random)
     for (objective, values) in outcome.valuesByImage.enumerated() {
       guard unscored[objective], let values, let mean = outcome.values[objective] else { continue }
       // Images that an objective composes are no images of the data set; each of these then has the mean.

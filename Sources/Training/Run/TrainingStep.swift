@@ -82,7 +82,7 @@ public struct TrainingStep: Sendable {
     let outcome = try outer.at(step: state.step, of: steps)(
       state.network, batch.images, labels: batch.labels,
       targets: .softTargets(of: batch.targets, classes: state.network.classes, batch.images.scalarType),
-      workers: workers, random: &next.random)
+      objects: batch.objects(for: outer), workers: workers, random: &next.random)
     try skip(after: count, &next.random)
     let sum = try summed(outcome, share)
     for (name, value) in zip(objectiveNames, sum.values) {
