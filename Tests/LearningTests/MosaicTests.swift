@@ -68,7 +68,7 @@ import Testing
     "competition is log K for equal maps and at most log(1 + K / ε) for wrong ones; cell share is the share outside")
   func values() throws {
     let network = Architecture.plain.network(classes: 5, seed: 3).converted(to: .float64)
-    let batch = Mosaics()(Self.batch())
+    let batch = Mosaics()(Self.batch([0, 1, 2, 3]))
     let maps = MapSettings(.normGrad, at: ["features.5"])
     let images = ObjectiveImages(
       images: batch.images, labels: batch.labels, targets: batch.targets, draws: batch.draws,

@@ -84,6 +84,12 @@ private struct Upended: OuterObjective {
     return .normal([5, 12, 12, 3], .float64, using: &random)
   }()
   private static let labels = [0, 3, 1, 2, 1]
+  /// Objects of two classes in each image, the first of the label.
+  private static let objects = labels.enumerated().map { image, label in
+    [(label, 1..<7, 2..<(8 + image)), ((label + 1 + image % 3) % 4, 6..<11, 5..<12)].map { label, columns, rows in
+      MetaStep.Batch.Object(label: label, region: Region(width: 12, height: 12, boxes: [(columns, rows)]))
+    }
+  }
 
   private static func step(_ objectives: [(any OuterObjective, Double)], _ inner: InnerUpdate?) -> MetaStep {
     MetaStep(
@@ -93,7 +99,8 @@ private struct Upended: OuterObjective {
 
   private static func outcome(_ step: MetaStep, _ parameters: [Tensor]) throws -> MetaStep.Outcome {
     var random = RandomSource(seed: 0, purpose: "test")
-    return try step(network.with(parameters: parameters), images, labels: labels, workers: 2, random: &random)
+    return try step(
+      network.with(parameters: parameters), images, labels: labels, objects: objects, workers: 2, random: &random)
   }
 
   private static func difference(_ a: [Tensor], _ b: [Tensor]) -> Double {
@@ -107,6 +114,12 @@ private struct Upended: OuterObjective {
     CellShare(mosaics: mosaics), CellShare(at: [.virtual], mosaics: mosaics),
     Competition(at: [.plain, .virtual], mosaics: Mosaics(grid: 3, scale: 0.5, repeats: 4)),
     Competition(mosaics: mosaics),
+    Competition(at: [.virtual, .plain], images: .objects), CellShare(images: .objects),
+    EnergyInside(), EnergyInside(at: [.virtual], scope: .label), RightReasons(),
+    RightReasons(at: [.virtual], scope: .all),
+    CompositeConsistency(), CompositeConsistency(at: [.virtual], scale: 0.5),
+    ContrastiveConsistency(), ContrastiveConsistency(at: [.virtual], explain: .label, temperature: 0.2),
+    GuidedAlignment(fixesTarget: false), GuidedAlignment(at: [.plain, .virtual], fixesTarget: false),
     MaskedDivergence(), MapShift(), Spread(), Spread(isVirtual: true), Upended(),
   ]
 

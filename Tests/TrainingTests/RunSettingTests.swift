@@ -88,6 +88,15 @@ import Testing
         "model.architecture=resnet18 model.batch_norm=train saliency.layers=[layer2] data.batch=1",
         "sees one location of one image"
       ),
+      (
+        "outer=[{ objective: energy_inside }] data.augmentation=[horizontal_flip, randaugment]",
+        "data.augmentation.1: energy_inside uses the objects of training images, and randaugment does not say"
+      ),
+      ("outer=[{ objective: right_reasons }] data.mixing=[{ cutmix: 1 }]", "in images mixed by cutmix"),
+      (
+        "data={ train: { folder: one }, validation: { folder: one }, batch: 2 } outer=[{ objective: energy_inside }]",
+        "data.train: energy_inside uses annotated objects, and none of 2 of its images has"
+      ),
     ])
   func stumblingBlocks(_ flags: String, _ message: String) throws {
     for index in 0..<2 {

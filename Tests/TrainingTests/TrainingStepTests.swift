@@ -44,6 +44,26 @@ import Testing
       record.step == 1 && first.step == 1 && record.objectives.map(\.name) == ["cross_entropy", "class_sensitivity"])
   }
 
+  @Test("objectives on objects are trained on those of the augmented images, and nothing is read for others")
+  func objects() throws {
+    let setup = try Self.setup([
+      "data.augmentation=[horizontal_flip, padded_crop, { random_erasing: { probability: 1 } }]",
+      "outer=[{ objective: energy_inside, at: [plain, virtual] }, { objective: competition, images: objects }, "
+        + "{ objective: right_reasons }]",
+    ])
+    let batch = try setup.train.batch(step: 0)
+    #expect(batch.objects(for: setup.step)?.contains { $0.count == 2 } == true)
+    let (next, record) = try setup.trainingStep(Self.begin(setup), batch)
+    #expect(record.objectives.allSatisfy { ($0.value ?? 0) > 0 } && next.step == 1)
+    // The same step, with validation images.
+    var result = Evaluation.Result()
+    try setup.evaluation.measure(setup.network, try setup.validation.batch([0, 1, 2]), workers: 1, into: &result)
+    #expect(setup.score(result).isFinite && setup.score(result) > 0)
+    let plain = try Self.setup()
+    #expect(try plain.train.batch(step: 0).objects.joined().isEmpty)
+    #expect(try plain.validation.batch([0]).objects(for: plain.step) == nil)
+  }
+
   @Test(
     "several processes together make the step of a single process, with the same random contrast classes",
     arguments: [2, 3], ["frozen", "train"])

@@ -12,6 +12,9 @@ import Tensors
 /// the activation in NormGrad. For equal maps of K classes the value is log K. The floor ε bounds it where maps vanish, as those of
 /// linear approximation and Grad-CAM do after their ReLU.
 ///
+/// With `images: objects` the classes compete for the pixels of the annotated objects of the batch's own images instead of for the cells of
+/// mosaics.
+///
 /// Related: composition of several images in one and maps that compete, as in Gairola, Böhle, Locatello and Schiele 2025 ("How to
 /// Probe") for the evaluation; the loss is metasal's own.
 public struct Competition: OuterObjective {
@@ -20,28 +23,35 @@ public struct Competition: OuterObjective {
   public var at: [MapWeights]
   /// ε, relative to the mean over locations of the sum of the maps.
   public var floor: Double
-  /// The mosaics.
+  /// Whether maps are made on mosaics, or on the batch's images with their annotated objects. Of these, images with objects
+  /// of fewer than two classes have the value 0.
+  public var images: ObjectSource
+  /// The mosaics; they have no effect on annotated objects.
   public var mosaics: Mosaics
 
   /// Creates the objective; by default at the network's own weights.
-  public init(at: [MapWeights] = [.plain], floor: Double = 0.01, mosaics: Mosaics = Mosaics()) {
-    (self.at, self.floor, self.mosaics) = (at, floor, mosaics)
+  public init(
+    at: [MapWeights] = [.plain], floor: Double = 0.01, images: ObjectSource = .mosaics, mosaics: Mosaics = Mosaics()
+  ) {
+    (self.at, self.floor, self.images, self.mosaics) = (at, floor, images, mosaics)
   }
 
   public mutating func visit(_ keys: Keys) {
     keys("at", &at, .list(.choice(), atLeast: 1))
     keys("floor", &floor, .number(1e-6...1))
-    mosaics.visit(keys)
+    keys("images", &images, .choice())
+    if images == .mosaics { mosaics.visit(keys) }
     keys.requireDistinct("at", at.map(\.rawValue))
   }
 
   public func needs(_ maps: MapSettings) -> ObjectiveNeeds {
     ObjectiveNeeds(
-      layers: maps.layers, usesVirtualWeights: at.contains(.virtual), classes: Mosaics.classes, composition: mosaics)
+      layers: maps.layers, usesVirtualWeights: at.contains(.virtual), classes: Mosaics.classes,
+      usesObjects: images == .objects, composition: images == .mosaics ? mosaics : nil)
   }
 
   public func terms(for images: ObjectiveImages) -> [ObjectiveTerm] {
-    let objects = ObjectClasses(images)
+    let objects = ObjectClasses(images, atLeast: self.images == .objects ? 2 : 1)
     return images.terms(at: at, of: objects.classes) { layers in layers.map { value($0, objects) }.mean }
   }
 
@@ -54,7 +64,10 @@ public struct Competition: OuterObjective {
     // Where all maps of an image are 0, all classes claim each location alike.
     let isEmpty = Tensor(floor.doubles.map { $0 == 0 ? 1.0 : 0 }, shape: floor.shape).converted(to: type)
     let claims = zip(positive, active).map { ($0 + floor + isEmpty) * $1 }
-    let all = claims.sum.log
+    // An image without a class that counts has the value 0; the logarithm is that of 1.
+    let number = active.sum
+    let isVoid = Tensor(number.doubles.map { $0 == 0 ? 1.0 : 0 }, shape: number.shape).converted(to: type)
+    let all = (claims.sum + isVoid).log
     let covers = maps.indices.map { objects.cover($0, height: height, width: width, type) }
     let losses = zip(zip(claims, active), covers).map { claim, cover in
       // The logarithm of a slot that does not count is that of 1.

@@ -55,6 +55,7 @@ extension Registries {
     "objective",
     [
       CrossEntropy(), BinaryCrossEntropy(), ClassSensitivity(), Competition(), CellShare(), MaskedDivergence(),
+      EnergyInside(), RightReasons(), CompositeConsistency(), ContrastiveConsistency(), GuidedAlignment(),
     ])
 }
 
