@@ -78,14 +78,14 @@ public struct Setup: Sendable {
       validation, size: recipe.data.batch, normalization: recipe.data.normalization, resizeCrop: recipe.data.resizeCrop,
       smallestSide: smallestSide, brokenImages: recipe.data.brokenImages, cacheLimit: cacheLimit,
       precision: recipe.run.precision)
-    if readsObjects { try Self.requireObjects(recipe, train) }
+    let remarks = readsObjects ? try Self.checkObjects(recipe, train, validation) : []
     let sizes = MemoryEstimate.Sizes(
       recipe, self.train, self.validation, try self.train.first(), try self.validation.first())
     let available = Memory.available
     try MemoryEstimate.requireParameters(recipe, classes: classes, available: available)
     let notes: [String]
     (network, notes) = try Self.network(recipe, classes: classes, weights: weights ?? recipe.model.weights)
-    self.notes = notes + Self.remarks(train, validation)
+    self.notes = notes + remarks + Self.remarks(train, validation)
     step = MetaStep(
       inner: recipe.inner, method: recipe.saliency.method, layers: recipe.saliency.layers, objectives: recipe.outer,
       normalization: recipe.model.batchNorm == .train ? .batch : .running, recomputes: recipe.run.recompute)

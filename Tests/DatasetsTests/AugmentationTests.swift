@@ -182,18 +182,25 @@ import Testing
     #expect(!RandAugment().keepsObjectsInPlace && !Own().keepsObjectsInPlace)
   }
 
-  @Test("training batches have the objects of their images only where they are asked for, with the same pixels")
-  func batches() throws {
+  @Test(
+    "training batches have the objects of their images only where they are asked for, with the same pixels",
+    arguments: [[HorizontalFlip(), PaddedCrop(4)], [RandomResizedCrop(), RandomErasing()]] as [[any Augmentation]])
+  func batches(_ augmentation: [any Augmentation]) throws {
     func batch(_ readsObjects: Bool) throws -> Batch {
       try BatchSource(
         Scenes(count: 8), size: 4, normalization: Normalization(mean: [0, 0, 0], std: [1, 1, 1]),
-        augmentation: [HorizontalFlip(), PaddedCrop(4)], seed: 3, readsObjects: readsObjects
+        resizeCrop: ResizeCrop(resize: 40, crop: 36), augmentation: augmentation, seed: 3, cacheLimit: 1 << 20,
+        readsObjects: readsObjects
       ).batch(step: 1)
     }
     let (with, without) = (try batch(true), try batch(false))
     #expect(with.images.doubles == without.images.doubles && with.labels == without.labels)
     #expect(without.objects.joined().isEmpty)
-    for (objects, label) in zip(with.objects, with.labels) { #expect(objects.map(\.label).contains(label)) }
+    let size = with.rgbImages[0].size
+    for object in with.objects.joined() {
+      #expect(object.mask?.count == size.width * size.height && object.mask?.contains(true) == true)
+    }
+    #expect(!with.objects.joined().isEmpty)
   }
 
   @Test("random crops and erasing keep the size and stay within their ranges")

@@ -46,19 +46,28 @@ extension Setup {
     return true
   }
 
-  /// Checks that training images have objects, if an objective uses them, by some images all over the data set.
+  /// Checks that images have objects, if an objective uses them, by some images all over each data set.
   ///
   /// - Parameters:
   ///   - recipe: the recipe.
-  ///   - dataset: the training images.
-  /// - Throws: a `RecipeError` if none of the images has an object.
-  static func requireObjects(_ recipe: Recipe, _ dataset: any Dataset) throws {
-    guard let name = objectiveOnObjects(of: recipe) else { return }
-    // Images that cannot be read are reported where they are trained on.
-    let indices = dataset.spread(imagesSearched)
-    guard !indices.contains(where: { (try? dataset.sample(at: $0))?.objects.isEmpty == false }) else { return }
-    throw recipe.problem(
-      "data.train", "\(name) uses annotated objects, and none of \(indices.count) of its images has a box or a mask")
+  ///   - train: the training images.
+  ///   - validation: the validation images.
+  /// - Returns: notes for the user about validation images without objects.
+  /// - Throws: a `RecipeError` if no training image has an object.
+  static func checkObjects(_ recipe: Recipe, _ train: any Dataset, _ validation: any Dataset) throws -> [String] {
+    guard let name = objectiveOnObjects(of: recipe) else { return [] }
+    func found(_ dataset: any Dataset) -> (images: Int, hasObjects: Bool) {
+      let indices = dataset.spread(imagesSearched)
+      // Images that cannot be read are reported where they are used.
+      return (indices.count, indices.contains { (try? dataset.sample(at: $0))?.objects.isEmpty == false })
+    }
+    let (own, other) = (found(train), found(validation))
+    guard own.hasObjects else {
+      throw recipe.problem(
+        "data.train", "\(name) uses annotated objects, and none of \(own.images) of its images has a box or a mask")
+    }
+    return other.hasObjects
+      ? [] : ["None of \(other.images) of the validation images has an annotated object, so \(name) is 0 on them."]
   }
 
   private static let imagesSearched = 64
