@@ -10,7 +10,7 @@ import Tensors
 ///   `guided/` or `deconvnet/` for another backward rule;
 /// - methods around another method: `smooth/normgrad`, `competitive/grad_cam`, with an optional number after a colon:
 ///   `smooth:50/gradient`;
-/// - methods that a program has added to ``Components/Registries/methods``.
+/// - methods that a program has added to `Components.Registries.methods`.
 ///
 /// Some methods have several names: `normgrad` is `conv1x1/norm`. Tables, files and recipes show the requested one.
 /// Methods that differ only in this name are equal.

@@ -8,7 +8,7 @@ public struct ImageMap: Sendable {
   public let values: [Double]
   /// The state of the map before resizing, since resizing adds rounding errors.
   public let state: MapState
-  /// The largest difference between values that counts as a tie; see ``ScalarType/mapTolerance``.
+  /// The largest difference between values that counts as a tie; see `ScalarType.mapTolerance`.
   public let tolerance: Double
 
   /// Resizes a map [h, w] or [1, h, w] bilinearly to an image.

@@ -10,7 +10,7 @@ public struct ClassActivation: SaliencyMethod {
     /// Grad-CAM++ (Chattopadhay et al. 2018): the sum over locations of the positive gradients, each multiplied by g² /
     /// (2 g² + g³ Σ x) of equation 19. g is the gradient at the location, and x is summed over all locations. The
     /// denominator can only come near 0 if some activations are negative; the quotient is bounded then, see
-    /// ``map(_:_:)``.
+    /// `map(_:_:)`.
     case higherOrder
     /// Layer-CAM (Jiang et al. 2021): the positive gradient at each location.
     case local

@@ -17,7 +17,7 @@ extension Registries {
   }()
 }
 
-/// The saliency methods by their names. It is not a ``Components/Registry``, because names of methods are composed of
+/// The saliency methods by their names. It is not a `Components.Registry`, because names of methods are composed of
 /// parts, and each type of method parses its own names.
 public final class MethodRegistry: Sendable {
   /// A type of method.
