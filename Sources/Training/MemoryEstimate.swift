@@ -69,7 +69,9 @@ public struct MemoryEstimate: Sendable {
     evaluation = Self.program + weights * 2 + maps + shown + cached
     training = max(kept + batches + steps + cached, kept + batches + maps + shown + cached)
     let one = step.footprint(of: [1, height, width, 3], parameterBytes: Int(count) * 8, workers: 1)
-    double = 8 * (one.activations * activations(sizes.training) + (one.parameters + 1) * count)
+    // The network and, where objectives compare with it, the reference, both in float64.
+    let copies = step.usesReference ? 2.0 : 1
+    double = 8 * (one.activations * activations(sizes.training) + (one.parameters + copies) * count)
     parts = [
       ("the network and the optimizer's memory", kept, "take a smaller network"),
       ("batches", batches + shown, "lower data.batch, data.resize, data.crop or data.workers"),

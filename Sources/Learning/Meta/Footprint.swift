@@ -48,11 +48,21 @@ extension MetaStep {
       $0 && ($1.couplesImages || ($1.normalizesAsTraining && normalization == .batch))
     }
     if isOn(whole) { sum.add(activations: all * Factors.pass, parameters: 1) }
+    // The reference network's pass comes first and keeps nothing but logits and the activations that objectives ask for, so
+    // that it raises the peak only where there are some.
+    let compared = objectives.indices.filter {
+      included[$0] && objectives[$0].weight != 0 && needs[$0].usesReference && !needs[$0].layers.isEmpty
+    }
+    let isCoupled = compared.contains { whole[$0] }
+    if isCoupled { sum.add(activations: all * Factors.pass, parameters: 0) }
     let comparisons = objectives.indices.count {
       included[$0] && objectives[$0].weight != 0 && !needs[$0].normalizesAsTraining
     }
     guard isOn(zip(included, whole).map { $0 && !$1 }) else { return sum }
     var apart = Footprint(activations: 0, parameters: 0)
+    if !compared.isEmpty && !isCoupled {
+      apart.add(activations: atOnce(Self.imagesPerPart) * Factors.pass, parameters: 0)
+    }
     switch isOn(zip(included, needs).map { $0 && $1.usesVirtualWeights }) ? inner?.scope : nil {
     case .image:
       let part = partsApart(shape, workers: workers).first?.count ?? 1
