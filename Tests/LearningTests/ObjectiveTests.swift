@@ -267,11 +267,21 @@ private struct HeldPlain: OuterObjective {
     #expect(abs(outcome.total) < 1e-14)
     #expect(outcome.gradients.allSatisfy { $0.abs.sum().item < 1e-10 })
     // Only activations that an objective asks for take memory.
-    func footprint(_ objective: any OuterObjective) -> Double {
-      Self.step([(objective, 1)], nil).footprint(of: [8, 12, 12, 3], parameterBytes: 1000, workers: 1).activations
+    func footprint(_ objective: any OuterObjective, _ inner: InnerUpdate? = nil) -> Double {
+      Self.step([(objective, 1)], inner).footprint(
+        of: [8, 12, 12, 3], parameterBytes: 1000, workers: 1, classes: 4
+      ).activations
     }
     #expect(footprint(Distillation()) == footprint(CrossEntropy()))
     #expect(footprint(Drift()) > footprint(TotalVariation()))
+    // Each class that is compared takes memory, as far as the network has so many.
+    func pairs(_ classes: Int, _ inner: InnerUpdate?) -> Double {
+      footprint(ClassSensitivity(at: inner == nil ? [.plain] : [.virtual], against: .all, classes: classes), inner)
+    }
+    for inner in [nil, InnerUpdate(rate: 0.1), InnerUpdate(rate: 0.1, scope: .batch)] {
+      #expect(pairs(2, inner) < pairs(4, inner) && pairs(4, inner) == pairs(100, inner))
+      #expect(inner == nil || pairs(4, inner) == 2 * pairs(2, inner))
+    }
   }
 
   @Test("masked divergence is 0 if no pixel is removed, and larger if more pixels are removed")

@@ -30,7 +30,7 @@ public struct ClassSensitivity: OuterObjective, Equatable {
   /// The number of classes whose pairs are compared against ``Contrast/all``: the explained one and the most likely other ones, if there are
   /// so many. Each takes a backward pass, and at virtual weights an update of its own.
   public var classes: Int
-  /// The strength of the regularization of the soft ranks of ``Similarity/spearman``, relative to the std of a map.
+  /// The strength of the regularization of the soft ranks of `Similarity.spearman`, relative to the std of a map.
   public var regularization: Double
 
   /// Creates the objective. By default it compares the label with the least likely class, at plain and virtual weights,
@@ -60,7 +60,9 @@ public struct ClassSensitivity: OuterObjective, Equatable {
   }
 
   public func needs(_ maps: MapSettings) -> ObjectiveNeeds {
-    ObjectiveNeeds(layers: maps.layers, usesVirtualWeights: at.contains(.virtual), classes: 2)
+    ObjectiveNeeds(
+      layers: maps.layers, usesVirtualWeights: at.contains(.virtual), classes: 2,
+      mapClasses: against == .all ? classes : 2)
   }
 
   public func terms(for images: ObjectiveImages) -> [ObjectiveTerm] {

@@ -87,18 +87,20 @@ public struct ObjectiveNeeds: Sendable {
   public var usesReference: Bool
   /// The smallest number of classes that the objective supports.
   public var classes: Int
+  /// The largest number of classes whose maps it makes for an image at the same weights; used to estimate memory.
+  public var mapClasses: Int
   /// Composes the images that the objective looks at; nil for the batch's own. Its values are then those of the composed images.
   public var composition: (any ImageComposition)?
 
   /// Creates requirements; by default one pass at the network's own weights.
   public init(
     layers: [String] = [], usesVirtualWeights: Bool = false, normalizesAsTraining: Bool = false,
-    couplesImages: Bool = false, usesReference: Bool = false, classes: Int = 1,
+    couplesImages: Bool = false, usesReference: Bool = false, classes: Int = 1, mapClasses: Int = 2,
     composition: (any ImageComposition)? = nil
   ) {
     (self.layers, self.usesVirtualWeights) = (layers, usesVirtualWeights)
     (self.normalizesAsTraining, self.couplesImages, self.classes) = (normalizesAsTraining, couplesImages, classes)
-    (self.usesReference, self.composition) = (usesReference, composition)
+    (self.usesReference, self.mapClasses, self.composition) = (usesReference, mapClasses, composition)
   }
 }
 

@@ -17,7 +17,7 @@ public struct WeightAgreement: OuterObjective {
   public var target: Target
   /// The similarity of two maps.
   public var similarity: Similarity
-  /// The strength of the regularization of the soft ranks of ``Similarity/spearman``, relative to the std of a map.
+  /// The strength of the regularization of the soft ranks of `Similarity.spearman`, relative to the std of a map.
   public var regularization: Double
 
   /// Creates the objective; by default the map at virtual weights is the target, by Pearson's correlation.
