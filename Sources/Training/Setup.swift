@@ -83,9 +83,11 @@ public struct Setup: Sendable {
     let notes: [String]
     (network, notes) = try Self.network(recipe, classes: classes, weights: weights ?? recipe.model.weights)
     self.notes = notes + Self.remarks(train, validation)
+    // A resumed run loads the same weights here as at its beginning, so that its reference is the same too.
     step = MetaStep(
       inner: recipe.inner, method: recipe.saliency.method, layers: recipe.saliency.layers, objectives: recipe.outer,
-      normalization: recipe.model.batchNorm == .train ? .batch : .running, recomputes: recipe.run.recompute)
+      normalization: recipe.model.batchNorm == .train ? .batch : .running, recomputes: recipe.run.recompute,
+      reference: network)
 
     // The maps that the objectives compare are measured too; the outer loss selects the best checkpoint.
     let maps =

@@ -53,7 +53,10 @@ extension Registries {
   /// The objectives that recipes can name.
   public static let objectives = Registry<any OuterObjective>(
     "objective",
-    [CrossEntropy(), BinaryCrossEntropy(), ClassSensitivity(), Competition(), CellShare(), MaskedDivergence()])
+    [
+      CrossEntropy(), BinaryCrossEntropy(), ClassSensitivity(), Competition(), CellShare(), MaskedDivergence(),
+      Distillation(), WeightAgreement(), TotalVariation(), Sparsity(), AttentionSeparation(),
+    ])
 }
 
 /// The method and the layers of maps.
@@ -80,19 +83,24 @@ public struct ObjectiveNeeds: Sendable {
   /// objective that only reads other images' pixels and labels finds them in ``ObjectiveImages/batch`` and does not
   /// need this.
   public var couplesImages: Bool
+  /// Whether it compares with the network that the run starts from; see ``ObjectiveImages/reference``.
+  public var usesReference: Bool
   /// The smallest number of classes that the objective supports.
   public var classes: Int
+  /// The largest number of classes whose maps it makes for an image at the same weights; used to estimate memory.
+  public var mapClasses: Int
   /// Composes the images that the objective looks at; nil for the batch's own. Its values are then those of the composed images.
   public var composition: (any ImageComposition)?
 
   /// Creates requirements; by default one pass at the network's own weights.
   public init(
     layers: [String] = [], usesVirtualWeights: Bool = false, normalizesAsTraining: Bool = false,
-    couplesImages: Bool = false, classes: Int = 1, composition: (any ImageComposition)? = nil
+    couplesImages: Bool = false, usesReference: Bool = false, classes: Int = 1, mapClasses: Int = 2,
+    composition: (any ImageComposition)? = nil
   ) {
     (self.layers, self.usesVirtualWeights) = (layers, usesVirtualWeights)
     (self.normalizesAsTraining, self.couplesImages, self.classes) = (normalizesAsTraining, couplesImages, classes)
-    self.composition = composition
+    (self.usesReference, self.mapClasses, self.composition) = (usesReference, mapClasses, composition)
   }
 }
 
@@ -109,12 +117,25 @@ public struct ObjectiveImages: Sendable {
   /// The pass over these images at the network's own weights, with the activations of ``ObjectiveNeeds/layers``. It is
   /// tracked; detach whatever is derived from it outside of the terms.
   public let plain: Inference
+  /// The pass over these images of the network that the run starts from, ``MetaStep/reference``, with running statistics
+  /// and the activations of ``ObjectiveNeeds/layers``. Its parameters are constants. It is nil unless the objective uses
+  /// the reference.
+  public let reference: Inference?
   /// The method and the layers of maps.
   public let maps: MapSettings
   /// The whole batch.
   public let batch: MetaStep.Batch
   /// The range of these images in the batch.
   public let range: Range<Int>
+
+  init(
+    images: Tensor, labels: [Int], targets: Tensor, draws: [UInt64], plain: Inference, reference: Inference? = nil,
+    maps: MapSettings, batch: MetaStep.Batch, range: Range<Int>
+  ) {
+    (self.images, self.labels, self.targets, self.draws) = (images, labels, targets, draws)
+    (self.plain, self.reference, self.maps) = (plain, reference, maps)
+    (self.batch, self.range) = (batch, range)
+  }
 }
 
 /// A summand of an objective's value.
