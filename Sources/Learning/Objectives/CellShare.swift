@@ -8,6 +8,7 @@ import Tensors
 /// a positive value counts as 1.
 public struct CellShare: OuterObjective {
   public let name = "cell_share"
+  public let mapDemand: MapDemand? = .place
   /// The weights at which maps are made; the value is the mean over them.
   public var at: [MapWeights]
   /// The mosaics.

@@ -19,6 +19,7 @@ public struct ClassSensitivity: OuterObjective, Equatable {
   public enum Contrast: String, Sendable, CaseIterable { case bottom, second, random, all }
 
   public let name = "class_sensitivity"
+  public let mapDemand: MapDemand? = .difference
   /// The weights at which maps are compared; the value is the mean over these.
   public var at: [Weights]
   /// The choice of the explained class.

@@ -34,6 +34,9 @@ public protocol OuterObjective: Component {
   /// - Returns: the score, or the reason why it is undefined; nil, the default, to use the training loss.
   func score(of image: EvaluatedImage, weight: Double, in step: MetaStep) -> Score.Value?
 
+  /// What the objective asks of saliency maps, for the notes about recipes; nil, the default, for nothing.
+  var mapDemand: MapDemand? { get }
+
   /// A contrast class for figures, whose maps are drawn beside those of an image's label.
   ///
   /// - Parameters:
@@ -46,6 +49,7 @@ public protocol OuterObjective: Component {
 extension OuterObjective {
   public func needs(_ maps: MapSettings) -> ObjectiveNeeds { ObjectiveNeeds() }
   public func score(of image: EvaluatedImage, weight: Double, in step: MetaStep) -> Score.Value? { nil }
+  public var mapDemand: MapDemand? { nil }
   public func contrastClass(to label: Int, logits: Tensor) -> Int? { nil }
 }
 

@@ -28,6 +28,8 @@ public struct ClassActivation: SaliencyMethod {
 
   public var name: String { Self.named.first { $0.method == self }?.name ?? "class_activation" }
 
+  public var explainsLogit: Bool { true }
+
   public func maps(_ request: MapRequest) -> [Tensor] { request.maps { weights.map($0, $1) } }
 }
 

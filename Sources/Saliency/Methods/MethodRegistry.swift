@@ -13,6 +13,7 @@ extension Registries {
     methods.register(RISE.self)
     methods.register(SmoothGrad.self)
     methods.register(Competitive.self)
+    methods.register(FinerCAM.self)
     return methods
   }()
 }
