@@ -36,7 +36,7 @@ public enum ResultSign: Sendable {
   case any
 }
 
-/// How excitation backprop (``BackwardRule/excitation``) treats an operation.
+/// How excitation backprop (`BackwardRule.excitation`) treats an operation.
 ///
 /// The method distributes the signal of a unit to its inputs in proportion to activation times positive weight, like
 /// probabilities. This requires non-negative activations wherever weights are multiplied: at the inputs of

@@ -32,7 +32,7 @@ private struct ScheduleSection: Section {
 }
 
 extension Codec<any Schedule> {
-  fileprivate static var schedule: Codec {
+  static var schedule: Codec {
     by(ScheduleSection.self, { $0.schedule }, { ScheduleSection(schedule: $0) })
   }
 }

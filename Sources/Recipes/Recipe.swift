@@ -46,6 +46,12 @@ public struct Recipe: Sendable, Section {
     }
   }
 
+  /// Whether the recipe states the measures of its evaluation, or they are not the default ones.
+  public var statesMeasures: Bool {
+    places["evaluation.measures"] != nil
+      || !(evaluation.measures.count == 1 && evaluation.measures[0] is ClassSensitivityMeasure)
+  }
+
   /// The method and the layers of the maps of a term of the outer loss.
   public func maps(of term: WeightedObjective) -> MapSettings {
     MapSettings(term.method ?? saliency.method, at: term.layers ?? saliency.layers)

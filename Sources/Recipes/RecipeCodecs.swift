@@ -67,7 +67,7 @@ private struct ObjectiveSection: Section {
   mutating func visit(_ keys: Keys) {
     keys.component("objective", &objective, of: Registries.objectives) {
       keys("weight", &weight, .number(-1e6...1e6))
-      keys("schedule", &schedule, .optional(.component(Registries.schedules)))
+      keys("schedule", &schedule, .optional(.schedule))
       keys("method", &method, .optional(.method))
       keys("layers", &layers, .optional(.list(.word, atLeast: 1)))
       keys.requireDistinct("layers", layers ?? [])

@@ -142,8 +142,8 @@ extension Recipe {
       keys("virtual_rate", &virtualRate, .optional(.rate))
       keys("precision", &precision, .choice())
       keys("figures", &figures, .integer(0...1000, "each is a file"))
-      // Results are stored by name, so a name must be unique.
-      keys.requireDistinct("measures", named.map { $0?.name ?? "accuracy" })
+      // Results are stored by these names, so they must be unique.
+      keys.requireDistinct("measures", named.map { $0?.resultName ?? "accuracy" })
       keys.requireDistinct("methods", methods)
       keys.requireDistinct("layers", layers)
     }

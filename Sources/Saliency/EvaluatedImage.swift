@@ -156,10 +156,10 @@ public final class EvaluatedImage {
     guard let m = kind.methods.firstIndex(of: setting.method), let l = kind.layers.firstIndex(of: setting.layer) else {
       preconditionFailure("EvaluatedImage: \(setting.method) at \(setting.layer) is no setting of the evaluation")
     }
-    let key = Derivation(measure: measure.name, class_: class_, weights: setting.weights)
+    let key = Derivation(measure: measure.resultName, class_: class_, weights: setting.weights)
     let all =
       derivedMaps[key]
-      ?? (network.derived[measure.name] ?? []).map { network in
+      ?? (network.derived[measure.resultName] ?? []).map { network in
         ImageMaps(Inference(network, exactImage, capturing: kind.layers))(
           kind, of: class_, after: update(at: setting.weights))
       }
@@ -167,13 +167,19 @@ public final class EvaluatedImage {
     return all.map { $0[m][l] }
   }
 
+  /// The height and width of maps at a layer, before they are resized to the image; nil if the activation of the layer
+  /// is not kept.
+  public func mapSize(at layer: String) -> (height: Int, width: Int)? { maps.size(at: layer) }
+
   // MARK: - Objects
 
   /// The union of the regions of the label's objects; nil if there are none.
-  public private(set) lazy var region: Region? = {
-    let regions = objects.filter { $0.label == label }.map(\.region)
+  public private(set) lazy var region: Region? = region(of: label)
+  /// The union of the regions of a class's objects; nil if there are none.
+  public func region(of class_: Int) -> Region? {
+    let regions = objects.filter { $0.label == class_ }.map(\.region)
     return regions.dropFirst().reduce(regions.first) { $0?.union($1) }
-  }()
+  }
   /// Whether ``region`` includes a mask.
   public var hasMask: Bool { objects.contains { $0.label == label && $0.hasMask } }
   /// Whether the image has objects of other classes.

@@ -8,7 +8,7 @@ public struct EvaluatedNetwork: Sendable {
   /// The network in the precision of maps, for the passes that make maps. Its parameters are tracked if updates move
   /// them.
   public let explained: Network
-  /// The networks that each measure derives from this one, by the measure's name; they are prepared like ``explained``.
+  /// The networks that each measure derives from this one, by the measure's result name; they are prepared like ``explained``.
   public let derived: [String: [Network]]
 
   /// Prepares a network and those that measures derive from it.
@@ -27,7 +27,7 @@ public struct EvaluatedNetwork: Sendable {
     explained = prepared(converted)
     derived = measures.reduce(into: [:]) { derived, measure in
       let networks = measure.derivedNetworks(of: converted)
-      if !networks.isEmpty { derived[measure.name] = networks.map(prepared) }
+      if !networks.isEmpty { derived[measure.resultName] = networks.map(prepared) }
     }
   }
 }

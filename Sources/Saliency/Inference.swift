@@ -38,14 +38,13 @@ public struct Inference: Sendable {
     return methods.map { request.maps($0) }
   }
 
-  /// The gradients of one logit per image with respect to kept activations, [N, H, W, C] each. Another backward rule
-  /// gives its own quantity instead of the gradient. A `sign` of -1 asks for the negative of the class.
-  func logitGradients(
-    of classes: [Int], at layers: [String], sign: Double = 1, rule: BackwardRule = .derivative,
+  /// The gradients of one number per image, made of the logits, with respect to kept activations, [N, H, W, C] each.
+  /// Another backward rule gives its own quantity instead of the gradient. A `sign` of -1 asks for the negative.
+  func gradients(
+    of logits: Tensor, at layers: [String], sign: Double = 1, rule: BackwardRule = .derivative,
     createGraph: Bool = false
   ) -> [Tensor] {
-    let logits = output.logits.takenAlongLastAxis(classes)
-    return gradients(
+    Tensors.gradients(
       of: logits, withRespectTo: layers.map { activation($0, true) },
       cotangents: Tensor(repeating: sign, shape: logits.shape, logits.scalarType), rule: rule, createGraph: createGraph
     )

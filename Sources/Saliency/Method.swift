@@ -8,9 +8,9 @@ import Tensors
 /// - published methods: `gradient`, `grad_cam`, `normgrad`, …;
 /// - any pair of the framework of ``ExtractAggregate``: `conv3x3/norm`, `scaling/filtered_norm`, with the prefix
 ///   `guided/` or `deconvnet/` for another backward rule;
-/// - methods around another method: `smooth/normgrad`, `competitive/grad_cam`, with an optional number after a colon:
-///   `smooth:50/gradient`;
-/// - methods that a program has added to ``Components/Registries/methods``.
+/// - methods around another method: `smooth/normgrad`, `competitive/grad_cam`, `finer/grad_cam`, with an optional
+///   number after a colon: `smooth:50/gradient`;
+/// - methods that a program has added to `Registries.methods`.
 ///
 /// Some methods have several names: `normgrad` is `conv1x1/norm`. Tables, files and recipes show the requested one.
 /// Methods that differ only in this name are equal.

@@ -2,7 +2,7 @@
 ///
 /// Images are NHWC, so that the channel vector of a location is contiguous; convolution kernels are HWIO. An operation
 /// is recorded if at least one of its operands is tracked (see ``tracked()``), and
-/// ``gradients(of:withRespectTo:cotangents:createGraph:)`` differentiates it, to any order. Misuse (shapes that do not
+/// `gradients(of:withRespectTo:)` differentiates it, to any order. Misuse (shapes that do not
 /// fit, mixed scalar types) is a programming error and traps with a message that names both sides. Data from outside is
 /// validated before it becomes a tensor.
 public struct Tensor: Sendable {

@@ -76,7 +76,7 @@ extension Setup {
       networkClasses: network.classes, dataClasses: dataClasses, images: recipe.evaluation.images)
     for measure in evaluation.measures {
       guard let reason = measure.obstacle(conditions) else { continue }
-      throw recipe.problem("evaluation.measures", "\(measure.name) \(reason)")
+      throw recipe.problem("evaluation.measures", "\(measure.resultName) \(reason)")
     }
   }
 

@@ -50,7 +50,7 @@ public struct MemoryEstimate: Sendable {
     let batches = Double(batch) * numbers * (scalar + 1) * Double(5 + recipe.data.workers)
     let cached = Self.cached(recipe, sizes)
     let footprint = step.footprint(
-      of: [batch, height, width, 3], parameterBytes: Int(weights), workers: workers)
+      of: [batch, height, width, 3], parameterBytes: Int(weights), workers: workers, classes: network.classes)
     let steps = footprint.activations * activations(sizes.training) * scalar + footprint.parameters * weights
 
     let exact = Double(measured.precision.size)
@@ -68,8 +68,11 @@ public struct MemoryEstimate: Sendable {
     let shown = Double(min(batch, recipe.evaluation.images)) * resized * (scalar + 1)
     evaluation = Self.program + weights * 2 + maps + shown + cached
     training = max(kept + batches + steps + cached, kept + batches + maps + shown + cached)
-    let one = step.footprint(of: [1, height, width, 3], parameterBytes: Int(count) * 8, workers: 1)
-    double = 8 * (one.activations * activations(sizes.training) + (one.parameters + 1) * count)
+    let one = step.footprint(
+      of: [1, height, width, 3], parameterBytes: Int(count) * 8, workers: 1, classes: network.classes)
+    // The network and, where objectives compare with it, the reference, both in float64.
+    let copies = step.usesReference ? 2.0 : 1
+    double = 8 * (one.activations * activations(sizes.training) + (one.parameters + copies) * count)
     parts = [
       ("the network and the optimizer's memory", kept, "take a smaller network"),
       ("batches", batches + shown, "lower data.batch, data.resize, data.crop or data.workers"),

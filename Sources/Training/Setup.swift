@@ -44,7 +44,7 @@ public struct Setup: Sendable {
   public init(
     _ recipe: Recipe, weights: String? = nil, trains: Bool = true, communicator: any Communicator = SingleProcess()
   ) throws {
-    (self.recipe, self.communicator) = (recipe, communicator)
+    self.communicator = communicator
     workers = recipe.run.workers ?? Parallel.processors
     let (train, validation) = (try recipe.data.train.dataset(), try recipe.data.validation.dataset())
     guard let classNames = ClassList.common(train.classNames, validation.classNames) else {
@@ -79,16 +79,30 @@ public struct Setup: Sendable {
       smallestSide: smallestSide, brokenImages: recipe.data.brokenImages, cacheLimit: cacheLimit,
       precision: recipe.run.precision)
     let remarks = readsObjects ? try Self.checkObjects(recipe, train, validation) : []
-    let sizes = MemoryEstimate.Sizes(
-      recipe, self.train, self.validation, try self.train.first(), try self.validation.first())
+    let measured = try self.validation.first()
+    let sizes = MemoryEstimate.Sizes(recipe, self.train, self.validation, try self.train.first(), measured)
     let available = Memory.available
     try MemoryEstimate.requireParameters(recipe, classes: classes, available: available)
     let notes: [String]
     (network, notes) = try Self.network(recipe, classes: classes, weights: weights ?? recipe.model.weights)
-    self.notes = notes + remarks + Self.remarks(train, validation)
+    // A resumed run loads the same weights here as at its beginning, so that its reference is the same too.
     step = MetaStep(
       inner: recipe.inner, method: recipe.saliency.method, layers: recipe.saliency.layers, objectives: recipe.outer,
-      normalization: recipe.model.batchNorm == .train ? .batch : .running, recomputes: recipe.run.recompute)
+      normalization: recipe.model.batchNorm == .train ? .batch : .running, recomputes: recipe.run.recompute,
+      reference: network)
+
+    let (measures, guards) = MapGuards.measures(
+      recipe, step, hasObjects: !measured.objects.isEmpty,
+      hasSeveralObjectClasses: measured.objects.contains { $0.label != measured.label } && measured.labels.count == 1,
+      MeasureConditions(
+        networkClasses: classes, dataClasses: classNames.count,
+        images: min(recipe.evaluation.images, validation.count)))
+    var recipe = recipe
+    recipe.evaluation.measures = measures
+    self.recipe = recipe
+    self.notes =
+      notes + remarks + Self.remarks(train, validation) + (trains ? [MapGuards.note(step)].compactMap(\.self) : [])
+      + guards
 
     // The maps that the objectives compare are measured too; the outer loss selects the best checkpoint.
     let maps =
@@ -96,7 +110,7 @@ public struct Setup: Sendable {
     let layers = maps.flatMap(\.layers).reduce(into: recipe.evaluation.layers) { if !$0.contains($1) { $0.append($1) } }
     let methods = maps.map(\.method).reduce(into: recipe.evaluation.methods) { if !$0.contains($1) { $0.append($1) } }
     evaluation = Evaluation(
-      measures: recipe.evaluation.measures, methods: methods, layers: layers,
+      measures: measures, methods: methods, layers: layers,
       virtualRate: recipe.evaluation.virtualRate, virtualLoss: recipe.inner?.loss ?? .crossEntropy,
       precision: recipe.evaluation.precision, goal: step)
     // This check comes before the memory estimate, which traces the network with images of these sizes.

@@ -68,6 +68,38 @@ private struct Upended: OuterObjective {
   }
 }
 
+/// The squared distance of the label's maps from those of the network that the run starts from.
+private struct Drift: OuterObjective {
+  let name = "drift"
+
+  func needs(_ maps: MapSettings) -> ObjectiveNeeds { ObjectiveNeeds(layers: maps.layers, usesReference: true) }
+
+  func terms(for images: ObjectiveImages) -> [ObjectiveTerm] {
+    let (labels, maps) = (images.labels, images.maps)
+    let start = images.reference?.maps(maps.method, of: labels, at: maps.layers).map { $0.detached() } ?? []
+    return images.terms(at: [.plain], of: [labels]) { layers in
+      zip(layers, start).map { ($0[0] - $1).squared.sum([1, 2]) }.sum
+    }
+  }
+}
+
+/// The part of the agreement of plain and virtual maps that comes from the virtual map: the plain one is held constant.
+private struct HeldPlain: OuterObjective {
+  let name = "held_plain"
+
+  func needs(_ maps: MapSettings) -> ObjectiveNeeds { WeightAgreement().needs(maps) }
+
+  func terms(for images: ObjectiveImages) -> [ObjectiveTerm] {
+    let (labels, maps) = (images.labels, images.maps)
+    return [
+      ObjectiveTerm(WeightAgreement().terms(for: images)[0].passes) { passes in
+        let both = passes.map { $0.maps(maps.method, of: labels, at: maps.layers, createGraph: true) }
+        return zip(both[0], both[1]).map { 1 - Similarity.pearson($0.detached(), $1) }.mean
+      }
+    ]
+  }
+}
+
 @Suite("Objectives") struct ObjectiveTests {
   /// The batch norms' shifts are not 0; otherwise pixels that are set to 0 would lie on the kink of every ReLU.
   private static let network: Network = {
@@ -94,8 +126,11 @@ private struct Upended: OuterObjective {
   private static func step(_ objectives: [(any OuterObjective, Double)], _ inner: InnerUpdate?) -> MetaStep {
     MetaStep(
       inner: inner, method: .normGrad, layers: ["features.5", "features.8"],
-      objectives: objectives.map { WeightedObjective($0, weight: $1) })
+      objectives: objectives.map { WeightedObjective($0, weight: $1) }, reference: reference)
   }
+
+  /// Another network of the same classes, in another precision than that of the tests.
+  private static let reference = Architecture.plain.network(classes: 4, seed: 8)
 
   private static func outcome(_ step: MetaStep, _ parameters: [Tensor]) throws -> MetaStep.Outcome {
     var random = RandomSource(seed: 0, purpose: "test")
@@ -121,6 +156,10 @@ private struct Upended: OuterObjective {
     ContrastiveConsistency(), ContrastiveConsistency(at: [.virtual], explain: .label, temperature: 0.2),
     GuidedAlignment(fixesTarget: false), GuidedAlignment(at: [.plain, .virtual], fixesTarget: false),
     MaskedDivergence(), MapShift(), Spread(), Spread(isVirtual: true), Upended(),
+    Distillation(), Distillation(temperature: 1, loss: .sigmoid), Drift(),
+    ClassSensitivity(at: [.plain, .virtual], against: .all, similarity: .spearman, classes: 3),
+    WeightAgreement(target: .none), TotalVariation(at: [.plain, .virtual]), Sparsity(at: [.plain, .virtual]),
+    AttentionSeparation(at: [.plain, .virtual]),
   ]
 
   @Test(
@@ -214,6 +253,48 @@ private struct Upended: OuterObjective {
         != (try Self.outcome(Self.step([(ClassSensitivity(at: [.plain]), 2)], nil), Self.network.parameters).values[0]))
     step.objectives[0].schedule = CosineSchedule()
     #expect([0, 5, 10].map { step.at(step: $0, of: 10).objectives[0].weight } == [2, 1, 0])
+  }
+
+  @Test("agreement with a held virtual map has the part of the gradient that comes from the plain map")
+  func target() throws {
+    let update = InnerUpdate(rate: 0.02)
+    let parts = try [WeightAgreement(target: .none), WeightAgreement(), HeldPlain()].map {
+      (objective: any OuterObjective) in
+      try Self.outcome(Self.step([(objective, 1)], update), Self.network.parameters).gradients
+    }
+    #expect(Self.difference(zip(parts[1], parts[2]).map { $0 + $1 }, parts[0]) < 1e-9)
+  }
+
+  @Test("the starting network is used only by objectives that compare with it, at running statistics")
+  func reference() throws {
+    // A pass in another precision would trap, so that the reference is not even touched.
+    var step = Self.step([(CrossEntropy(), 1), (Distillation(), 0)], nil)
+    let with = try Self.outcome(step, Self.network.parameters)
+    step.reference = nil
+    let without = try Self.outcome(step, Self.network.parameters)
+    #expect(zip(with.gradients, without.gradients).allSatisfy { $0.doubles == $1.doubles })
+    // A network does not differ from itself; the gradient is 0.
+    var same = Self.step([(Distillation(), 1), (Distillation(loss: .sigmoid), 1), (Drift(), 1)], nil)
+    same.reference = Self.network
+    let outcome = try Self.outcome(same, Self.network.parameters)
+    #expect(abs(outcome.total) < 1e-14)
+    #expect(outcome.gradients.allSatisfy { $0.abs.sum().item < 1e-10 })
+    // Only activations that an objective asks for take memory.
+    func footprint(_ objective: any OuterObjective, _ inner: InnerUpdate? = nil) -> Double {
+      Self.step([(objective, 1)], inner).footprint(
+        of: [8, 12, 12, 3], parameterBytes: 1000, workers: 1, classes: 4
+      ).activations
+    }
+    #expect(footprint(Distillation()) == footprint(CrossEntropy()))
+    #expect(footprint(Drift()) > footprint(TotalVariation()))
+    // Each class that is compared takes memory, as far as the network has so many.
+    func pairs(_ classes: Int, _ inner: InnerUpdate?) -> Double {
+      footprint(ClassSensitivity(at: inner == nil ? [.plain] : [.virtual], against: .all, classes: classes), inner)
+    }
+    for inner in [nil, InnerUpdate(rate: 0.1), InnerUpdate(rate: 0.1, scope: .batch)] {
+      #expect(pairs(2, inner) < pairs(4, inner) && pairs(4, inner) == pairs(100, inner))
+      #expect(inner == nil || pairs(4, inner) == 2 * pairs(2, inner))
+    }
   }
 
   @Test("masked divergence is 0 if no pixel is removed, and larger if more pixels are removed")

@@ -55,7 +55,7 @@ import Testing
       func score(_ images: Tensor) -> [Double] { Array(repeating: 0.5, count: images.shape[0]) }
       let all: [Score.Value] = [
         map.rankCorrelation(with: other), other.rankCorrelation(with: map), map.pointing(at: box), map.energy(in: box),
-        map.sparseness, map.gridPointing(cell: 0, cells: 2), Deletion().value(of: map, image, score: score),
+        map.sparseness, map.gridPointing(cell: 0, rows: 2, columns: 2), Deletion().value(of: map, image, score: score),
         Insertion().value(of: map, image, score: score), Road().value(of: map, image, score: score),
         Infidelity().value(of: map, image, score: score), ImageMap.meanRankCorrelation([map, other]),
         MaxSensitivity().value(of: Tensor(values, shape: [1, 8, 8]), image) { _ in .ones([1, 8, 8], .float64) },

@@ -66,6 +66,8 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     OperationCase("norm over channels", [[2, 3, 3, 19]]) { $0[0].norm([3]) },
     OperationCase("norm over locations", [[2, 3, 4]]) { $0[0].norm([0, 1], keepDims: true) },
     OperationCase("maximum", [[5, 7]]) { $0[0].maximum() },
+    OperationCase("soft ranks", [[2, 9]]) { ($0[0] * 4).softRanks() },
+    OperationCase("center blocks", [[2, 3]]) { $0[0].centered(inBlocks: [0, 1, 0, 5, 5, 0]) },
   ]
 
   /// Batch norm with constant statistics, alone and fused with what follows it; 13 channels are a vector and a

@@ -84,6 +84,26 @@ import Testing
     #expect(abs(third - (try expected(try setup(), against: .second, update: moved))) < 1e-9)
   }
 
+  @Test("against all the score is the mean over all pairs of the label and the most likely other classes")
+  func allPairs() throws {
+    let setup = try setup(["outer.1.against=all", "outer.1.classes=3", "outer.1.at=plain"])
+    let network = setup.network.converted(to: .float64)
+    var values: [Double] = []
+    for index in 0..<6 {
+      let batch = try setup.validation.batch([index])
+      let start = Inference(network, batch.images.converted(to: .float64), capturing: setup.step.layers)
+      let (label, scores) = (batch.labels[0], start.output.logits.doubles)
+      let others = scores.indices.filter { $0 != label }.sorted { scores[$0] > scores[$1] }
+      let maps = ([label] + others.prefix(2)).map { class_ in
+        start.maps(.normGrad, of: [class_], at: setup.step.layers).map { ImageMap($0, width: 32, height: 32) }
+      }
+      for (a, b) in [(0, 1), (0, 2), (1, 2)] {
+        values += zip(maps[a], maps[b]).map { $0.rankCorrelation(with: $1).number ?? 1 }
+      }
+    }
+    #expect(abs(try score(setup) - values.reduce(0, +) / Double(values.count)) < 1e-9)
+  }
+
   @Test("random contrast classes are the same at every evaluation")
   func random() throws {
     let setup = try setup(["outer.1.against=random"])
@@ -91,9 +111,10 @@ import Testing
   }
 
   @Test(
-    "a network with constant maps has the worst score, and one with a score of NaN is never the best")
-  func collapsed() throws {
-    let setup = try setup(["outer.0.weight=1", "outer.1.at=[plain]"])
+    "a network with constant maps has the worst score, and one with a score of NaN is never the best",
+    arguments: ["second", "all"])
+  func collapsed(_ against: String) throws {
+    let setup = try setup(["outer.0.weight=1", "outer.1.at=[plain]", "outer.1.against=\(against)"])
     let own = try score(setup)
     let zeros = setup.network.with(parameters: setup.network.parameters.map { .zeros($0.shape) })
     let result = try setup.evaluate(zeros, title: "measuring")

@@ -29,7 +29,9 @@ private struct Upward: Measure {
 
   var columns: [MeasureColumn] { [.byClass, .images("even", key: "even") { $0.label % 2 == 0 }] }
 
-  var baselines: [MeasureBaseline] { [MeasureBaseline("chance", key: "chance") { [share] _ in .defined(share) }] }
+  func baselines(at layers: [String]) -> [MeasureBaseline] {
+    [MeasureBaseline("chance", key: "chance") { [share] _ in .defined(share) }]
+  }
 }
 
 /// A measure of composite images made of two images, one above the other.
@@ -41,7 +43,9 @@ private struct Stacked: CompositeMeasure {
   func groups(of items: [MeasuredItem]) -> [[Int]] {
     stride(from: 0, to: items.count - 1, by: 2).map { [$0, $0 + 1] }
   }
-  func composed(_ images: [Tensor]) -> Tensor { .concatenated(images, axis: 1) }
+  func composed(_ images: [Tensor], of items: [MeasuredItem]) -> CompositeImage {
+    CompositeImage(.concatenated(images, axis: 1))
+  }
   func values(ofComposite image: EvaluatedImage, at setting: MapSetting) -> [Score.Value] {
     let map = image.map(of: image.labels[0], at: setting)
     return [map.energy(in: Region(width: map.width, height: map.height, boxes: [(0..<map.width, 0..<map.height / 2)]))]

@@ -14,12 +14,18 @@ import Testing
 
   @Test(
     "a run interrupted after any step and resumed ends in the same bytes as one that never stopped",
-    arguments: ["adam", "sgd", "batch"])
+    arguments: ["adam", "sgd", "batch", "reference"])
   func resume(_ kind: String) throws {
     let overrides =
       switch kind {
       case "sgd": ["optimizer={name: sgd, rate: 0.01, momentum: 0.9, nesterov: true}"]
       case "batch": ["model.batch_norm=train", "inner.scope=batch", "optimizer.name=adamw"]
+      case "reference":
+        [
+          "outer=[{ objective: distillation, loss: sigmoid }, { objective: weight_agreement, similarity: spearman }, "
+            + "{ objective: class_sensitivity, at: plain, against: all, classes: 3 }, { objective: attention_separation }, "
+            + "{ objective: total_variation }, { objective: sparsity, at: virtual }]"
+        ]
       default: [String]()
       }
     let setup = try setup(overrides)

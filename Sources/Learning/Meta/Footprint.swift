@@ -18,9 +18,11 @@ extension MetaStep {
   ///
   /// The factors are fitted to measured peaks of whole runs with two workers: ResNet-20 at 32 pixels; SqueezeNet,
   /// ResNet-18, ResNet-50 and VGG-16 at 224 pixels; in every scope and with every kind of objective. The estimates are
-  /// within a quarter of the measured peaks, mostly above them. `shape` is the shape of the batch, [N, H, W, 3], and
-  /// `parameterBytes` is the size of the network's parameters.
-  public func footprint(of shape: [Int], parameterBytes: Int, workers: Int) -> Footprint {
+  /// within a quarter of the measured peaks, mostly above them. `shape` is the shape of the batch, [N, H, W, 3],
+  /// `parameterBytes` is the size of the network's parameters, and `classes` the number of its classes.
+  public func footprint(
+    of shape: [Int], parameterBytes: Int, workers: Int, classes: Int = .max
+  ) -> Footprint {
     // Composed images come after those of the batch, so that only the larger peak counts.
     compositions.filter { isOn($0.included) }.reduce(Footprint(activations: 0, parameters: 2)) { largest, group in
       let pixels = group.composition?.pixels ?? 1
@@ -29,7 +31,8 @@ extension MetaStep {
         group.composition?.count(of: shape[0]) ?? shape[0], Int((Double(shape[1]) * side).rounded()),
         Int((Double(shape[2]) * side).rounded()), shape[3],
       ]
-      let own = footprint(group.included, shape, parameterBytes: parameterBytes, workers: workers)
+      let own = footprint(
+        group.included, shape, parameterBytes: parameterBytes, workers: workers, classes: classes)
       return Footprint(
         activations: max(largest.activations, own.activations * pixels),
         parameters: max(largest.parameters, own.parameters))
@@ -37,7 +40,9 @@ extension MetaStep {
   }
 
   /// The footprint of the included objectives, which look at images of the same shape, in activations of one such image.
-  private func footprint(_ included: [Bool], _ shape: [Int], parameterBytes: Int, workers: Int) -> Footprint {
+  private func footprint(
+    _ included: [Bool], _ shape: [Int], parameterBytes: Int, workers: Int, classes: Int
+  ) -> Footprint {
     let all = Double(shape[0])
     func atOnce(_ part: Int) -> Double { min(all, Double(part * max(1, workers))) }
     let threads = min(Double(max(1, workers)), all)
@@ -48,11 +53,23 @@ extension MetaStep {
       $0 && ($1.couplesImages || ($1.normalizesAsTraining && normalization == .batch))
     }
     if isOn(whole) { sum.add(activations: all * Factors.pass, parameters: 1) }
-    let comparisons = objectives.indices.count {
-      included[$0] && objectives[$0].weight != 0 && !needs[$0].normalizesAsTraining
+    // The reference network's pass comes first and keeps nothing but logits and the activations that objectives ask for, so
+    // that it raises the peak only where there are some.
+    let compared = objectives.indices.filter {
+      included[$0] && objectives[$0].weight != 0 && needs[$0].usesReference && !needs[$0].layers.isEmpty
     }
+    let isCoupled = compared.contains { whole[$0] }
+    if isCoupled { sum.add(activations: all * Factors.pass, parameters: 0) }
+    // Objectives that compare maps, each counted as the number of pairs of classes whose maps it makes.
+    let pairs = objectives.indices.filter {
+      included[$0] && objectives[$0].weight != 0 && !needs[$0].normalizesAsTraining
+    }.map { max(1, Double(min(needs[$0].mapClasses, classes)) / 2) }
+    let comparisons = pairs.reduce(0, +)
     guard isOn(zip(included, whole).map { $0 && !$1 }) else { return sum }
     var apart = Footprint(activations: 0, parameters: 0)
+    if !compared.isEmpty && !isCoupled {
+      apart.add(activations: atOnce(Self.imagesPerPart) * Factors.pass, parameters: 0)
+    }
     switch isOn(zip(included, needs).map { $0 && $1.usesVirtualWeights }) ? inner?.scope : nil {
     case .image:
       let part = partsApart(shape, workers: workers).first?.count ?? 1
@@ -60,17 +77,18 @@ extension MetaStep {
       let images = min(all, Double(part * min(max(1, workers), limit)))
       apart.add(
         // Recomputation saves nothing here: the second pass through each block takes as much memory as it saves.
-        activations: images * Factors.update * Double(comparisons),
-        parameters: images * Factors.copies * Double(comparisons))
+        activations: images * Factors.update * comparisons,
+        parameters: images * Factors.copies * comparisons)
     case .batch:
       // The graphs of the update are kept for all parts; the passes at virtual weights are made part by part.
       apart.add(
-        activations: (all * Factors.waiting + atOnce(Self.imagesPerPart) * Factors.comparison) * Double(comparisons)
+        activations: (all * Factors.waiting + atOnce(Self.imagesPerPart) * Factors.comparison) * comparisons
           * held,
-        parameters: (threads + 4) * Double(comparisons))
+        parameters: (threads + 4) * comparisons)
     case nil:
       apart.add(
-        activations: atOnce(Self.imagesPerPart) * (comparisons > 0 ? Factors.maps : Factors.pass) * held,
+        activations: atOnce(Self.imagesPerPart)
+          * (Factors.pass + (Factors.maps - Factors.pass) * (pairs.max() ?? 0)) * held,
         parameters: threads)
     }
     // Objectives that need the whole batch are computed before the others, so that only the larger peak counts.

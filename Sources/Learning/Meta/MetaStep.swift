@@ -19,11 +19,14 @@ public struct MetaStep: Sendable {
   public var normalization: Pass.Normalization
   /// Whether activations are recomputed instead of kept; see `Network.recomputes`.
   public var recomputes: Bool
+  /// The network that the run starts from; required if an objective compares with it. It stays the same over a run, and
+  /// its parameters are constants.
+  public var reference: Network?
 
   /// Creates a meta step.
   public init(
     inner: InnerUpdate?, method: Method, layers: [String], objectives: [WeightedObjective],
-    normalization: Pass.Normalization = .running, recomputes: Bool = false
+    normalization: Pass.Normalization = .running, recomputes: Bool = false, reference: Network? = nil
   ) {
     self.inner = inner
     self.method = method
@@ -31,6 +34,7 @@ public struct MetaStep: Sendable {
     self.objectives = objectives
     self.normalization = normalization
     self.recomputes = recomputes
+    self.reference = reference
   }
 
   /// The result of one meta step.
@@ -66,12 +70,19 @@ public struct MetaStep: Sendable {
     _ network: Network, _ images: Tensor, labels: [Int], targets: Tensor? = nil, objects: [[Batch.Object]]? = nil,
     workers: Int = Parallel.processors, random: inout RandomSource
   ) throws -> Outcome {
+    if usesReference, let reference, reference.scalarType != network.scalarType {
+      var step = self
+      step.reference = reference.converted(to: network.scalarType)
+      return try step(network, images, labels: labels, targets: targets, workers: workers, random: &random)
+    }
     let network = network.recomputing(recomputes)
     let targets = targets ?? .softTargets(of: labels.map { [($0, 1)] }, classes: network.classes, images.scalarType)
     let batch = Batch(
       images: images, labels: labels, targets: targets, draws: labels.map { _ in random.next() }, objects: objects)
     let parameters = network.parameters
     precondition(!needsUpdate || inner != nil, "MetaStep: an objective at virtual weights, and no inner update")
+    precondition(
+      !usesReference || reference != nil, "MetaStep: an objective compares with a reference, and there is none")
     var sum = Contribution()
     var counts = [Int](repeating: labels.count, count: objectives.count)
     for (composition, included) in compositions where isOn(included) {
@@ -219,6 +230,9 @@ public struct MetaStep: Sendable {
 
   /// Whether any objective with a weight other than 0 uses virtual weights.
   public var needsUpdate: Bool { isOn(needs.map(\.usesVirtualWeights)) }
+
+  /// Whether any objective with a weight other than 0 compares with the network that the run starts from.
+  public var usesReference: Bool { isOn(needs.map(\.usesReference)) }
 
   /// Images that do not have their own update are computed a few together. The gradient of the parameters, which can be
   /// larger than everything else, is then written once for all of them.

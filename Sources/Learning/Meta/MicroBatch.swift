@@ -50,16 +50,25 @@ struct MicroBatch: Sendable {
     let maps = step.objectives.map { step.maps(of: $0) }
     let needs = zip(objectives, maps).map { $0?.needs($1) }
     let isTraining = needs.map { ($0?.normalizesAsTraining ?? false) && step.normalization == .batch }
-    let layers = needs.reduce(into: [String]()) { layers, needs in
-      layers += (needs?.layers ?? []).filter { !layers.contains($0) }
+    func kept(_ needs: [ObjectiveNeeds?]) -> [String] {
+      needs.reduce(into: [String]()) { layers, needs in
+        layers += (needs?.layers ?? []).filter { !layers.contains($0) }
+      }
     }
+    let layers = kept(needs)
+    let compared = needs.filter { $0?.usesReference ?? false }
     // One forward pass serves the task losses, the plain maps and the first inner step, unless the task losses
     // normalize by the batch.
-    let (images, own, training): (Tensor, Inference?, Inference?) = Profile.phase(.forward) {
+    let (images, reference, own, training): (Tensor, Inference?, Inference?, Inference?) = Profile.phase(.forward) {
       let images = batch.images.sliced(axis: 0, from: range.lowerBound, length: range.count)
       let isOwnNeeded = zip(needs, isTraining).contains { $0 != nil && !$1 }
       return (
-        images, isOwnNeeded ? Inference(network, images, capturing: layers) : nil,
+        images,
+        // Made first, because it releases its activations before the other passes keep theirs.
+        compared.isEmpty
+          ? nil
+          : step.reference.map { Inference($0, images, capturing: kept(compared)) },
+        isOwnNeeded ? Inference(network, images, capturing: layers) : nil,
         isTraining.contains(true) ? Inference(network, images, capturing: [], normalization: .batch) : nil
       )
     }
@@ -67,14 +76,15 @@ struct MicroBatch: Sendable {
       batch.targets.sliced(axis: 0, from: range.lowerBound, length: range.count)
     }
     let plan = PassPlan(
-      zip(zip(objectives, maps), isTraining).map { term, isTraining in
-        let (objective, maps) = term
+      zip(zip(objectives, maps), zip(needs, isTraining)).map { term, kind in
+        let ((objective, maps), (needs, isTraining)) = (term, kind)
         guard let objective, let pass = isTraining ? training : own else { return ([], isTraining) }
         return (
           objective.terms(
             for: ObjectiveImages(
               images: images, labels: Array(batch.labels[range]), targets: targets, draws: Array(batch.draws[range]),
-              plain: pass, maps: maps, batch: batch, range: range)), isTraining
+              plain: pass, reference: needs?.usesReference ?? false ? reference : nil, maps: maps, batch: batch,
+              range: range)), isTraining
         )
       }, images: images, layers: own == nil ? nil : layers)
     (self.step, self.network, self.plan, self.training) = (step, network, plan, training)

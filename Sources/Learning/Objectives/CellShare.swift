@@ -8,6 +8,7 @@ import Tensors
 /// a positive value counts as 1. With `images: objects` the annotated objects of the batch's own images take the place of cells.
 public struct CellShare: OuterObjective {
   public let name = "cell_share"
+  public let mapDemand: MapDemand? = .place
   /// The weights at which maps are made; the value is the mean over them.
   public var at: [MapWeights]
   /// Whether maps are made on mosaics, or on the batch's images with their annotated objects. Of these, images with objects

@@ -19,6 +19,7 @@ import Tensors
 /// Probe") for the evaluation; the loss is metasal's own.
 public struct Competition: OuterObjective {
   public let name = "competition"
+  public let mapDemand: MapDemand? = .place
   /// The weights at which maps are made; the value is the mean over them.
   public var at: [MapWeights]
   /// ε, relative to the mean over locations of the sum of the maps.

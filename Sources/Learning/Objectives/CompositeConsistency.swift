@@ -15,6 +15,7 @@ import Tensors
 /// A map without a positive value stays 0.
 public struct CompositeConsistency: OuterObjective {
   public let name = "composite_consistency"
+  public let mapDemand: MapDemand? = .place
   /// The weights at which maps are made; the value is the mean over them.
   public var at: [MapWeights]
   /// The composites.

@@ -14,6 +14,7 @@ import Tensors
 /// counts as 1.
 public struct EnergyInside: OuterObjective {
   public let name = "energy_inside"
+  public let mapDemand: MapDemand? = .place
   /// The weights at which maps are made; the value is the mean over them.
   public var at: [MapWeights]
   /// Whether the label's map counts, or those of all classes that the image has objects of.

@@ -34,6 +34,9 @@ public protocol OuterObjective: Component {
   /// - Returns: the score, or the reason why it is undefined; nil, the default, to use the training loss.
   func score(of image: EvaluatedImage, weight: Double, in step: MetaStep) -> Score.Value?
 
+  /// What the objective asks of saliency maps, for the notes about recipes; nil, the default, for nothing.
+  var mapDemand: MapDemand? { get }
+
   /// A contrast class for figures, whose maps are drawn beside those of an image's label.
   ///
   /// - Parameters:
@@ -46,6 +49,7 @@ public protocol OuterObjective: Component {
 extension OuterObjective {
   public func needs(_ maps: MapSettings) -> ObjectiveNeeds { ObjectiveNeeds() }
   public func score(of image: EvaluatedImage, weight: Double, in step: MetaStep) -> Score.Value? { nil }
+  public var mapDemand: MapDemand? { nil }
   public func contrastClass(to label: Int, logits: Tensor) -> Int? { nil }
 }
 
@@ -56,6 +60,7 @@ extension Registries {
     [
       CrossEntropy(), BinaryCrossEntropy(), ClassSensitivity(), Competition(), CellShare(), MaskedDivergence(),
       EnergyInside(), RightReasons(), CompositeConsistency(), ContrastiveConsistency(), GuidedAlignment(),
+      Distillation(), WeightAgreement(), TotalVariation(), Sparsity(), AttentionSeparation(),
     ])
 }
 
@@ -83,8 +88,12 @@ public struct ObjectiveNeeds: Sendable {
   /// objective that only reads other images' pixels and labels finds them in ``ObjectiveImages/batch`` and does not
   /// need this.
   public var couplesImages: Bool
+  /// Whether it compares with the network that the run starts from; see ``ObjectiveImages/reference``.
+  public var usesReference: Bool
   /// The smallest number of classes that the objective supports.
   public var classes: Int
+  /// The largest number of classes whose maps it makes for an image at the same weights; used to estimate memory.
+  public var mapClasses: Int
   /// Whether it looks at the objects of the batch's own images, ``MetaStep/Batch/objects``. Training then reads them from the
   /// data set's annotations, and augmentations move them along.
   public var usesObjects: Bool
@@ -94,11 +103,13 @@ public struct ObjectiveNeeds: Sendable {
   /// Creates requirements; by default one pass at the network's own weights.
   public init(
     layers: [String] = [], usesVirtualWeights: Bool = false, normalizesAsTraining: Bool = false,
-    couplesImages: Bool = false, classes: Int = 1, usesObjects: Bool = false,
+    couplesImages: Bool = false, usesReference: Bool = false, classes: Int = 1, mapClasses: Int = 2,
+    usesObjects: Bool = false,
     composition: (any ImageComposition)? = nil
   ) {
     (self.layers, self.usesVirtualWeights) = (layers, usesVirtualWeights)
     (self.normalizesAsTraining, self.couplesImages, self.classes) = (normalizesAsTraining, couplesImages, classes)
+    (self.usesReference, self.mapClasses) = (usesReference, mapClasses)
     (self.usesObjects, self.composition) = (usesObjects, composition)
   }
 }
@@ -116,12 +127,25 @@ public struct ObjectiveImages: Sendable {
   /// The pass over these images at the network's own weights, with the activations of ``ObjectiveNeeds/layers``. It is
   /// tracked; detach whatever is derived from it outside of the terms.
   public let plain: Inference
+  /// The pass over these images of the network that the run starts from, ``MetaStep/reference``, with running statistics
+  /// and the activations of ``ObjectiveNeeds/layers``. Its parameters are constants. It is nil unless the objective uses
+  /// the reference.
+  public let reference: Inference?
   /// The method and the layers of maps.
   public let maps: MapSettings
   /// The whole batch.
   public let batch: MetaStep.Batch
   /// The range of these images in the batch.
   public let range: Range<Int>
+
+  init(
+    images: Tensor, labels: [Int], targets: Tensor, draws: [UInt64], plain: Inference, reference: Inference? = nil,
+    maps: MapSettings, batch: MetaStep.Batch, range: Range<Int>
+  ) {
+    (self.images, self.labels, self.targets, self.draws) = (images, labels, targets, draws)
+    (self.plain, self.reference, self.maps) = (plain, reference, maps)
+    (self.batch, self.range) = (batch, range)
+  }
 }
 
 /// A summand of an objective's value.

@@ -8,17 +8,23 @@ public struct ImageMap: Sendable {
   public let values: [Double]
   /// The state of the map before resizing, since resizing adds rounding errors.
   public let state: MapState
-  /// The largest difference between values that counts as a tie; see ``ScalarType/mapTolerance``.
+  /// The largest difference between values that counts as a tie; see `ScalarType.mapTolerance`.
   public let tolerance: Double
+  /// The map before it is resized, [1, h, w].
+  private let source: Tensor
 
   /// Resizes a map [h, w] or [1, h, w] bilinearly to an image.
   public init(_ map: Tensor, width: Int, height: Int) {
     (self.width, self.height) = (width, height)
     let own = Array(map.shape.suffix(2))
     state = map.mapState
-    values = map.detached().reshaped([1] + own + [1]).resized(height: height, width: width).doubles
+    source = map.detached().reshaped([1] + own)
+    values = source.reshaped([1] + own + [1]).resized(height: height, width: width).doubles
     tolerance = map.scalarType.mapTolerance * values.reduce(0) { max($0, abs($1)) }
   }
+
+  /// The map at the layer's own resolution.
+  public var unresized: ImageMap { ImageMap(source, width: source.shape[2], height: source.shape[1]) }
 
   /// The pixel with the largest value; among equal values the first in reading order.
   public var peak: (x: Int, y: Int) {

@@ -37,6 +37,12 @@ public final class ImageMaps {
   ///   used.
   public init(_ start: Inference) { self.start = start }
 
+  /// The height and width of maps at a layer, before they are resized to the image; nil if the activation of the layer
+  /// is not kept.
+  func size(at layer: String) -> (height: Int, width: Int)? {
+    start.output.activations[layer].map { ($0.shape[1], $0.shape[2]) }
+  }
+
   /// The maps of a class at the image's resolution, [method][layer]. They are made after the virtual update towards the
   /// class, or at plain weights if `update` is nil.
   public func callAsFunction(_ kind: Kind, of class_: Int, after update: InnerUpdate?) -> [[ImageMap]] {

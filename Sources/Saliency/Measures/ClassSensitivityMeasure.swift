@@ -5,6 +5,7 @@ public struct ClassSensitivityMeasure: Measure {
   public let explanation =
     "Class sensitivity: the rank correlation between the maps for the most and the least likely class."
   public let isHigherBetter: Bool? = false
+  public let aspect: MeasureAspect? = .classSensitivity
 
   /// Creates the measure, which has no settings.
   public init() {}

@@ -5,6 +5,7 @@ public struct ContentHeatmap: Measure {
   public let explanation =
     "Content heatmap: the share of positive saliency on the label's objects, in images where one of them has a mask."
   public let isHigherBetter: Bool? = true
+  public let aspect: MeasureAspect? = .localization
 
   /// Creates the measure, which has no settings.
   public init() {}

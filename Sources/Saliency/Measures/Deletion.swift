@@ -8,6 +8,7 @@ public struct Deletion: Measure {
   public let explanation =
     "Deletion: the area under the curve of the label's probability while pixels are removed, the most salient first."
   public let isHigherBetter: Bool? = false
+  public let aspect: MeasureAspect? = .faithfulness
   /// The number of points of the curve besides the original image.
   public var steps: Int
 

@@ -10,6 +10,7 @@ public struct Infidelity: Measure {
   public let explanation =
     "Infidelity: the share of the logit's changes under noise that the map does not explain."
   public let isHigherBetter: Bool? = false
+  public let aspect: MeasureAspect? = .faithfulness
   /// The number of noise samples.
   public var samples: Int
   /// The std of the noise, in units of the network's input.

@@ -8,6 +8,7 @@ public struct Insertion: Measure {
   public let explanation =
     "Insertion: the area under the curve of the label's probability while pixels are inserted, the most salient first."
   public let isHigherBetter: Bool? = true
+  public let aspect: MeasureAspect? = .faithfulness
   /// The number of points of the curve besides the blurred image.
   public var steps: Int
 

@@ -9,6 +9,11 @@ import Tensors
 ///
 ///     Registries.measures.register(Steadiness())
 public protocol Measure: Component {
+  /// The name under which results stand in tables, JSON and CSV. It tells apart the measures of one evaluation that
+  /// share ``Components/Component/name`` and differ in their settings: `grid_pointing` and `grid_pointing_3x3`. It is
+  /// the component's name by default.
+  var resultName: String { get }
+
   /// An explanation in one or two sentences, shown above the measure's table.
   var explanation: String { get }
 
@@ -42,17 +47,36 @@ public protocol Measure: Component {
   var columns: [MeasureColumn] { get }
 
   /// Values of an image that need no map, such as that of a random guess, for rows below those of the methods; none by
-  /// default.
-  var baselines: [MeasureBaseline] { get }
+  /// default. For a ``CompositeMeasure`` they are values of composite images.
+  ///
+  /// - Parameter layers: the layers at which maps are measured, for baselines that depend on the layer.
+  /// - Returns: the baselines, in the order of their rows.
+  func baselines(at layers: [String]) -> [MeasureBaseline]
+
+  /// What the measure says about maps; nil, the default, if it is none of the cases.
+  var aspect: MeasureAspect? { get }
+}
+
+/// What a measure says about maps. Class sensitivity alone cannot tell a good map from noise, so an evaluation should
+/// also have measures of the other aspects.
+public enum MeasureAspect: Sendable {
+  /// How much maps of different classes differ.
+  case classSensitivity
+  /// Whether a map lies where its class is.
+  case localization
+  /// Whether the network needs the pixels that a map marks.
+  case faithfulness
 }
 
 extension Measure {
+  public var resultName: String { name }
   public func obstacle(_ conditions: MeasureConditions) -> String? { nil }
   public func derivedNetworks(of network: Network) -> [Network] { [] }
   public var footprint: MeasureFootprint { MeasureFootprint() }
   public var isPercent: Bool { false }
   public var columns: [MeasureColumn] { [] }
-  public var baselines: [MeasureBaseline] { [] }
+  public func baselines(at layers: [String]) -> [MeasureBaseline] { [] }
+  public var aspect: MeasureAspect? { nil }
 
   /// The explanation, followed by a sentence that says which values are better.
   public var fullExplanation: String {
@@ -68,6 +92,7 @@ extension Registries {
       ClassSensitivityMeasure(), TopSecondSensitivity(), PairwiseSensitivity(), PointingGame(), Energy(),
       ContentHeatmap(), GridPointing(), Insertion(), Deletion(), Road(), Sparseness(),
       CascadingRandomization(), IndependentRandomization(), Infidelity(), MaxSensitivity(),
+      BorderShare(), CanvasPointing(), TopKAgreement(),
     ])
 }
 
@@ -81,9 +106,11 @@ public protocol CompositeMeasure: Measure {
 
   /// Makes the composite image of a group.
   ///
-  /// - Parameter images: the images of the group in its order, [1, H, W, 3] each.
-  /// - Returns: the composite image, [1, H', W', 3].
-  func composed(_ images: [Tensor]) -> Tensor
+  /// - Parameters:
+  ///   - images: the images of the group in its order, [1, H, W, 3] each.
+  ///   - items: what was measured of these images.
+  /// - Returns: the composite image, [1, H', W', 3], and where its parts lie.
+  func composed(_ images: [Tensor], of items: [MeasuredItem]) -> CompositeImage
 
   /// Computes the values of a composite image.
   ///
@@ -92,6 +119,18 @@ public protocol CompositeMeasure: Measure {
   ///   - setting: the method, the layer and the weights of its maps.
   /// - Returns: any number of values.
   func values(ofComposite image: EvaluatedImage, at setting: MapSetting) -> [Score.Value]
+}
+
+/// An image made of several.
+public struct CompositeImage: Sendable {
+  /// The image, [1, H, W, 3], normalized.
+  public var image: Tensor
+  /// The parts whose places the measure needs, each with its class; they are the objects of the image that
+  /// ``CompositeMeasure/values(ofComposite:at:)`` gets.
+  public var objects: [EvaluatedImage.Object]
+
+  /// Creates a composite image; by default places are not needed.
+  public init(_ image: Tensor, objects: [EvaluatedImage.Object] = []) { (self.image, self.objects) = (image, objects) }
 }
 
 extension CompositeMeasure {

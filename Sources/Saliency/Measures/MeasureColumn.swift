@@ -48,11 +48,19 @@ public struct MeasureBaseline: Sendable {
   public let key: String
   /// The text in the table's column of methods: "the image's centre".
   public let title: String
+  /// The layer that the baseline is for; nil if it is the same at all layers. In JSON the baselines of one key for
+  /// several layers are a section of numbers by layer.
+  public let layer: String?
   /// Computes the value of an image.
   public let value: @Sendable (EvaluatedImage) -> Score.Value
 
-  /// Creates a baseline.
-  public init(_ title: String, key: String, value: @escaping @Sendable (EvaluatedImage) -> Score.Value) {
-    (self.title, self.key, self.value) = (title, key, value)
+  /// Creates a baseline; by default for all layers.
+  public init(
+    _ title: String, key: String, layer: String? = nil, value: @escaping @Sendable (EvaluatedImage) -> Score.Value
+  ) {
+    (self.title, self.key, self.layer, self.value) = (title, key, layer, value)
   }
+
+  /// The identity of the baseline among those of a measure.
+  public var id: String { layer.map { "\(key) \($0)" } ?? key }
 }

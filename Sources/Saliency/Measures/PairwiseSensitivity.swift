@@ -4,6 +4,7 @@ public struct PairwiseSensitivity: Measure {
   public let explanation =
     "Class sensitivity over all pairs of classes: the mean rank correlation of their maps."
   public let isHigherBetter: Bool? = false
+  public let aspect: MeasureAspect? = .classSensitivity
 
   /// Creates the measure, which has no settings.
   public init() {}

@@ -11,6 +11,7 @@ public struct Road: Measure {
     "ROAD: half the difference between the label's probability without the least salient and without the most salient "
     + "pixels."
   public let isHigherBetter: Bool? = true
+  public let aspect: MeasureAspect? = .faithfulness
   /// The shares of the pixels that are removed, one after the other.
   public var shares: [Double]
   /// The std of the noise that is added to filled-in pixels, in units of the network's input.

@@ -4,6 +4,7 @@ public struct TopSecondSensitivity: Measure {
   public let explanation =
     "Class sensitivity between the two most likely classes: the rank correlation of their maps."
   public let isHigherBetter: Bool? = false
+  public let aspect: MeasureAspect? = .classSensitivity
 
   /// Creates the measure, which has no settings.
   public init() {}

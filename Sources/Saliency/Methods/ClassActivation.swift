@@ -10,7 +10,7 @@ public struct ClassActivation: SaliencyMethod {
     /// Grad-CAM++ (Chattopadhay et al. 2018): the sum over locations of the positive gradients, each multiplied by g² /
     /// (2 g² + g³ Σ x) of equation 19. g is the gradient at the location, and x is summed over all locations. The
     /// denominator can only come near 0 if some activations are negative; the quotient is bounded then, see
-    /// ``map(_:_:)``.
+    /// `map(_:_:)`.
     case higherOrder
     /// Layer-CAM (Jiang et al. 2021): the positive gradient at each location.
     case local
@@ -27,6 +27,8 @@ public struct ClassActivation: SaliencyMethod {
   ]
 
   public var name: String { Self.named.first { $0.method == self }?.name ?? "class_activation" }
+
+  public var explainsLogit: Bool { true }
 
   public func maps(_ request: MapRequest) -> [Tensor] { request.maps { weights.map($0, $1) } }
 }

@@ -17,6 +17,8 @@ public struct ExtractAggregate: SaliencyMethod {
     (self.extract, self.aggregate, self.rule) = (extract, aggregate, rule)
   }
 
+  public var explainsLogit: Bool { true }
+
   public func maps(_ request: MapRequest) -> [Tensor] {
     zip(request.layers, zip(request.activations, request.gradients(rule))).map { layer, tensors in
       extract.map(tensors.0, tensors.1, aggregate, of: request.convolution(at: layer))

@@ -27,6 +27,8 @@ public struct IntegratedGradients: SaliencyMethod {
     return IntegratedGradients(steps: try name.number(of: "steps", upTo: mostSteps, usually: usualSteps))
   }
 
+  public var explainsLogit: Bool { true }
+
   public func maps(_ request: MapRequest) -> [Tensor] {
     let (network, images) = (request.inference.network, request.inference.images)
     let zeros = Tensor.zeros(images.shape, images.scalarType)
@@ -38,7 +40,7 @@ public struct IntegratedGradients: SaliencyMethod {
       let derivatives = (0..<steps).map { step in
         let point = from + difference * ((Double(step) + 0.5) / Double(steps))
         let variable = point.isTracked ? point : point.tracked()
-        let logits = network(images, replacing: [layer: variable]).logits.takenAlongLastAxis(request.classes)
+        let logits = request.explained(network(images, replacing: [layer: variable]).logits)
         return gradients(of: logits, withRespectTo: [variable], createGraph: request.createGraph)[0]
       }
       let mean = derivatives.dropFirst().reduce(derivatives[0]) { $0 + $1 } / Double(steps)

@@ -11,6 +11,8 @@ public final class MapRequest {
   public let layers: [String]
   /// Whether the maps must be differentiable.
   public let createGraph: Bool
+  /// What is subtracted from the logit of each image's class before it is explained; nil for nothing.
+  public let contrast: LogitContrast?
 
   private struct Pass: Hashable {
     let rule: BackwardRule
@@ -18,17 +20,43 @@ public final class MapRequest {
   }
 
   private var known: [Pass: [Tensor]] = [:]
+  private var contrasted: [LogitContrast: MapRequest] = [:]
 
   /// Creates a request that shares no passes with other requests.
-  public init(_ inference: Inference, of classes: [Int], at layers: [String], createGraph: Bool = false) {
+  public init(
+    _ inference: Inference, of classes: [Int], at layers: [String], createGraph: Bool = false,
+    contrast: LogitContrast? = nil
+  ) {
     (self.inference, self.classes, self.layers, self.createGraph) = (inference, classes, layers, createGraph)
+    self.contrast = contrast
+  }
+
+  /// The request for maps of the logit less a part of other classes' logits. It shares its passes with all methods that
+  /// ask for the same contrast.
+  public func contrasted(with contrast: LogitContrast) -> MapRequest {
+    if let known = contrasted[contrast] { return known }
+    let request = MapRequest(inference, of: classes, at: layers, createGraph: createGraph, contrast: contrast)
+    contrasted[contrast] = request
+    return request
+  }
+
+  /// What is explained of each image: the logit of its class, less the ``contrast``.
+  ///
+  /// - Parameter logits: [N, classes].
+  /// - Returns: N numbers.
+  public func explained(_ logits: Tensor) -> Tensor {
+    let own = logits.takenAlongLastAxis(classes)
+    guard let contrast else { return own }
+    let others = contrast.classes.map { logits.takenAlongLastAxis($0) }
+    guard let first = others.first else { return own }
+    return own - others.dropFirst().reduce(first) { $0 + $1 } * (contrast.strength / Double(others.count))
   }
 
   /// The activations at the layers, [N, H, W, C] each; they are tracked only if the maps must be differentiable.
   public var activations: [Tensor] { layers.map { inference.activation($0, createGraph) } }
 
-  /// The gradients of each image's logit with respect to the activations at the layers, [N, H, W, C] each. There is one
-  /// backward pass for each rule and sign, even if several methods use it.
+  /// The gradients of each image's logit, less the ``contrast``, with respect to the activations at the layers, [N, H,
+  /// W, C] each. There is one backward pass for each rule and sign, even if several methods use it.
   ///
   /// - Parameters:
   ///   - rule: the backward rule for ReLUs and linear layers.
@@ -37,7 +65,8 @@ public final class MapRequest {
   public func gradients(_ rule: BackwardRule = .derivative, sign: Double = 1) -> [Tensor] {
     let pass = Pass(rule: rule, sign: sign)
     if let gradients = known[pass] { return gradients }
-    let new = inference.logitGradients(of: classes, at: layers, sign: sign, rule: rule, createGraph: createGraph)
+    let new = inference.gradients(
+      of: explained(inference.output.logits), at: layers, sign: sign, rule: rule, createGraph: createGraph)
     known[pass] = new
     return new
   }
@@ -60,4 +89,15 @@ public final class MapRequest {
   public func maps(_ rule: BackwardRule = .derivative, _ map: (_ x: Tensor, _ g: Tensor) -> Tensor) -> [Tensor] {
     zip(layers, gradients(rule)).map { map(inference.activation($0, createGraph), $1) }
   }
+}
+
+/// Other classes whose logits are subtracted from that of an explained class.
+public struct LogitContrast: Hashable, Sendable {
+  /// Other classes, [number][N images].
+  public var classes: [[Int]]
+  /// The factor of the mean of their logits.
+  public var strength: Double
+
+  /// Creates a contrast.
+  public init(classes: [[Int]], strength: Double) { (self.classes, self.strength) = (classes, strength) }
 }

@@ -13,11 +13,12 @@ extension Registries {
     methods.register(RISE.self)
     methods.register(SmoothGrad.self)
     methods.register(Competitive.self)
+    methods.register(FinerCAM.self)
     return methods
   }()
 }
 
-/// The saliency methods by their names. It is not a ``Components/Registry``, because names of methods are composed of
+/// The saliency methods by their names. It is not a `Components.Registry`, because names of methods are composed of
 /// parts, and each type of method parses its own names.
 public final class MethodRegistry: Sendable {
   /// A type of method.

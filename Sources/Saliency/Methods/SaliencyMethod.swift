@@ -26,6 +26,10 @@ public protocol SaliencyMethod: Hashable, Sendable {
   /// continues a sentence that starts with the method's name.
   func obstacle(at layer: String, of network: Network) -> String?
 
+  /// Whether the maps are made of the derivatives of ``MapRequest/explained(_:)``, as ``MapRequest/gradients(_:sign:)``
+  /// gives them, so that they can also explain the difference of logits (``FinerCAM``). False by default.
+  var explainsLogit: Bool { get }
+
   /// Fixed names for some methods of this type, such as published ones; none by default.
   static var named: [(name: String, method: Self)] { get }
 
@@ -43,6 +47,7 @@ public protocol SaliencyMethod: Hashable, Sendable {
 
 extension SaliencyMethod {
   public func obstacle(at layer: String, of network: Network) -> String? { nil }
+  public var explainsLogit: Bool { false }
   public static var named: [(name: String, method: Self)] { [] }
   public static var form: String? { nil }
   public static func parse(_ name: MethodName) throws(Method.Malformed) -> Self? { nil }

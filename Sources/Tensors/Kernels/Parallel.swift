@@ -54,7 +54,7 @@ public enum Parallel {
     if let error = pending.withLock({ $0.error }) { throw error }
   }
 
-  /// Computes `transform(0)`, …, `transform(count - 1)` by ``forEachInOrder(_:workers:_:_:)`` and returns the results
+  /// Computes `transform(0)`, …, `transform(count - 1)` by `forEachInOrder(_:workers:_:_:)` and returns the results
   /// in order.
   public static func map<Result: Sendable>(
     _ count: Int, workers: Int = processors, _ transform: @Sendable (Int) throws -> Result

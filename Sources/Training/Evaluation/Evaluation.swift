@@ -6,7 +6,7 @@ import Tensors
 
 /// The settings of an evaluation: measures, methods, layers and precision.
 public struct Evaluation: Sendable {
-  /// The measures of maps, with distinct names; if there are none, only accuracy is measured.
+  /// The measures of maps, with distinct result names; if there are none, only accuracy is measured.
   public var measures: [any Measure]
   /// The saliency methods whose maps are measured at all layers.
   public var methods: [Method]
@@ -78,7 +78,15 @@ public struct Evaluation: Sendable {
       EvaluatedImage.Object(
         label: object.label, region: object.region(width: width, height: height), hasMask: object.mask != nil)
     }
-    return EvaluatedImage(
+    return self.image(image, of: network, label: label, labels: labels, placed: objects, index: index)
+  }
+
+  /// Runs an image, or one made of several, through the network; its objects are placed on it already.
+  func image(
+    _ image: Tensor, of network: EvaluatedNetwork, label: Int, labels: [Int], placed objects: [EvaluatedImage.Object],
+    index: Int
+  ) -> EvaluatedImage {
+    EvaluatedImage(
       image, of: network, label: label, labels: labels, objects: objects, index: index,
       kind: measures.isEmpty ? .init(methods: [], layers: []) : .init(methods: methods, layers: layers),
       capturing: measures.isEmpty ? goal?.allLayers ?? [] : layers, update: update)
@@ -127,7 +135,8 @@ public struct Evaluation: Sendable {
 
   /// The columns of baselines of single images, in the order of ``ImageResult/baselines``.
   var baselineColumns: [(measure: String, baseline: MeasureBaseline)] {
-    measures.filter { !($0 is any CompositeMeasure) }.flatMap { measure in measure.baselines.map { (measure.name, $0) }
+    measures.filter { !($0 is any CompositeMeasure) }.flatMap { measure in
+      measure.baselines(at: layers).map { (measure.resultName, $0) }
     }
   }
 

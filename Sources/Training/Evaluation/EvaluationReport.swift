@@ -45,7 +45,7 @@ extension Evaluation {
   /// The reasons why images have no value of a measure; nil if all have one.
   private func withoutValue(_ measure: any Measure, _ results: [(title: String, result: Result)]) -> String? {
     let lines = results.compactMap { title, result in
-      Score(settings.flatMap { result.scores[measure.name]?[$0]?.values ?? [] }).undefinedSummary.map {
+      Score(settings.flatMap { result.scores[measure.resultName]?[$0]?.values ?? [] }).undefinedSummary.map {
         "\(title): \($0)"
       }
     }
@@ -67,14 +67,14 @@ extension Evaluation {
           [method.description, layer]
             + groups.flatMap { weights, _, result in
               let setting = Setting(method: method, layer: layer, weights: weights)
-              return cells(result.scores[measure.name]?[setting], result)
+              return cells(result.scores[measure.resultName]?[setting], result)
             })
       }
     }
-    for baseline in measure.baselines {
+    for baseline in measure.baselines(at: layers) {
       table.add(
-        ["(\(baseline.title))", ""]
-          + groups.flatMap { cells($0.2.baselines[measure.name]?[baseline.key], $0.2) })
+        ["(\(baseline.title))", baseline.layer ?? ""]
+          + groups.flatMap { cells($0.2.baselines[measure.resultName]?[baseline.id], $0.2) })
     }
     return table
   }
@@ -99,8 +99,8 @@ extension Evaluation {
       event["binary_cross_entropy"] = finite(result.binaryCrossEntropy)
     }
     for measure in measures {
-      event[measure.name] = settings.compactMap { setting -> [String: Any]? in
-        guard let score = result.scores[measure.name]?[setting] else { return nil }
+      event[measure.resultName] = settings.compactMap { setting -> [String: Any]? in
+        guard let score = result.scores[measure.resultName]?[setting] else { return nil }
         var entry: [String: Any] = [
           "method": setting.method.description, "layer": setting.layer, "weights": setting.weights.rawValue,
           "images": score.values.count, "undefined": score.undefined,
@@ -114,8 +114,15 @@ extension Evaluation {
         }
         return entry
       }
-      for baseline in measure.baselines {
-        event[baseline.key] = result.baselines[measure.name]?[baseline.key]?.mean
+      for baseline in measure.baselines(at: layers) {
+        guard let mean = result.baselines[measure.resultName]?[baseline.id]?.mean else { continue }
+        guard let layer = baseline.layer else {
+          event[baseline.key] = mean
+          continue
+        }
+        var byLayer = event[baseline.key] as? [String: Any] ?? [:]
+        byLayer[layer] = mean
+        event[baseline.key] = byLayer
       }
     }
     return event
@@ -136,11 +143,11 @@ extension Evaluation {
     var lines = [Ownership.tableHead + "mean,std,low,high,images,undefined,reasons"]
     for measure in measures {
       for setting in settings {
-        guard let score = result.scores[measure.name]?[setting] else { continue }
+        guard let score = result.scores[measure.resultName]?[setting] else { continue }
         let reasons = score.reasons.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value))" }.joined(separator: "; ")
         let numbers = [score.mean, score.std, score.interval?.lowerBound, score.interval?.upperBound]
         lines.append(
-          ([measure.name, setting.method.description, setting.layer, setting.weights.rawValue]
+          ([measure.resultName, setting.method.description, setting.layer, setting.weights.rawValue]
             + numbers.map { $0.map { String($0) } ?? "" } + [
               String(score.values.count), String(score.undefined), reasons,
             ])

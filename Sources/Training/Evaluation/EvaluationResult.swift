@@ -6,9 +6,9 @@ extension Evaluation {
   public struct Result: Sendable {
     /// The measured images, in order.
     public private(set) var items: [Item] = []
-    /// The scores by the names of measures, with a value for each image (for grid pointing, for each cell of a grid).
+    /// The scores by the result names of measures, with a value for each image (for grid pointing, for each cell of a grid).
     public private(set) var scores: [String: [Setting: Score]] = [:]
-    /// The baselines by the names of measures and the keys of baselines, with a value for each image.
+    /// The baselines by the result names of measures and the identities of baselines, with a value for each image.
     public private(set) var baselines: [String: [String: Score]] = [:]
     /// The goal's objectives for each image; nil if the objective has no score of its own and is to be measured by its
     /// training loss. Empty without a goal.
@@ -71,15 +71,29 @@ extension Evaluation {
     mutating func add(_ image: ImageResult, of evaluation: Evaluation) {
       items.append(image.item)
       objectives.append(image.objectives)
-      for (column, value) in zip(evaluation.columns, image.values) { add(value, column.measure.name, column.setting) }
-      for (column, value) in zip(evaluation.baselineColumns, image.baselines) {
-        baselines[column.measure, default: [:]][column.baseline.key, default: .init()].add(value)
+      for (column, value) in zip(evaluation.columns, image.values) {
+        add(value, column.measure.resultName, column.setting)
       }
+      for (column, value) in zip(evaluation.baselineColumns, image.baselines) {
+        add(value, column.measure, column.baseline)
+      }
+    }
+
+    mutating func add(_ value: Score.Value, _ measure: String, _ baseline: MeasureBaseline) {
+      baselines[measure, default: [:]][baseline.id, default: .init()].add(value)
     }
 
     mutating func add(_ value: Score.Value, _ measure: String, _ setting: Setting) {
       scores[measure, default: [:]][setting, default: .init()].add(value)
     }
+  }
+
+  /// The results for one composite image, which processes that evaluate together send to each other.
+  struct CompositeResult: Sendable, Codable {
+    /// The values for each setting.
+    var values: [[Score.Value]] = []
+    /// The values of the measure's baselines.
+    var baselines: [Score.Value] = []
   }
 
   /// The results for one image, which processes that evaluate together send to each other.

@@ -34,14 +34,22 @@ extension Setup {
     progress?.clear()
     for case let measure as any CompositeMeasure in evaluation.measures {
       let groups = measure.groups(of: result.items)
+      if groups.isEmpty {
+        for setting in evaluation.settings {
+          result.add(.undefined("too few images of different classes"), measure.resultName, setting)
+        }
+      }
       let own = communicator.turns(of: groups.count).map { groups[$0] }
-      let progress = communicator.rank == 0 ? Progress("measuring \(measure.name)", total: own.count) : nil
+      let progress = communicator.rank == 0 ? Progress("measuring \(measure.resultName)", total: own.count) : nil
       let values = try evaluation.values(
         measure, on: own, of: result.items, prepared, workers: workers,
         image: { try validation.batch([$0]).images }, done: { progress?.update($0) })
-      for values in try communicator.gatherTurns(values, of: groups.count) {
-        for (setting, values) in zip(evaluation.settings, values) {
-          for value in values { result.add(value, measure.name, setting) }
+      for composite in try communicator.gatherTurns(values, of: groups.count) {
+        for (setting, values) in zip(evaluation.settings, composite.values) {
+          for value in values { result.add(value, measure.resultName, setting) }
+        }
+        for (baseline, value) in zip(measure.baselines(at: evaluation.layers), composite.baselines) {
+          result.add(value, measure.resultName, baseline)
         }
       }
       progress?.clear()
@@ -61,25 +69,29 @@ extension Evaluation {
   ///   - workers: threads.
   ///   - image: returns the image at an index of the data set, [1, H, W, 3], normalized.
   ///   - done: called with the number of groups measured so far.
-  /// - Returns: the values for each group and each setting.
+  /// - Returns: the values and baselines for each group.
   /// - Throws: what `image` throws.
   func values(
     _ measure: any CompositeMeasure, on groups: [[Int]], of items: [Item], _ network: EvaluatedNetwork, workers: Int,
     image: @escaping @Sendable (Int) throws -> Tensor, done: (Int) -> Void = { _ in }
-  ) throws -> [[[Score.Value]]] {
-    var all: [[[Score.Value]]] = []
+  ) throws -> [CompositeResult] {
+    let baselines = measure.baselines(at: layers)
+    var all: [CompositeResult] = []
     try Parallel.forEachInOrder(
       groups.count, workers: workers,
-      { number -> [[Score.Value]] in
+      { number -> CompositeResult in
         let parts = groups[number].map { items[$0] }
-        guard let first = parts.first else { return [] }
+        guard let first = parts.first else { return CompositeResult() }
+        let composed = measure.composed(try parts.map { try image($0.index) }, of: parts)
         let composite = self.image(
-          measure.composed(try parts.map { try image($0.index) }), of: network, label: first.label,
-          labels: parts.map(\.label), objects: [], index: first.index)
-        return settings.map { measure.values(ofComposite: composite, at: $0) }
+          composed.image, of: network, label: first.label, labels: parts.map(\.label), placed: composed.objects,
+          index: first.index)
+        return CompositeResult(
+          values: settings.map { measure.values(ofComposite: composite, at: $0) },
+          baselines: baselines.map { $0.value(composite) })
       }
-    ) { values in
-      all.append(values)
+    ) { result in
+      all.append(result)
       done(all.count)
     }
     return all

@@ -118,7 +118,7 @@ public enum Report {
         layers.map { layer in
           ["\(method)".escaped, layer.escaped]
             + weights.flatMap { weights in
-              [before, after].map { cell(RunRecord.cell($0, measure.name, method, layer, weights)) }
+              [before, after].map { cell(RunRecord.cell($0, measure.resultName, method, layer, weights)) }
             }
         }
       }

@@ -3,7 +3,7 @@ import Formats
 import Foundation
 
 /// The log of a run in JSON Lines: one object per event, with its `event` and `step`. The first line contains metasal's
-/// mark; see ``Ownership``.
+/// mark; see `Ownership`.
 final class MetricsLog {
   private let file: LogFile
   /// The existing events of the step from which the run is resumed.

@@ -213,8 +213,11 @@ class Run:
         scale, shift = scale[:, None, None], shift[:, None, None]
         return Norm.apply(x, scale, shift) if self.rule == "excitation" else x * scale + shift
 
-    def gradients(self, classes, layer, sign=1.0):
+    def gradients(self, classes, layer, sign=1.0, finer=None):
         scores = self.logits[torch.arange(len(classes)), classes]
+        if finer:
+            similar, strength = finer
+            scores = scores - strength * self.logits.gather(1, similar).mean(1)
         global ruling
         ruling = True
         try:
@@ -264,14 +267,22 @@ PAIRS = {
 }
 
 
-def method(name, x, classes, layer):
-    """The map [N, H, W]."""
+def method(name, x, classes, layer, finer=None):
+    """The map [N, H, W]; `finer` are the similar classes, [N, k], and α of Finer-CAM."""
+    if name.startswith("finer"):
+        head, _, rest = name.partition("/")
+        numbers = head.split(":")[1:]
+        similar, strength = int(numbers[0]) if numbers else 3, float(numbers[1]) if len(numbers) > 1 else 0.6
+        logits = Run(x).logits.detach()
+        far = (logits - logits[torch.arange(len(classes)), classes][:, None]).abs()
+        far[torch.arange(len(classes)), classes] = math.inf
+        return method(rest, x, classes, layer, (far.argsort(1)[:, :similar], strength))
     name = PAIRS.get(name, name)
     word, _, rest = name.partition("/")
     word, _, number = word.partition(":")
     if word in ("grad_cam", "grad_cam++", "layer_cam"):
         run = Run(x)
-        a, g = run.seen[layer], run.gradients(classes, layer)
+        a, g = run.seen[layer], run.gradients(classes, layer, finer=finer)
         if word == "grad_cam":
             weights = g.mean((2, 3), keepdim=True)
         elif word == "layer_cam":
@@ -289,7 +300,7 @@ def method(name, x, classes, layer):
         start, end, total = Run(torch.zeros_like(x)).seen[layer], Run(x).seen[layer], 0
         for step in range(int(number)):
             point = start + (end - start) * ((step + 0.5) / int(number))
-            total = total + Run(x, replaced={layer: point}).gradients(classes, layer) / int(number)
+            total = total + Run(x, replaced={layer: point}).gradients(classes, layer, finer=finer) / int(number)
         return ((end - start) * total).sum(1)
     if word == "rise":
         source, total, cell = Source("rise"), 0, -(-SIDE // 7)
@@ -318,7 +329,7 @@ def method(name, x, classes, layer):
     rule = word if word in ("guided", "deconvnet") else None
     extract, aggregate = name.split("/")[-2:]
     run = Run(x, rule)
-    g = run.gradients(classes, layer)
+    g = run.gradients(classes, layer, finer=finer)
     return AGGREGATES[aggregate](term(extract, run, g, layer)).reshape(len(x), *g.shape[2:])
 
 
@@ -327,6 +338,7 @@ NAMES = list(PAIRS) + ["grad_cam", "grad_cam++", "layer_cam", "excitation_backpr
 NAMES += ["integrated_gradients:3", "rise:5", "smooth:2/normgrad", "competitive:3/grad_cam", "smooth:2/competitive:2/grad_cam++"]
 NAMES += [f"{e}/{a}" for e in ("bias", "scaling", "conv1x1", "conv3x3", "depthwise3x3", "own_conv") for a in AGGREGATES]
 NAMES += [f"{r}/{p}" for r in ("guided", "deconvnet") for p in ("scaling/sum", "conv3x3/norm", "own_conv/filtered_norm")]
+NAMES += ["finer/grad_cam", "finer:2:1/normgrad", "finer:4/guided/scaling/sum", "finer/integrated_gradients:2", "smooth:2/finer/layer_cam"]
 
 out = {}
 for name in NAMES:
