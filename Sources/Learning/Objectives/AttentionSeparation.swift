@@ -21,6 +21,7 @@ import Tensors
 /// consistency. Maps of zeros have no overlap and no share.
 public struct AttentionSeparation: OuterObjective {
   public let name = "attention_separation"
+  public let mapDemand: MapDemand? = .difference
   /// The weights at which maps are made; the value is the mean over them.
   public var at: [MapWeights]
   /// s: the share of the map's largest value above which a location counts as salient.

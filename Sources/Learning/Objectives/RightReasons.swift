@@ -14,6 +14,7 @@ import Tensors
 /// An image without an object that counts has the value 0 and no effect on the gradient.
 public struct RightReasons: OuterObjective {
   public let name = "right_reasons"
+  public let mapDemand: MapDemand? = .place
   /// The weights of the network; the value is the mean over them.
   public var at: [MapWeights]
   /// Whether only the label's objects are right reasons, or all annotated objects.
