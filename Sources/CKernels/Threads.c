@@ -9,7 +9,9 @@
 // program.
 
 static cpu_set_t before;
-static int is_narrowed;
+// Without `volatile` a compiler may evaluate `widen` at compile time, since C knows no code that runs before constructors:
+// clang then removes it, and the program stays on one processor.
+static volatile int is_narrowed;
 
 static void narrow(int count, char **arguments, char **environment) {
   (void)count, (void)arguments, (void)environment;

@@ -65,4 +65,15 @@ import Testing
       }
     }
   }
+
+  #if os(Linux)
+    @Test("a process may run on all processors that its parent may run on")
+    func processors() throws {
+      func allowed(_ process: String) throws -> Substring {
+        let status = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
+        return try #require(status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list") })
+      }
+      #expect(try allowed("self") == allowed("\(getppid())"))
+    }
+  #endif
 }
