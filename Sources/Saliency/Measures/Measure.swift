@@ -10,7 +10,7 @@ import Tensors
 ///     Registries.measures.register(Steadiness())
 public protocol Measure: Component {
   /// The name under which results stand in tables, JSON and CSV. It tells apart the measures of one evaluation that
-  /// share ``Components/Component/name`` and differ in their settings: `grid_pointing` and `grid_pointing_3x3`. It is
+  /// share `Components.Component.name` and differ in their settings: `grid_pointing` and `grid_pointing_3x3`. It is
   /// the component's name by default.
   var resultName: String { get }
 
