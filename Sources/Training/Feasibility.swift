@@ -89,6 +89,14 @@ extension Setup {
         "data.augmentation",
         "training images of \(width)×\(height) pixels, but \(network.architecture) needs at least \(least)×\(least)")
     }
+    for term in recipe.outer where term.weight != 0 {
+      let needed = term.objective.needs(recipe.maps(of: term)).images
+      guard recipe.data.batch < needed else { continue }
+      throw recipe.problem(
+        "data.batch",
+        "\(term.objective.name) compares images of a batch, so that it needs at least \(needed), and there is \(recipe.data.batch)"
+      )
+    }
     guard recipe.model.batchNorm == .train, recipe.data.batch == 1 else { return }
     for step in network.trace(height: height, width: width).steps {
       guard step.operation is BatchNorm, step.shape.dropLast().reduce(1, *) == 1 else { continue }

@@ -1,3 +1,4 @@
+import Components
 import Datasets
 import Foundation
 import Learning
@@ -130,4 +131,14 @@ import Testing
     #expect(throws: RunEnd.self) { try Trainer(setup, folder: other, observers: [failing]) { _ in }.run() }
     #expect(try Checkpoint(contentsOf: other.last).step == 1)
   }
+  @Test(
+    "objectives that compare images are refused for batches of one image",
+    arguments: ["competition", "cell_share", "composite_consistency", "contrastive_consistency"])
+  func singleImages(_ name: String) throws {
+    let objectives = "outer=[{objective: \(name), method: grad_cam}]"
+    let error = #expect(throws: RecipeError.self) { try Self.setup(["data.batch=1", objectives]) }
+    #expect("\(try #require(error))".contains("data.batch: \(name) compares images"))
+    _ = try Self.setup(["data.batch=2", objectives])
+  }
+
 }

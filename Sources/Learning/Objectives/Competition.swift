@@ -48,6 +48,7 @@ public struct Competition: OuterObjective {
   public func needs(_ maps: MapSettings) -> ObjectiveNeeds {
     ObjectiveNeeds(
       layers: maps.layers, usesVirtualWeights: at.contains(.virtual), classes: Mosaics.classes,
+      images: images == .mosaics ? 2 : 1,
       mapClasses: images == .mosaics ? mosaics.grid * mosaics.grid : 2,
       usesObjects: images == .objects, composition: images == .mosaics ? mosaics : nil)
   }

@@ -40,7 +40,8 @@ public struct CompositeConsistency: OuterObjective {
 
   public func needs(_ maps: MapSettings) -> ObjectiveNeeds {
     ObjectiveNeeds(
-      layers: maps.layers, usesVirtualWeights: at.contains(.virtual), classes: 2, composition: composites)
+      layers: maps.layers, usesVirtualWeights: at.contains(.virtual), classes: 2, images: 2,
+      composition: composites)
   }
 
   public func terms(for images: ObjectiveImages) -> [ObjectiveTerm] {

@@ -39,7 +39,8 @@ public struct ContrastiveConsistency: OuterObjective {
   }
 
   public func needs(_ maps: MapSettings) -> ObjectiveNeeds {
-    ObjectiveNeeds(layers: maps.layers, usesVirtualWeights: at.contains(.virtual), couplesImages: true)
+    ObjectiveNeeds(
+      layers: maps.layers, usesVirtualWeights: at.contains(.virtual), couplesImages: true, images: 2)
   }
 
   public func terms(for images: ObjectiveImages) -> [ObjectiveTerm] {

@@ -92,6 +92,8 @@ public struct ObjectiveNeeds: Sendable {
   public var usesReference: Bool
   /// The smallest number of classes that the objective supports.
   public var classes: Int
+  /// The smallest number of images in a batch with which the objective says anything, such as 2 if it compares images.
+  public var images: Int
   /// The largest number of classes whose maps it makes for an image at the same weights; used to estimate memory.
   public var mapClasses: Int
   /// Whether it looks at the objects of the batch's own images, ``MetaStep/Batch/objects``. Training then reads them from the
@@ -103,13 +105,12 @@ public struct ObjectiveNeeds: Sendable {
   /// Creates requirements; by default one pass at the network's own weights.
   public init(
     layers: [String] = [], usesVirtualWeights: Bool = false, normalizesAsTraining: Bool = false,
-    couplesImages: Bool = false, usesReference: Bool = false, classes: Int = 1, mapClasses: Int = 2,
-    usesObjects: Bool = false,
-    composition: (any ImageComposition)? = nil
+    couplesImages: Bool = false, usesReference: Bool = false, classes: Int = 1, images: Int = 1, mapClasses: Int = 2,
+    usesObjects: Bool = false, composition: (any ImageComposition)? = nil
   ) {
     (self.layers, self.usesVirtualWeights) = (layers, usesVirtualWeights)
     (self.normalizesAsTraining, self.couplesImages, self.classes) = (normalizesAsTraining, couplesImages, classes)
-    (self.usesReference, self.mapClasses) = (usesReference, mapClasses)
+    (self.usesReference, self.images, self.mapClasses) = (usesReference, images, mapClasses)
     (self.usesObjects, self.composition) = (usesObjects, composition)
   }
 }
