@@ -11,6 +11,8 @@ extension Recipe {
     public var rate = 0.001
     /// The schedule of the learning rate.
     public var schedule: any Schedule = ConstantSchedule()
+    /// Parameters with a learning rate of their own.
+    public var groups: [ParameterGroup] = []
     /// The norm to which gradients are clipped; nil for no clipping.
     public var clipNorm: Double?
 
@@ -20,6 +22,7 @@ extension Recipe {
     public mutating func visit(_ keys: Keys) {
       keys.component("name", &rule, of: Registries.optimizers) { keys("rate", &rate, .rate, isRequired: true) }
       keys("schedule", &schedule, .schedule)
+      keys("groups", &groups, .list(.section()))
       keys("clip_norm", &clipNorm, .optional(.number(1e-12...1e12)))
     }
   }

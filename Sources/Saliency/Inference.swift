@@ -9,6 +9,8 @@ public struct Inference: Sendable {
   public let images: Tensor
   /// The logits, and the activations at the requested layers.
   public let output: Network.Output
+  /// The backward passes that were made for maps that can be differentiated.
+  let backwardPasses = BackwardPasses()
 
   /// Makes a forward pass. The maps can be differentiated with respect to the parameters only if these are tracked.
   ///

@@ -49,9 +49,12 @@ extension Setup {
         )
       }
     }
-    for pattern in recipe.inner?.parameters ?? [] {
-      guard network.parameterNames.contains(where: { $0.matches(pattern: pattern) }) else {
-        throw recipe.problem("inner.parameters", "'\(pattern)' fits no parameter of \(network.architecture)")
+    let patterns =
+      [("inner.parameters", recipe.inner?.parameters ?? [])]
+      + recipe.optimizer.groups.enumerated().map { ("optimizer.groups.\($0).parameters", $1.parameters) }
+    for (key, patterns) in patterns {
+      for pattern in patterns where !network.parameterNames.contains(where: { $0.matches(pattern: pattern) }) {
+        throw recipe.problem(key, "'\(pattern)' fits no parameter of \(network.architecture)")
       }
     }
     try checkClasses(recipe, network, evaluation, dataClasses: dataClasses)

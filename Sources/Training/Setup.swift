@@ -165,7 +165,8 @@ public struct Setup: Sendable {
   public var trainingStep: TrainingStep {
     TrainingStep(
       step, optimizer: recipe.optimizer.rule, rate: recipe.optimizer.rate, schedule: recipe.optimizer.schedule,
-      steps: recipe.run.steps, clipNorm: recipe.optimizer.clipNorm, workers: workers, communicator: communicator)
+      steps: recipe.run.steps, groups: recipe.optimizer.groups, clipNorm: recipe.optimizer.clipNorm, workers: workers,
+      communicator: communicator)
   }
 }
 

@@ -227,6 +227,28 @@ private struct HeldPlain: OuterObjective {
     #expect(sets.map(\.layers) == [nil, ["x", "y"]])
   }
 
+  @Test(
+    "terms that explain the same classes share backward passes, and have the gradients of terms apart",
+    arguments: [MapWeights.plain, .virtual])
+  func sharedBackwardPasses(_ weights: MapWeights) throws {
+    let update = InnerUpdate(rate: 0.02)
+    let terms: [(method: String, layers: [String])] = [
+      ("normgrad", ["features.5"]), ("scaling/norm", ["features.8"]), ("grad_cam", ["features.8", "features.5"]),
+      ("guided/bias/norm", ["features.2"]), ("finer/linear_approximation", ["features.5"]),
+    ]
+    func gradients(_ terms: [(method: String, layers: [String])]) throws -> [Tensor] {
+      var step = Self.step(terms.map { _ in (TotalVariation(at: [weights]), 1) }, update)
+      for (index, term) in terms.enumerated() {
+        step.objectives[index].method = Method(term.method)
+        step.objectives[index].layers = term.layers
+      }
+      return try Self.outcome(step, Self.network.parameters).gradients
+    }
+    let apart = try terms.map { try gradients([$0]) }
+    let sum = apart.dropFirst().reduce(apart[0]) { zip($0, $1).map { $0 + $1 } }
+    #expect(Self.difference(try gradients(terms), sum) < 1e-9)
+  }
+
   @Test("objectives on equal mosaics share them, and those on the batch's images keep their values beside them")
   func compositions() throws {
     func values(_ objectives: [(any OuterObjective, Double)]) throws -> [Double?] {

@@ -22,10 +22,37 @@ import Testing
     var (parameters, state) = ([Tensor([1.0, -2.0, 0.5])], OptimizerState())
     for step in 0..<5 {
       let gradient = parameters[0] + Tensor([0.1, 0.2, -0.3]) * Double(step + 1)
-      parameters = optimizer.update(parameters, [gradient], rate: 0.1, state: &state)
+      parameters = optimizer.update(parameters, [gradient], rates: [0.1], state: &state)
     }
     let values = try #require(try Self.expected()[name])
     for (found, expected) in zip(parameters[0].doubles, values) { #expect(abs(found - expected) < 1e-12) }
+  }
+
+  @Test("each parameter moves by its own learning rate, and stays at a rate of 0 bit for bit")
+  func rates() throws {
+    for rule in [SGD(momentum: 0.9, weightDecay: 0.1), Adam(weightDecay: 0.1), AdamW()] as [any Optimizer] {
+      func moved(_ indices: [Int]) -> [[Double]] {
+        let starts = [Tensor([1.0, -2.0]), Tensor([0.3]), Tensor([1.5])]
+        var (parameters, state) = (indices.map { starts[$0] }, OptimizerState())
+        for step in 1...3 {
+          parameters = rule.update(
+            parameters, parameters.map { $0 * 0.5 + Double(step) }, rates: indices.map { [0.1, 0.02, 0][$0] },
+            state: &state)
+        }
+        return parameters.map(\.doubles)
+      }
+      #expect(moved([0, 1, 2]) == [0, 1, 2].flatMap { moved([$0]) } && moved([2]) == [[1.5]])
+    }
+  }
+
+  @Test("a parameter has the learning rate of the first group whose pattern its name fits")
+  func groups() {
+    let groups = [
+      ParameterGroup(["head.*", "*.bias"], rateFactor: 10), ParameterGroup(["layer?.*", "layer1.*"], rateFactor: 0),
+      ParameterGroup(["layer*"], rateFactor: 0.5),
+    ]
+    let names = ["head.weight", "layer1.bias", "layer1.weight", "layer2.weight", "conv1.weight"]
+    #expect(ParameterGroup.rates(0.1, of: names, in: groups) == [1, 1, 0, 0.05, 0.1])
   }
 
   private struct Rates: Decodable {
@@ -79,7 +106,7 @@ import Testing
     let rules: [any Optimizer] = [SGD(), SGD(momentum: 0.9), Adam(), AdamW(weightDecay: 0)]
     for (old, before) in rules.enumerated() {
       var state = OptimizerState()
-      for _ in 0..<3 { _ = before.update([Tensor([1.0])], [Tensor([0.5])], rate: 0.1, state: &state) }
+      for _ in 0..<3 { _ = before.update([Tensor([1.0])], [Tensor([0.5])], rates: [0.1], state: &state) }
       for (new, after) in rules.enumerated() {
         let adopted = after.adopting(state)
         #expect((adopted != nil) == (old / 2 == new / 2))

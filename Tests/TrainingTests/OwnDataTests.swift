@@ -63,11 +63,11 @@ private struct Average: Learning.Optimizer {
   let slots = ["mean"]
 
   func step(
-    _ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout OptimizerState
+    _ parameters: [Tensor], _ gradients: [Tensor], rates: [Double], state: inout OptimizerState
   ) -> [Tensor] {
     let mean = state.slots["mean"].map { zip($0, gradients).map { $0 * decay + $1 * (1 - decay) } } ?? gradients
     state.slots["mean"] = mean
-    return zip(parameters, mean).map { $0 - $1 * rate }
+    return parameters.indices.map { parameters[$0] - mean[$0] * rates[$0] }
   }
 }
 

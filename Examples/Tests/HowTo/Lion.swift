@@ -17,11 +17,14 @@ struct Lion: Optimizer {
   let slots = ["momentum"]
 
   func step(
-    _ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout OptimizerState
+    _ parameters: [Tensor], _ gradients: [Tensor], rates: [Double], state: inout OptimizerState
   ) -> [Tensor] {
     let momentum = state.slots["momentum"] ?? gradients.map { .zeros($0.shape, $0.scalarType) }
     func mean(_ beta: Double) -> [Tensor] { zip(momentum, gradients).map { $0 * beta + $1 * (1 - beta) } }
     state.slots["momentum"] = mean(betas[1])
-    return zip(parameters, mean(betas[0])).map { $0 - ($1.sign + $0 * weightDecay) * rate }
+    let means = mean(betas[0])
+    return parameters.indices.map { i in
+      parameters[i] - (means[i].sign + parameters[i] * weightDecay) * rates[i]
+    }
   }
 }

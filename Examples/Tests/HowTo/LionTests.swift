@@ -8,7 +8,7 @@ import Testing
     var (parameters, state) = ([Tensor([1.0, -2.0])], OptimizerState())
     var (x, m) = ([1.0, -2.0], [0.0, 0.0])
     for gradient in [[1.0, 1.0], [-0.5, -3.0], [0.25, 0.0]] {
-      parameters = optimizer.update(parameters, [Tensor(gradient)], rate: 0.1, state: &state)
+      parameters = optimizer.update(parameters, [Tensor(gradient)], rates: [0.1], state: &state)
       for i in x.indices {
         let mean = 0.5 * m[i] + 0.5 * gradient[i]
         x[i] -= 0.1 * ((mean > 0 ? 1 : mean < 0 ? -1 : 0) + 0.1 * x[i])

@@ -8,7 +8,6 @@ import Tensors
 /// An objective requests passes and computes its value from them by differentiable operations. The ``MetaStep`` makes
 /// the passes, each only once even if several objectives request it, and takes all derivatives, also through virtual
 /// updates. To add an objective, write one file with a conforming type and register an instance:
-/// virtual updates too. To add one, write one file with a type that conforms, and register a value of it:
 ///
 ///     Registries.objectives.register(Sharpness())
 public protocol OuterObjective: Component {

@@ -40,7 +40,7 @@ public struct Adam: Optimizer, Equatable {
   public var slots: [String] { [Self.first, Self.second] }
 
   public func step(
-    _ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout OptimizerState
+    _ parameters: [Tensor], _ gradients: [Tensor], rates: [Double], state: inout OptimizerState
   ) -> [Tensor] {
     var gradients = gradients
     if weightDecay != 0 { gradients = zip(parameters, gradients).map { $1 + $0 * weightDecay } }
@@ -52,11 +52,11 @@ public struct Adam: Optimizer, Equatable {
     }
     let first = moment(Self.first, beta1, gradients)
     let second = moment(Self.second, beta2, gradients.map(\.squared))
-    let step = rate / (1 - pow(beta1, Double(state.updates)))
+    let steps = rates.map { $0 / (1 - pow(beta1, Double(state.updates))) }
     let correction = (1 - pow(beta2, Double(state.updates))).squareRoot()
     return parameters.indices.map { i in
       let scale = second[i].sqrt / correction + epsilon
-      return parameters[i] - first[i] / scale * step
+      return parameters[i] - first[i] / scale * steps[i]
     }
   }
 }

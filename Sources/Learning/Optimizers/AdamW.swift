@@ -31,11 +31,11 @@ public struct AdamW: Optimizer, Equatable {
   public var slots: [String] { adam.slots }
 
   public func step(
-    _ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout OptimizerState
+    _ parameters: [Tensor], _ gradients: [Tensor], rates: [Double], state: inout OptimizerState
   ) -> [Tensor] {
     var (rule, decayed) = (adam, parameters)
-    if rule.weightDecay != 0 { decayed = parameters.map { $0 * (1 - rate * rule.weightDecay) } }
+    if rule.weightDecay != 0 { decayed = zip(parameters, rates).map { $0 * (1 - $1 * rule.weightDecay) } }
     rule.weightDecay = 0
-    return rule.step(decayed, gradients, rate: rate, state: &state)
+    return rule.step(decayed, gradients, rates: rates, state: &state)
   }
 }

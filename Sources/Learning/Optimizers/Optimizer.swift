@@ -25,11 +25,11 @@ public protocol Optimizer: Component {
   /// - Parameters:
   ///   - parameters: the parameters.
   ///   - gradients: the gradients, in the same order and of the same shapes.
-  ///   - rate: the learning rate of this update.
+  ///   - rates: each parameter's learning rate in this update.
   ///   - state: the optimizer's state. ``OptimizerState/updates`` already counts this update; in the first update there
   ///     are no slots.
   /// - Returns: the updated parameters, in the same order.
-  func step(_ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout OptimizerState) -> [Tensor]
+  func step(_ parameters: [Tensor], _ gradients: [Tensor], rates: [Double], state: inout OptimizerState) -> [Tensor]
 }
 
 extension Registries {
@@ -60,16 +60,17 @@ extension Optimizer {
   /// - Parameters:
   ///   - parameters: the parameters.
   ///   - gradients: the gradients, in the same order and of the same shapes.
-  ///   - rate: the learning rate of this update.
+  ///   - rates: each parameter's learning rate in this update.
   ///   - state: the optimizer's state.
   /// - Returns: the updated parameters, in the same order.
   public func update(
-    _ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout OptimizerState
+    _ parameters: [Tensor], _ gradients: [Tensor], rates: [Double], state: inout OptimizerState
   ) -> [Tensor] {
     precondition(parameters.count == gradients.count, "Optimizer: \(gradients.count) gradients")
+    precondition(parameters.count == rates.count, "Optimizer: \(rates.count) learning rates")
     state.rule = memory
     state.updates += 1
-    return step(parameters, gradients, rate: rate, state: &state)
+    return step(parameters, gradients, rates: rates, state: &state)
   }
 
   /// Converts a saved state to one that this optimizer can continue from. Slots that it does not use are dropped, for

@@ -33,14 +33,15 @@ public struct SGD: Optimizer, Equatable {
   public var startsSlots: Bool { true }
 
   public func step(
-    _ parameters: [Tensor], _ gradients: [Tensor], rate: Double, state: inout OptimizerState
+    _ parameters: [Tensor], _ gradients: [Tensor], rates: [Double], state: inout OptimizerState
   ) -> [Tensor] {
     let derivatives =
       weightDecay == 0 ? gradients : zip(parameters, gradients).map { $1 + $0 * weightDecay }
-    guard momentum != 0 else { return zip(parameters, derivatives).map { $0 - $1 * rate } }
+    func moved(_ moves: [Tensor]) -> [Tensor] { parameters.indices.map { parameters[$0] - moves[$0] * rates[$0] } }
+    guard momentum != 0 else { return moved(derivatives) }
     let velocity = state.slots[Self.velocity].map { zip($0, derivatives).map { $0 * momentum + $1 } } ?? derivatives
     state.slots[Self.velocity] = velocity
     let moves = isNesterov ? zip(derivatives, velocity).map { $0 + $1 * momentum } : velocity
-    return zip(parameters, moves).map { $0 - $1 * rate }
+    return moved(moves)
   }
 }

@@ -65,10 +65,29 @@ public final class MapRequest {
   public func gradients(_ rule: BackwardRule = .derivative, sign: Double = 1) -> [Tensor] {
     let pass = Pass(rule: rule, sign: sign)
     if let gradients = known[pass] { return gradients }
-    let new = inference.gradients(
-      of: explained(inference.output.logits), at: layers, sign: sign, rule: rule, createGraph: createGraph)
+    let new = createGraph ? sharedGradients(rule, sign: sign) : ownGradients(at: layers, rule, sign: sign)
     known[pass] = new
     return new
+  }
+
+  private func ownGradients(at layers: [String], _ rule: BackwardRule, sign: Double) -> [Tensor] {
+    inference.gradients(
+      of: explained(inference.output.logits), at: layers, sign: sign, rule: rule, createGraph: createGraph)
+  }
+
+  /// The gradients of a pass that other requests for the same classes share.
+  private func sharedGradients(_ rule: BackwardRule, sign: Double) -> [Tensor] {
+    let key = BackwardPasses.Key(classes: classes, contrast: contrast, rule: rule, sign: sign)
+    let gradients = inference.backwardPasses.gradients(key) {
+      let kept = inference.output.activations.keys.sorted()
+      return Dictionary(uniqueKeysWithValues: zip(kept, ownGradients(at: kept, rule, sign: sign)))
+    }
+    return layers.map { layer in
+      guard let gradient = gradients[layer] else {
+        preconditionFailure("MapRequest: the activation of \(layer) was not captured")
+      }
+      return gradient
+    }
   }
 
   /// The record of a convolution of the network; nil at other layers.

@@ -31,6 +31,8 @@ public struct TrainingStep: Sendable {
   public var optimizer: any Optimizer
   /// The peak learning rate, its schedule, and the total number of steps.
   public var (rate, schedule, steps): (Double, any Schedule, Int)
+  /// Parameters with a learning rate of their own.
+  public var groups: [ParameterGroup]
   /// The norm to which gradients are clipped; nil for no clipping.
   public var clipNorm: Double?
   /// The number of threads.
@@ -41,11 +43,11 @@ public struct TrainingStep: Sendable {
   /// An update, by default in a single process.
   public init(
     _ outer: MetaStep, optimizer: any Optimizer, rate: Double, schedule: any Schedule = ConstantSchedule(),
-    steps: Int, clipNorm: Double? = nil, workers: Int = Parallel.processors,
+    steps: Int, groups: [ParameterGroup] = [], clipNorm: Double? = nil, workers: Int = Parallel.processors,
     communicator: any Communicator = SingleProcess()
   ) {
     (self.outer, self.optimizer, self.rate, self.schedule, self.steps) = (outer, optimizer, rate, schedule, steps)
-    (self.clipNorm, self.workers, self.communicator) = (clipNorm, workers, communicator)
+    (self.groups, self.clipNorm, self.workers, self.communicator) = (groups, clipNorm, workers, communicator)
   }
 
   /// The logged values of an update.
@@ -92,7 +94,8 @@ public struct TrainingStep: Sendable {
     guard norm.isFinite else { throw Divergence(what: "the gradient") }
     let rate = schedule.rate(rate, step: state.step, of: steps)
     let parameters = Profile.phase(.optimizer) {
-      optimizer.update(state.network.parameters, gradients, rate: rate, state: &next.optimizer)
+      optimizer.update(state.network.parameters, gradients,
+        rates: ParameterGroup.rates(rate, of: state.network.parameterNames, in: groups), state: &next.optimizer)
     }
     guard parameters.allSatisfy(\.isFinite) else { throw Divergence(what: "a parameter") }
     next.network = (sum.statistics ?? state.network).with(parameters: parameters)
