@@ -89,7 +89,7 @@ public struct Setup: Sendable {
     step = MetaStep(
       inner: recipe.inner, method: recipe.saliency.method, layers: recipe.saliency.layers, objectives: recipe.outer,
       normalization: recipe.model.batchNorm == .train ? .batch : .running, recomputes: recipe.run.recompute,
-      reference: network)
+      reference: network, frozen: ParameterGroup.frozen(of: network.parameterNames, in: recipe.optimizer.groups))
 
     let (measures, guards) = MapGuards.measures(
       recipe, step, hasObjects: !measured.objects.isEmpty,

@@ -249,6 +249,25 @@ private struct HeldPlain: OuterObjective {
     #expect(Self.difference(try gradients(terms), sum) < 1e-9)
   }
 
+  @Test(
+    "the outer gradient of frozen parameters is 0 and that of others stays the same, in exact order too",
+    arguments: InnerUpdate.Scope.allCases)
+  func frozen(_ scope: InnerUpdate.Scope) throws {
+    let objectives: [(any OuterObjective, Double)] = [
+      (CrossEntropy(), 1), (ClassSensitivity(at: [.plain, .virtual]), 2), (MapShift(), 1), (WeightAgreement(), 1),
+    ]
+    var step = Self.step(objectives, InnerUpdate(rate: 0.02, steps: 2, scope: scope))
+    let all = try Self.outcome(step, Self.network.parameters)
+    let names = Self.network.parameterNames
+    step.frozen = Set(names.prefix(names.count / 2))
+    let some = try Self.outcome(step, Self.network.parameters)
+    #expect(some.values == all.values)
+    for (index, name) in names.enumerated() {
+      let expected = step.frozen.contains(name) ? all.gradients[index] * 0 : all.gradients[index]
+      #expect(some.gradients[index].doubles == expected.doubles.map { $0 + 0 }, "\(name)")
+    }
+  }
+
   @Test("objectives on equal mosaics share them, and those on the batch's images keep their values beside them")
   func compositions() throws {
     func values(_ objectives: [(any OuterObjective, Double)]) throws -> [Double?] {

@@ -53,6 +53,7 @@ import Testing
     ]
     let names = ["head.weight", "layer1.bias", "layer1.weight", "layer2.weight", "conv1.weight"]
     #expect(ParameterGroup.rates(0.1, of: names, in: groups) == [1, 1, 0, 0.05, 0.1])
+    #expect(ParameterGroup.frozen(of: names, in: groups) == ["layer1.weight"])
   }
 
   private struct Rates: Decodable {

@@ -22,11 +22,15 @@ public struct MetaStep: Sendable {
   /// The network that the run starts from; required if an objective compares with it. It stays the same over a run, and
   /// its parameters are constants.
   public var reference: Network?
+  /// The names of parameters that the outer gradient holds constant; their part of it is 0, and is not computed. Virtual
+  /// updates move them all the same.
+  public var frozen: Set<String>
 
   /// Creates a meta step.
   public init(
     inner: InnerUpdate?, method: Method, layers: [String], objectives: [WeightedObjective],
-    normalization: Pass.Normalization = .running, recomputes: Bool = false, reference: Network? = nil
+    normalization: Pass.Normalization = .running, recomputes: Bool = false, reference: Network? = nil,
+    frozen: Set<String> = []
   ) {
     self.inner = inner
     self.method = method
@@ -35,6 +39,7 @@ public struct MetaStep: Sendable {
     self.normalization = normalization
     self.recomputes = recomputes
     self.reference = reference
+    self.frozen = frozen
   }
 
   /// The result of one meta step.
@@ -94,7 +99,10 @@ public struct MetaStep: Sendable {
       sum.values.isEmpty ? nil : sum.values[index].map { $0.reduce(0, +) / Double(counts[index]) }
     }
     return Outcome(
-      gradients: sum.gradients.isEmpty ? parameters.map { .zeros($0.shape, $0.scalarType) } : sum.gradients,
+      gradients: zip(network.parameterNames, parameters).enumerated().map { index, parameter in
+        sum.gradients.isEmpty || frozen.contains(parameter.0)
+          ? .zeros(parameter.1.shape, parameter.1.scalarType) : sum.gradients[index]
+      },
       values: values, valuesByImage: objectives.indices.map { sum.values.isEmpty ? nil : sum.values[$0] },
       total: zip(values, objectives).reduce(0) { $0 + ($1.0 ?? 0) * $1.1.weight }, statistics: sum.statistics)
   }

@@ -183,8 +183,11 @@ struct MicroBatch: Sendable {
       case .plainAgain, .virtual: nil
       }
     }
-    return outer(values, descents, cotangents, with: [network.parameters.map(\.record)])
+    return outer(values, descents, cotangents, with: [network.parameters.map(\.record)], constant: frozen)
   }
+
+  /// For each parameter, whether the outer gradient holds it constant.
+  private var frozen: [Bool] { network.parameterNames.map(step.frozen.contains) }
 
   /// For each objective, the values [N] of its terms that satisfy the condition.
   private func values(
@@ -203,17 +206,20 @@ struct MicroBatch: Sendable {
   }
 
   /// The gradients of the weighted sum of `values`, [N] each, and of the inner steps' displacements multiplied by their
-  /// cotangents.
+  /// cotangents. They are 0 for `constant` variables of each list; there are none by default.
   private func outer(
-    _ values: [[Tensor]], _ descents: [Descent], _ cotangents: [[Tensor]], with variables: [[Record]]
+    _ values: [[Tensor]], _ descents: [Descent], _ cotangents: [[Tensor]], with variables: [[Record]],
+    constant: [Bool] = []
   ) -> Share {
+    func isConstant(_ index: Int) -> Bool { index < constant.count && constant[index] }
+    let moving = variables.map { variables in variables.indices.filter { !isConstant($0) }.map { variables[$0] } }
     let terms = zip(values, step.objectives).flatMap { values, term in
       values.map { ($0, Tensor(repeating: term.weight / Double(count), shape: $0.shape, $0.scalarType)) }
     }
     let moves = zip(descents, cotangents).flatMap { $0.weighted(by: $1) }
     var found = Profile.phase(.outer) {
       gradients(
-        of: terms.map(\.0.record) + moves.map(\.0), withRespectTo: variables.flatMap(\.self),
+        of: terms.map(\.0.record) + moves.map(\.0), withRespectTo: moving.flatMap(\.self),
         cotangents: terms.map(\.1) + moves.map(\.1), releasingGraph: true)
     }[...]
     return Share(
@@ -225,8 +231,9 @@ struct MicroBatch: Sendable {
           }
       },
       gradients: variables.map { variables in
-        defer { found = found.dropFirst(variables.count) }
-        return Array(found.prefix(variables.count))
+        variables.enumerated().map { index, variable in
+          isConstant(index) ? .zeros(variable.shape, variable.scalarType) : found.removeFirst()
+        }
       })
   }
 }

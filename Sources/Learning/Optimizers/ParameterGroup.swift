@@ -3,10 +3,13 @@ import Saliency
 
 /// Parameters that an optimizer treats in a way of their own: those whose names match one of some patterns. A parameter
 /// belongs to the first group that it matches; one that matches none has the optimizer's learning rate.
+///
+/// With a factor of 0 a group is frozen: its gradient is not computed either, which saves much of a step's time where the
+/// first layers of a network are frozen.
 public struct ParameterGroup: Sendable, Hashable, Section {
   /// Patterns of parameter names, in which `*` stands for any characters.
   public var parameters: [String] = []
-  /// The factor of the learning rate; at 0 the parameters keep their values.
+  /// The factor of the learning rate.
   public var rateFactor = 1.0
 
   /// A group of no parameters.
@@ -20,6 +23,11 @@ public struct ParameterGroup: Sendable, Hashable, Section {
   public mutating func visit(_ keys: Keys) {
     keys("parameters", &parameters, .list(.word, atLeast: 1), isRequired: true)
     keys("rate_factor", &rateFactor, .number(0...1000))
+  }
+
+  /// The names of the parameters that keep their values.
+  public static func frozen(of names: [String], in groups: [ParameterGroup]) -> Set<String> {
+    Set(zip(names, rates(1, of: names, in: groups)).filter { $0.1 == 0 }.map(\.0))
   }
 
   /// The learning rate of each of the named parameters.

@@ -94,7 +94,8 @@ public struct TrainingStep: Sendable {
     guard norm.isFinite else { throw Divergence(what: "the gradient") }
     let rate = schedule.rate(rate, step: state.step, of: steps)
     let parameters = Profile.phase(.optimizer) {
-      optimizer.update(state.network.parameters, gradients,
+      optimizer.update(
+        state.network.parameters, gradients,
         rates: ParameterGroup.rates(rate, of: state.network.parameterNames, in: groups), state: &next.optimizer)
     }
     guard parameters.allSatisfy(\.isFinite) else { throw Divergence(what: "a parameter") }
