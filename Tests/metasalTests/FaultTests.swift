@@ -17,7 +17,7 @@ import Testing
   private static let library: String? = {
     let source = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Faults/faults.c")
       .path
-    let library = NSTemporaryDirectory() + "metasal-faults-\(getpid()).so"
+    let library = Program.path.deletingLastPathComponent().appendingPathComponent("metasal-faults.so").path
     let compiler = Process()
     compiler.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     compiler.arguments = ["cc", "-shared", "-fPIC", "-O1", "-o", library, source]

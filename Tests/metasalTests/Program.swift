@@ -13,7 +13,11 @@ struct Program {
   /// A running program.
   struct Running {
     let process: Process
-    fileprivate let output, errors: String
+    /// The folder of what the program says, which is apart from the program's own folder.
+    fileprivate let said = ScratchFolder()
+
+    fileprivate var output: String { said.file("output") }
+    fileprivate var errors: String { said.file("errors") }
 
     var number: pid_t { process.processIdentifier }
 
@@ -39,9 +43,7 @@ struct Program {
   func start(
     _ arguments: [String], in name: String = ".", environment: [String: String] = [:], output: String? = nil
   ) throws -> Running {
-    // The output is collected outside of the program's folder.
-    let said = NSTemporaryDirectory() + "metasal-said-" + UUID().uuidString
-    let running = Running(process: Process(), output: said + ".out", errors: said + ".err")
+    let running = Running(process: Process())
     running.process.executableURL = Self.path
     running.process.arguments = arguments
     running.process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
