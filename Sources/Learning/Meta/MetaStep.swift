@@ -78,7 +78,8 @@ public struct MetaStep: Sendable {
     if usesReference, let reference, reference.scalarType != network.scalarType {
       var step = self
       step.reference = reference.converted(to: network.scalarType)
-      return try step(network, images, labels: labels, targets: targets, workers: workers, random: &random)
+      return try step(
+        network, images, labels: labels, targets: targets, objects: objects, workers: workers, random: &random)
     }
     let network = network.recomputing(recomputes)
     let targets = targets ?? .softTargets(of: labels.map { [($0, 1)] }, classes: network.classes, images.scalarType)
