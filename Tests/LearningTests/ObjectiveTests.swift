@@ -320,6 +320,13 @@ private struct HeldPlain: OuterObjective {
     let outcome = try Self.outcome(same, Self.network.parameters)
     #expect(abs(outcome.total) < 1e-14)
     #expect(outcome.gradients.allSatisfy { $0.abs.sum().item < 1e-10 })
+    // A reference of another precision is converted, and everything else of the step stays, annotated objects too.
+    var mixed = Self.step([(Distillation(), 1), (EnergyInside(at: [.plain]), 1)], nil)
+    mixed.reference = Self.network
+    let energy = try Self.outcome(mixed, Self.network.parameters).values[1]
+    mixed.reference = Self.network.converted(to: .float32)
+    let again = try Self.outcome(mixed, Self.network.parameters).values[1]
+    #expect(try #require(energy) > 0 && again == energy)
     // Only activations that an objective asks for take memory.
     func footprint(_ objective: any OuterObjective, _ inner: InnerUpdate? = nil) -> Double {
       Self.step([(objective, 1)], inner).footprint(
