@@ -85,6 +85,11 @@ extension Setup {
 
   /// Checks what the first training steps need.
   private static func checkTraining(_ recipe: Recipe, _ network: Network, _ sizes: MemoryEstimate.Sizes) throws {
+    let names = network.parameterNames
+    if ParameterGroup.frozen(of: names, in: recipe.optimizer.groups).count == names.count {
+      throw recipe.problem(
+        "optimizer.groups", "every parameter has a rate_factor of 0, so that nothing would be trained")
+    }
     let (height, width) = sizes.training
     let least = network.architecture.smallestSide
     guard min(height, width) >= least else {

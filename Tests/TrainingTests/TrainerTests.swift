@@ -117,6 +117,7 @@ import Testing
       ("saliency.layers=[features.55]", "did you mean 'features.5'?"),
       ("inner.parameters=[layer*]", "fits no parameter"),
       ("optimizer.groups=[{ parameters: [layer*], rate_factor: 0 }]", "fits no parameter"),
+      ("optimizer.groups=[{ parameters: ['*'], rate_factor: 0 }]", "nothing would be trained"),
       ("model.classes=3", "the data have 4"), ("data.batch=21", "has only 20"),
       ("data.validation={scenes: {count: 3}}", "classes"),
     ] {
