@@ -32,6 +32,10 @@ let package = Package(
     .executable(name: "metasal", targets: ["metasal"]),
     .library(name: "Metasal", targets: ["MetasalKit"]),
   ],
+  traits: [
+    .trait(
+      name: "MPI", description: "Runs of several processes, on one machine or many, by MPI (Debian: libopenmpi-dev).")
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -48,12 +52,17 @@ let package = Package(
     door("CXML", pkgConfig: "libxml-2.0", debian: "libxml2-dev"),
     door("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev"),
     door("CZip", pkgConfig: "libzip", debian: "libzip-dev"),
+    door("CMPI", pkgConfig: "ompi-c", debian: "libopenmpi-dev"),
+    .target(
+      name: "Processes",
+      dependencies: ["Tensors", "Learning", .target(name: "CMPI", condition: .when(traits: ["MPI"]))],
+      swiftSettings: strict),
     .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
     .target(
       name: "Commands",
-      dependencies: modules + [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: modules + ["Processes", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: strict),
-    .target(name: "MetasalKit", dependencies: modules + ["Commands"], swiftSettings: strict),
+    .target(name: "MetasalKit", dependencies: modules + ["Processes", "Commands"], swiftSettings: strict),
     .executableTarget(name: "metasal", dependencies: ["Commands"], swiftSettings: strict),
     .executableTarget(
       name: "metasal-benchmark",

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Formats
 import Foundation
+import Learning
+import Processes
 import Training
 
 struct Evaluate: ParsableCommand {
@@ -29,14 +31,20 @@ struct Evaluate: ParsableCommand {
   var layerWeights = false
 
   func run() throws {
+    let communicator = try Processes.join()
+    try MetasalCommand.together(communicator) { try run(communicator) }
+  }
+
+  private func run(_ communicator: any Communicator) throws {
     let recipe = try recipe.load()
     try Ownership.requireReplaceable(
       [json, csv].compactMap(\.self), inputs: recipe.inputs + [weights].compactMap(\.self))
-    let setup = try Setup(recipe, weights: weights, trains: false)
+    let setup = try Setup(recipe, weights: weights, trains: false, communicator: communicator)
     for note in setup.notes { say(note + "\n") }
     var evaluation = setup.evaluation
     evaluation.goal = nil  // the outer loss selects checkpoints, so only a run needs it
     let result = try setup.evaluate(setup.network, evaluation, title: "measuring")
+    guard communicator.rank == 0 else { return }
     say(setup.evaluation.report([("measured", result)]))
     if let findings = setup.findings { say("\n\(findings)") }
     if layerWeights { say("\n\(try setup.layerWeights(setup.network).report)") }

@@ -2,6 +2,8 @@ import Components
 import ArgumentParser
 import Formats
 import Foundation
+import Learning
+import Processes
 import Recipes
 import Training
 
@@ -35,6 +37,24 @@ public struct MetasalCommand: ParsableCommand {
     }
   }
 
+  /// Runs a command in each of some processes that were started together. The first one alone writes to standard output.
+  /// If one of them fails, its message is printed and all of them end, whatever the others wait for.
+  static func together(_ communicator: any Communicator, _ body: () throws -> Void) throws {
+    StandardOutput.isSilent.store(communicator.rank > 0, ordering: .relaxed)
+    do {
+      try body()
+      try communicator.finish()
+    } catch {
+      guard communicator.size > 1 else { throw error }
+      // Mostly all processes find the same error. The first one then ends the others before they repeat it.
+      if communicator.rank > 0 { usleep(2_000_000) }
+      let place = communicator.rank == 0 ? "" : "process \(communicator.rank): "
+      report("metasal: \(place)\(error)")
+      communicator.abort(code: code(of: error) ?? 1)
+      throw ExitCode(code(of: error) ?? 1)
+    }
+  }
+
   /// The exit code of one of metasal's errors; nil for others, which ArgumentParser reports.
   private static func code(of error: any Error) -> Int32? {
     switch error {
@@ -46,6 +66,7 @@ public struct MetasalCommand: ParsableCommand {
       case .unwritable: return 73
       }
     case is ExplanationError: return 65
+    case is ProcessesError: return 69
     case RunEnd.interrupted: return 130
     case RunEnd.failed(_, _, let cause): return code(of: cause) ?? 1
     case is RunEnd: return 2
@@ -67,9 +88,13 @@ public struct MetasalCommand: ParsableCommand {
   }
 
   private static func complain(_ text: String, _ code: Int32) -> Never {
+    report(text)
+    Foundation.exit(code)
+  }
+
+  private static func report(_ text: String) {
     // Errors of a closed terminal are ignored.
     try? FileHandle.standardError.write(contentsOf: Data((text.printableLines + "\n").utf8))
-    Foundation.exit(code)
   }
 }
 

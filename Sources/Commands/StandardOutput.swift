@@ -7,13 +7,15 @@ import Synchronization
 enum StandardOutput {
   /// The errno of the first failed write; 0 if there was none.
   private static let error = Atomic<Int32>(0)
+  /// Whether this process is not the first of several, and writes nothing.
+  static let isSilent = Atomic(false)
 
   /// Writes a text and a line break. Control characters, which names in files can contain, are escaped, since they
   /// could control the terminal.
   ///
   /// A failed write does not stop the command, whose files may matter more; it is reported at the end.
   static func say(_ text: String) {
-    guard error.load(ordering: .relaxed) == 0 else { return }
+    guard error.load(ordering: .relaxed) == 0, !isSilent.load(ordering: .relaxed) else { return }
     var rest = Array((text.printableLines + "\n").utf8)[...]
     while !rest.isEmpty {
       let n = rest.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }

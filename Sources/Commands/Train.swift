@@ -1,6 +1,8 @@
 import ArgumentParser
 import Formats
 import Foundation
+import Learning
+import Processes
 import Tensors
 import Training
 
@@ -27,9 +29,14 @@ struct Train: ParsableCommand {
   }
 
   func run() throws {
+    let communicator = try Processes.join()
+    try MetasalCommand.together(communicator) { try run(communicator) }
+  }
+
+  private func run(_ communicator: any Communicator) throws {
     let recipe = try recipe.load()
     let folder = RunFolder(output ?? recipe.run.output)
-    let setup = try Setup(recipe)
+    let setup = try Setup(recipe, communicator: communicator)
     let interruption = Interruption()
     let trainer = Trainer(setup, folder: folder, isInterrupted: { interruption.isRequested }, say: say)
     if profile { Profile.start() }
@@ -37,7 +44,7 @@ struct Train: ParsableCommand {
     let outcome = Result { try trainer.run(resume ? .resume : overwrite ? .overwrite : .new) }
     var hasRun = true
     if case .failure(let error) = outcome { hasRun = error is RunEnd }
-    if let report = Profile.stop(), hasRun {
+    if let report = Profile.stop(), hasRun, communicator.rank == 0 {
       say("\n\(report.text)\n\nEvent by event, for Perfetto or chrome://tracing: \(folder.trace)")
       try folder.write(report)
     }

@@ -74,7 +74,7 @@ public struct BatchSource: Sendable {
   ///   - brokenImages: whether a broken image is an error, or is skipped and counted.
   ///   - cacheLimit: the largest number of bytes of decoded images that are kept in memory; nil for no cache.
   ///   - precision: the floating-point type of the images.
-  ///   - shard: the part of each training batch to make. Images are mixed only with images of the same part.
+  ///   - shard: the part of each training batch to make.
   ///   - readsObjects: whether training batches have the objects of their images. It needs augmentations that
   ///     keep objects in place, and no mixing.
   public init(
@@ -109,17 +109,24 @@ public struct BatchSource: Sendable {
   public func batch(step: Int) throws -> Batch {
     let (epoch, position) = (step / batchesPerEpoch, step % batchesPerEpoch)
     let part = shard.range(of: size)
-    let indices = Array(order(epoch: epoch)[(position * size + part.lowerBound)..<(position * size + part.upperBound)])
+    var mixingRandom = RandomSource(seed: seed, purpose: "mixing", step)
+    let mixing = mixing.randomElement(using: &mixingRandom)
+    let all = Array(order(epoch: epoch)[(position * size)..<((position + 1) * size)])
+    // Each image is mixed with the one before it in the whole batch, and the first one with the last.
+    let before = mixing == nil ? [] : [all[(part.lowerBound + size - 1) % size]]
+    let indices = before + all[part]
     let background = normalization.mean.map { UInt8(clamping: Int(($0 * 255).rounded())) }
-    let batch = try collate(
-      samples(indices) { index in
-        let form = SampleCache.Form(
-          isResized: !augmentation.contains(where: \.setsSize), hasObjects: readsObjects)
-        var random = RandomSource(seed: seed, purpose: "augmentation", epoch, index)
-        return augmentation.reduce(try read(index, form)) { $1($0, background: background, using: &random) }
-      })
-    var random = RandomSource(seed: seed, purpose: "mixing", step)
-    return mixing.randomElement(using: &random).map { $0(batch, using: &random) } ?? batch
+    var read = try samples(indices) { index in
+      let form = SampleCache.Form(
+        isResized: !augmentation.contains(where: \.setsSize), hasObjects: readsObjects)
+      var random = RandomSource(seed: seed, purpose: "augmentation", epoch, index)
+      return augmentation.reduce(try self.read(index, form)) { $1($0, background: background, using: &random) }
+    }
+    // If the image before the first one was left out because it is broken, the last one takes its place.
+    if let before = before.first, let last = read.last, read.first?.index != before { read.insert(last, at: 0) }
+    let batch = try collate(read)
+    guard let mixing else { return batch }
+    return mixing(batch, using: &mixingRandom)
   }
 
   /// The images at `indices`, resized and cropped but not augmented.

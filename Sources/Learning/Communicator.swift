@@ -12,6 +12,9 @@ public protocol Communicator: Sendable {
 
   /// Sums tensors over all processes, element by element, like MPI's `Allreduce` and PyTorch's `all_reduce`.
   ///
+  /// If the number of processes is a power of two, the summands are added along a binary tree over the ranks: ((0 + 1) +
+  /// (2 + 3)) + … Then a run has the same bits as in a single process; `SegmentedSum` says why.
+  ///
   /// - Parameter tensors: this process's summands; they are not tracked.
   /// - Returns: the sums, bit for bit the same in every process.
   /// - Throws: an error of the communication.
@@ -24,6 +27,18 @@ public protocol Communicator: Sendable {
   /// - Returns: the bytes of all processes, by rank.
   /// - Throws: an error of the communication.
   func allGather(_ bytes: [UInt8]) throws -> [[UInt8]]
+
+  /// Ends the communication after the last call. It does nothing by default.
+  func finish() throws
+
+  /// Ends all processes at once with an exit code, like MPI's `Abort`, when this process cannot go on. It does nothing
+  /// by default.
+  func abort(code: Int32)
+}
+
+extension Communicator {
+  public func finish() throws {}
+  public func abort(code: Int32) {}
 }
 
 /// The communicator of a run in a single process.

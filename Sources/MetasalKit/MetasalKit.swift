@@ -6,6 +6,7 @@
 @_exported import Formats
 @_exported import Learning
 @_exported import Networks
+@_exported import Processes
 @_exported import Recipes
 @_exported import Saliency
 @_exported import Tensors

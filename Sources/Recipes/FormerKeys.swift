@@ -24,6 +24,13 @@ enum FormerKeys {
         return entry.removing(former).adding(present, value)
       }
     }
+    // `clip_norm: 5` is `clip: { norm: 5 }` now.
+    recipe = recipe.changing(["optimizer"]) { optimizer in
+      guard let limit = optimizer["clip_norm"], optimizer["clip"] == nil else { return optimizer }
+      var clip = Entry(.section([("norm", limit)]), place: limit.place)
+      if case .empty = limit.content { clip = limit }
+      return optimizer.removing("clip_norm").adding("clip", clip)
+    }
     for (former, measures, present) in settings {
       recipe = recipe.changing(["evaluation"]) { moved(former, to: measures, present, in: $0) }
     }

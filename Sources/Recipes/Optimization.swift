@@ -11,10 +11,15 @@ extension Recipe {
     public var rate = 0.001
     /// The schedule of the learning rate.
     public var schedule: any Schedule = ConstantSchedule()
-    /// Parameters with a learning rate of their own.
-    public var groups: [ParameterGroup] = []
-    /// The norm to which gradients are clipped; nil for no clipping.
-    public var clipNorm: Double?
+    /// The parameters that are trained, and those with settings of their own.
+    public var parameters = ParameterGroups()
+    /// The number of batches whose images make one update. Its gradient is that of a batch so many times as large; only
+    /// what images of a batch share, such as batch statistics, is shared within a batch.
+    public var accumulate = 1
+    /// How gradients are limited; nil for no limit.
+    public var clipping: (any GradientClipping)?
+    /// How weights are averaged for evaluation and export; nil for the weights themselves.
+    public var averaging: (any WeightAveraging)?
 
     /// Adam with a constant learning rate.
     public init() {}
@@ -22,8 +27,10 @@ extension Recipe {
     public mutating func visit(_ keys: Keys) {
       keys.component("name", &rule, of: Registries.optimizers) { keys("rate", &rate, .rate, isRequired: true) }
       keys("schedule", &schedule, .schedule)
-      keys("groups", &groups, .list(.section()))
-      keys("clip_norm", &clipNorm, .optional(.number(1e-12...1e12)))
+      parameters.visit(keys)
+      keys("accumulate", &accumulate, .integer(1...65_536))
+      keys("clip", &clipping, .optional(.component(Registries.clippings), none: "none"))
+      keys("average", &averaging, .optional(.component(Registries.averagings), none: "none"))
     }
   }
 }

@@ -46,6 +46,9 @@ public struct Recipe: Sendable, Section {
     }
   }
 
+  /// The number of images of one update: those of all its batches.
+  public var imagesPerUpdate: Int { data.batch * optimizer.accumulate }
+
   /// Whether the recipe states the measures of its evaluation, or they are not the default ones.
   public var statesMeasures: Bool {
     places["evaluation.measures"] != nil

@@ -51,7 +51,8 @@ extension Setup {
     }
     let patterns =
       [("inner.parameters", recipe.inner?.parameters ?? [])]
-      + recipe.optimizer.groups.enumerated().map { ("optimizer.groups.\($0).parameters", $1.parameters) }
+      + [("optimizer.trainable", recipe.optimizer.parameters.trainable ?? [])]
+      + recipe.optimizer.parameters.groups.enumerated().map { ("optimizer.groups.\($0).parameters", $1.parameters) }
     for (key, patterns) in patterns {
       for pattern in patterns where !network.parameterNames.contains(where: { $0.matches(pattern: pattern) }) {
         throw recipe.problem(key, "'\(pattern)' fits no parameter of \(network.architecture)")
@@ -67,6 +68,11 @@ extension Setup {
   ) throws {
     for (index, term) in recipe.outer.enumerated() {
       let needs = term.objective.needs(recipe.maps(of: term))
+      if let stated = needs.exactClasses, stated != network.classes {
+        throw recipe.problem(
+          "outer.\(index)",
+          "\(term.objective.name) has weights for \(stated) classes, and the network has \(network.classes)")
+      }
       guard term.weight != 0, needs.classes > network.classes else { continue }
       throw recipe.problem(
         "outer.\(index)",
@@ -85,10 +91,20 @@ extension Setup {
 
   /// Checks what the first training steps need.
   private static func checkTraining(_ recipe: Recipe, _ network: Network, _ sizes: MemoryEstimate.Sizes) throws {
-    let names = network.parameterNames
-    if ParameterGroup.frozen(of: names, in: recipe.optimizer.groups).count == names.count {
+    let parameters = recipe.optimizer.parameters
+    if parameters.frozen(of: network).count == network.parameterNames.count {
       throw recipe.problem(
-        "optimizer.groups", "every parameter has a rate_factor of 0, so that nothing would be trained")
+        parameters.trainable == nil ? "optimizer.groups" : "optimizer.trainable",
+        "every parameter is frozen, so that nothing would be trained")
+    }
+    if recipe.optimizer.schedule.usesScores && recipe.evaluation.every == 0 {
+      throw recipe.problem(
+        "optimizer.schedule",
+        "\(recipe.optimizer.schedule.name) follows the evaluations during a run, and evaluation.every is 0")
+    }
+    for (index, term) in recipe.outer.enumerated() where term.schedule?.usesScores == true {
+      throw recipe.problem(
+        "outer.\(index).schedule", "a weight follows the steps of a run, and not its evaluations")
     }
     let (height, width) = sizes.training
     let least = network.architecture.smallestSide

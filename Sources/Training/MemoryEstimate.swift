@@ -42,15 +42,18 @@ public struct MemoryEstimate: Sendable {
       network.activationCount(height: size.height, width: size.width)
     }
     // The initial and the current network, the optimizer's state, and the updated copies of both.
-    let kept = Self.program + weights * (Double(3 + max(1, recipe.optimizer.rule.slots.count)))
-    let batch = recipe.data.batch
+    let kept =
+      Self.program + weights
+      * (Double(3 + max(1, recipe.optimizer.rule.slots.count) + (recipe.optimizer.averaging == nil ? 0 : 2)))
+    let batch = recipe.imagesPerUpdate
     let (height, width) = sizes.training
     let numbers = Double(height) * Double(width) * 3
     // The batches that wait, those that are being made, and the current one, including their pixels.
     let batches = Double(batch) * numbers * (scalar + 1) * Double(5 + recipe.data.workers)
     let cached = Self.cached(recipe, sizes)
     let footprint = step.footprint(
-      of: [batch, height, width, 3], parameterBytes: Int(weights), workers: workers, classes: network.classes)
+      of: [recipe.data.batch, height, width, 3], parameterBytes: Int(weights), workers: workers,
+      classes: network.classes)
     let steps = footprint.activations * activations(sizes.training) * scalar + footprint.parameters * weights
 
     let exact = Double(measured.precision.size)
@@ -65,7 +68,7 @@ public struct MemoryEstimate: Sendable {
         * (exact * pixels * (isMoved ? 2 : 1) + passes * scalar) + count * exact * (isMoved ? 1.2 : 0))
       + count * exact * (1 + footprints.reduce(0) { $0 + $1.networks })
     let resized = Double(sizes.validation.height) * Double(sizes.validation.width) * 3
-    let shown = Double(min(batch, recipe.evaluation.images)) * resized * (scalar + 1)
+    let shown = Double(min(recipe.data.batch, recipe.evaluation.images)) * resized * (scalar + 1)
     evaluation = Self.program + weights * 2 + maps + shown + cached
     training = max(kept + batches + steps + cached, kept + batches + maps + shown + cached)
     let one = step.footprint(
@@ -75,7 +78,7 @@ public struct MemoryEstimate: Sendable {
     double = 8 * (one.activations * activations(sizes.training) + (one.parameters + copies) * count)
     parts = [
       ("the network and the optimizer's memory", kept, "take a smaller network"),
-      ("batches", batches + shown, "lower data.batch, data.resize, data.crop or data.workers"),
+      ("batches", batches + shown, "lower data.batch, optimizer.accumulate, data.resize, data.crop or data.workers"),
       ("a step", steps, Self.advice(recipe, step)),
       (
         "the evaluation's maps", maps,

@@ -52,12 +52,15 @@ public struct Setup: Sendable {
         "data.validation",
         "its \(validation.classNames.count) classes are not the \(train.classNames.count) of data.train")
     }
-    guard train.count >= recipe.data.batch else {
-      throw recipe.problem("data.batch", "\(recipe.data.batch) images, but data.train has only \(train.count)")
-    }
-    guard recipe.data.batch >= communicator.size else {
+    let size = recipe.imagesPerUpdate
+    guard train.count >= size else {
       throw recipe.problem(
-        "data.batch", "\(recipe.data.batch) images, fewer than the \(communicator.size) processes that share a batch")
+        recipe.optimizer.accumulate == 1 ? "data.batch" : "optimizer.accumulate",
+        "\(size) images in an update, but data.train has only \(train.count)")
+    }
+    guard size >= communicator.size else {
+      throw recipe.problem(
+        "data.batch", "\(size) images in an update, fewer than the \(communicator.size) processes that share it")
     }
     let classes = recipe.model.classes ?? classNames.count
     guard classes >= classNames.count else {
@@ -69,7 +72,7 @@ public struct Setup: Sendable {
     let cacheLimit = recipe.data.cache.map { $0 << 20 }
     let readsObjects = trains ? try Self.readsObjects(recipe) : false
     self.train = BatchSource(
-      train, size: recipe.data.batch, normalization: recipe.data.normalization, resizeCrop: recipe.data.resizeCrop,
+      train, size: size, normalization: recipe.data.normalization, resizeCrop: recipe.data.resizeCrop,
       augmentation: recipe.data.augmentation, mixing: recipe.data.mixing, seed: UInt64(recipe.run.seed),
       smallestSide: smallestSide, brokenImages: recipe.data.brokenImages, cacheLimit: cacheLimit,
       precision: recipe.run.precision, shard: Shard(communicator.rank, of: communicator.size),
@@ -89,7 +92,7 @@ public struct Setup: Sendable {
     step = MetaStep(
       inner: recipe.inner, method: recipe.saliency.method, layers: recipe.saliency.layers, objectives: recipe.outer,
       normalization: recipe.model.batchNorm == .train ? .batch : .running, recomputes: recipe.run.recompute,
-      reference: network, frozen: ParameterGroup.frozen(of: network.parameterNames, in: recipe.optimizer.groups))
+      reference: network, frozen: recipe.optimizer.parameters.frozen(of: network), microBatch: recipe.data.batch)
 
     let (measures, guards) = MapGuards.measures(
       recipe, step, hasObjects: !measured.objects.isEmpty,
@@ -165,8 +168,8 @@ public struct Setup: Sendable {
   public var trainingStep: TrainingStep {
     TrainingStep(
       step, optimizer: recipe.optimizer.rule, rate: recipe.optimizer.rate, schedule: recipe.optimizer.schedule,
-      steps: recipe.run.steps, groups: recipe.optimizer.groups, clipNorm: recipe.optimizer.clipNorm, workers: workers,
-      communicator: communicator)
+      steps: recipe.run.steps, parameters: recipe.optimizer.parameters, clipping: recipe.optimizer.clipping,
+      averaging: recipe.optimizer.averaging, workers: workers, communicator: communicator)
   }
 }
 
@@ -188,7 +191,7 @@ extension Setup {
     table.add(["weights", recipe.model.weights ?? "random"])
     table.add([
       "training",
-      "\(train.dataset.count) images, \(recipe.data.batch) in a batch, \(train.batchesPerEpoch) batches in an epoch",
+      "\(train.dataset.count) images, \(recipe.data.batch) in a batch, \(train.batchesPerEpoch) updates in an epoch",
     ])
     table.add([
       "validation",

@@ -226,18 +226,21 @@ import Testing
   @Test("the targets of mixed images have the shares of the images")
   func mixing() {
     var random = RandomSource(seed: 2, purpose: "test")
-    let images = Tensor((0..<3).flatMap { [Float](repeating: Float($0), count: 6 * 5 * 3) }, shape: [3, 6, 5, 3])
-    let rgbImages = (0..<3).map { _ in RGBImage(width: 5, height: 6) { _ in } }
+    let values = [2, 0, 1, 2]  // the first image is there for the second one
+    let images = Tensor(values.flatMap { [Float](repeating: Float($0), count: 6 * 5 * 3) }, shape: [4, 6, 5, 3])
+    let rgbImages = values.map { _ in RGBImage(width: 5, height: 6) { _ in } }
     let batch = Batch(
-      images: images, labels: [0, 1, 2], targets: [[Target(0)], [Target(1)], [Target(2)]], objects: [[], [], []],
-      rgbImages: rgbImages, indices: [0, 1, 2])
+      images: images, labels: values, targets: values.map { [Target($0)] }, objects: values.map { _ in [] },
+      rgbImages: rgbImages, indices: values)
     for mixing in [Mixup(0.4), CutMix(1)] as [any Mixing] {
       for _ in 0..<20 {
         let mixed = mixing(batch, using: &random)
+        #expect(mixed.labels == [0, 1, 2] && mixed.indices == [0, 1, 2])
         for image in 0..<3 {
           let mean = mixed.images.sliced(axis: 0, from: image, length: 1).mean().item
           let expected = mixed.targets[image].reduce(0) { $0 + $1.share * Double($1.label) }
           #expect(abs(mean - expected) < 1e-5)
+          #expect(Set(mixed.targets[image].map(\.label)) == [image, (image + 2) % 3])
           #expect(abs(mixed.targets[image].reduce(0) { $0 + $1.share } - 1) < 1e-9)
         }
       }

@@ -148,12 +148,15 @@ import Testing
     #expect(again == [3, 0, 2, 1, 1, 2].map { orders[$0] } && source.order(epoch: 0) == orders[0])
   }
 
-  @Test("the shards of a batch together are the whole batch, augmented as on one machine")
-  func shards() throws {
+  @Test(
+    "the shards of a batch together are the whole batch, augmented and mixed as on one machine",
+    arguments: [false, true])
+  func shards(isMixed: Bool) throws {
     func source(_ shard: Shard) -> BatchSource {
       BatchSource(
         Scenes(count: 30, size: 16, seed: 3), size: 8, normalization: Self.normalization,
-        augmentation: [HorizontalFlip(), PaddedCrop(2)], seed: 5, shard: shard)
+        augmentation: [HorizontalFlip(), PaddedCrop(2)],
+        mixing: isMixed ? [Mixup(0.5), CutMix(1)] : [], seed: 5, shard: shard)
     }
     for count in [1, 2, 3, 8] {
       for step in [0, 2, 5] {
@@ -161,6 +164,7 @@ import Testing
         let parts = try (0..<count).map { try source(Shard($0, of: count)).batch(step: step) }
         #expect(parts.flatMap(\.indices) == whole.indices)
         #expect(parts.flatMap(\.images.floats) == whole.images.floats)
+        #expect(parts.flatMap(\.targets) == whole.targets)
         #expect(parts.allSatisfy { abs(Double($0.labels.count) - 8 / Double(count)) < 1 })
       }
     }

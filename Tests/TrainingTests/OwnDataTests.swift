@@ -63,11 +63,11 @@ private struct Average: Learning.Optimizer {
   let slots = ["mean"]
 
   func step(
-    _ parameters: [Tensor], _ gradients: [Tensor], rates: [Double], state: inout OptimizerState
+    _ parameters: [Tensor], _ gradients: [Tensor], updates: [ParameterUpdate], state: inout OptimizerState
   ) -> [Tensor] {
     let mean = state.slots["mean"].map { zip($0, gradients).map { $0 * decay + $1 * (1 - decay) } } ?? gradients
     state.slots["mean"] = mean
-    return parameters.indices.map { parameters[$0] - mean[$0] * rates[$0] }
+    return parameters.indices.map { parameters[$0] - mean[$0] * updates[$0].rate }
   }
 }
 
@@ -78,7 +78,9 @@ private struct Decay: Schedule {
 
   mutating func visit(_ keys: Keys) { keys("factor", &factor, .share) }
 
-  func rate(_ peak: Double, step: Int, of total: Int) -> Double { (0..<step).reduce(peak) { rate, _ in rate * factor } }
+  func rate(_ peak: Double, at position: RunPosition) -> Double {
+    (0..<position.step).reduce(peak) { rate, _ in rate * factor }
+  }
 }
 
 @Suite("Custom data sets and optimizers") struct OwnDataTests {

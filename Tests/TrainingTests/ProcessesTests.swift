@@ -2,6 +2,7 @@ import Foundation
 import Learning
 import Networks
 import Recipes
+import Tensors
 import TestSupport
 import Testing
 
@@ -74,7 +75,6 @@ import Testing
     _ = try run(one, SingleProcess())
     let said = try Threads.run(2) { try run(two, $0) }
     #expect(said[0].contains { $0.contains("After step 4") } && said[1].isEmpty)
-    // Batch norms are frozen, because with batch statistics each process would use those of its own images.
     let (expected, together) = (
       try Checkpoint(contentsOf: one.file("run/checkpoints/last.h5")),
       try Checkpoint(contentsOf: two.file("run/checkpoints/last.h5"))
@@ -87,6 +87,86 @@ import Testing
     _ = try Threads.run(2) { try run(stopped, $0, .resume) }
     for file in ["checkpoints/last.h5", "checkpoints/best.h5", "metrics.jsonl"] {
       #expect(Self.withoutFolder(stopped, file) == Self.withoutFolder(two, file), "\(file)")
+    }
+  }
+
+  /// The parameters after the steps of a run, and the values that were logged.
+  private static func trained(
+    _ recipe: Recipe, _ communicator: any Communicator = SingleProcess()
+  ) throws -> (bits: [[Float]], record: [Double]) {
+    let setup = try Setup(recipe, communicator: communicator)
+    var state = TrainingState(network: setup.network, random: RandomSource(state: 3))
+    var logged: [Double] = []
+    for step in 0..<recipe.run.steps {
+      let (next, record) = try setup.trainingStep(state, try setup.train.batch(step: step))
+      state = next
+      logged += [record.loss, record.gradientNorm] + record.objectives.compactMap(\.value)
+    }
+    return (state.network.state.map(\.value.floats), logged)
+  }
+
+  private static let settings: [[String]] = [
+    [],
+    [
+      "outer=[{ objective: cross_entropy }, { objective: competition }, { objective: composite_consistency, method: grad_cam }]",
+      "data.mixing=[{ mixup: 0.5 }]",
+    ],
+    ["outer=[{ objective: cross_entropy }, { objective: energy_inside, at: [plain, virtual] }]", "data.batch=12"],
+    [
+      "outer=[{ objective: cross_entropy }, { objective: class_sensitivity, at: [virtual], against: random }]",
+      "data.batch=33", "inner.steps=2",
+    ],
+  ]
+
+  @Test(
+    "train to the bits of one process: virtual updates, objects, composed and mixed images", arguments: settings,
+    [2, 4])
+  func bits(_ overrides: [String], _ size: Int) throws {
+    let folder = ScratchFolder()
+    let recipe = try Self.recipe(folder, ["run.precision=float32", "run.steps=2"] + overrides)
+    let alone = try Self.trained(recipe)
+    for together in try Threads.run(size, { try Self.trained(recipe, $0) }) {
+      #expect(together.bits == alone.bits && together.record == alone.record)
+    }
+  }
+
+  @Test("differ from one process by rounding if their number is not a power of two")
+  func rounding() throws {
+    let folder = ScratchFolder()
+    let recipe = try Self.recipe(folder, ["run.precision=float32", "run.steps=2"])
+    let alone = try Self.trained(recipe)
+    for together in try Threads.run(3, { try Self.trained(recipe, $0) }) {
+      for (a, b) in zip(together.bits.joined(), alone.bits.joined()) { #expect(abs(a - b) < 1e-4 * max(1, abs(b))) }
+    }
+  }
+
+  @Test("accumulated batches give the bits of a batch as large; batch statistics are those of each batch")
+  func accumulation() throws {
+    let folder = ScratchFolder()
+    let flags = ["run.precision=float32", "run.steps=2"]
+    let large = try Self.trained(try Self.recipe(folder, flags))
+    let small = try Self.trained(try Self.recipe(folder, flags + ["data.batch=2", "optimizer.accumulate=4"]))
+    #expect(small.bits == large.bits && small.record == large.record)
+
+    let plain = flags + ["outer=[{ objective: cross_entropy }]", "model.batch_norm=train", "run.precision=float64"]
+    let setup = try Setup(try Self.recipe(folder, plain + ["data.batch=4", "optimizer.accumulate=2"]))
+    let batch = try setup.train.batch(step: 0)
+    #expect(batch.labels.count == 8)
+    func outcome(_ step: MetaStep, _ network: Network, _ images: Range<Int>) throws -> MetaStep.Outcome {
+      var random = RandomSource(state: 1)
+      return try step(
+        network, batch.images.sliced(axis: 0, from: images.lowerBound, length: images.count),
+        labels: Array(batch.labels[images]), random: &random)
+    }
+    let all = try outcome(setup.step, setup.network, 0..<8)
+    let first = try outcome(setup.step, setup.network, 0..<4)
+    let second = try outcome(setup.step, try #require(first.statistics), 4..<8)
+    for (index, gradient) in all.gradients.enumerated() {
+      #expect(relativeError(gradient, (first.gradients[index] + second.gradients[index]) * 0.5) < 1e-9)
+    }
+    let (found, expected) = (try #require(all.statistics), try #require(second.statistics))
+    for (a, b) in zip(found.state, expected.state) where a.kind == .statistic {
+      #expect(relativeError(a.value, b.value) < 1e-12)
     }
   }
 

@@ -28,7 +28,7 @@ struct ShortRuns {
       outer:
         - { objective: cross_entropy }
         - { objective: class_sensitivity, weight: 0.5, against: random }
-      optimizer: { name: adam, rate: 0.003, schedule: { name: one_cycle, warmup: 0.3 }, clip_norm: 1 }
+      optimizer: { name: adam, rate: 0.003, schedule: { name: one_cycle, warmup: 0.3 }, clip: { norm: 1 } }
       evaluation: { images: 6, every: 4, methods: [normgrad, grad_cam], virtual_rate: 0.02, figures: 2 }
       run: { steps: 9, checkpoint_every: 3, output: unused }
       """)

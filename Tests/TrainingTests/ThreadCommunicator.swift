@@ -36,7 +36,7 @@ final class Threads: Sendable {
       waiting.parts[rank] = tensors
       guard waiting.parts.count == size else { return }
       let parts = (0..<size).compactMap { waiting.parts[$0] }
-      waiting.sums = parts.dropFirst().reduce(parts[0]) { zip($0, $1).map { $0 + $1 } }
+      waiting.sums = Self.treeSum(parts)
     }
     while true {
       let sums = waiting.withLock { waiting -> [Tensor]? in
@@ -49,6 +49,17 @@ final class Threads: Sendable {
       if let sums { return sums }
       usleep(50)
     }
+  }
+}
+
+extension Threads {
+  /// The sum along a binary tree: ((0 + 1) + (2 + 3)) + …
+  fileprivate static func treeSum(_ parts: [[Tensor]]) -> [Tensor] {
+    guard parts.count > 1 else { return parts[0] }
+    return treeSum(
+      stride(from: 0, to: parts.count, by: 2).map { i in
+        i + 1 < parts.count ? zip(parts[i], parts[i + 1]).map { $0 + $1 } : parts[i]
+      })
   }
 }
 

@@ -20,7 +20,7 @@ import Testing
     inner: { rate: 0.02 }
     saliency: { method: normgrad, layers: [features.5] }
     outer: [{ objective: cross_entropy }, { objective: class_sensitivity, against: random }]
-    optimizer: { name: adam, rate: 0.01, clip_norm: 1 }
+    optimizer: { name: adam, rate: 0.01, clip: { norm: 1 } }
     run: { steps: 3, output: run, precision: float64 }
     """.write(toFile: folder.file("recipe.yaml"), atomically: true, encoding: .utf8)
     return try Setup(Recipe.load(folder.file("recipe.yaml"), overrides: overrides))

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The documentation's articles quote files that are built and tested here. A fenced block of Swift or YAML stands below a comment
-/// that names its file, `<!-- Examples/Tests/HowTo/Lion.swift -->`, and its lines stand in that file one after another;
+/// that names its file, `<!-- Examples/Tests/HowTo/Signum.swift -->`, and its lines stand in that file one after another;
 /// only how far they are indented may differ.
 @Suite("The documentation's articles") struct ArticleTests {
   private struct Block {

@@ -7,8 +7,8 @@ import Testing
     let recipe = try HowTo.setup().recipe
     #expect((recipe.outer.last?.objective as? MapShift)?.strength == 2)
     #expect((recipe.evaluation.measures.first { $0.name == "coverage" } as? Coverage)?.threshold == 0.3)
-    #expect((recipe.optimizer.rule as? Lion)?.weightDecay == 0.01)
-    #expect((recipe.optimizer.schedule as? StepDecay)?.every == 2)
+    #expect((recipe.optimizer.rule as? Signum)?.weightDecay == 0.01)
+    #expect((recipe.optimizer.schedule as? InverseRoot)?.steps == 2)
     #expect((recipe.data.augmentation.last as? Grayscale)?.probability == 0.2 && recipe.data.mixing.first is Halves)
     #expect(try Recipe.parse(recipe.yaml, source: "again").yaml == recipe.yaml)
   }

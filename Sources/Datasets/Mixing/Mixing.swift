@@ -43,22 +43,25 @@ extension Registries {
 }
 
 extension Mixing {
-  /// Mixes a batch; a batch of one image is not changed.
+  /// Mixes each image of a batch with the one before it.
+  ///
+  /// - Parameters:
+  ///   - batch: the images, of which the first is there for the second alone.
+  ///   - random: the source of random numbers.
+  /// - Returns: the mixed images without the first one.
   func callAsFunction(_ batch: Batch, using random: inout RandomSource) -> Batch {
-    let images = batch.images
-    let count = images.shape[0]
-    guard count > 1 else { return batch }
-    let others = Tensor.concatenated(
-      [images.sliced(axis: 0, from: count - 1, length: 1), images.sliced(axis: 0, from: 0, length: count - 1)], axis: 0)
-    let (mixed, share) = mixed(images, with: others, using: &random)
-    let targets = batch.targets.indices.map { index in
-      let other = batch.targets[(index + count - 1) % count]
-      return batch.targets[index].map { Target($0.label, share: $0.share * share) }
-        + other.map { Target($0.label, share: $0.share * (1 - share)) }
+    let count = batch.images.shape[0] - 1
+    let (own, others) = (1...count, 0..<count)
+    let (mixed, share) = mixed(
+      batch.images.sliced(axis: 0, from: 1, length: count), with: batch.images.sliced(axis: 0, from: 0, length: count),
+      using: &random)
+    let targets = zip(own, others).map { index, other in
+      batch.targets[index].map { Target($0.label, share: $0.share * share) }
+        + batch.targets[other].map { Target($0.label, share: $0.share * (1 - share)) }
     }
     return Batch(
-      images: mixed, labels: batch.labels, targets: targets, objects: batch.objects, rgbImages: batch.rgbImages,
-      indices: batch.indices)
+      images: mixed, labels: Array(batch.labels[own]), targets: targets, objects: Array(batch.objects[own]),
+      rgbImages: Array(batch.rgbImages[own]), indices: Array(batch.indices[own]))
   }
 }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 
 /// An estimate of peak memory, in units that do not depend on the network.
@@ -46,8 +47,9 @@ extension MetaStep {
     let all = Double(shape[0])
     func atOnce(_ part: Int) -> Double { min(all, Double(part * max(1, workers))) }
     let threads = min(Double(max(1, workers)), all)
-    // The sum of the gradients, and the gradients that are being added to it.
-    var sum = Footprint(activations: 0, parameters: 2)
+    // The sum of the gradients, the gradients that are being added to it, and the nodes of a segmented sum.
+    let segments = Segments.number(of: shape[0], atLeast: Self.imagesPerPart)
+    var sum = Footprint(activations: 0, parameters: 2 + log2(Double(min(segments, max(1, shape[0])))))
     let needs = needs
     let whole = zip(included, needs).map {
       $0 && ($1.couplesImages || ($1.normalizesAsTraining && normalization == .batch))
@@ -72,7 +74,7 @@ extension MetaStep {
     }
     switch isOn(zip(included, needs).map { $0 && $1.usesVirtualWeights }) ? inner?.scope : nil {
     case .image:
-      let part = partsApart(shape, workers: workers).first?.count ?? 1
+      let part = partApart(shape, workers: workers)
       let limit = max(1, imagesAtOnce(parameterBytes: parameterBytes) / part)
       let images = min(all, Double(part * min(max(1, workers), limit)))
       apart.add(

@@ -25,12 +25,15 @@ public struct MetaStep: Sendable {
   /// The names of parameters that the outer gradient holds constant; their part of it is 0, and is not computed. Virtual
   /// updates move them all the same.
   public var frozen: Set<String>
+  /// The largest number of a process's images that share batch statistics, an update in batch scope, or an objective that
+  /// couples images; nil for all. Others are computed a few at a time anyway.
+  public var microBatch: Int?
 
   /// Creates a meta step.
   public init(
     inner: InnerUpdate?, method: Method, layers: [String], objectives: [WeightedObjective],
     normalization: Pass.Normalization = .running, recomputes: Bool = false, reference: Network? = nil,
-    frozen: Set<String> = []
+    frozen: Set<String> = [], microBatch: Int? = nil
   ) {
     self.inner = inner
     self.method = method
@@ -40,6 +43,7 @@ public struct MetaStep: Sendable {
     self.recomputes = recomputes
     self.reference = reference
     self.frozen = frozen
+    self.microBatch = microBatch
   }
 
   /// The result of one meta step.
@@ -58,8 +62,8 @@ public struct MetaStep: Sendable {
 
   /// Computes the outer gradient for a batch.
   ///
-  /// In image scope a few images are computed at a time, and their gradients are added in the order of the images. The
-  /// result therefore does not depend on the number of workers.
+  /// In image scope a few images are computed at a time, and their gradients are added in an order that depends neither on
+  /// the number of workers nor on the number of processes; see ``Communicator/allReduce(_:)``.
   ///
   /// - Parameters:
   ///   - network: the network that the step starts from.
@@ -68,44 +72,62 @@ public struct MetaStep: Sendable {
   ///   - targets: soft targets for the task losses, [N, classes]; nil for one-hot targets of the labels.
   ///   - objects: the objects in each image, for objectives that use them; nil for none.
   ///   - workers: the number of threads that compute images at the same time.
+  ///   - communicator: the processes that share the batch, each of which passes its own images; by default a single one.
   ///   - random: draws random contrast classes, for objectives that use them.
-  /// - Returns: the losses, and the gradient with respect to the network's parameters.
-  /// - Throws: nothing of its own; it passes on errors of the threads that compute images.
+  /// - Returns: the losses, and the gradient with respect to the network's parameters, over the images of all processes.
+  /// - Throws: what the communicator throws, and errors of the threads that compute images.
   public func callAsFunction(
     _ network: Network, _ images: Tensor, labels: [Int], targets: Tensor? = nil, objects: [[Batch.Object]]? = nil,
-    workers: Int = Parallel.processors, random: inout RandomSource
+    workers: Int = Parallel.processors, communicator: any Communicator = SingleProcess(), random: inout RandomSource
   ) throws -> Outcome {
     if usesReference, let reference, reference.scalarType != network.scalarType {
       var step = self
       step.reference = reference.converted(to: network.scalarType)
       return try step(
-        network, images, labels: labels, targets: targets, objects: objects, workers: workers, random: &random)
+        network, images, labels: labels, targets: targets, objects: objects, workers: workers,
+        communicator: communicator, random: &random)
     }
-    let network = network.recomputing(recomputes)
-    let targets = targets ?? .softTargets(of: labels.map { [($0, 1)] }, classes: network.classes, images.scalarType)
-    let batch = Batch(
-      images: images, labels: labels, targets: targets, draws: labels.map { _ in random.next() }, objects: objects)
-    let parameters = network.parameters
     precondition(!needsUpdate || inner != nil, "MetaStep: an objective at virtual weights, and no inner update")
     precondition(
       !usesReference || reference != nil, "MetaStep: an objective compares with a reference, and there is none")
+    let network = network.recomputing(recomputes)
+    let targets = targets ?? .softTargets(of: labels.map { [($0, 1)] }, classes: network.classes, images.scalarType)
+    let (batch, own) = try Batch.gathered(
+      images, labels: labels, targets: targets, objects: objects, communicator, &random)
+    let parameters = network.parameters
     var sum = Contribution()
-    var counts = [Int](repeating: labels.count, count: objectives.count)
+    var counts = [Int](repeating: batch.labels.count, count: objectives.count)
     for (composition, included) in compositions where isOn(included) {
-      let batch = composition.map { $0(batch) } ?? batch
-      for (index, isIncluded) in included.enumerated() where isIncluded { counts[index] = batch.labels.count }
-      try add(network, batch, included, workers: workers, to: &sum)
+      var (images, own) = (batch, own)
+      if let composition {
+        images = composition(batch)
+        let count = images.labels.count
+        own = (count * communicator.rank / communicator.size)..<(count * (communicator.rank + 1) / communicator.size)
+      }
+      for (index, isIncluded) in included.enumerated() where isIncluded { counts[index] = images.labels.count }
+      for part in try contributions(network, images, own, included, workers: workers) {
+        sum.add(try part.reduced(over: communicator, parameters: parameters), parameters)
+      }
     }
+    // A process without images for an objective has zeros for it.
+    let all = try communicator.sums(
+      objectives.indices.map { index in
+        objectives[index].weight == 0
+          ? nil
+          : (sum.values.isEmpty ? nil : sum.values[index]) ?? [Double](repeating: 0, count: counts[index])
+      })
     let values = objectives.indices.map { index in
-      sum.values.isEmpty ? nil : sum.values[index].map { $0.reduce(0, +) / Double(counts[index]) }
+      all[index].map { $0.reduce(0, +) / Double(counts[index]) }
     }
     return Outcome(
       gradients: zip(network.parameterNames, parameters).enumerated().map { index, parameter in
         sum.gradients.isEmpty || frozen.contains(parameter.0)
           ? .zeros(parameter.1.shape, parameter.1.scalarType) : sum.gradients[index]
       },
-      values: values, valuesByImage: objectives.indices.map { sum.values.isEmpty ? nil : sum.values[$0] },
-      total: zip(values, objectives).reduce(0) { $0 + ($1.0 ?? 0) * $1.1.weight }, statistics: sum.statistics)
+      values: values, valuesByImage: all,
+      total: zip(values, objectives).reduce(0) { $0 + ($1.0 ?? 0) * $1.1.weight },
+      statistics: try sum.statistics?.meanStatistics(
+        over: communicator, share: Double(own.count) / Double(batch.labels.count)))
   }
 
   /// The objectives by the images that they look at, those of the batch first: for each composition which objectives share it.
@@ -118,12 +140,23 @@ public struct MetaStep: Sendable {
     }
   }
 
-  /// Adds what the included objectives contribute on a batch of images.
-  private func add(
-    _ network: Network, _ batch: Batch, _ included: [Bool], workers: Int, to sum: inout Contribution
-  ) throws {
+  /// What the included objectives contribute on some images of a batch: those that need all of these images at once, and
+  /// those that do not.
+  ///
+  /// - Parameters:
+  ///   - network: the network that the step starts from.
+  ///   - batch: the images of all processes.
+  ///   - own: the range of this process's images.
+  ///   - included: for each objective whether it takes part.
+  ///   - workers: the number of threads.
+  /// - Returns: contributions to be added in order, of which every process has as many.
+  /// - Throws: errors of the threads that compute images.
+  private func contributions(
+    _ network: Network, _ batch: Batch, _ own: Range<Int>, _ included: [Bool], workers: Int
+  ) throws -> [Contribution] {
     let parameters = network.parameters
-    let all = 0..<batch.labels.count
+    let count = batch.labels.count
+    var all: [Contribution] = []
     // Objectives that need the whole batch at once. In image scope each image has its own copy of the parameters, also
     // within a batch.
     let coupled = needs.map { $0.couplesImages || ($0.normalizesAsTraining && normalization == .batch) }
@@ -131,39 +164,56 @@ public struct MetaStep: Sendable {
     for hasOwnParameters in [false, true] {
       let whole = objectives.indices.map { included[$0] && coupled[$0] && apart[$0] == hasOwnParameters }
       guard isOn(whole) else { continue }
-      sum.add(
-        try Parallel.withKernelThreads(workers) {
-          try
-            (hasOwnParameters
-            ? UpdateGroup(self, whole, network, batch, apart: all)
-            : UpdateGroup(self, whole, network, batch, sharing: [all])).contribution()
-        }, parameters)
+      // Micro-batches follow each other, so that each updates the statistics that the one before it left.
+      var (sum, network) = (Contribution(), network)
+      for images in evenParts(of: own.count, atMost: microBatch ?? own.count).map({ $0.shifted(by: own.lowerBound) }) {
+        sum.add(
+          try Parallel.withKernelThreads(workers) {
+            try
+              (hasOwnParameters
+              ? UpdateGroup(self, whole, network, batch, apart: images)
+              : UpdateGroup(self, whole, network, batch, sharing: [images])).contribution()
+          }, parameters)
+        network = sum.statistics?.recomputing(recomputes) ?? network
+      }
+      all.append(sum)
     }
     let separate = zip(included, coupled).map { $0 && !$1 }
-    guard isOn(separate) else { return }
-    switch isOn(zip(included, needs).map { $0 && $1.usesVirtualWeights }) ? inner?.scope : nil {
-    case .image:
-      let parts = partsApart(batch.images.shape, workers: workers)
-      let size = parameters.reduce(0) { $0 + $1.count * $1.scalarType.size }
-      let limit = max(1, imagesAtOnce(parameterBytes: size) / max(1, parts.first?.count ?? 1))
-      try Parallel.forEachInOrder(parts.count, workers: workers, atOnce: limit) {
-        try UpdateGroup(self, separate, network, batch, apart: parts[$0]).contribution()
-      } _: {
-        sum.add($0, parameters)
+    guard isOn(separate) else { return all }
+    let scope = isOn(zip(included, needs).map { $0 && $1.usesVirtualWeights }) ? inner?.scope : nil
+    if scope == .batch {
+      var sum = Contribution()
+      for images in evenParts(of: own.count, atMost: microBatch ?? own.count) {
+        let parts = evenParts(of: images.count, atMost: Self.imagesPerPart).map {
+          $0.shifted(by: images.lowerBound + own.lowerBound)
+        }
+        sum.add(
+          try Parallel.withKernelThreads(workers) {
+            try UpdateGroup(self, separate, network, batch, sharing: parts).contribution()
+          }, parameters)
       }
-    case .batch:
-      sum.add(
-        try Parallel.withKernelThreads(workers) {
-          try UpdateGroup(self, separate, network, batch, sharing: parts(of: all.count)).contribution()
-        }, parameters)
-    case nil:
-      let parts = parts(of: all.count)
-      try Parallel.forEachInOrder(parts.count, workers: workers) {
-        try UpdateGroup(self, separate, network, batch, sharing: [parts[$0]]).contribution()
-      } _: {
-        sum.add($0, parameters)
-      }
+      return all + [sum]
     }
+    let most = scope == .image ? partApart(batch.images.shape, workers: workers) : Self.imagesPerPart
+    let parts = Segments.parts(
+      own, of: count, segments: Segments.number(of: count, atLeast: Self.imagesPerPart), atMost: most)
+    let size = parameters.reduce(0) { $0 + $1.count * $1.scalarType.size }
+    let limit = scope == .image ? max(1, imagesAtOnce(parameterBytes: size) / most) : .max
+    var (sum, index) = (SegmentedSum<Contribution>(), 0)
+    try Parallel.forEachInOrder(parts.count, workers: workers, atOnce: limit) {
+      let images = parts[$0].images
+      return
+        try
+        (scope == .image
+        ? UpdateGroup(self, separate, network, batch, apart: images)
+        : UpdateGroup(self, separate, network, batch, sharing: [images])).contribution()
+    } _: {
+      var part = Contribution()
+      part.add($0, parameters)
+      sum.add(part, segment: parts[index].segment)
+      index += 1
+    }
+    return all + [sum.total() ?? Contribution()]
   }
 
   /// The share of some images in the result of a step.
@@ -245,15 +295,13 @@ public struct MetaStep: Sendable {
 
   /// Images that do not have their own update are computed a few together. The gradient of the parameters, which can be
   /// larger than everything else, is then written once for all of them.
-  private func parts(of count: Int) -> [Range<Int>] { evenParts(of: count, atMost: Self.imagesPerPart) }
-
   static let imagesPerPart = 4
 
-  /// Small images that have their own update are computed together, because a single one does not keep a processor
-  /// busy. There remain at least two parts per worker.
-  func partsApart(_ shape: [Int], workers: Int) -> [Range<Int>] {
+  /// How many small images that have their own update are computed together, because a single one does not keep a
+  /// processor busy. There remain at least two parts per worker.
+  func partApart(_ shape: [Int], workers: Int) -> Int {
     let small = Self.pixelsTogether / max(1, shape[1] * shape[2])
-    return evenParts(of: shape[0], atMost: max(1, min(small, shape[0] / (2 * max(1, workers)))))
+    return max(1, min(small, shape[0] / (2 * max(1, workers))))
   }
 
   private static let pixelsTogether = 1 << 12
@@ -265,7 +313,14 @@ public struct MetaStep: Sendable {
   }
 }
 
-extension MetaStep.Contribution {
+extension MetaStep.Contribution: Summable {
+  /// Adds the contribution of other images.
+  mutating func add(_ other: Self) {
+    Profile.phase(.outer) { gradients.add(other.gradients) }
+    values.add(other.values)
+    statistics = other.statistics ?? statistics
+  }
+
   /// Adds the contribution of other images, or of other objectives for the same images. `parameters` are the network's.
   fileprivate mutating func add(_ other: Self, _ parameters: [Tensor]) {
     Profile.phase(.outer) {
@@ -283,4 +338,51 @@ extension MetaStep.Contribution {
     values.add(other.values)
     statistics = other.statistics ?? statistics
   }
+
+  /// The contribution with the gradients of all processes; the values are those of this process.
+  fileprivate func reduced(over communicator: any Communicator, parameters: [Tensor]) throws -> Self {
+    guard communicator.size > 1 else { return self }
+    var sum = self
+    // A process without images adds −0, which leaves every number as it is, 0 and −0 too.
+    sum.gradients = try communicator.allReduce(
+      gradients.isEmpty ? parameters.map { Tensor(repeating: -0.0, shape: $0.shape, $0.scalarType) } : gradients)
+    return sum
+  }
+}
+
+extension Communicator {
+  /// The values of all images, of which every process has its own and zeros for the others.
+  fileprivate func sums(_ values: [[Double]?]) throws -> [[Double]?] {
+    guard size > 1 else { return values }
+    var all = try allReduce(values.flatMap { $0 ?? [] })[...]
+    return values.map { own in
+      guard let own else { return nil }
+      defer { all = all.dropFirst(own.count) }
+      return Array(all.prefix(own.count))
+    }
+  }
+}
+
+extension Network {
+  /// The network with the means of all processes' running statistics.
+  ///
+  /// - Parameters:
+  ///   - communicator: the processes.
+  ///   - share: the share of this process's images in the batch, which weighs its statistics.
+  /// - Returns: the network.
+  /// - Throws: what the communicator throws.
+  fileprivate func meanStatistics(over communicator: any Communicator, share: Double) throws -> Network {
+    guard communicator.size > 1 else { return self }
+    var means = try communicator.allReduce(state.filter { $0.kind == .statistic }.map { $0.value * share })[...]
+    var network = self
+    network.visit { _, kind, tensor in
+      guard kind == .statistic, let mean = means.popFirst() else { return }
+      tensor = mean
+    }
+    return network
+  }
+}
+
+extension Range<Int> {
+  fileprivate func shifted(by offset: Int) -> Range<Int> { (lowerBound + offset)..<(upperBound + offset) }
 }

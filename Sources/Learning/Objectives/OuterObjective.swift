@@ -57,7 +57,8 @@ extension Registries {
   public static let objectives = Registry<any OuterObjective>(
     "objective",
     [
-      CrossEntropy(), BinaryCrossEntropy(), ClassSensitivity(), Competition(), CellShare(), MaskedDivergence(),
+      CrossEntropy(), BinaryCrossEntropy(), FocalLoss(), ClassSensitivity(), Competition(), CellShare(),
+      MaskedDivergence(),
       EnergyInside(), RightReasons(), CompositeConsistency(), ContrastiveConsistency(), GuidedAlignment(),
       Distillation(), WeightAgreement(), TotalVariation(), Sparsity(), AttentionSeparation(),
     ])
@@ -91,6 +92,8 @@ public struct ObjectiveNeeds: Sendable {
   public var usesReference: Bool
   /// The smallest number of classes that the objective supports.
   public var classes: Int
+  /// The number of classes that the objective has settings for, such as a weight for each; nil for any number.
+  public var exactClasses: Int?
   /// The smallest number of images in a batch with which the objective says anything, such as 2 if it compares images.
   public var images: Int
   /// The largest number of classes whose maps it makes for an image at the same weights; used to estimate memory.
@@ -104,12 +107,13 @@ public struct ObjectiveNeeds: Sendable {
   /// Creates requirements; by default one pass at the network's own weights.
   public init(
     layers: [String] = [], usesVirtualWeights: Bool = false, normalizesAsTraining: Bool = false,
-    couplesImages: Bool = false, usesReference: Bool = false, classes: Int = 1, images: Int = 1, mapClasses: Int = 2,
-    usesObjects: Bool = false, composition: (any ImageComposition)? = nil
+    couplesImages: Bool = false, usesReference: Bool = false, classes: Int = 1, exactClasses: Int? = nil,
+    images: Int = 1, mapClasses: Int = 2, usesObjects: Bool = false, composition: (any ImageComposition)? = nil
   ) {
     (self.layers, self.usesVirtualWeights) = (layers, usesVirtualWeights)
     (self.normalizesAsTraining, self.couplesImages, self.classes) = (normalizesAsTraining, couplesImages, classes)
     (self.usesReference, self.images, self.mapClasses) = (usesReference, images, mapClasses)
+    self.exactClasses = exactClasses
     (self.usesObjects, self.composition) = (usesObjects, composition)
   }
 }

@@ -27,11 +27,8 @@ public struct Adam: Optimizer, Equatable {
   ///   - standardDecay: the weight decay that `~` stands for.
   mutating func visit(_ keys: Keys, standardDecay: Double) {
     keys.weightDecay(&weightDecay, standard: standardDecay)
-    var betas = [beta1, beta2]
-    keys("betas", &betas, .list(.decay, atLeast: 2))
-    keys("epsilon", &epsilon, .number(1e-30...1, "what is less is 0 in single precision"))
-    guard betas.count == 2 else { return keys.refuse("betas", "expected two numbers, found \(betas.count)") }
-    (beta1, beta2) = (betas[0], betas[1])
+    keys.betas(&beta1, &beta2)
+    keys.epsilon(&epsilon)
   }
 
   /// The names of the two moments.
@@ -40,23 +37,19 @@ public struct Adam: Optimizer, Equatable {
   public var slots: [String] { [Self.first, Self.second] }
 
   public func step(
-    _ parameters: [Tensor], _ gradients: [Tensor], rates: [Double], state: inout OptimizerState
+    _ parameters: [Tensor], _ gradients: [Tensor], updates: [ParameterUpdate], state: inout OptimizerState
   ) -> [Tensor] {
-    var gradients = gradients
-    if weightDecay != 0 { gradients = zip(parameters, gradients).map { $1 + $0 * weightDecay } }
-    func moment(_ name: String, _ decay: Double, _ news: [Tensor]) -> [Tensor] {
-      var moment = news.map { $0 * (1 - decay) }
-      if let old = state.slots[name] { moment = zip(old, moment).map { $0 * decay + $1 } }
-      state.slots[name] = moment
-      return moment
-    }
-    let first = moment(Self.first, beta1, gradients)
-    let second = moment(Self.second, beta2, gradients.map(\.squared))
-    let steps = rates.map { $0 / (1 - pow(beta1, Double(state.updates))) }
-    let correction = (1 - pow(beta2, Double(state.updates))).squareRoot()
-    return parameters.indices.map { i in
-      let scale = second[i].sqrt / correction + epsilon
-      return parameters[i] - first[i] / scale * steps[i]
-    }
+    let gradients = penalized(gradients, parameters, updates.weightDecays(weightDecay))
+    let (moves, scales) = moves(gradients, &state)
+    return parameters.indices.map { parameters[$0] - moves[$0] / scales[$0] * updates[$0].rate }
+  }
+
+  /// The two parts of an update for gradients, of which LAMB makes use too: m̂ and √v̂ + ε.
+  func moves(_ gradients: [Tensor], _ state: inout OptimizerState) -> (means: [Tensor], scales: [Tensor]) {
+    let first = state.average(Self.first, beta1, gradients)
+    let second = state.average(Self.second, beta2, gradients.map(\.squared))
+    let count = Double(state.updates)
+    let (bias, root) = (1 - pow(beta1, count), (1 - pow(beta2, count)).squareRoot())
+    return (first.map { $0 / bias }, second.map { $0.sqrt / root + epsilon })
   }
 }

@@ -31,11 +31,10 @@ public struct AdamW: Optimizer, Equatable {
   public var slots: [String] { adam.slots }
 
   public func step(
-    _ parameters: [Tensor], _ gradients: [Tensor], rates: [Double], state: inout OptimizerState
+    _ parameters: [Tensor], _ gradients: [Tensor], updates: [ParameterUpdate], state: inout OptimizerState
   ) -> [Tensor] {
-    var (rule, decayed) = (adam, parameters)
-    if rule.weightDecay != 0 { decayed = zip(parameters, rates).map { $0 * (1 - $1 * rule.weightDecay) } }
-    rule.weightDecay = 0
-    return rule.step(decayed, gradients, rates: rates, state: &state)
+    let decayed = decayed(parameters, updates, updates.weightDecays(adam.weightDecay))
+    return adam.step(
+      decayed, gradients, updates: updates.map { ParameterUpdate(rate: $0.rate, weightDecay: 0) }, state: &state)
   }
 }

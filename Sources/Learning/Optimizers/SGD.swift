@@ -33,11 +33,12 @@ public struct SGD: Optimizer, Equatable {
   public var startsSlots: Bool { true }
 
   public func step(
-    _ parameters: [Tensor], _ gradients: [Tensor], rates: [Double], state: inout OptimizerState
+    _ parameters: [Tensor], _ gradients: [Tensor], updates: [ParameterUpdate], state: inout OptimizerState
   ) -> [Tensor] {
-    let derivatives =
-      weightDecay == 0 ? gradients : zip(parameters, gradients).map { $1 + $0 * weightDecay }
-    func moved(_ moves: [Tensor]) -> [Tensor] { parameters.indices.map { parameters[$0] - moves[$0] * rates[$0] } }
+    let derivatives = penalized(gradients, parameters, updates.weightDecays(weightDecay))
+    func moved(_ moves: [Tensor]) -> [Tensor] {
+      parameters.indices.map { parameters[$0] - moves[$0] * updates[$0].rate }
+    }
     guard momentum != 0 else { return moved(derivatives) }
     let velocity = state.slots[Self.velocity].map { zip($0, derivatives).map { $0 * momentum + $1 } } ?? derivatives
     state.slots[Self.velocity] = velocity

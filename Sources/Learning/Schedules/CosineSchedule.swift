@@ -1,9 +1,8 @@
 import Components
 
 /// Cosine annealing to 0 (Loshchilov and Hutter 2017) after a linear warm-up.
-public struct CosineSchedule: Schedule, Equatable {
+public struct CosineSchedule: WarmUpSchedule, Equatable {
   public let name = "cosine"
-  /// The share of the steps that the linear warm-up takes.
   public var warmup: Double
 
   /// Creates the schedule; by default without warm-up.
@@ -11,9 +10,7 @@ public struct CosineSchedule: Schedule, Equatable {
 
   public mutating func visit(_ keys: Keys) { keys("warmup", &warmup, .share) }
 
-  public func rate(_ peak: Double, step: Int, of total: Int) -> Double {
-    let warm = Warmup(warmup, of: total)
-    return warm.rate(peak, step: step)
-      ?? halfCosine(from: peak, to: 0, Double(step - warm.steps) / Double(max(1, total - warm.steps)))
+  public func rateAfterWarmup(_ peak: Double, at position: RunPosition) -> Double {
+    halfCosine(from: peak, to: 0, Double(position.step) / Double(max(1, position.steps)))
   }
 }

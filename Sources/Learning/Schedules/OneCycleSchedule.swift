@@ -12,13 +12,13 @@ public struct OneCycleSchedule: Schedule, Equatable {
 
   public mutating func visit(_ keys: Keys) { keys("warmup", &warmup, .share) }
 
-  public func rate(_ peak: Double, step: Int, of total: Int) -> Double {
+  public func rate(_ peak: Double, at position: RunPosition) -> Double {
     let (start, end) = (peak / 25, peak / 25 / 1e4)
     // The position of the peak is not rounded to a whole step. If the warm-up is shorter than one step, the peak lies
     // before the first step, and the first rate is already below it.
-    let top = warmup * Double(total) - 1
-    let last = Double(total) - 1
-    let step = Double(step)
+    let top = warmup * Double(position.steps) - 1
+    let last = Double(position.steps) - 1
+    let step = Double(position.step)
     if step <= top { return halfCosine(from: start, to: peak, top == 0 ? 1 : step / top) }
     return halfCosine(from: peak, to: end, (step - top) / (last - top))
   }

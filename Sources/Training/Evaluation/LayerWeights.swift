@@ -52,7 +52,8 @@ struct LinearProbe {
       let tracked = parameters.map { $0.tracked() }
       let loss = (Tensor.product(rows, tracked[0]) + tracked[1]).crossEntropy(to: labels).mean()
       parameters = optimizer.update(
-        parameters, gradients(of: loss, withRespectTo: tracked), rates: [0.02, 0.02], state: &state)
+        parameters, gradients(of: loss, withRespectTo: tracked),
+        updates: [0.02, 0.02].map { ParameterUpdate(rate: $0) }, state: &state)
     }
     (weights, biases) = (parameters[0], parameters[1])
   }

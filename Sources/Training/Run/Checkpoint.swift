@@ -23,11 +23,27 @@ public struct Checkpoint: Sendable {
     set { state[keyPath: path] = newValue }
   }
 
+  /// The network to evaluate, draw and export; see ``TrainingState/result``.
+  public var result: Network { state.result }
+
+  /// The group of the weights that training goes on with, if those under `model/` are an average.
+  private static let trainingGroup = "training/"
+
   /// Writes the checkpoint as HDF5: weights under `model/` with PyTorch's names and shapes, the optimizer's state under
-  /// `optimizer/` in the same form, and everything else under `run/`.
+  /// `optimizer/` in the same form, and everything else under `run/`. If weights are averaged, those under `model/` are
+  /// the average, so that every reader of the file gets the network that was evaluated, and training goes on with
+  /// those under `training/`.
   public func write(to path: String) throws {
     var contents = HDF5Contents()
-    for (name, value) in self.network.stateDictionary { contents.add(WeightFile.weightGroup + name, .tensor(value)) }
+    func add(_ network: Network, _ group: String) {
+      for (name, value) in network.stateDictionary { contents.add(group + name, .tensor(value)) }
+    }
+    add(result, WeightFile.weightGroup)
+    if let average = self.average, average.count > 0 {
+      add(self.network, Self.trainingGroup)
+      contents.add("run/averaged", .integers([Int64(average.count)]))
+    }
+    if !self.scores.isEmpty { contents.add("run/scores", .tensor(Tensor(self.scores))) }
     let parameters = self.network.state.filter(\.kind.isParameter)
     for (slot, tensors) in self.optimizer.slots.sorted(by: { $0.key < $1.key }) {
       for (entry, tensor) in zip(parameters, tensors) {
@@ -69,11 +85,13 @@ public struct Checkpoint: Sendable {
         "an unknown architecture '\(label)'; a program that has a network of its own registers it before it reads a checkpoint of "
           + "it, and these are registered here: \(Registries.architectures.names.joined(separator: ", "))")
     }
-    let network: Network
-    do {
-      let weights = contents.tensors(below: WeightFile.weightGroup).entries
-      network = try architecture.network(classes: classes, seed: nil).converted(to: weights.scalarType).loading(weights)
-    } catch let mismatch as StateMismatch { throw malformed("\(mismatch)") }
+    func network(_ group: String) throws -> Network {
+      do {
+        let weights = contents.tensors(below: group).entries
+        return try architecture.network(classes: classes, seed: nil).converted(to: weights.scalarType).loading(weights)
+      } catch let mismatch as StateMismatch { throw malformed("\(mismatch)") }
+    }
+    let result = try network(WeightFile.weightGroup)
     func integer(_ name: String) throws -> Int64 {
       guard let value = contents.integers(name)?.first else { throw malformed("no data set '\(name)'") }
       return value
@@ -84,6 +102,8 @@ public struct Checkpoint: Sendable {
       return Int(value)
     }
     let step = try count("run/step")
+    let averaged = contents.integers("run/averaged") == nil ? 0 : try count("run/averaged")
+    let network = averaged > 0 ? try network(Self.trainingGroup) : result
     let random = RandomSource(state: UInt64(bitPattern: try integer("run/random_state")))
     best = contents.tensor("run/best")?.doubles.first
     recipe = contents.attributes["recipe"] ?? ""
@@ -104,7 +124,10 @@ public struct Checkpoint: Sendable {
         return value
       }
     }
-    state = TrainingState(network: network, optimizer: optimizer, step: step, random: random)
+    state = TrainingState(
+      network: network, optimizer: optimizer, step: step, random: random,
+      average: averaged > 0 ? AveragedNetwork(result, count: averaged) : nil,
+      scores: contents.tensor("run/scores")?.doubles ?? [])
   }
 
   /// Converts the checkpoint to another precision, which is needed if the recipe's precision has changed since.
@@ -112,6 +135,7 @@ public struct Checkpoint: Sendable {
     guard type != self.network.scalarType else { return self }
     var copy = self
     copy.network = self.network.converted(to: type)
+    copy.average = self.average?.converted(to: type)
     copy.optimizer.slots = self.optimizer.slots.mapValues { $0.map { $0.converted(to: type) } }
     return copy
   }

@@ -91,10 +91,10 @@ public struct Trainer {
     var after: Evaluation.Result? = state.step == 0 ? before : nil
     let isLogged = try setup.communicator.allReduce([log?.holds("evaluation") == true ? 1 : 0])[0] > 0
     try train(&state, isLogged: isLogged, told, &after)
-    let final = try after ?? setup.evaluate(state.network, title: "measuring after")
+    let final = try after ?? setup.evaluate(state.result, title: "measuring after")
     say("After step \(state.step):\n\n\(setup.evaluation.report([("before", before), ("after", final)]))\n")
     if let findings = setup.findings { say(findings + "\n") }
-    try told.runEnds(before: setup.network, after: state.network)
+    try told.runEnds(before: setup.network, after: state.result)
     say(contents)
     return (before, final)
   }
@@ -155,9 +155,19 @@ public struct Trainer {
       say("The optimizer is another one, and begins with nothing remembered.\n")
       state.optimizer = .init()
     }
+    if let average = recipe.optimizer.averaging, state.average != nil {
+      if earlier.recipe.optimizer.averaging?.name != average.name {
+        say("Weights are averaged in another way, and the average begins anew.\n")
+        state.average = nil
+      }
+    } else {
+      state.average = nil
+    }
     let telling = changes.filter { !Recipe.keysWithoutEffect.contains($0.key) }
     if telling.contains(where: { change in Self.judging.contains { change.key.hasPrefix($0) } }) {
       state.best = try scoreOfBest(upTo: state.step)
+      // They are values of another loss.
+      state.scores = []
     }
     if !telling.isEmpty {
       let values = telling.map { ($0.key, [$0.old ?? NSNull(), $0.new ?? NSNull()] as [Any]) }
@@ -176,7 +186,7 @@ public struct Trainer {
   private func scoreOfBest(upTo step: Int) throws -> Double? {
     guard let best = (try? Checkpoint(contentsOf: folder.best))?.converted(to: recipe.run.precision), best.step <= step
     else { return nil }
-    return setup.score(try setup.evaluate(best.network, title: "measuring the best so far"))
+    return setup.score(try setup.evaluate(best.result, title: "measuring the best so far"))
   }
 
   /// Makes the remaining steps. `after` becomes the evaluation after the last step, if one was due. `isLogged` tells
@@ -225,7 +235,7 @@ public struct Trainer {
   /// interrupted evaluation is repeated.
   private func measure(_ state: inout Checkpoint, _ told: Observers) throws -> Evaluation.Result {
     try told.measurementBegins(at: state.step)
-    let result = try setup.evaluate(state.network, title: "measuring")
+    let result = try setup.evaluate(state.result, title: "measuring")
     try told.checkpointBegins(at: state.step)
     try keepBest(&state, result)
     try told.measured(result, at: state.step)
@@ -234,6 +244,7 @@ public struct Trainer {
 
   private func keepBest(_ state: inout Checkpoint, _ result: Evaluation.Result) throws {
     let score = setup.score(result)
+    state.scores.append(score)
     if let best = state.best, !(score < best) { return }
     var best = state
     best.best = score

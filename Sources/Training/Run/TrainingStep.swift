@@ -14,11 +14,22 @@ public struct TrainingState: Sendable {
   /// The source of random numbers for contrast classes. The order of images and augmentations depend only on the seed
   /// and the step.
   public var random: RandomSource
+  /// The average of the network's weights over updates; nil if weights are not averaged.
+  public var average: AveragedNetwork?
+  /// The outer loss on the validation images at each evaluation so far, from the one before training.
+  public var scores: [Double]
 
   /// A state, by default at the beginning of training.
-  public init(network: Network, optimizer: OptimizerState = .init(), step: Int = 0, random: RandomSource) {
+  public init(
+    network: Network, optimizer: OptimizerState = .init(), step: Int = 0, random: RandomSource,
+    average: AveragedNetwork? = nil, scores: [Double] = []
+  ) {
     (self.network, self.optimizer, self.step, self.random) = (network, optimizer, step, random)
+    (self.average, self.scores) = (average, scores)
   }
+
+  /// The network to evaluate, draw and export: the average, if there is one that has begun.
+  public var result: Network { average.flatMap { $0.count > 0 ? $0.network : nil } ?? network }
 }
 
 /// One update of the parameters, as a pure function of the previous state and a batch: it computes the outer gradient,
@@ -31,10 +42,12 @@ public struct TrainingStep: Sendable {
   public var optimizer: any Optimizer
   /// The peak learning rate, its schedule, and the total number of steps.
   public var (rate, schedule, steps): (Double, any Schedule, Int)
-  /// Parameters with a learning rate of their own.
-  public var groups: [ParameterGroup]
-  /// The norm to which gradients are clipped; nil for no clipping.
-  public var clipNorm: Double?
+  /// The parameters that are trained, and those with settings of their own.
+  public var parameters: ParameterGroups
+  /// How gradients are limited; nil for no limit.
+  public var clipping: (any GradientClipping)?
+  /// How weights are averaged; nil for no average.
+  public var averaging: (any WeightAveraging)?
   /// The number of threads.
   public var workers: Int
   /// The processes that train together.
@@ -43,11 +56,13 @@ public struct TrainingStep: Sendable {
   /// An update, by default in a single process.
   public init(
     _ outer: MetaStep, optimizer: any Optimizer, rate: Double, schedule: any Schedule = ConstantSchedule(),
-    steps: Int, groups: [ParameterGroup] = [], clipNorm: Double? = nil, workers: Int = Parallel.processors,
+    steps: Int, parameters: ParameterGroups = ParameterGroups(), clipping: (any GradientClipping)? = nil,
+    averaging: (any WeightAveraging)? = nil, workers: Int = Parallel.processors,
     communicator: any Communicator = SingleProcess()
   ) {
     (self.outer, self.optimizer, self.rate, self.schedule, self.steps) = (outer, optimizer, rate, schedule, steps)
-    (self.groups, self.clipNorm, self.workers, self.communicator) = (groups, clipNorm, workers, communicator)
+    (self.parameters, self.clipping, self.averaging) = (parameters, clipping, averaging)
+    (self.workers, self.communicator) = (workers, communicator)
   }
 
   /// The logged values of an update.
@@ -79,28 +94,29 @@ public struct TrainingStep: Sendable {
   /// - Throws: ``Divergence``, or what the communicator throws.
   public func callAsFunction(_ state: TrainingState, _ batch: Batch) throws -> (state: TrainingState, record: Record) {
     var next = state
-    let count = batch.labels.count
-    let share = try share(of: count, &next.random)
-    let outcome = try outer.at(step: state.step, of: steps)(
+    let sum = try outer.at(step: state.step, of: steps)(
       state.network, batch.images, labels: batch.labels,
       targets: .softTargets(of: batch.targets, classes: state.network.classes, batch.images.scalarType),
-      objects: batch.objects(for: outer), workers: workers, random: &next.random)
-    try skip(after: count, &next.random)
-    let sum = try summed(outcome, share)
+      objects: batch.objects(for: outer), workers: workers, communicator: communicator, random: &next.random)
     for (name, value) in zip(objectiveNames, sum.values) {
       if let value, !value.isFinite { throw Divergence(what: "the objective \(name)") }
     }
-    let (gradients, norm) = clipped(sum.gradients, toNorm: clipNorm)
+    let norm = totalNorm(sum.gradients)
     guard norm.isFinite else { throw Divergence(what: "the gradient") }
-    let rate = schedule.rate(rate, step: state.step, of: steps)
-    let parameters = Profile.phase(.optimizer) {
+    let rate = schedule.rate(rate, at: RunPosition(step: state.step, of: steps, scores: state.scores))
+    let moved = Profile.phase(.optimizer) {
       optimizer.update(
-        state.network.parameters, gradients,
-        rates: ParameterGroup.rates(rate, of: state.network.parameterNames, in: groups), state: &next.optimizer)
+        state.network.parameters, clipping?.clipped(sum.gradients, of: state.network) ?? sum.gradients,
+        updates: parameters.updates(of: state.network, rate: rate), state: &next.optimizer)
     }
-    guard parameters.allSatisfy(\.isFinite) else { throw Divergence(what: "a parameter") }
-    next.network = (sum.statistics ?? state.network).with(parameters: parameters)
+    guard moved.allSatisfy(\.isFinite) else { throw Divergence(what: "a parameter") }
+    next.network = (sum.statistics ?? state.network).with(parameters: moved)
     next.step += 1
+    if let averaging {
+      var average = state.average ?? AveragedNetwork(state.network)
+      average.add(next.network, by: averaging, at: RunPosition(step: next.step, of: steps, scores: state.scores))
+      next.average = average
+    }
     let record = Record(
       step: next.step, loss: sum.total, objectives: zip(objectiveNames, sum.values).map { ($0, $1) },
       gradientNorm: norm,
@@ -114,52 +130,5 @@ public struct TrainingStep: Sendable {
     return names.enumerated().map { index, name in
       names.filter { $0 == name }.count > 1 ? "\(name)_\(index)" : name
     }
-  }
-}
-
-// MARK: - Several processes
-
-extension TrainingStep {
-  /// The share of `count` images in the whole batch. Also skips the random numbers for images of earlier processes, so
-  /// that each image gets the number that it would get in a single process.
-  private func share(of count: Int, _ random: inout RandomSource) throws -> Double {
-    guard communicator.size > 1 else { return 1 }
-    let counts = try self.counts(count)
-    for _ in 0..<counts.prefix(communicator.rank).reduce(0, +) { _ = random.next() }
-    return Double(count) / Double(counts.reduce(0, +))
-  }
-
-  /// Skips the random numbers for images of later processes.
-  private func skip(after count: Int, _ random: inout RandomSource) throws {
-    guard communicator.size > 1 else { return }
-    for _ in 0..<(try counts(count)).dropFirst(communicator.rank + 1).reduce(0, +) { _ = random.next() }
-  }
-
-  /// The number of images of each process.
-  private func counts(_ count: Int) throws -> [Int] {
-    var counts = [Double](repeating: 0, count: communicator.size)
-    counts[communicator.rank] = Double(count)
-    return try communicator.allReduce(counts).map { Int($0) }
-  }
-
-  /// Combines the outcomes of all processes: the mean, weighted by each process's share of the batch.
-  private func summed(_ own: MetaStep.Outcome, _ share: Double) throws -> MetaStep.Outcome {
-    guard communicator.size > 1 else { return own }
-    var all = own
-    all.gradients = try communicator.allReduce(own.gradients.map { $0 * share })
-    let values = try communicator.allReduce(own.values.map { ($0 ?? 0) * share } + [own.total * share])
-    all.values = zip(own.values, values).map { $0 == nil ? nil : $1 }
-    all.total = values[values.count - 1]
-    if let statistics = own.statistics {
-      var means = try communicator.allReduce(
-        statistics.state.filter { $0.kind == .statistic }.map { $0.value * share })[...]
-      var network = statistics
-      network.visit { _, kind, tensor in
-        guard kind == .statistic, let mean = means.popFirst() else { return }
-        tensor = mean
-      }
-      all.statistics = network
-    }
-    return all
   }
 }
