@@ -15,7 +15,7 @@ public struct MetasalCommand: ParsableCommand {
   public static let configuration = CommandConfiguration(
     commandName: "metasal",
     abstract: "Fine-tune image classifiers so that their saliency maps depend on the class they explain.",
-    version: "0.1.0",
+    version: Release.version,
     subcommands: [
       Train.self, Evaluate.self, Explain.self, Report.self, Export.self, Convert.self, Pack.self, Check.self,
       Inspect.self, Models.self,

@@ -151,8 +151,20 @@ extension Recipe {
 
   /// The settings of the run itself.
   public struct Run: Sendable, Section {
-    /// The number of training steps.
-    public var steps = 0
+    /// The number of training steps, each with one update. If the recipe states ``epochs``, it is 0 until ``resolve(_:)``.
+    public var steps: Int {
+      get { statedSteps ?? stepsOfEpochs }
+      set { statedSteps = newValue }
+    }
+    private var statedSteps: Int?
+    private var stepsOfEpochs = 0
+    /// The length of training in passes over the training set; nil if the recipe states the number of steps.
+    public var epochs: Double?
+    /// The largest number of minutes that training may take; nil for no limit. A run that reaches it saves its state, from
+    /// which it can be resumed.
+    public var timeLimit: Double?
+    /// The number of evaluations in a row without a lower outer loss after which training stops; nil for no limit.
+    public var patience: Int?
     /// The random seed.
     public var seed = 0
     /// The number of steps between checkpoints; 0 to save only after the last step.
@@ -171,8 +183,19 @@ extension Recipe {
     /// The section with every setting at its default.
     public init() {}
 
+    /// Computes the number of steps of the number of epochs, if the recipe states this.
+    ///
+    /// - Parameter updates: the number of updates in an epoch.
+    public mutating func resolve(_ updates: Int) {
+      stepsOfEpochs = epochs.map { Int(($0 * Double(updates)).rounded()) } ?? 0
+    }
+
     public mutating func visit(_ keys: Keys) {
-      keys("steps", &steps, .count(from: 0), isRequired: true)
+      keys("epochs", &epochs, .alternative(.number(0...1e6)))
+      keys("steps", &statedSteps, .alternative(.count(from: 0)), isRequired: epochs == nil)
+      if epochs != nil && statedSteps != nil { keys.refuse("epochs", "run.steps states the length of training, too") }
+      keys("time_limit", &timeLimit, .optional(.number(0.001...1e6, "minutes")))
+      keys("patience", &patience, .optional(.count(from: 1)))
       keys("seed", &seed, .integer(0...(.max)))
       keys("checkpoint_every", &checkpointEvery, .count(from: 0))
       keys("output", &output, .outputPath, isRequired: true)

@@ -97,6 +97,9 @@ extension Setup {
         parameters.trainable == nil ? "optimizer.groups" : "optimizer.trainable",
         "every parameter is frozen, so that nothing would be trained")
     }
+    if recipe.run.patience != nil && recipe.evaluation.every == 0 {
+      throw recipe.problem("run.patience", "it counts the evaluations during a run, and evaluation.every is 0")
+    }
     if recipe.optimizer.schedule.usesScores && recipe.evaluation.every == 0 {
       throw recipe.problem(
         "optimizer.schedule",

@@ -102,6 +102,7 @@ public struct Setup: Sendable {
         images: min(recipe.evaluation.images, validation.count)))
     var recipe = recipe
     recipe.evaluation.measures = measures
+    recipe.run.resolve(self.train.batchesPerEpoch)
     self.recipe = recipe
     self.notes =
       notes + remarks + Self.remarks(train, validation) + (trains ? [MapGuards.note(step)].compactMap(\.self) : [])
@@ -198,7 +199,10 @@ extension Setup {
       "\(validation.dataset.count) images, of which \(min(recipe.evaluation.images, validation.dataset.count)) are measured",
     ])
     table.add(["maps", "\(recipe.saliency.method) at \(recipe.saliency.layers.joined(separator: ", "))"])
-    table.add(["run", "\(recipe.run.steps) steps in \(recipe.run.precision.rawValue) into \(recipe.run.output)"])
+    table.add([
+      "run",
+      "\(recipe.run.steps) steps\(recipe.run.epochs.map { " (\(decimal($0, 1)) epochs)" } ?? "") in \(recipe.run.precision.rawValue) into \(recipe.run.output)",
+    ])
     let available = Memory.available.map { "; \(Memory.words(Double($0))) are available" } ?? ""
     table.add([
       "memory",

@@ -27,7 +27,13 @@ import Testing
     "inner.rate=#", "inner.steps=#", "outer.0.weight=#", "outer=[{ objective: distillation, temperature: # }]",
     "outer=[{ objective: class_sensitivity, against: all, classes: # }]",
     "outer=[{ objective: weight_agreement, similarity: spearman, regularization: # }]",
-    "optimizer.rate=#", "optimizer.weight_decay=#", "optimizer.clip_norm=#", "optimizer.epsilon=#",
+    "optimizer.rate=#", "optimizer.weight_decay=#", "optimizer.clip_norm=#", "optimizer.clip={ norm: # }",
+    "optimizer.clip={ value: # }", "optimizer.clip={ adaptive: { ratio: # } }", "optimizer.accumulate=#",
+    "optimizer.average={ ema: { decay: # } }", "optimizer.average={ swa: { every: # } }", "optimizer.layer_decay=#",
+    "optimizer.groups=[{ parameters: [a], rate_factor: # }]", "optimizer.schedule={ name: step, every: # }",
+    "optimizer.schedule={ name: polynomial, power: # }", "optimizer.schedule={ name: plateau, patience: # }",
+    "outer=[{ objective: focal, gamma: # }]", "outer=[{ objective: cross_entropy, label_smoothing: # }]",
+    "run.time_limit=#", "run.patience=#", "run={ epochs: #, output: x }", "optimizer.epsilon=#",
     "optimizer.betas=[#, 0.9]", "optimizer.betas=[0.9, #]", "optimizer.schedule.warmup=#",
     "optimizer={ name: sgd, rate: 1, momentum: # }",
     "evaluation.images=#", "evaluation.every=#", "evaluation.measures=[{ pointing_game: { tolerance: # } }]",
@@ -50,7 +56,10 @@ import Testing
     for number in ["1e300", "-1e300", "1e-300", "nan", "inf", "-9223372036854775808", "99999999999999999999"] {
       // A tiny number is a valid share, weight or mean.
       let isSmall = number == "1e-300"
-      let takesSmall = ["mean: [#", "probability", "jitter", "weight", "betas", "warmup", "momentum"]
+      let takesSmall = [
+        "decay", "factor", "power", "gamma", "smoothing", "epochs", "mean: [#", "probability", "jitter", "weight",
+        "betas", "warmup", "momentum",
+      ]
       if isSmall, takesSmall.contains(where: flag.contains) { continue }
       let problems = try Sample.problems(Sample.text, [flag.replacing("#", with: number)])
       #expect(!problems.isEmpty, "\(flag) as \(number)")

@@ -12,11 +12,9 @@ import TestSupport
 struct ShortRuns {
   let folder = ScratchFolder()
 
-  /// The setup of a recipe with nine steps.
-  func setup(_ overrides: [String] = []) throws -> Setup {
-    let path = try folder.write(
-      "r.yaml",
-      """
+  /// The setup of a recipe with nine steps; a text can be left out of it.
+  func setup(_ overrides: [String] = [], without text: String? = nil) throws -> Setup {
+    let recipe = """
       model: { architecture: plain }
       data:
         train: { scenes: { count: 20, size: 16, classes: 4 } }
@@ -31,7 +29,8 @@ struct ShortRuns {
       optimizer: { name: adam, rate: 0.003, schedule: { name: one_cycle, warmup: 0.3 }, clip: { norm: 1 } }
       evaluation: { images: 6, every: 4, methods: [normgrad, grad_cam], virtual_rate: 0.02, figures: 2 }
       run: { steps: 9, checkpoint_every: 3, output: unused }
-      """)
+      """
+    let path = try folder.write("r.yaml", text.map { recipe.replacingOccurrences(of: $0 + ",", with: "") } ?? recipe)
     return try Setup(try Recipe.load(path, overrides: overrides))
   }
 

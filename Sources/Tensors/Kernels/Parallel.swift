@@ -1,3 +1,4 @@
+import COpenBLAS
 import Foundation
 import Synchronization
 
@@ -5,6 +6,9 @@ import Synchronization
 public enum Parallel {
   /// The number of processors that this process may use.
   public static let processors = ProcessInfo.processInfo.activeProcessorCount
+
+  /// The matrix library, with its version and the processor it was made for.
+  public static let blas = String(cString: openblas_get_config())
 
   /// Computes `transform(0)`, …, `transform(count - 1)` on up to `workers` threads and passes each result to `body` in
   /// order, as soon as the results before it are done. Sums in `body` therefore do not depend on the number of workers,

@@ -3,7 +3,7 @@ import Formats
 import Recipes
 import Tensors
 
-/// The folder of one run: `recipe.yaml` (resolved), `metrics.jsonl`, `checkpoints/last.h5` and `best.h5`, `figures/`; and
+/// The folder of one run: `recipe.yaml` (resolved), `metrics.jsonl`, `environment.jsonl`, `checkpoints/last.h5` and `best.h5`, `figures/`; and
 /// `profile.txt` and `trace.json` of a run that was profiled. Other files in it are left alone.
 public struct RunFolder: Sendable {
   /// The folder's path.
@@ -16,6 +16,8 @@ public struct RunFolder: Sendable {
   public var recipe: String { path + "/recipe.yaml" }
   /// The log of every step and every evaluation.
   public var metrics: String { path + "/metrics.jsonl" }
+  /// Where and by what the run was made, a line for each start.
+  public var environment: String { path + "/environment.jsonl" }
   /// The last checkpoint, from which a run is resumed.
   public var last: String { path + "/checkpoints/last.h5" }
   /// The checkpoint with the lowest measured loss.
@@ -29,7 +31,7 @@ public struct RunFolder: Sendable {
 
   /// The files of a run. The last checkpoint comes first, so that it is removed first: without it the rest of a run is
   /// not resumed.
-  private var files: [String] { [last, best, metrics, recipe, profile, trace] }
+  private var files: [String] { [last, best, metrics, recipe, environment, profile, trace] }
 
   /// The paths of the existing figures.
   var figureFiles: [String] {
@@ -99,6 +101,12 @@ public struct RunFolder: Sendable {
     guard FileIdentity(self.recipe) == nil || Ownership.isOwn(self.recipe) else { return false }
     try Files.write(text, to: self.recipe)
     return true
+  }
+
+  /// Notes where and by what the run is made, after what earlier starts have noted.
+  func note(_ start: RunEnvironment) throws {
+    let earlier = FileManager.default.contents(atPath: environment) ?? Data()
+    try Files.write(earlier + start.line(), to: environment)
   }
 
   /// Writes the tables and the trace of a profile.

@@ -18,7 +18,7 @@ public struct Trainer {
   private let folder: RunFolder
   private let step: TrainingStep
   private let observers: [any TrainingObserver]
-  private let isInterrupted: () throws -> Bool
+  private let isInterrupted: () -> Bool
   private let say: (String) -> Void
   /// Whether this is the first process. Only the first one writes files and messages; all of them read, train and
   /// evaluate.
@@ -40,8 +40,7 @@ public struct Trainer {
     let communicator = setup.communicator
     isFirst = communicator.rank == 0
     (self.observers, self.say) = isFirst ? (observers, say) : ([], { _ in })
-    // A signal may reach one process before the others, so they agree on the step after which all stop.
-    self.isInterrupted = { try communicator.allReduce([isInterrupted() ? 1 : 0])[0] > 0 }
+    self.isInterrupted = isInterrupted
   }
 
   private var recipe: Recipe { setup.recipe }
@@ -65,6 +64,7 @@ public struct Trainer {
   }
 
   private func run(from checkpoint: Checkpoint?) throws -> (before: Evaluation.Result, after: Evaluation.Result) {
+    if isFirst { try folder.note(RunEnvironment(setup, checkpoint?.step ?? 0)) }
     if isFirst, try !folder.write(recipe) {
       say(
         "\(folder.recipe) was changed by somebody, and stays as it is; the checkpoints have the recipe of this run.\n")
@@ -202,7 +202,8 @@ public struct Trainer {
         // This may have become the best checkpoint, and the last checkpoint contains the best score too.
         try save(state, told)
       }
-      guard state.step < steps else { return }
+      guard state.step < steps, !isExhausted(state) else { return }
+      let began = ContinuousClock.now
       let batches = Prefetcher(setup.train, steps: state.step..<steps, threads: recipe.data.workers)
       try told.runBegins(at: state.step, of: steps)
       while let batch = try Profile.phase(.data, { try batches.next() }) {
@@ -211,10 +212,22 @@ public struct Trainer {
         state.state = next
         after = isMeasured(state.step) ? try measure(&state, told) : nil
         let isLast = state.step == steps
-        let stops = try isInterrupted()
+        let (isStopped, isLate) = try stops(since: began)
         let isDue = recipe.run.checkpointEvery > 0 && state.step % recipe.run.checkpointEvery == 0
-        if isLast || isDue || stops { try save(state, told) }
-        if stops && !isLast { throw RunEnd.interrupted(step: state.step, checkpoint: folder.last) }
+        let isExhausted = isExhausted(state)
+        if isLast || isDue || isStopped || isLate || isExhausted { try save(state, told) }
+        if isStopped && !isLast { throw RunEnd.interrupted(step: state.step, checkpoint: folder.last) }
+        if isExhausted && !isLast {
+          say(
+            "The outer loss has not become lower in \(recipe.run.patience ?? 0) evaluations; training stops after step \(state.step).\n"
+          )
+          return
+        }
+        if isLate && !isLast {
+          say(
+            "The time limit is reached; training stops after step \(state.step), and can be continued with --resume.\n")
+          return
+        }
       }
     } catch let end as RunEnd { throw end } catch { throw failed(state, told, error) }
   }
@@ -225,6 +238,21 @@ public struct Trainer {
       throw RunEnd.diverged(
         step: state.step + 1, what: divergence.what, checkpoint: isSaved ? folder.last : nil)
     }
+  }
+
+  /// Whether the run is interrupted, and whether its time is over. A signal may reach one process before the others, so
+  /// they agree on the step after which all stop.
+  private func stops(since began: ContinuousClock.Instant) throws -> (isStopped: Bool, isLate: Bool) {
+    let isLate = recipe.run.timeLimit.map { began.duration(to: .now) >= .seconds($0 * 60) } ?? false
+    let all = try setup.communicator.allReduce([isInterrupted() ? 1 : 0, isLate ? 1 : 0])
+    return (all[0] > 0, all[1] > 0)
+  }
+
+  /// Whether the last evaluations, as many as the recipe's patience, have not found a lower outer loss.
+  private func isExhausted(_ state: Checkpoint) -> Bool {
+    guard let patience = recipe.run.patience, state.scores.count > patience else { return false }
+    let earlier = state.scores.dropLast(patience).min() ?? .infinity
+    return state.scores.suffix(patience).allSatisfy { !($0 < earlier) }
   }
 
   private func isMeasured(_ step: Int) -> Bool {
@@ -239,12 +267,23 @@ public struct Trainer {
     try told.checkpointBegins(at: state.step)
     try keepBest(&state, result)
     try told.measured(result, at: state.step)
+    if state.step < recipe.run.steps {
+      say(
+        "Step \(state.step): accuracy \(decimal(100 * result.accuracy, 1))%, outer loss "
+          + "\(state.scores.last.map { decimal($0, 3) } ?? "–")\(state.best == state.scores.last ? ", the lowest so far" : "")"
+      )
+    }
     return result
   }
 
   private func keepBest(_ state: inout Checkpoint, _ result: Evaluation.Result) throws {
     let score = setup.score(result)
     state.scores.append(score)
+    if let collapse = result.collapse {
+      say(
+        "After step \(state.step) \(collapse). Lower optimizer.rate, or the weights of objectives that compare maps.\n")
+      guard state.best == nil else { return }
+    }
     if let best = state.best, !(score < best) { return }
     var best = state
     best.best = score
