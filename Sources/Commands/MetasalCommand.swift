@@ -18,7 +18,7 @@ public struct MetasalCommand: ParsableCommand {
     version: Release.version,
     subcommands: [
       Train.self, Evaluate.self, Explain.self, Report.self, Export.self, Convert.self, Pack.self, Check.self,
-      Inspect.self, Models.self,
+      Inspect.self, Models.self, LRFind.self,
     ])
 
   /// Runs the command; reports an error as one message with the matching exit code.

@@ -153,13 +153,12 @@ extension Recipe {
   public struct Run: Sendable, Section {
     /// The number of training steps, each with one update. If the recipe states ``epochs``, it is 0 until ``resolve(_:)``.
     public var steps: Int {
-      get { statedSteps ?? stepsOfEpochs }
+      get { statedSteps ?? 0 }
       set { statedSteps = newValue }
     }
     private var statedSteps: Int?
-    private var stepsOfEpochs = 0
     /// The length of training in passes over the training set; nil if the recipe states the number of steps.
-    public var epochs: Double?
+    public private(set) var epochs: Double?
     /// The largest number of minutes that training may take; nil for no limit. A run that reaches it saves its state, from
     /// which it can be resumed.
     public var timeLimit: Double?
@@ -183,11 +182,12 @@ extension Recipe {
     /// The section with every setting at its default.
     public init() {}
 
-    /// Computes the number of steps of the number of epochs, if the recipe states this.
+    /// States the length of training in steps, if the recipe states it in epochs.
     ///
     /// - Parameter updates: the number of updates in an epoch.
     public mutating func resolve(_ updates: Int) {
-      stepsOfEpochs = epochs.map { Int(($0 * Double(updates)).rounded()) } ?? 0
+      guard let epochs else { return }
+      (steps, self.epochs) = (Int((epochs * Double(updates)).rounded()), nil)
     }
 
     public mutating func visit(_ keys: Keys) {

@@ -201,7 +201,8 @@ extension Setup {
     table.add(["maps", "\(recipe.saliency.method) at \(recipe.saliency.layers.joined(separator: ", "))"])
     table.add([
       "run",
-      "\(recipe.run.steps) steps\(recipe.run.epochs.map { " (\(decimal($0, 1)) epochs)" } ?? "") in \(recipe.run.precision.rawValue) into \(recipe.run.output)",
+      "\(recipe.run.steps) steps (\(decimal(Double(recipe.run.steps) / Double(train.batchesPerEpoch), 1)) epochs) in "
+        + "\(recipe.run.precision.rawValue) into \(recipe.run.output)",
     ])
     let available = Memory.available.map { "; \(Memory.words(Double($0))) are available" } ?? ""
     table.add([

@@ -34,8 +34,8 @@ import Testing
     let setup = try runs.setup(["run.epochs=1.6"], without: "steps: 9")
     #expect(setup.recipe.run.steps == 8 && setup.trainingStep.steps == 8)
     #expect(try runs.setup(["run.epochs=3", "optimizer.accumulate=2"], without: "steps: 9").recipe.run.steps == 6)
-    let again = try Recipe.parse(setup.recipe.yaml, source: "again")
-    #expect(again.run.epochs == 1.6 && !setup.recipe.yaml.contains("steps: 8"))
+    // A run's folder states the steps.
+    #expect(setup.recipe.yaml.contains("steps: 8") && !setup.recipe.yaml.contains("epochs"))
     for (flags, message) in [(["run.epochs=2"], "run.steps states"), ([], "run.steps: missing")] {
       let error = #expect(throws: RecipeError.self) {
         try runs.setup(flags, without: flags.isEmpty ? "steps: 9" : nil)

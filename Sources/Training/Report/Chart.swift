@@ -22,6 +22,9 @@ struct Chart {
   var lines: [Line]
   /// Whether values are shares in [0, 1], which are shown in percent.
   var isShare = false
+  /// The title of the horizontal axis, and whether it is logarithmic.
+  var xTitle = "step"
+  var isLogarithmic = false
 
   private static let (width, height) = (460.0, 230.0)
   private static let (left, right, top, bottom) = (52.0, 12.0, 12.0, 34.0)
@@ -29,14 +32,17 @@ struct Chart {
   /// The chart as HTML; empty if there is nothing to draw.
   var html: String {
     let points = lines.flatMap(\.points).filter(\.isDrawable)
-    guard let low = points.map(\.y).min(), let high = points.map(\.y).max(), let last = points.map(\.x).max() else {
-      return ""
-    }
+    guard let low = points.map(\.y).min(), let high = points.map(\.y).max(), let first = points.map(\.x).min(),
+      let last = points.map(\.x).max()
+    else { return "" }
     let ticks = Self.ticks(low, high)
     let (bottomValue, topValue) = (min(low, ticks[0]), max(high, ticks[ticks.count - 1]))
     let span = topValue > bottomValue ? topValue - bottomValue : 1
-    let end = max(last, 1)
-    func x(_ value: Double) -> Double { Self.left + value / end * (Self.width - Self.left - Self.right) }
+    let (start, end) = isLogarithmic ? (log10(first), max(log10(last), log10(first) + 1)) : (0, max(last, 1))
+    func x(_ value: Double) -> Double {
+      Self.left + ((isLogarithmic ? log10(value) : value) - start) / (end - start)
+        * (Self.width - Self.left - Self.right)
+    }
     func y(_ value: Double) -> Double {
       Self.height - Self.bottom - (value - bottomValue) / span * (Self.height - Self.top - Self.bottom)
     }
@@ -47,12 +53,16 @@ struct Chart {
       let label = isShare ? "\(Self.short(tick * 100))%" : Self.short(tick)
       svg += "<text x=\(n(Self.left - 6)) y=\(n(y(tick) + 4)) text-anchor=end>\(label)</text>"
     }
-    for tick in Self.ticks(0, end) where tick <= end {
+    let places =
+      isLogarithmic
+      ? (Int(start.rounded(.up))...Int(end.rounded(.down))).map { pow(10, Double($0)) }
+      : Self.ticks(0, end).filter { $0 <= end }
+    for tick in places {
       svg +=
         "<text x=\(n(x(tick))) y=\(n(Self.height - Self.bottom + 16)) text-anchor=middle>\(Self.short(tick))</text>"
     }
     svg +=
-      "<text x=\(n((Self.left + Self.width - Self.right) / 2)) y=\(n(Self.height - 3)) text-anchor=middle>step</text>"
+      "<text x=\(n((Self.left + Self.width - Self.right) / 2)) y=\(n(Self.height - 3)) text-anchor=middle>\(xTitle.escaped)</text>"
     for line in lines where !line.points.isEmpty {
       func path(_ points: [Point]) -> String {
         points.map { "\(n(x($0.x))),\(n(y($0.y)))" }.joined(separator: " ")
@@ -105,7 +115,7 @@ struct Chart {
   }
 
   private static func short(_ value: Double) -> String {
-    abs(value) < 1e-12 ? "0" : String(format: "%.4g", value)
+    abs(value) < 1e-15 ? "0" : String(format: "%.4g", value)
   }
 }
 

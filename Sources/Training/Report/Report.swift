@@ -22,7 +22,12 @@ public enum Report {
     let title = runs.count == 1 ? runs[0].name : "\(runs.count) runs"
     let sections =
       [summary(runs), curves(runs)] + runs.map(tables) + [differences(runs), try gallery(runs)] + runs.map(recipe)
-    return Ownership.pageHead + """
+    return page(title, "Training for class-selective saliency maps, by metasal.", sections)
+  }
+
+  /// A page with a title, a sentence about it, and sections.
+  static func page(_ title: String, _ sentence: String, _ sections: [String]) -> String {
+    Ownership.pageHead + """
       <meta charset=utf-8>
       <meta name=viewport content="width=device-width, initial-scale=1">
       <meta name=color-scheme content="light dark">
@@ -30,7 +35,7 @@ public enum Report {
       <style>\(style)</style>
       </head>
       <body>
-      <header><h1>\(title.escaped)</h1><p>Training for class-selective saliency maps, by metasal.</p></header>
+      <header><h1>\(title.escaped)</h1><p>\(sentence.escaped)</p></header>
       <main>
       \(sections.filter { !$0.isEmpty }.joined(separator: "\n"))
       </main>
