@@ -51,7 +51,11 @@ public struct RangeTest: Sendable {
       let (before, after) = (max(0, i - 1), min(losses.count - 1, i + 1))
       return (losses[after] - losses[before]) / Double(after - before)
     }
-    guard let steepest = slopes.indices.min(by: { slopes[$0] < slopes[$1] }), slopes[steepest] < 0 else { return nil }
+    // A fall that is no more than rounding is none.
+    let least = -1e-9 * (losses.map(abs).max() ?? 0)
+    guard let steepest = slopes.indices.min(by: { slopes[$0] < slopes[$1] }), slopes[steepest] < least else {
+      return nil
+    }
     return points[Self.skipped + steepest].rate
   }
 
