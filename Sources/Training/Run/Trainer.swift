@@ -265,8 +265,11 @@ public struct Trainer {
     try told.measurementBegins(at: state.step)
     let result = try setup.evaluate(state.result, title: "measuring")
     try told.checkpointBegins(at: state.step)
-    try keepBest(&state, result)
+    // If any of this fails, the state stays as it was, because the evaluation is then repeated.
+    var next = state
+    try keepBest(&next, result)
     try told.measured(result, at: state.step)
+    state = next
     if state.step < recipe.run.steps {
       say(
         "Step \(state.step): accuracy \(decimal(100 * result.accuracy, 1))%, outer loss "
