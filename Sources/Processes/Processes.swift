@@ -5,7 +5,7 @@ import Learning
 public enum Processes {
   /// Joins the processes that were started together with this one.
   ///
-  /// - Returns: their communicator; a ``/Learning/SingleProcess`` if this process was started alone.
+  /// - Returns: their communicator; a `SingleProcess` if this process was started alone.
   /// - Throws: a ``ProcessesError`` if there are several processes and MPI does not work, or this program was built without
   ///   it.
   public static func join() throws -> any Communicator {

@@ -49,7 +49,8 @@ public struct ParameterGroups: Sendable, Equatable {
   /// Patterns of the names of the parameters that are trained; all others are frozen. Nil for all parameters.
   public var trainable: [String]?
   /// The factor of the learning rate from each block of the network to the block before it, as in layer-wise learning
-  /// rate decay (Clark et al. 2020, "ELECTRA", section 3.1): the last block has the optimizer's rate. See ``blocks(of:)``.
+  /// rate decay (Clark et al. 2020, "ELECTRA", section 3.1): the last block has the optimizer's rate. A block
+  /// is a numbered part of the network, such as `layer3.0`, or a layer outside of these.
   public var layerDecay: Double
   /// Whether weight decay acts on biases and on the scales of norms too, as in PyTorch, or only on parameters with more
   /// than one axis, as is usual for networks that are trained from scratch.
