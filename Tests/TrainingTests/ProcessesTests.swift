@@ -130,6 +130,9 @@ import Testing
     }
   }
 
+  @Test("eight train to the bits of one process if a batch has at least 32 images")
+  func eight() throws { try bits(["data.batch=33"], 8) }
+
   @Test("differ from one process by rounding if their number is not a power of two")
   func rounding() throws {
     let folder = ScratchFolder()

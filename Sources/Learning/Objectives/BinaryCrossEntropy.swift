@@ -5,7 +5,7 @@ import Tensors
 /// Binary cross-entropy, the mean over classes of −w (ρ q log σ(z) + (1 − q) log(1 − σ(z))), as PyTorch's
 /// `binary_cross_entropy_with_logits`. An image may have any number of classes. ρ are the weights of positive targets, w
 /// those of classes.
-public struct BinaryCrossEntropy: OuterObjective, Equatable {
+public struct BinaryCrossEntropy: TaskLoss, Equatable {
   public let name = "binary_cross_entropy"
   /// The share ε of label smoothing: q ← (1 − ε)q + ε / 2.
   public var labelSmoothing: Double
@@ -33,16 +33,6 @@ public struct BinaryCrossEntropy: OuterObjective, Equatable {
     return ObjectiveNeeds(normalizesAsTraining: true, exactClasses: weights.isEmpty ? nil : weights.count)
   }
 
-  public func terms(for images: ObjectiveImages) -> [ObjectiveTerm] {
-    let targets = images.targets
-    return [ObjectiveTerm([PassRequest()]) { value($0[0].output.logits, targets) }]
-  }
-
-  public func score(of image: EvaluatedImage, weight: Double, in step: MetaStep) -> Score.Value? {
-    .defined(value(image.logits, image.softTargets).item)
-  }
-
-  /// The value for logits and targets [N, classes]: [N].
   func value(_ logits: Tensor, _ targets: Tensor) -> Tensor {
     let targets = targets.smoothed(labelSmoothing, to: 0.5)
     guard !classWeights.isEmpty || !positiveWeights.isEmpty else {

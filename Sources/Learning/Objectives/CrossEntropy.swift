@@ -5,7 +5,7 @@ import Tensors
 /// Softmax cross-entropy with soft targets: −Σ w q log p over classes, as PyTorch's `cross_entropy` with probabilities as
 /// targets. The targets q of an image are divided by their sum, so that an image of several classes has the same weight
 /// as any other, and then smoothed; w are the classes' weights.
-public struct CrossEntropy: OuterObjective, Equatable {
+public struct CrossEntropy: TaskLoss, Equatable {
   public let name = "cross_entropy"
   /// The share ε of label smoothing (Szegedy et al. 2016): q ← (1 − ε)q + ε / classes.
   public var labelSmoothing: Double
@@ -26,16 +26,6 @@ public struct CrossEntropy: OuterObjective, Equatable {
     ObjectiveNeeds(normalizesAsTraining: true, exactClasses: classWeights.isEmpty ? nil : classWeights.count)
   }
 
-  public func terms(for images: ObjectiveImages) -> [ObjectiveTerm] {
-    let targets = images.targets
-    return [ObjectiveTerm([PassRequest()]) { value($0[0].output.logits, targets) }]
-  }
-
-  public func score(of image: EvaluatedImage, weight: Double, in step: MetaStep) -> Score.Value? {
-    .defined(value(image.logits, image.softTargets).item)
-  }
-
-  /// The value for logits and targets [N, classes]: [N].
   func value(_ logits: Tensor, _ targets: Tensor) -> Tensor {
     let targets = (targets / targets.sum([1], keepDims: true)).smoothed(labelSmoothing, to: 1 / Double(logits.shape[1]))
     return logits.crossEntropy(toSoftTargets: targets.weighted(byClass: classWeights))

@@ -6,7 +6,7 @@ import Tensors
 /// classified well count little: the mean over classes of −α (1 − p)^γ log p for a positive target and −(1 − α) p^γ log(1 −
 /// p) for a negative one, with p = σ(z), as torchvision's `sigmoid_focal_loss`. A soft target
 /// gives the mean of both.
-public struct FocalLoss: OuterObjective, Equatable {
+public struct FocalLoss: TaskLoss, Equatable {
   public let name = "focal"
   /// γ; 0 for binary cross-entropy.
   public var gamma: Double
@@ -21,18 +21,6 @@ public struct FocalLoss: OuterObjective, Equatable {
     keys("alpha", &alpha, .optional(.share, none: "none"))
   }
 
-  public func needs(_ maps: MapSettings) -> ObjectiveNeeds { ObjectiveNeeds(normalizesAsTraining: true) }
-
-  public func terms(for images: ObjectiveImages) -> [ObjectiveTerm] {
-    let targets = images.targets
-    return [ObjectiveTerm([PassRequest()]) { value($0[0].output.logits, targets) }]
-  }
-
-  public func score(of image: EvaluatedImage, weight: Double, in step: MetaStep) -> Score.Value? {
-    .defined(value(image.logits, image.softTargets).item)
-  }
-
-  /// The value for logits and targets [N, classes]: [N].
   func value(_ logits: Tensor, _ targets: Tensor) -> Tensor {
     // log p is −softplus(−z), and p^γ is exp(γ log p), which has no singular derivative where p is nearly 0.
     let (missed, alarmed) = ((logits * -1).softPlus, logits.softPlus)
