@@ -27,6 +27,9 @@ public struct Network: Sendable {
   /// blocks and of sequences of convolutions are kept then. It has no effect where batch norms use the batch's
   /// statistics.
   public private(set) var recomputes = false
+  /// The learned factors of the rate of virtual updates, one for each parameter, in order: of the parameter's shape, or of
+  /// shape [1]. They are empty if no rates were learned, which means factors of 1.
+  public var rateFactors: [Tensor] = []
   var root: any Module
 
   init(architecture: Architecture, classes: Int, root: any Module) {
@@ -174,6 +177,7 @@ extension Network {
   public func converted(to type: ScalarType) -> Network {
     var copy = self
     copy.visit { $2 = $2.converted(to: type) }
+    copy.rateFactors = rateFactors.map { $0.converted(to: type) }
     return copy
   }
 

@@ -40,9 +40,14 @@ public struct Recipe: Sendable, Section {
     keys("evaluation", &evaluation, .section())
     keys("run", &run, .section(), isRequired: true)
     keys.mention("extends")
-    guard inner == nil else { return }
-    for (i, term) in outer.enumerated() where term.objective.needs(maps(of: term)).usesVirtualWeights {
-      keys.refuse("outer.\(i).at", "an objective at the virtual weights needs the section 'inner'")
+    let virtual = outer.indices.filter { outer[$0].objective.needs(maps(of: outer[$0])).usesVirtualWeights }
+    if inner == nil {
+      for index in virtual {
+        keys.refuse("outer.\(index).at", "an objective at the virtual weights needs the section 'inner'")
+      }
+    }
+    if inner?.learnedRates != nil && virtual.isEmpty {
+      keys.refuse("inner.learned_rates", "no objective is at the virtual weights, so that no rate would be learned")
     }
   }
 

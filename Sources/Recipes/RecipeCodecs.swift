@@ -20,27 +20,6 @@ extension Codec {
   }
 }
 
-// MARK: - The inner update
-
-extension InnerUpdate: Section {
-  /// An update with a placeholder for the rate, which every recipe must state.
-  public init() { self.init(rate: 0.01) }
-
-  public mutating func visit(_ keys: Keys) {
-    keys("rate", &rate, .rate, isRequired: true)
-    keys("steps", &steps, .integer(1...100))
-    keys("loss", &loss, .choice())
-    keys("direction", &direction, .choice())
-    keys("scope", &scope, .choice())
-    keys("order", &order, .choice())
-    keys("parameters", &parameters, .optional(.list(.word, atLeast: 1), none: "all"))
-  }
-}
-
-extension Codec<InnerUpdate> {
-  static var inner: Codec { .section() }
-}
-
 // MARK: - Maps
 
 extension Codec<(any Measure)?> {

@@ -1,5 +1,6 @@
 import Datasets
 import Learning
+import Networks
 import Recipes
 import Saliency
 
@@ -48,6 +49,18 @@ enum MapGuards {
       + "objective says where a map should lie. A low correlation can be had from noise, or from maps at the image's "
       + "border, without any sense of the class. Add an objective that says where, such as competition or cell_share, "
       + "and look at measures of localization, border_share and deletion."
+  }
+
+  /// A note about a virtual update that moves nothing but the network's head; nil if it moves more, or if there is none.
+  static func note(on update: InnerUpdate?, _ network: Network) -> String? {
+    guard let update, let patterns = update.parameters else { return nil }
+    let moving = zip(network.parameterNames, update.moves(network)).filter(\.1).map(\.0)
+    guard moving.allSatisfy({ $0.hasPrefix(network.head + ".") }) else { return nil }
+    return
+      "inner.parameters (\(patterns.joined(separator: ", "))) moves the head alone, \(network.head). Such an update leaves every "
+      + "activation as it is, and before global average pooling and a linear head it changes the gradient by the same at all "
+      + "locations, so that maps there do not become more class-sensitive. Name parameters of the trunk too, or leave "
+      + "inner.parameters out."
   }
 
   private static func missing(in measures: [any Measure]) -> String? {

@@ -86,8 +86,12 @@ public struct Setup: Sendable {
     let sizes = MemoryEstimate.Sizes(recipe, self.train, self.validation, try self.train.first(), measured)
     let available = Memory.available
     try MemoryEstimate.requireParameters(recipe, classes: classes, available: available)
-    let notes: [String]
-    (network, notes) = try Self.network(recipe, classes: classes, weights: weights ?? recipe.model.weights)
+    let weights = weights ?? recipe.model.weights
+    var (network, notes) = try Self.network(recipe, classes: classes, weights: weights)
+    if let learned = recipe.inner?.learnedRates {
+      network.rateFactors = Self.rateFactors(learned, network, weights: weights)
+    }
+    self.network = network
     // A resumed run loads the same weights here as at its beginning, so that its reference is the same too.
     step = MetaStep(
       inner: recipe.inner, method: recipe.saliency.method, layers: recipe.saliency.layers, objectives: recipe.outer,
@@ -104,8 +108,9 @@ public struct Setup: Sendable {
     recipe.evaluation.measures = measures
     recipe.run.resolve(self.train.batchesPerEpoch)
     self.recipe = recipe
+    notes += remarks + Self.remarks(train, validation)
     self.notes =
-      notes + remarks + Self.remarks(train, validation) + (trains ? [MapGuards.note(step)].compactMap(\.self) : [])
+      notes + (trains ? [MapGuards.note(step), MapGuards.note(on: recipe.inner, network)].compactMap(\.self) : [])
       + guards
 
     // The maps that the objectives compare are measured too; the outer loss selects the best checkpoint.
@@ -143,6 +148,17 @@ public struct Setup: Sendable {
       let note = "The weights are for \(found) classes: a new head, \(network.head), is drawn for \(classes)."
       return (network, notes + [note])
     }
+  }
+
+  /// The learned factors of the inner rate to begin with: those of the checkpoint whose weights are loaded, if it has some of
+  /// the same kind, and otherwise 1.
+  private static func rateFactors(
+    _ learned: InnerUpdate.LearnedRates, _ network: Network, weights: String?
+  ) -> [Tensor] {
+    let initial = learned.factors(for: network)
+    let stored = weights.flatMap { try? Checkpoint(contentsOf: $0) }?.result.rateFactors ?? []
+    guard stored.map(\.shape) == initial.map(\.shape) else { return initial }
+    return stored.map { $0.converted(to: network.scalarType) }
   }
 
   /// A message about findings while the data were read that are not in ``notes``: images that were skipped, and parts

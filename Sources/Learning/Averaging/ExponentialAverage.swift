@@ -12,5 +12,8 @@ public struct ExponentialAverage: WeightAveraging, Equatable {
 
   public mutating func visit(_ keys: Keys) { keys("decay", &decay, .decay) }
 
+  /// The number alone is accepted in place of a section: `ema: 0.999`.
+  public static var shorthand: Codec<Self>? { Codec<Double>.decay.standing(for: { Self(decay: $0) }, \.decay) }
+
   public func share(after count: Int, at position: RunPosition) -> Double? { count == 0 ? 1 : 1 - decay }
 }

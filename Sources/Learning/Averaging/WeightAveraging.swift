@@ -47,6 +47,7 @@ public struct AveragedNetwork: Sendable {
       guard let value = values.popFirst() else { return }
       average = average + (value - average) * share
     }
+    network.rateFactors = zip(network.rateFactors, next.rateFactors).map { $0 + ($1 - $0) * share }
   }
 
   /// The same average in another precision.

@@ -50,6 +50,8 @@ public struct MetaStep: Sendable {
   public struct Outcome: Sendable {
     /// The gradient of the total, one tensor per parameter, in order.
     public var gradients: [Tensor]
+    /// The gradient with respect to the learned factors of the inner rate, `Network.rateFactors`.
+    public var factorGradients: [Tensor] = []
     /// The value of each objective, in order. It is nil for an objective of weight 0, which is not computed.
     public var values: [Double?]
     /// The value of each objective for each image of the batch.
@@ -94,7 +96,8 @@ public struct MetaStep: Sendable {
     let targets = targets ?? .softTargets(of: labels.map { [($0, 1)] }, classes: network.classes, images.scalarType)
     let (batch, own) = try Batch.gathered(
       images, labels: labels, targets: targets, objects: objects, communicator, &random)
-    let parameters = network.parameters
+    // The gradients of learned factors of the inner rate follow those of the parameters.
+    let parameters = network.parameters + network.rateFactors
     var sum = Contribution()
     var counts = [Int](repeating: batch.labels.count, count: objectives.count)
     for (composition, included) in compositions where isOn(included) {
@@ -119,11 +122,13 @@ public struct MetaStep: Sendable {
     let values = objectives.indices.map { index in
       all[index].map { $0.reduce(0, +) / Double(counts[index]) }
     }
+    let gradients = parameters.enumerated().map { index, parameter in
+      index < sum.gradients.count ? sum.gradients[index] : .zeros(parameter.shape, parameter.scalarType)
+    }
+    let names = network.parameterNames
     return Outcome(
-      gradients: zip(network.parameterNames, parameters).enumerated().map { index, parameter in
-        sum.gradients.isEmpty || frozen.contains(parameter.0)
-          ? .zeros(parameter.1.shape, parameter.1.scalarType) : sum.gradients[index]
-      },
+      gradients: zip(names, gradients).map { frozen.contains($0) ? .zeros($1.shape, $1.scalarType) : $1 },
+      factorGradients: Array(gradients.dropFirst(names.count)),
       values: values, valuesByImage: all,
       total: zip(values, objectives).reduce(0) { $0 + ($1.0 ?? 0) * $1.1.weight },
       statistics: try sum.statistics?.meanStatistics(
@@ -154,7 +159,7 @@ public struct MetaStep: Sendable {
   private func contributions(
     _ network: Network, _ batch: Batch, _ own: Range<Int>, _ included: [Bool], workers: Int
   ) throws -> [Contribution] {
-    let parameters = network.parameters
+    let parameters = network.parameters + network.rateFactors
     let count = batch.labels.count
     var all: [Contribution] = []
     // Objectives that need the whole batch at once. In image scope each image has its own copy of the parameters, also
@@ -343,9 +348,10 @@ extension MetaStep.Contribution: Summable {
   fileprivate func reduced(over communicator: any Communicator, parameters: [Tensor]) throws -> Self {
     guard communicator.size > 1 else { return self }
     var sum = self
-    // A process without images adds −0, which leaves every number as it is, 0 and −0 too.
+    // A process without images adds −0, which leaves every number as it is, 0 and −0 too; so do terms without virtual
+    // updates to the gradients of learned factors of rates.
     sum.gradients = try communicator.allReduce(
-      gradients.isEmpty ? parameters.map { Tensor(repeating: -0.0, shape: $0.shape, $0.scalarType) } : gradients)
+      gradients + parameters.dropFirst(gradients.count).map { Tensor(repeating: -0.0, shape: $0.shape, $0.scalarType) })
     return sum
   }
 }

@@ -110,8 +110,11 @@ struct MicroBatch: Sendable {
   /// - Parameters:
   ///   - slots: the distinct updates.
   ///   - weights: the current parameters of each update; nil in the first step.
+  ///   - createGraph: whether the displacements are to be differentiated.
   /// - Returns: for each update its record for differentiation, and its displacements.
-  func descend(_ slots: UpdateSlots, from weights: [[Tensor]]?) -> [(Descent, displacements: [Tensor?])] {
+  func descend(
+    _ slots: UpdateSlots, from weights: [[Tensor]]?, createGraph: Bool
+  ) -> [(Descent, displacements: [Tensor?])] {
     guard let inner = step.inner else { return [] }
     return Profile.phase(.inner) {
       slots.first.enumerated().compactMap { slot, first in
@@ -120,12 +123,39 @@ struct MicroBatch: Sendable {
         let network = weights.map { self.network.with(parameters: $0[slot].map { $0.tracked() }) } ?? self.network
         let logits = weights == nil ? start.output.logits : network(start.images).logits
         let displacements = inner.displacements(
-          of: network, logits, towards: update.classes, share: 1 / Double(sharing ?? 1),
-          createGraph: inner.order == .exact)
+          of: network, logits, towards: update.classes, share: 1 / Double(sharing ?? 1), createGraph: createGraph)
         return (
           Descent(parameters: network.parameters.map(\.record), displacements: displacements.map { $0?.record }),
           displacements.map { $0?.detached() }
         )
+      }
+    }
+  }
+
+  /// The differences of the images' displacements between weights that are moved forth and back, for each virtual update and
+  /// for all parameters. By them the displacements are differentiated without a graph.
+  ///
+  /// - Parameters:
+  ///   - slots: the distinct updates.
+  ///   - weights: the weights of each update.
+  ///   - moves: how far each weight is moved.
+  /// - Returns: δ(weights + moves) − δ(weights − moves), one tensor per parameter for each update.
+  func differences(_ slots: UpdateSlots, around weights: [[Tensor]], by moves: [[Tensor]]) -> [[Tensor]] {
+    guard let inner = step.inner else { return [] }
+    let all = network.parameterNames.map { _ in true }
+    return Profile.phase(.outer) {
+      slots.first.enumerated().map { slot, first in
+        let update = plan.updates[first]
+        let images = plan.sets[update.set].images
+        let both = [1.0, -1].map { sign in
+          let moved = network.with(parameters: zip(weights[slot], moves[slot]).map { ($0 + $1 * sign).tracked() })
+          return inner.displacements(
+            of: moved, moved(images).logits, towards: update.classes, share: 1 / Double(sharing ?? 1), moves: all)
+        }
+        return zip(weights[slot], zip(both[0], both[1])).map { weight, both in
+          guard let forth = both.0, let back = both.1 else { return weight * 0 }
+          return forth.detached() - back.detached()
+        }
       }
     }
   }
@@ -248,11 +278,12 @@ extension MicroBatch.Descent {
   }
 
   /// The gradient, with respect to the weights that the step starts at, of the displacements multiplied by their
-  /// cotangents.
-  func pulledBack(_ cotangents: [Tensor]) -> [Tensor] {
+  /// cotangents. With `releasingGraph` it is the last one.
+  func pulledBack(_ cotangents: [Tensor], releasingGraph: Bool = true) -> [Tensor] {
     let moves = weighted(by: cotangents)
     return Profile.phase(.outer) {
-      gradients(of: moves.map(\.0), withRespectTo: parameters, cotangents: moves.map(\.1), releasingGraph: true)
+      gradients(
+        of: moves.map(\.0), withRespectTo: parameters, cotangents: moves.map(\.1), releasingGraph: releasingGraph)
     }
   }
 }

@@ -28,31 +28,43 @@ public struct Checkpoint: Sendable {
 
   /// The group of the weights that training goes on with, if those under `model/` are an average.
   private static let trainingGroup = "training/"
+  /// The groups of the learned factors of the inner rate, of both networks.
+  private static let (factorGroup, trainingFactorGroup) = ("rate_factors/", "training_rate_factors/")
 
   /// Writes the checkpoint as HDF5: weights under `model/` with PyTorch's names and shapes, the optimizer's state under
-  /// `optimizer/` in the same form, and everything else under `run/`. If weights are averaged, those under `model/` are
+  /// `optimizer/` in the same form, learned factors of the inner rate and their optimizer's state under `rate_factors/` and
+  /// `rate_optimizer/`, and everything else under `run/`. If weights are averaged, those under `model/` are
   /// the average, so that every reader of the file gets the network that was evaluated, and training goes on with
   /// those under `training/`.
   public func write(to path: String) throws {
     var contents = HDF5Contents()
-    func add(_ network: Network, _ group: String) {
+    let parameters = self.network.state.filter(\.kind.isParameter)
+    func add(_ network: Network, _ group: String, factors: String) {
       for (name, value) in network.stateDictionary { contents.add(group + name, .tensor(value)) }
+      for (entry, factor) in zip(parameters, network.rateFactors) {
+        // A factor of a whole tensor has no layout.
+        let isWhole = factor.shape == [1]
+        contents.add(factors + entry.name, .tensor(isWhole ? factor : entry.kind.inFiles(factor)))
+      }
     }
-    add(result, WeightFile.weightGroup)
+    func add(_ memory: OptimizerState, _ group: String) {
+      for (slot, tensors) in memory.slots.sorted(by: { $0.key < $1.key }) {
+        for (entry, tensor) in zip(parameters, tensors) {
+          let value = tensor.shape == [1] ? tensor : entry.kind.inFiles(tensor)
+          contents.add("\(group)/\(slot)/\(entry.name)", .tensor(value))
+        }
+      }
+      contents.add("run/\(group)_updates", .integers([Int64(memory.updates)]))
+    }
+    add(result, WeightFile.weightGroup, factors: Self.factorGroup)
     if let average = self.average, average.count > 0 {
-      add(self.network, Self.trainingGroup)
+      add(self.network, Self.trainingGroup, factors: Self.trainingFactorGroup)
       contents.add("run/averaged", .integers([Int64(average.count)]))
     }
     if !self.scores.isEmpty { contents.add("run/scores", .tensor(Tensor(self.scores))) }
-    let parameters = self.network.state.filter(\.kind.isParameter)
-    for (slot, tensors) in self.optimizer.slots.sorted(by: { $0.key < $1.key }) {
-      for (entry, tensor) in zip(parameters, tensors) {
-        let value = entry.kind.inFiles(tensor)
-        contents.add("optimizer/\(slot)/\(entry.name)", .tensor(value))
-      }
-    }
     contents.add("run/step", .integers([Int64(self.step)]))
-    contents.add("run/optimizer_updates", .integers([Int64(self.optimizer.updates)]))
+    add(self.optimizer, "optimizer")
+    if !self.network.rateFactors.isEmpty { add(self.rateOptimizer, "rate_optimizer") }
     contents.add("run/random_state", .integers([Int64(bitPattern: self.random.state)]))
     if let best { contents.add("run/best", .tensor(Tensor([best]))) }
     contents.attributes = [
@@ -85,13 +97,33 @@ public struct Checkpoint: Sendable {
         "an unknown architecture '\(label)'; a program that has a network of its own registers it before it reads a checkpoint of "
           + "it, and these are registered here: \(Registries.architectures.names.joined(separator: ", "))")
     }
-    func network(_ group: String) throws -> Network {
+    /// The tensors of a group, one for each parameter. With `allowsWhole` each may also be of shape [1].
+    func tensors(_ group: String, of network: Network, allowsWhole: Bool) throws -> [Tensor] {
+      try network.state.filter(\.kind.isParameter).map { entry in
+        let path = group + entry.name
+        guard let stored = contents.tensor(path) else { throw malformed("no data set '\(path)'") }
+        let value = allowsWhole && stored.shape == [1] ? stored : entry.kind.fromFiles(stored)
+        guard value.shape == entry.value.shape || (allowsWhole && value.shape == [1]),
+          value.scalarType == entry.value.scalarType
+        else {
+          throw malformed(
+            "data set '\(path)' is \(stored.scalarType) \(stored.shape), which does not fit the parameter")
+        }
+        return value
+      }
+    }
+    func network(_ group: String, factors: String) throws -> Network {
       do {
         let weights = contents.tensors(below: group).entries
-        return try architecture.network(classes: classes, seed: nil).converted(to: weights.scalarType).loading(weights)
+        var network = try architecture.network(classes: classes, seed: nil).converted(to: weights.scalarType)
+          .loading(weights)
+        if contents.dataSets.contains(where: { $0.path.hasPrefix(factors) }) {
+          network.rateFactors = try tensors(factors, of: network, allowsWhole: true)
+        }
+        return network
       } catch let mismatch as StateMismatch { throw malformed("\(mismatch)") }
     }
-    let result = try network(WeightFile.weightGroup)
+    let result = try network(WeightFile.weightGroup, factors: Self.factorGroup)
     func integer(_ name: String) throws -> Int64 {
       guard let value = contents.integers(name)?.first else { throw malformed("no data set '\(name)'") }
       return value
@@ -103,30 +135,25 @@ public struct Checkpoint: Sendable {
     }
     let step = try count("run/step")
     let averaged = contents.integers("run/averaged") == nil ? 0 : try count("run/averaged")
-    let network = averaged > 0 ? try network(Self.trainingGroup) : result
+    let network =
+      averaged > 0 ? try network(Self.trainingGroup, factors: Self.trainingFactorGroup) : result
     let random = RandomSource(state: UInt64(bitPattern: try integer("run/random_state")))
     best = contents.tensor("run/best")?.doubles.first
     recipe = contents.attributes["recipe"] ?? ""
-    var optimizer = OptimizerState()
-    optimizer.rule = contents.attributes["optimizer"]
-    optimizer.updates = try count("run/optimizer_updates")
-    let parameters = network.state.filter(\.kind.isParameter)
-    let memory = contents.dataSets.filter { $0.path.hasPrefix("optimizer/") }.map(\.path)
-    for slot in Set(memory.compactMap { $0.split(separator: "/").dropFirst().first.map(String.init) }) {
-      optimizer.slots[slot] = try parameters.map { entry in
-        let path = "optimizer/\(slot)/\(entry.name)"
-        guard let stored = contents.tensor(path) else { throw malformed("no data set '\(path)'") }
-        let value = entry.kind.fromFiles(stored)
-        guard value.shape == entry.value.shape, value.scalarType == entry.value.scalarType else {
-          throw malformed(
-            "data set '\(path)' is \(stored.scalarType) \(stored.shape), which does not fit the parameter")
-        }
-        return value
+    func memory(_ group: String, allowsWhole: Bool) throws -> OptimizerState {
+      var memory = OptimizerState()
+      memory.rule = contents.attributes["optimizer"]
+      memory.updates = try count("run/\(group)_updates")
+      let paths = contents.dataSets.filter { $0.path.hasPrefix(group + "/") }.map(\.path)
+      for slot in Set(paths.compactMap { $0.split(separator: "/").dropFirst().first.map(String.init) }) {
+        memory.slots[slot] = try tensors("\(group)/\(slot)/", of: network, allowsWhole: allowsWhole)
       }
+      return memory
     }
     state = TrainingState(
-      network: network, optimizer: optimizer, step: step, random: random,
+      network: network, optimizer: try memory("optimizer", allowsWhole: false), step: step, random: random,
       average: averaged > 0 ? AveragedNetwork(result, count: averaged) : nil,
+      rateOptimizer: network.rateFactors.isEmpty ? .init() : try memory("rate_optimizer", allowsWhole: true),
       scores: contents.tensor("run/scores")?.doubles ?? [])
   }
 
@@ -136,7 +163,9 @@ public struct Checkpoint: Sendable {
     var copy = self
     copy.network = self.network.converted(to: type)
     copy.average = self.average?.converted(to: type)
-    copy.optimizer.slots = self.optimizer.slots.mapValues { $0.map { $0.converted(to: type) } }
+    for memory in [\Checkpoint.state.optimizer, \Checkpoint.state.rateOptimizer] {
+      copy[keyPath: memory].slots = copy[keyPath: memory].slots.mapValues { $0.map { $0.converted(to: type) } }
+    }
     return copy
   }
 

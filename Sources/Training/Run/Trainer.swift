@@ -155,6 +155,7 @@ public struct Trainer {
       say("The optimizer is another one, and begins with nothing remembered.\n")
       state.optimizer = .init()
     }
+    adoptRates(&state)
     if let average = recipe.optimizer.averaging, state.average != nil {
       if earlier.recipe.optimizer.averaging?.name != average.name {
         say("Weights are averaged in another way, and the average begins anew.\n")
@@ -176,6 +177,25 @@ public struct Trainer {
     state.recipe = recipe.yaml
     if isFirst { try state.write(to: folder.last) }
     return state
+  }
+
+  /// Takes over the learned factors of the inner rate, or begins anew with those of the setup if they are of another kind.
+  private func adoptRates(_ state: inout Checkpoint) {
+    let own = setup.network.rateFactors
+    guard state.network.rateFactors.map(\.shape) == own.map(\.shape) else {
+      if !own.isEmpty || !state.network.rateFactors.isEmpty {
+        say("Rates are learned in another way, and begin anew.\n")
+      }
+      state.network.rateFactors = own
+      state.average = state.average.map { average in
+        var network = average.network
+        network.rateFactors = own
+        return AveragedNetwork(network, count: average.count)
+      }
+      state.rateOptimizer = .init()
+      return
+    }
+    state.rateOptimizer = recipe.optimizer.rule.adopting(state.rateOptimizer) ?? .init()
   }
 
   /// The sections of a recipe that affect the score of a network.

@@ -16,16 +16,18 @@ public struct TrainingState: Sendable {
   public var random: RandomSource
   /// The average of the network's weights over updates; nil if weights are not averaged.
   public var average: AveragedNetwork?
+  /// The state of the optimizer of the inner rate's learned factors, which are the network's `rateFactors`.
+  public var rateOptimizer: OptimizerState
   /// The outer loss on the validation images at each evaluation so far, from the one before training.
   public var scores: [Double]
 
   /// A state, by default at the beginning of training.
   public init(
     network: Network, optimizer: OptimizerState = .init(), step: Int = 0, random: RandomSource,
-    average: AveragedNetwork? = nil, scores: [Double] = []
+    average: AveragedNetwork? = nil, rateOptimizer: OptimizerState = .init(), scores: [Double] = []
   ) {
     (self.network, self.optimizer, self.step, self.random) = (network, optimizer, step, random)
-    (self.average, self.scores) = (average, scores)
+    (self.average, self.rateOptimizer, self.scores) = (average, rateOptimizer, scores)
   }
 
   /// The network to evaluate, draw and export: the average, if there is one that has begun.
@@ -103,7 +105,8 @@ public struct TrainingStep: Sendable {
     }
     let norm = totalNorm(sum.gradients)
     guard norm.isFinite else { throw Divergence(what: "the gradient") }
-    let rate = schedule.rate(rate, at: RunPosition(step: state.step, of: steps, scores: state.scores))
+    let position = RunPosition(step: state.step, of: steps, scores: state.scores)
+    let rate = schedule.rate(rate, at: position)
     let moved = Profile.phase(.optimizer) {
       optimizer.update(
         state.network.parameters, clipping?.clipped(sum.gradients, of: state.network) ?? sum.gradients,
@@ -111,6 +114,14 @@ public struct TrainingStep: Sendable {
     }
     guard moved.allSatisfy(\.isFinite) else { throw Divergence(what: "a parameter") }
     next.network = (sum.statistics ?? state.network).with(parameters: moved)
+    if let learned = outer.inner?.learnedRates {
+      next.network.rateFactors = optimizer.update(
+        state.network.rateFactors, sum.factorGradients,
+        updates: state.network.rateFactors.map { _ in
+          ParameterUpdate(rate: schedule.rate(learned.rate ?? self.rate, at: position), weightDecay: 0)
+        }, state: &next.rateOptimizer)
+      guard next.network.rateFactors.allSatisfy(\.isFinite) else { throw Divergence(what: "a learned rate") }
+    }
     next.step += 1
     if let averaging {
       var average = state.average ?? AveragedNetwork(state.network)
