@@ -88,6 +88,10 @@ public struct Pass {
   private(set) var path = Path()
   /// Whether only the inputs of blocks are kept for the backward pass.
   let recomputes: Bool
+  /// What is left out at random; nil for nothing.
+  let dropping: Dropping?
+  /// Whether the pass came through dropout layers, and through blocks with stochastic depth.
+  var places = (dropout: false, stochasticDepth: false)
   /// Records the operations, if the pass is traced.
   private let recorder: Recorder?
   /// The type of the module that is being called, for traces.
@@ -96,12 +100,15 @@ public struct Pass {
   /// Creates a traced pass.
   init(_ recorder: Recorder) {
     (normalization, wanted, replacements, self.recorder, recomputes) = (.running, [], [:], recorder, false)
+    dropping = nil
   }
 
   init(
-    normalization: Normalization, wanted: [String], replacements: [String: Tensor] = [:], recomputing: Bool = false
+    normalization: Normalization, wanted: [String], replacements: [String: Tensor] = [:], recomputing: Bool = false,
+    dropping: Dropping? = nil, from path: Path = Path()
   ) {
     recorder = nil
+    (self.dropping, self.path) = (dropping, path)
     recomputes = recomputing && normalization == .running
     self.normalization = normalization
     self.replacements = replacements

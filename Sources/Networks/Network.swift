@@ -71,13 +71,15 @@ public struct Network: Sendable {
   ///     They must be among ``layerNames(height:width:)``.
   ///   - replacements: tensors that replace activations, by layer, of the same shapes.
   ///   - normalization: the statistics that batch norms use.
+  ///   - dropping: what is left out at random; nil for nothing.
   /// - Returns: the logits, [N, classes], and the requested activations.
   public func callAsFunction(
     _ images: Tensor, capturing layers: [String] = [], replacing replacements: [String: Tensor] = [:],
-    normalization: Pass.Normalization = .running
+    normalization: Pass.Normalization = .running, dropping: Dropping? = nil
   ) -> Output {
     var pass = Pass(
-      normalization: normalization, wanted: layers, replacements: replacements, recomputing: recomputes)
+      normalization: normalization, wanted: layers, replacements: replacements, recomputing: recomputes,
+      dropping: dropping)
     let logits = root(pass.activation("input", images), &pass)
     for layer in layers {
       precondition(pass.activations[layer] != nil, "Network: \(architecture) has no layer named \(layer)")

@@ -14,8 +14,9 @@ extension Pass {
   func recomputed(_ part: some Module, _ x: Tensor) -> Tensor {
     var (part, parameters) = (part, [Tensor]())
     part.visit(Path()) { if $1.isParameter { parameters.append($2) } }
-    return .recomputed([x] + parameters) { [part] inputs in
-      var (part, index, pass) = (part, 0, Pass(normalization: .running, wanted: []))
+    return .recomputed([x] + parameters) { [part, dropping, path] inputs in
+      var pass = Pass(normalization: .running, wanted: [], dropping: dropping, from: path)
+      var (part, index) = (part, 0)
       part.visit(Path()) { _, kind, parameter in
         guard kind.isParameter else { return }
         index += 1

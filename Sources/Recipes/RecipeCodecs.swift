@@ -20,6 +20,32 @@ extension Codec {
   }
 }
 
+// MARK: - The network
+
+extension Codec<Dropping.Rate> {
+  /// `none`, `standard`, or a number from 0 to below 1.
+  static var dropRate: Codec {
+    scalar(
+      "none, standard, or a number from 0 to below 1",
+      { text in
+        switch text {
+        case "none": return Dropping.Rate.none
+        case "standard": return .standard
+        default:
+          guard let rate = Double(text), (0..<1).contains(rate), !text.lowercased().contains("x") else { return nil }
+          return rate == 0 ? Dropping.Rate.none : .fixed(rate)
+        }
+      },
+      { rate in
+        switch rate {
+        case .none: "none"
+        case .standard: "standard"
+        case .fixed(let number): "\(number)"
+        }
+      })
+  }
+}
+
 // MARK: - Maps
 
 extension Codec<(any Measure)?> {

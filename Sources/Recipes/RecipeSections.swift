@@ -15,6 +15,8 @@ extension Recipe {
     /// The batch norm mode of the task loss. Nil chooses by ``weights``: frozen if weights with running statistics are
     /// given, and train for a random initialization, whose running statistics do not fit.
     public var batchNorm: BatchNormMode?
+    /// The rates of dropout and of stochastic depth in the passes of task losses.
+    public var dropping = Dropping()
     /// The number of classes of the network; nil for the number of classes in the data.
     public var classes: Int?
 
@@ -36,6 +38,8 @@ extension Recipe {
         keys.refuse(
           "batch_norm", "frozen statistics come with weights, and there are none: name 'weights', or say 'train'")
       }
+      keys("dropout", &dropping.dropout, .dropRate)
+      keys("stochastic_depth", &dropping.stochasticDepth, .dropRate)
       keys("classes", &classes, .optional(.integer(2...Architecture.mostClasses)))
     }
   }

@@ -19,11 +19,13 @@ public struct Inference: Sendable {
   ///   - images: [N, H, W, 3], normalized, of the parameters' scalar type.
   ///   - layers: the names of the layers at which maps can be made; `input` is the images.
   ///   - normalization: the statistics that batch norms use.
+  ///   - dropping: what is left out at random; nil for nothing.
   public init(
-    _ network: Network, _ images: Tensor, capturing layers: [String], normalization: Pass.Normalization = .running
+    _ network: Network, _ images: Tensor, capturing layers: [String], normalization: Pass.Normalization = .running,
+    dropping: Dropping? = nil
   ) {
     (self.network, self.images) = (network, images)
-    output = network(images, capturing: layers, normalization: normalization)
+    output = network(images, capturing: layers, normalization: normalization, dropping: dropping)
   }
 
   /// Makes the maps of one class per image: [N, H, W] for each layer, at the layer's own resolution. The layers must be

@@ -109,6 +109,20 @@ extension Setup {
       throw recipe.problem(
         "outer.\(index).schedule", "a weight follows the steps of a run, and not its evaluations")
     }
+    let (dropping, places) = (recipe.model.dropping, network.dropPlaces)
+    for (key, rate, isThere, what) in [
+      ("dropout", dropping.dropout, places.dropout, "dropout layers"),
+      ("stochastic_depth", dropping.stochasticDepth, places.stochasticDepth, "blocks with stochastic depth"),
+    ] where rate != .none && !isThere {
+      throw recipe.problem("model.\(key)", "\(network.architecture) has no \(what)")
+    }
+    if dropping.isOn,
+      !recipe.outer.contains(where: { $0.weight != 0 && $0.objective.needs(recipe.maps(of: $0)).normalizesAsTraining })
+    {
+      throw recipe.problem(
+        dropping.dropout == .none ? "model.stochastic_depth" : "model.dropout",
+        "only task losses leave out something at random, and the outer loss has none")
+    }
     let (height, width) = sizes.training
     let least = network.architecture.smallestSide
     guard min(height, width) >= least else {

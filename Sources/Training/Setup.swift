@@ -95,7 +95,8 @@ public struct Setup: Sendable {
     // A resumed run loads the same weights here as at its beginning, so that its reference is the same too.
     step = MetaStep(
       inner: recipe.inner, method: recipe.saliency.method, layers: recipe.saliency.layers, objectives: recipe.outer,
-      normalization: recipe.model.batchNorm == .train ? .batch : .running, recomputes: recipe.run.recompute,
+      normalization: recipe.model.batchNorm == .train ? .batch : .running,
+      dropping: recipe.model.dropping, recomputes: recipe.run.recompute,
       reference: network, frozen: recipe.optimizer.parameters.frozen(of: network), microBatch: recipe.data.batch)
 
     let (measures, guards) = MapGuards.measures(

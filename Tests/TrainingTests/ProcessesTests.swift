@@ -116,6 +116,10 @@ import Testing
       "outer=[{ objective: cross_entropy }, { objective: class_sensitivity, at: [virtual], against: random }]",
       "data.batch=33", "inner.steps=2",
     ],
+    [
+      "outer=[{ objective: cross_entropy }, { objective: class_sensitivity, at: [virtual] }, { objective: competition }]",
+      "inner.learned_rates={ per: layer }",
+    ],
   ]
 
   @Test(

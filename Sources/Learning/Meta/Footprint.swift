@@ -72,6 +72,8 @@ extension MetaStep {
     if !compared.isEmpty && !isCoupled {
       apart.add(activations: atOnce(Self.imagesPerPart) * Factors.pass, parameters: 0)
     }
+    // Task losses that leave out something at random have a pass of their own.
+    if dropping.isOn { apart.add(activations: atOnce(Self.imagesPerPart) * Factors.pass, parameters: 0) }
     switch isOn(zip(included, needs).map { $0 && $1.usesVirtualWeights }) ? inner?.scope : nil {
     case .image:
       let part = partApart(shape, workers: workers)

@@ -17,6 +17,9 @@ public struct MetaStep: Sendable {
   /// The normalization of objectives that normalize as in training, such as task losses. Maps and inner updates always
   /// use the running statistics.
   public var normalization: Pass.Normalization
+  /// What objectives that normalize as in training leave out of their passes at random. Maps and virtual updates leave out
+  /// nothing: they have to be functions of the image alone.
+  public var dropping: Dropping
   /// Whether activations are recomputed instead of kept; see `Network.recomputes`.
   public var recomputes: Bool
   /// The network that the run starts from; required if an objective compares with it. It stays the same over a run, and
@@ -32,14 +35,15 @@ public struct MetaStep: Sendable {
   /// Creates a meta step.
   public init(
     inner: InnerUpdate?, method: Method, layers: [String], objectives: [WeightedObjective],
-    normalization: Pass.Normalization = .running, recomputes: Bool = false, reference: Network? = nil,
-    frozen: Set<String> = [], microBatch: Int? = nil
+    normalization: Pass.Normalization = .running, dropping: Dropping = Dropping(), recomputes: Bool = false,
+    reference: Network? = nil, frozen: Set<String> = [], microBatch: Int? = nil
   ) {
     self.inner = inner
     self.method = method
     self.layers = layers
     self.objectives = objectives
     self.normalization = normalization
+    self.dropping = dropping
     self.recomputes = recomputes
     self.reference = reference
     self.frozen = frozen

@@ -49,7 +49,10 @@ struct MicroBatch: Sendable {
     let objectives = zip(included, step.objectives).map { $0 && $1.weight != 0 ? $1.objective : nil }
     let maps = step.objectives.map { step.maps(of: $0) }
     let needs = zip(objectives, maps).map { $0?.needs($1) }
-    let isTraining = needs.map { ($0?.normalizesAsTraining ?? false) && step.normalization == .batch }
+    // Task losses have a pass of their own if it differs from the one that maps are made of.
+    let isTraining = needs.map {
+      ($0?.normalizesAsTraining ?? false) && (step.normalization == .batch || step.dropping.isOn)
+    }
     func kept(_ needs: [ObjectiveNeeds?]) -> [String] {
       needs.reduce(into: [String]()) { layers, needs in
         layers += (needs?.layers ?? []).filter { !layers.contains($0) }
@@ -69,7 +72,10 @@ struct MicroBatch: Sendable {
           ? nil
           : step.reference.map { Inference($0, images, capturing: kept(compared)) },
         isOwnNeeded ? Inference(network, images, capturing: layers) : nil,
-        isTraining.contains(true) ? Inference(network, images, capturing: [], normalization: .batch) : nil
+        isTraining.contains(true)
+          ? Inference(
+            network, images, capturing: [], normalization: step.normalization,
+            dropping: step.dropping.drawing(Array(batch.draws[range]))) : nil
       )
     }
     let targets = Profile.phase(.forward) {
@@ -101,7 +107,7 @@ struct MicroBatch: Sendable {
 
   /// The network with updated running statistics; nil unless an objective normalizes by the batch.
   var statistics: Network? {
-    guard let training else { return nil }
+    guard let training, step.normalization == .batch else { return nil }
     return Profile.phase(.forward) { network.updatingStatistics(from: training.output).recomputing(false) }
   }
 

@@ -20,14 +20,6 @@ public struct Flatten: FixedLayer, TracedOperation {
   public var excitation: ExcitationUse { .passes }
 }
 
-/// The identity, in place of a dropout layer of the original network. Dropout is left out in training too, because a
-/// virtual update and the maps after it must be functions of the image alone.
-public struct OmittedDropout: FixedLayer {
-  /// Creates the layer, which has no settings.
-  public init() {}
-  public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor { x }
-}
-
 extension LayerWord {
   /// The word `flatten`.
   static let flatten = LayerWord("flatten") { layer, input throws(LayerDescription.Malformed) in

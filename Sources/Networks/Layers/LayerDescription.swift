@@ -8,6 +8,7 @@ import Tensors
 ///     max_pool 2 stride 2 padding 0, average_pool 2       window size; the default stride is the window size
 ///     adaptive_average_pool 4                             side of the result
 ///     batch_norm, relu, relu6, silu, gelu, global_average_pool, flatten
+///     dropout 50                                          rate in percent
 ///     linear 100; linear                                  output features; for the last layer the number of classes
 public struct LayerDescription: Sendable, CustomStringConvertible {
   /// The word.

@@ -93,6 +93,6 @@ extension Registries {
     "layer",
     [
       .convolution, .linear, .batchNorm, .relu, .relu6, .siLU, .geLU, .maxPool, .averagePool, .adaptiveAveragePool,
-      .globalAveragePool, .flatten,
+      .globalAveragePool, .flatten, .dropout,
     ])
 }

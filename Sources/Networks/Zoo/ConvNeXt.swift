@@ -9,8 +9,7 @@ extension Architecture {
 
 extension Sequential {
   /// ConvNeXt (Liu et al. 2022). Names and initialization are torchvision's: `features.0.0`,
-  /// `features.1.0.layer_scale`, `features.1.0.block.0`, …, `classifier.2`. Stochastic depth is left out, like dropout;
-  /// see ``OmittedDropout``.
+  /// `features.1.0.layer_scale`, `features.1.0.block.0`, …, `classifier.2`; so is the rate of stochastic depth.
   ///
   /// - Parameters:
   ///   - counts: the number of blocks in each stage.
@@ -34,7 +33,14 @@ extension Sequential {
         let before = widths[stage - 1]
         features.append(Sequential([LayerNorm(before, epsilon: epsilon), convolution(before, width, size: 2)]))
       }
-      features.append(Sequential((0..<count).map { _ in ConvNeXtBlock(width, epsilon: epsilon, using: &random) }))
+      let before = counts[..<stage].reduce(0, +)
+      features.append(
+        Sequential(
+          (0..<count).map { index in
+            let depth = StochasticDepth(
+              rate: 0.1, share: Double(before + index) / Double(max(1, counts.reduce(0, +) - 1)))
+            return ConvNeXtBlock(width, epsilon: epsilon, depth: depth, using: &random)
+          }))
     }
     let last = widths[widths.count - 1]
     return Sequential(named: [
@@ -58,8 +64,10 @@ public struct ConvNeXtBlock: Block {
   public private(set) var layerScale: Tensor
   /// The layers of the residual branch.
   public private(set) var block: Named<Sequential>
+  private let depth: StochasticDepth
 
-  init(_ channels: Int, epsilon: Double, using random: inout RandomSource?) {
+  init(_ channels: Int, epsilon: Double, depth: StochasticDepth, using random: inout RandomSource?) {
+    self.depth = depth
     let initialization = Initialization.truncatedNormal(0.02)
     layerScale = Tensor(repeating: 1e-6, shape: [channels, 1, 1])
     // Layers 1 and 6 are torchvision's permutations, which a channels-last layout does not need.
@@ -82,7 +90,7 @@ public struct ConvNeXtBlock: Block {
     let y = pass(block, x)
     let scale = layerScale.reshaped(Array(layerScale.shape.dropLast(2))).overChannels(of: y)
     let scaled = pass.perform(ScaleChannels(Self.scaleName), [y], y * scale)
-    return pass.sum(scaled, x)
+    return pass.sum(pass.droppingBranch(scaled, depth), x)
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {

@@ -9,8 +9,8 @@ extension Architecture {
 
 extension Sequential {
   /// EfficientNet-B0 (Tan and Le 2019). Names and initialization are torchvision's: `features.0.0`,
-  /// `features.1.0.block.0.0`, `features.1.0.block.1.fc1`, …, `classifier.1`. Dropout and stochastic depth are left
-  /// out; see ``OmittedDropout``.
+  /// `features.1.0.block.0.0`, `features.1.0.block.1.fc1`, …, `classifier.1`; so are the rates of
+  /// dropout and stochastic depth.
   public static func efficientNetB0(classes: Int, using random: inout RandomSource?) -> Sequential {
     // Table 1 of the paper.
     let stages: [(expansion: Int, size: Int, stride: Int, channels: Int, count: Int)] = [
@@ -19,12 +19,14 @@ extension Sequential {
     ]
     var channels = 32
     var features: [any Module] = [MBConv.normalized(3, channels, size: 3, stride: 2, using: &random)]
+    let count = stages.reduce(0) { $0 + $1.count }
+    var block = 0
     for stage in stages {
       let blocks = (0..<stage.count).map { index in
-        defer { channels = stage.channels }
+        defer { (channels, block) = (stage.channels, block + 1) }
         return MBConv(
           channels, stage.channels, expansion: stage.expansion, size: stage.size, stride: index == 0 ? stage.stride : 1,
-          using: &random)
+          depth: StochasticDepth(rate: 0.2, share: Double(block) / Double(count)), using: &random)
       }
       features.append(Sequential(blocks))
     }
@@ -34,7 +36,7 @@ extension Sequential {
       (
         "classifier",
         Sequential([
-          OmittedDropout(), Linear(1280, classes, initialization: .uniformFanOut, using: &random),
+          Dropout(0.2), Linear(1280, classes, initialization: .uniformFanOut, using: &random),
         ])
       ),
     ])
@@ -47,8 +49,13 @@ public struct MBConv: Block {
   /// The layers of the residual branch.
   public private(set) var block: Named<Sequential>
   private let hasShortcut: Bool
+  private let depth: StochasticDepth
 
-  init(_ inputs: Int, _ outputs: Int, expansion: Int, size: Int, stride: Int, using random: inout RandomSource?) {
+  init(
+    _ inputs: Int, _ outputs: Int, expansion: Int, size: Int, stride: Int, depth: StochasticDepth,
+    using random: inout RandomSource?
+  ) {
+    self.depth = depth
     let inner = inputs * expansion
     var modules: [any Module] = []
     if expansion > 1 { modules.append(Self.normalized(inputs, inner, size: 1, using: &random)) }
@@ -72,7 +79,7 @@ public struct MBConv: Block {
 
   public func callAsFunction(_ x: Tensor, _ pass: inout Pass) -> Tensor {
     let y = pass(block, x)
-    return hasShortcut ? pass.sum(y, x) : y
+    return hasShortcut ? pass.sum(pass.droppingBranch(y, depth), x) : y
   }
 
   public mutating func visit(_ path: Path, _ body: (Path, ParameterKind, inout Tensor) throws -> Void) rethrows {

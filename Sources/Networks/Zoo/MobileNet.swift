@@ -9,7 +9,7 @@ extension Architecture {
 
 extension Sequential {
   /// MobileNetV2 (Sandler et al. 2018). Names and initialization are torchvision's: `features.0.0`,
-  /// `features.1.conv.0.0`, …, `classifier.1`. Dropout is left out; see ``OmittedDropout``.
+  /// `features.1.conv.0.0`, …, `classifier.1`.
   ///
   /// - Parameters:
   ///   - classes: the number of logits.
@@ -37,7 +37,7 @@ extension Sequential {
       (
         "classifier",
         Sequential([
-          OmittedDropout(), Linear(1280, classes, initialization: .normal(0.01), using: &random),
+          Dropout(0.2), Linear(1280, classes, initialization: .normal(0.01), using: &random),
         ])
       ),
     ])

@@ -16,7 +16,7 @@ extension Architecture {
 extension Sequential {
   /// SqueezeNet 1.0 (Iandola et al. 2016) or 1.1 (the authors' lighter revision). The logits are means over locations
   /// after a ReLU, so that none is negative. Names and initialization are torchvision's: `features.0`,
-  /// `features.3.squeeze`, …, `classifier.1`. Dropout is left out; see ``OmittedDropout``.
+  /// `features.3.squeeze`, …, `classifier.1`.
   ///
   /// - Parameters:
   ///   - isRevised: whether it is version 1.1.
@@ -38,7 +38,7 @@ extension Sequential {
       channels = 8 * width
     }
     let classifier = Sequential([
-      OmittedDropout(),
+      Dropout(0.5),
       Convolution(channels, classes, size: 1, bias: true, initialization: .normal(0.01), using: &random),
       ReLU(), GlobalAveragePool(),
     ])

@@ -32,7 +32,7 @@ extension Architecture {
 extension Sequential {
   /// The VGG networks of Simonyan and Zisserman 2015: five stages of 3×3 convolutions, each followed by max pooling to
   /// half the size, then three linear layers. Names and initialization are torchvision's: `features.0`, …,
-  /// `classifier.6`. Dropout layers keep their names but do nothing; see ``OmittedDropout``.
+  /// `classifier.6`.
   ///
   /// - Parameters:
   ///   - counts: the number of convolutions in each of the five stages, of 64, 128, 256, 512 and 512 channels.
@@ -64,8 +64,8 @@ extension Sequential {
       (
         "classifier",
         Sequential([
-          linear(512 * 7 * 7, 4096), ReLU(), OmittedDropout(),
-          linear(4096, 4096), ReLU(), OmittedDropout(),
+          linear(512 * 7 * 7, 4096), ReLU(), Dropout(0.5),
+          linear(4096, 4096), ReLU(), Dropout(0.5),
           linear(4096, classes),
         ])
       ),
@@ -73,8 +73,7 @@ extension Sequential {
   }
 
   /// AlexNet in the version of Krizhevsky 2014 ("One weird trick for parallelizing convolutional neural networks"),
-  /// which is torchvision's `alexnet`, with torchvision's names and PyTorch's default initialization. Dropout is left
-  /// out; see ``OmittedDropout``.
+  /// which is torchvision's `alexnet`, with torchvision's names and PyTorch's default initialization.
   public static func alexNet(classes: Int, using random: inout RandomSource?) -> Sequential {
     func convolution(_ inputs: Int, _ outputs: Int, size: Int, stride: Int = 1, padding: Int) -> Convolution {
       Convolution(
@@ -90,8 +89,8 @@ extension Sequential {
       convolution(256, 256, size: 3, padding: 1), ReLU(), pool,
     ])
     let classifier = Sequential([
-      OmittedDropout(), Linear(256 * 6 * 6, 4096, using: &random), ReLU(),
-      OmittedDropout(), Linear(4096, 4096, using: &random), ReLU(),
+      Dropout(0.5), Linear(256 * 6 * 6, 4096, using: &random), ReLU(),
+      Dropout(0.5), Linear(4096, 4096, using: &random), ReLU(),
       Linear(4096, classes, using: &random),
     ])
     return Sequential(named: [

@@ -161,7 +161,7 @@ public struct Evaluation: Sendable {
     let unscored = first.objectives.map { $0 == nil }
     guard unscored.contains(true) else { return }
     for index in goal.objectives.indices { goal.objectives[index].weight = unscored[index] ? 1 : 0 }
-    goal.normalization = .running
+    (goal.normalization, goal.dropping) = (.running, Dropping())
     var random = RandomSource(seed: 0, purpose: "validation", batch.indices.first ?? 0)
     let outcome = try goal(
       network, batch.images, labels: batch.labels,
