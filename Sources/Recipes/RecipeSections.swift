@@ -172,6 +172,8 @@ extension Recipe {
     public var seed = 0
     /// The number of steps between checkpoints; 0 to save only after the last step.
     public var checkpointEvery = 0
+    /// The number of best networks whose checkpoints are kept.
+    public var keepBest = 1
     /// The run's folder, relative to the current folder.
     public var output = ""
     /// The number of threads; nil for the number of processors.
@@ -202,6 +204,7 @@ extension Recipe {
       keys("patience", &patience, .optional(.count(from: 1)))
       keys("seed", &seed, .integer(0...(.max)))
       keys("checkpoint_every", &checkpointEvery, .count(from: 0))
+      keys("keep_best", &keepBest, .integer(1...1000))
       keys("output", &output, .outputPath, isRequired: true)
       keys("workers", &workers, .optional(.integer(1...1024), none: "all"))
       keys("recompute", &recompute, .boolean)

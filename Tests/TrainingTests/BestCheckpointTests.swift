@@ -152,4 +152,21 @@ import Testing
     let first = try #require((json["class_sensitivity"] as? [[String: Any]])?.first)
     #expect((first["reasons"] as? [String: Int]) == ["map not finite": 6] && first["mean"] == nil)
   }
+
+  @Test("a ranking keeps so many networks, the lowest scores first, and a collapsed one only until there is another")
+  func ranking() throws {
+    var ranking = Ranking()
+    func add(_ step: Int, _ score: Double, isCollapsed: Bool = false) -> (place: Int, dropped: [Int])? {
+      ranking.add(.init(step: step, score: score), keeping: 2, isCollapsed: isCollapsed).map {
+        ($0.place, $0.dropped.map(\.step))
+      }
+    }
+    #expect(try #require(add(0, 0.1, isCollapsed: true)) == (0, []))
+    #expect(try #require(add(1, 5)) == (0, []))
+    #expect(add(2, 0.1, isCollapsed: true) == nil)
+    #expect(try #require(add(3, 4)) == (0, [0]))
+    #expect(try #require(add(4, 4)) == (1, [1]))
+    #expect(add(5, 4) == nil)
+    #expect(ranking.entries.map(\.step) == [3, 4] && ranking.best == 4)
+  }
 }

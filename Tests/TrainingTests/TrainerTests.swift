@@ -173,7 +173,7 @@ import Testing
     let score = changed.score(try changed.evaluate(best.network, title: ""))
     let run = try self.run(changed, "run", resumes: true)
     let after = try Checkpoint(contentsOf: run.last)
-    #expect(try #require(after.best) <= score)
+    #expect(try #require(after.ranking.best) <= score)
     #expect(try Checkpoint(contentsOf: run.best).network.parameters.count == best.network.parameters.count)
   }
 

@@ -10,8 +10,8 @@ import Tensors
 public struct Checkpoint: Sendable {
   /// The state that changes with every step.
   public var state: TrainingState
-  /// The lowest score of an evaluation so far; see ``Setup/score(_:)``.
-  public var best: Double?
+  /// The best networks of the run so far.
+  public var ranking: Ranking
   /// The resolved recipe.
   public var recipe: String
 
@@ -66,7 +66,10 @@ public struct Checkpoint: Sendable {
     add(self.optimizer, "optimizer")
     if !self.network.rateFactors.isEmpty { add(self.rateOptimizer, "rate_optimizer") }
     contents.add("run/random_state", .integers([Int64(bitPattern: self.random.state)]))
-    if let best { contents.add("run/best", .tensor(Tensor([best]))) }
+    if !ranking.entries.isEmpty {
+      contents.add("run/best", .tensor(Tensor(ranking.entries.map(\.score))))
+      contents.add("run/best_steps", .integers(ranking.entries.map { Int64($0.step) }))
+    }
     contents.attributes = [
       "metasal_checkpoint": Self.version, "architecture": self.network.architecture.label,
       "classes": String(self.network.classes),
@@ -138,7 +141,10 @@ public struct Checkpoint: Sendable {
     let network =
       averaged > 0 ? try network(Self.trainingGroup, factors: Self.trainingFactorGroup) : result
     let random = RandomSource(state: UInt64(bitPattern: try integer("run/random_state")))
-    best = contents.tensor("run/best")?.doubles.first
+    // Checkpoints of earlier versions have the best score without its step.
+    let scores = contents.tensor("run/best")?.doubles ?? []
+    let steps = contents.integers("run/best_steps")?.map { Int(clamping: $0) } ?? scores.map { _ in step }
+    ranking = Ranking(zip(steps, scores).map { Ranking.Entry(step: $0, score: $1) })
     recipe = contents.attributes["recipe"] ?? ""
     func memory(_ group: String, allowsWhole: Bool) throws -> OptimizerState {
       var memory = OptimizerState()
@@ -175,10 +181,10 @@ public struct Checkpoint: Sendable {
   }
 
   init(
-    network: Network, optimizer: OptimizerState = .init(), step: Int = 0, random: RandomSource, best: Double? = nil,
-    recipe: String
+    network: Network, optimizer: OptimizerState = .init(), step: Int = 0, random: RandomSource,
+    ranking: Ranking = Ranking(), recipe: String
   ) {
     state = TrainingState(network: network, optimizer: optimizer, step: step, random: random)
-    (self.best, self.recipe) = (best, recipe)
+    (self.ranking, self.recipe) = (ranking, recipe)
   }
 }

@@ -3,7 +3,8 @@ import Formats
 import Recipes
 import Tensors
 
-/// The folder of one run: `recipe.yaml` (resolved), `metrics.jsonl`, `environment.jsonl`, `checkpoints/last.h5` and `best.h5`, `figures/`; and
+/// The folder of one run: `recipe.yaml` (resolved), `metrics.jsonl`, `environment.jsonl`, `checkpoints/last.h5` and `best.h5`, the others of the best
+/// networks as `checkpoints/best-STEP.h5`, `figures/`; and
 /// `profile.txt` and `trace.json` of a run that was profiled. Other files in it are left alone.
 public struct RunFolder: Sendable {
   /// The folder's path.
@@ -22,6 +23,8 @@ public struct RunFolder: Sendable {
   public var last: String { path + "/checkpoints/last.h5" }
   /// The checkpoint with the lowest measured loss.
   public var best: String { path + "/checkpoints/best.h5" }
+  /// The checkpoint of one of the best networks, if a run keeps several.
+  public func best(step: Int) -> String { path + "/checkpoints/best-\(step).h5" }
   /// The folder of figures.
   public var figures: String { path + "/figures" }
   /// The profile as tables.
@@ -40,8 +43,19 @@ public struct RunFolder: Sendable {
       .sorted { $0.compare($1, options: .numeric) == .orderedAscending }.map { figures + "/" + $0 }
   }
 
+  /// The paths of the existing checkpoints of single steps.
+  private var bestFiles: [String] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path + "/checkpoints")) ?? []
+    return names.compactMap { name in
+      guard name.hasPrefix("best-"), name.hasSuffix(".h5"), let step = Int(name.dropFirst(5).dropLast(3)) else {
+        return nil
+      }
+      return best(step: step)
+    }.sorted()
+  }
+
   /// The paths of all files that a run reads or writes, whether they exist or not.
-  var allFiles: [String] { files + figureFiles }
+  var allFiles: [String] { files + bestFiles + figureFiles }
 
   /// Whether the folder contains files of a run.
   public var holdsRun: Bool { [recipe, metrics, last, best].contains { FileManager.default.fileExists(atPath: $0) } }

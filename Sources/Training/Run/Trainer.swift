@@ -105,6 +105,9 @@ public struct Trainer {
     var contents = Table(["", ""], leftAligned: 2)
     contents.add(["  checkpoints/last.h5", "the network after the last step"])
     contents.add(["  checkpoints/best.h5", "the network where the measured loss was lowest"])
+    if recipe.run.keepBest > 1 {
+      contents.add(["  checkpoints/best-STEP.h5", "the \(recipe.run.keepBest) best networks, by their steps"])
+    }
     contents.add(["  metrics.jsonl", "every step and every evaluation"])
     if figures > 0 {
       contents.add(["  figures/", "maps of \(figures == 1 ? "1 image" : "\(figures) images"), before beside after"])
@@ -166,7 +169,7 @@ public struct Trainer {
     }
     let telling = changes.filter { !Recipe.keysWithoutEffect.contains($0.key) }
     if telling.contains(where: { change in Self.judging.contains { change.key.hasPrefix($0) } }) {
-      state.best = try scoreOfBest(upTo: state.step)
+      state.ranking = try rankingAnew(state.ranking, upTo: state.step)
       // They are values of another loss.
       state.scores = []
     }
@@ -201,12 +204,18 @@ public struct Trainer {
   /// The sections of a recipe that affect the score of a network.
   private static let judging = ["model", "data", "inner", "saliency", "outer", "evaluation"]
 
-  /// The score of the best checkpoint with the present recipe; nil if the checkpoint is missing or is of a step after
-  /// `step`, to which the run goes back.
-  private func scoreOfBest(upTo step: Int) throws -> Double? {
-    guard let best = (try? Checkpoint(contentsOf: folder.best))?.converted(to: recipe.run.precision), best.step <= step
-    else { return nil }
-    return setup.score(try setup.evaluate(best.result, title: "measuring the best so far"))
+  /// The ranking with scores of the present recipe. A network whose checkpoint is missing, or is of a step after `step`, to
+  /// which the run goes back, is left out.
+  private func rankingAnew(_ ranking: Ranking, upTo step: Int) throws -> Ranking {
+    var files = ranking.entries.map { folder.best(step: $0.step) }
+    if recipe.run.keepBest == 1 || files.isEmpty { files = [folder.best] }
+    return Ranking(
+      try files.compactMap { file in
+        guard let best = (try? Checkpoint(contentsOf: file))?.converted(to: recipe.run.precision), best.step <= step
+        else { return nil }
+        let result = try setup.evaluate(best.result, title: "measuring the best so far")
+        return Ranking.Entry(step: best.step, score: setup.score(result))
+      })
   }
 
   /// Makes the remaining steps. `after` becomes the evaluation after the last step, if one was due. `isLogged` tells
@@ -293,7 +302,7 @@ public struct Trainer {
     if state.step < recipe.run.steps {
       say(
         "Step \(state.step): accuracy \(decimal(100 * result.accuracy, 1))%, outer loss "
-          + "\(state.scores.last.map { decimal($0, 3) } ?? "–")\(state.best == state.scores.last ? ", the lowest so far" : "")"
+          + "\(state.scores.last.map { decimal($0, 3) } ?? "–")\(state.ranking.best == state.scores.last ? ", the lowest so far" : "")"
       )
     }
     return result
@@ -305,13 +314,17 @@ public struct Trainer {
     if let collapse = result.collapse {
       say(
         "After step \(state.step) \(collapse). Lower optimizer.rate, or the weights of objectives that compare maps.\n")
-      guard state.best == nil else { return }
     }
-    if let best = state.best, !(score < best) { return }
-    var best = state
-    best.best = score
-    if isFirst { try best.write(to: folder.best) }
-    state = best
+    let count = recipe.run.keepBest
+    guard
+      let (place, dropped) = state.ranking.add(
+        .init(step: state.step, score: score), keeping: count, isCollapsed: result.collapse != nil), isFirst
+    else { return }
+    // The checkpoint of the step is written before those that it displaces are removed.
+    if count > 1 { try state.write(to: folder.best(step: state.step)) }
+    if place == 0 { try state.write(to: folder.best) }
+    // A run that keeps one network makes no files of single steps, and so removes none.
+    if count > 1 { for entry in dropped { try Ownership.remove(folder.best(step: entry.step)) } }
   }
 
   private func save(_ state: Checkpoint, _ told: Observers) throws {
