@@ -103,6 +103,8 @@ public struct MetaStep: Sendable {
     // The gradients of learned factors of the inner rate follow those of the parameters.
     let parameters = network.parameters + network.rateFactors
     var sum = Contribution()
+    // Gradients of some images are summed over processes while the next images are worked on.
+    let sums = BackgroundSums<Contribution>()
     var counts = [Int](repeating: batch.labels.count, count: objectives.count)
     for (composition, included) in compositions where isOn(included) {
       var (images, own) = (batch, own)
@@ -113,9 +115,14 @@ public struct MetaStep: Sendable {
       }
       for (index, isIncluded) in included.enumerated() where isIncluded { counts[index] = images.labels.count }
       for part in try contributions(network, images, own, included, workers: workers) {
-        sum.add(try part.reduced(over: communicator, parameters: parameters), parameters)
+        if communicator.size == 1 {
+          sum.add(part, parameters)
+        } else {
+          sums.add { try part.reduced(over: communicator, parameters: parameters) }
+        }
       }
     }
+    for part in try sums.wait() { sum.add(part, parameters) }
     // A process without images for an objective has zeros for it.
     let all = try communicator.sums(
       objectives.indices.map { index in
@@ -350,7 +357,6 @@ extension MetaStep.Contribution: Summable {
 
   /// The contribution with the gradients of all processes; the values are those of this process.
   fileprivate func reduced(over communicator: any Communicator, parameters: [Tensor]) throws -> Self {
-    guard communicator.size > 1 else { return self }
     var sum = self
     // A process without images adds −0, which leaves every number as it is, 0 and −0 too; so do terms without virtual
     // updates to the gradients of learned factors of rates.
