@@ -64,6 +64,7 @@ public struct MetasalCommand: ParsableCommand {
       case .missing: return 66
       case .malformed: return 65
       case .unwritable: return 73
+      case .interrupted: return 74
       }
     case is ExplanationError: return 65
     case is ProcessesError: return 69

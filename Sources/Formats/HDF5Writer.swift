@@ -28,7 +28,7 @@ public final class HDF5Writer {
       part.unlock()  // the library locks the file itself
       let file = try HDF5File.withLibrary { HDF5File.create(part.path) }
       let writer = HDF5Writer(file, path)
-      guard file >= 0 else { throw writer.unwritable("the file") }
+      guard file >= 0 else { throw writer.interrupted("the file") }
       do {
         try writer.attach(Ownership.name, as: Ownership.key)
         try body(writer)
@@ -37,7 +37,7 @@ public final class HDF5Writer {
         _ = try? HDF5File.withLibrary { H5Fclose(file) }
         throw error
       }
-      guard try HDF5File.withLibrary({ H5Fclose(file) }) >= 0 else { throw writer.unwritable("the file") }
+      guard try HDF5File.withLibrary({ H5Fclose(file) }) >= 0 else { throw writer.interrupted("the file") }
       try writer.verify(part.path)
     }
   }
@@ -46,9 +46,9 @@ public final class HDF5Writer {
   private func finish() throws {
     try HDF5File.withLibrary {
       for (name, set) in sets.sorted(by: { $0.key < $1.key }) where H5Dclose(set.handle) < 0 {
-        throw unwritable("data set '\(name)'")
+        throw interrupted("data set '\(name)'")
       }
-      guard H5Fflush(file, H5F_SCOPE_LOCAL) >= 0 else { throw unwritable("the file") }
+      guard H5Fflush(file, H5F_SCOPE_LOCAL) >= 0 else { throw interrupted("the file") }
     }
   }
 
@@ -58,7 +58,7 @@ public final class HDF5Writer {
   /// Reads everything back and compares checksums, because the library does not report every failure to write.
   private func verify(_ path: String) throws {
     func differs(_ what: String) -> FileError {
-      FileError(.unwritable, self.path, "\(what) cannot be read again as it was written")
+      FileError(.interrupted, self.path, "\(what) cannot be read again as it was written")
     }
     let reader: HDF5Reader
     do { reader = try HDF5Reader(path) } catch { throw differs("the file") }
@@ -101,7 +101,7 @@ public final class HDF5Writer {
   /// Adds a text attribute to the root group.
   public func attach(_ text: String, as name: String) throws {
     try HDF5File.withLibrary {
-      guard HDF5File.writeAttribute(file, name, text) else { throw unwritable("attribute '\(name)'") }
+      guard HDF5File.writeAttribute(file, name, text) else { throw interrupted("attribute '\(name)'") }
       attributes[name] = text
     }
   }
@@ -117,7 +117,7 @@ public final class HDF5Writer {
       set.count += 1
       row.withUnsafeBytes { set.checksum.add($0) }
       sets[name] = set
-      guard H5Dset_extent(set.handle, [set.count] + set.sizes) >= 0 else { throw unwritable("data set '\(name)'") }
+      guard H5Dset_extent(set.handle, [set.count] + set.sizes) >= 0 else { throw interrupted("data set '\(name)'") }
       let (space, memory) = (H5Dget_space(set.handle), H5Screate_simple(Int32(one.count), one, nil))
       defer {
         H5Sclose(space)
@@ -127,7 +127,7 @@ public final class HDF5Writer {
         H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nil, one, nil) >= 0
           && H5Dwrite(set.handle, Self.type(element), memory, space, hid_t(0), $0.baseAddress) >= 0
       }
-      guard isWritten else { throw unwritable("row \(set.count - 1) of '\(name)'") }
+      guard isWritten else { throw interrupted("row \(set.count - 1) of '\(name)'") }
     }
   }
 
@@ -138,10 +138,10 @@ public final class HDF5Writer {
   ) throws -> DataSet {
     let type = Self.type(element)
     let rows = element == .uint8 ? 1 : max(1, (1 << 16) / max(1, elements * H5Tget_size(type)))
-    guard HDF5File.makeGroups(above: name, file, &groups) else { throw unwritable("data set '\(name)'") }
+    guard HDF5File.makeGroups(above: name, file, &groups) else { throw interrupted("data set '\(name)'") }
     let handle = HDF5File.createGrowing(
       file, name, type, sizes, chunk: hsize_t(rows), isCompressed: element == .uint8)
-    guard handle >= 0 else { throw unwritable("data set '\(name)'") }
+    guard handle >= 0 else { throw interrupted("data set '\(name)'") }
     return DataSet(handle: handle, sizes: sizes, element: element)
   }
 
@@ -149,5 +149,5 @@ public final class HDF5Writer {
     element == .uint8 ? metasal_h5t_native_uint8() : metasal_h5t_native_int64()
   }
 
-  private func unwritable(_ what: String) -> FileError { FileError(.unwritable, path, "\(what) cannot be written") }
+  private func interrupted(_ what: String) -> FileError { FileError(.interrupted, path, "\(what) cannot be written") }
 }

@@ -6,8 +6,10 @@ public struct FileError: Error, CustomStringConvertible, Sendable, Equatable {
     case missing
     /// The content of the file is invalid.
     case malformed
-    /// The file cannot be written.
+    /// The file cannot be made or replaced.
     case unwritable
+    /// Writing the file failed after it had begun, as on a full disk. What stood there before is as it was.
+    case interrupted
   }
 
   /// The kind of error.

@@ -121,7 +121,7 @@ public final class FileOutput {
       if found.count == before { break }
     }
     guard found == written, try file.size == size else {
-      throw FileError(.unwritable, file.name, "what was written is not what can be read from it again")
+      throw FileError(.interrupted, file.name, "what was written is not what can be read from it again")
     }
   }
 }

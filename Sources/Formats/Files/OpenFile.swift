@@ -17,8 +17,8 @@ final class OpenFile {
   /// The system's text for an error number.
   static func reason(_ error: Int32) -> String { String(cString: strerror(error)) }
 
-  private func unwritable(_ what: String) -> FileError {
-    FileError(.unwritable, name, "\(what): \(Self.reason(errno))")
+  private func interrupted(_ what: String) -> FileError {
+    FileError(.interrupted, name, "\(what): \(Self.reason(errno))")
   }
 
   // MARK: Reading
@@ -133,7 +133,7 @@ final class OpenFile {
     guard let former else { return }
     let own = try status
     if (own.st_uid, own.st_gid) != (former.st_uid, former.st_gid) { fchown(descriptor, former.st_uid, former.st_gid) }
-    guard fchmod(descriptor, former.st_mode & 0o7777) == 0 else { throw unwritable("its mode cannot be kept") }
+    guard fchmod(descriptor, former.st_mode & 0o7777) == 0 else { throw interrupted("its mode cannot be kept") }
   }
 
   /// Opens a regular file to append to it.
@@ -159,26 +159,26 @@ final class OpenFile {
       let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(1 << 30))
       let n = Glibc.write(descriptor, piece.baseAddress, piece.count)
       if n < 0 && errno == EINTR { continue }
-      guard n > 0 else { throw unwritable("cannot be written") }
+      guard n > 0 else { throw interrupted("cannot be written") }
       rest = rest.dropFirst(n)
     }
   }
 
   /// Truncates the file to a size in bytes.
   func truncate(to size: Int) throws(FileError) {
-    guard ftruncate(descriptor, off_t(size)) == 0 else { throw unwritable("cannot be cut back to \(size) bytes") }
+    guard ftruncate(descriptor, off_t(size)) == 0 else { throw interrupted("cannot be cut back to \(size) bytes") }
   }
 
   /// Syncs the file to the disk.
   func sync() throws(FileError) {
-    guard fsync(descriptor) == 0 else { throw unwritable("cannot be written to the disk") }
+    guard fsync(descriptor) == 0 else { throw interrupted("cannot be written to the disk") }
   }
 
   /// Closes the file. Some file systems report a failed write only here.
   func close() throws(FileError) {
     let closed = descriptor
     descriptor = -1
-    guard Glibc.close(closed) == 0 || errno == EINTR else { throw unwritable("cannot be closed") }
+    guard Glibc.close(closed) == 0 || errno == EINTR else { throw interrupted("cannot be closed") }
   }
 
   /// Syncs a folder's entries to the disk, without which a new file can be lost in a crash.
@@ -190,7 +190,7 @@ final class OpenFile {
     let error = errno
     if descriptor >= 0 { Glibc.close(descriptor) }
     guard isSynced else {
-      throw FileError(.unwritable, name, "the folder \(folder) cannot be written to the disk: \(reason(error))")
+      throw FileError(.interrupted, name, "the folder \(folder) cannot be written to the disk: \(reason(error))")
     }
   }
 }
