@@ -15,6 +15,16 @@ static inline int metasal_mpi_place(int *rank, int *size) {
   return error ? error : MPI_Comm_size(MPI_COMM_WORLD, size);
 }
 
+// The number of processes on this machine.
+static inline int metasal_mpi_neighbours(int *count) {
+  MPI_Comm local;
+  int error = MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &local);
+  if (error) return error;
+  error = MPI_Comm_size(local, count);
+  MPI_Comm_free(&local);
+  return error;
+}
+
 static inline int metasal_mpi_send(const void *bytes, int count, int to) {
   return MPI_Send(bytes, count, MPI_BYTE, to, 0, MPI_COMM_WORLD);
 }

@@ -9,6 +9,9 @@ public protocol Communicator: Sendable {
   var rank: Int { get }
   /// The number of processes.
   var size: Int { get }
+  /// The number of processors that this process has for its threads: by default all that the system gives it. Where several
+  /// processes on a machine share its processors, it is this one's share.
+  var processors: Int { get }
 
   /// Sums tensors over all processes, element by element, like MPI's `Allreduce` and PyTorch's `all_reduce`.
   ///
@@ -37,6 +40,7 @@ public protocol Communicator: Sendable {
 }
 
 extension Communicator {
+  public var processors: Int { Parallel.processors }
   public func finish() throws {}
   public func abort(code: Int32) {}
 }

@@ -11,13 +11,18 @@
   public final class MPICommunicator: Communicator {
     public let rank: Int
     public let size: Int
+    public let processors: Int
 
     /// Starts MPI. A process does this once.
     public init() throws {
       try Self.check(metasal_mpi_start(), "MPI cannot be started")
-      var (rank, size) = (Int32(0), Int32(1))
+      var (rank, size, neighbours) = (Int32(0), Int32(1), Int32(1))
       try Self.check(metasal_mpi_place(&rank, &size), "MPI does not know this process")
+      try Self.check(metasal_mpi_neighbours(&neighbours), "MPI does not know this machine's processes")
       (self.rank, self.size) = (Int(rank), Int(size))
+      // A launcher that binds processes has given each its own processors.
+      let all = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+      processors = Parallel.processors < all ? Parallel.processors : max(1, all / Int(neighbours))
     }
 
     public func finish() throws { try Self.check(metasal_mpi_finish(), "MPI cannot be ended") }

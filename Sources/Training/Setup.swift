@@ -45,7 +45,8 @@ public struct Setup: Sendable {
     _ recipe: Recipe, weights: String? = nil, trains: Bool = true, communicator: any Communicator = SingleProcess()
   ) throws {
     self.communicator = communicator
-    workers = recipe.run.workers ?? Parallel.processors
+    let processors = communicator.processors
+    workers = min(recipe.run.workers ?? processors, processors)
     let (train, validation) = (try recipe.data.train.dataset(), try recipe.data.validation.dataset())
     guard let classNames = ClassList.common(train.classNames, validation.classNames) else {
       throw recipe.problem(
@@ -109,6 +110,12 @@ public struct Setup: Sendable {
     recipe.evaluation.measures = measures
     recipe.run.resolve(self.train.batchesPerEpoch)
     self.recipe = recipe
+    if let stated = recipe.run.workers, stated > processors {
+      notes.append(
+        "run.workers is \(stated), and \(communicator.size > 1 ? "each process" : "this machine") has "
+          + "\(processors == 1 ? "1 processor" : "\(processors) processors"), so that there are as many threads. More would "
+          + "only wait for each other; the results are the same.")
+    }
     notes += remarks + Self.remarks(train, validation)
     self.notes =
       notes + (trains ? [MapGuards.note(step), MapGuards.note(on: recipe.inner, network)].compactMap(\.self) : [])

@@ -61,11 +61,29 @@ import Testing
         MaxSensitivity().value(of: Tensor(values, shape: [1, 8, 8]), image) { _ in .ones([1, 8, 8], .float64) },
       ]
       #expect(all.allSatisfy { $0 == .undefined("map not finite") }, "\(all)")
+      #expect(map.rankAccuracy(in: box) == .undefined("map not finite"))
       #expect(Tensor(values, shape: [8, 8]).range == nil)
       let pair = [Tensor(values, shape: [1, 8, 8]), Tensor(Self.smooth, shape: [1, 8, 8])]
       let (combined, skipped) = Combination(.weightedSum, weights: [1, 1])(pair, height: 8, width: 8)
       #expect(combined.mapState == .notFinite && skipped == [[]])
     }
+  }
+
+  @Test("the rank accuracy counts the largest values, as many as the region has pixels, and equal ones by their mean")
+  func rankAccuracy() {
+    func accuracy(_ values: [Double], _ covers: [Bool]) -> Score.Value {
+      Self.map(values, 2, 3).rankAccuracy(in: Region(width: 2, height: 3, mask: covers))
+    }
+    let left = [true, false, true, false, true, false]
+    #expect(accuracy([6, 3, 5, 2, 4, 1], left) == .defined(1))
+    #expect(accuracy([6, 5, 4, 3, 2, 1], left) == .defined(2.0 / 3))
+    #expect(accuracy([1, 4, 2, 5, 3, 6], left) == .defined(0))
+    // A spot inside the region has all of the energy; of the five equal pixels, two count, with the share 2/5 on the region.
+    #expect(accuracy([9, 0, 0, 0, 0, 0], left) == .defined(0.6))
+    // The order counts, and not the sign.
+    #expect(accuracy([-1, -4, -2, -5, -3, -6], left) == .defined(1))
+    #expect(accuracy([1, 1, 1, 1, 1, 1], left) == .undefined("constant map"))
+    #expect(accuracy([6, 3, 5, 2, 4, 1], left.map { _ in false }) == .undefined("no region"))
   }
 
   @Test("values that are not finite are undefined in a score, and do not enter means and intervals")

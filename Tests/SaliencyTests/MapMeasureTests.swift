@@ -141,6 +141,11 @@ import Testing
     #expect(Energy(explain: .others).value(of: alone, at: Self.setting) == .undefined("no region"))
     #expect([Energy(), Energy(explain: .all)].map(\.resultName) == ["energy", "energy_all"])
     #expect(PointingGame(explain: .others).resultName == "pointing_game_others")
+    let ranks = [0, 1, 3].map { class_ in
+      image.region(of: class_).flatMap { image.map(of: class_, at: Self.setting).rankAccuracy(in: $0).number } ?? .nan
+    }
+    #expect(close(RelevanceRank(explain: .all).value(of: image, at: Self.setting), ranks.reduce(0, +) / 3))
+    #expect(RelevanceRank(explain: .all).resultName == "relevance_rank_all")
   }
 
   @Test("the border share may be that of the least likely class, and its baseline is the ring's share at each layer")

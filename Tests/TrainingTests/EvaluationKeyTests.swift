@@ -22,6 +22,7 @@ import Testing
   static let measures: [KeyCase] = [
     measure("pointing_game", "tolerance", "0"), measure("pointing_game", "explain", "others"),
     measure("energy", "explain", "all"),
+    measure("relevance_rank", "explain", "all"),
     measure("grid_pointing", "rows", "1", with: "choose: fixed"),
     measure("grid_pointing", "columns", "1", with: "choose: fixed"),
     KeyCase(

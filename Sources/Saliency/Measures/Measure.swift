@@ -90,6 +90,7 @@ extension Registries {
     "measure",
     [
       ClassSensitivityMeasure(), TopSecondSensitivity(), PairwiseSensitivity(), PointingGame(), Energy(),
+      RelevanceRank(),
       ContentHeatmap(), GridPointing(), Insertion(), Deletion(), Road(), Sparseness(),
       CascadingRandomization(), IndependentRandomization(), Infidelity(), MaxSensitivity(),
       BorderShare(), CanvasPointing(), TopKAgreement(),
