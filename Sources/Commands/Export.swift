@@ -1,6 +1,7 @@
 import ArgumentParser
 import Formats
 import Networks
+import Logging
 import Training
 
 struct Export: ParsableCommand {
@@ -11,12 +12,14 @@ struct Export: ParsableCommand {
   var checkpoint: String
 
   @OptionGroup var target: TargetOptions
+  @OptionGroup(title: "Messages") var messages: MessageOptions
 
   func run() throws {
+    let logger = messages.begin()
     let count = try Training.Export.write(
       checkpoint: checkpoint, as: try target.resolved(), precision: target.precision, side: target.size,
       to: target.output)
-    say("\(target.output): \(count) tensors")
+    logger.info("\(target.output): \(count) tensors")
   }
 }
 
@@ -35,6 +38,7 @@ struct Convert: ParsableCommand {
   var model: Architecture?
 
   @OptionGroup var target: TargetOptions
+  @OptionGroup(title: "Messages") var messages: MessageOptions
 
   func validate() throws {
     guard try target.resolved() != .onnx || model != nil else {
@@ -43,11 +47,12 @@ struct Convert: ParsableCommand {
   }
 
   func run() throws {
+    let logger = messages.begin()
     let (count, notes) = try Training.Export.convert(
       files, architecture: model, as: try target.resolved(), precision: target.precision, side: target.size,
       to: target.output)
-    for note in notes { say(note) }
-    say("\(target.output): \(count) tensors\(files.count > 1 ? ", means of \(files.count) files" : "")")
+    for note in notes { logger.info("\(note)") }
+    logger.info("\(target.output): \(count) tensors\(files.count > 1 ? ", means of \(files.count) files" : "")")
   }
 }
 

@@ -201,7 +201,7 @@ import Testing
     "standard output on a full device is an error for every command",
     arguments: [
       ["--help"], ["models"], ["train", "--help"], ["inspect", "w.safetensors"], ["check", "r.yaml"],
-      ["convert", "w.safetensors", "--output", "o.pth"], ["report", "run", "--output", "o.html"],
+      ["evaluate", "r.yaml", "--quiet"], Self.explain + ["--quiet"], ["train", "r.yaml", "--overwrite", "--quiet"],
     ])
   func fullOutput(_ arguments: [String]) throws {
     try prepare(try inputs())

@@ -3,8 +3,9 @@ import Formats
 import Recipes
 import Tensors
 
-/// The folder of one run: `recipe.yaml` (resolved), `metrics.jsonl`, `environment.jsonl`, `checkpoints/last.h5` and `best.h5`, `figures/`; and
-/// `profile.txt` and `trace.json` of a run that was profiled. Other files in it are left alone.
+/// The folder of one run: `recipe.yaml` (resolved), `metrics.jsonl`, `environment.jsonl`, `checkpoints/last.h5` and `best.h5`, `figures/`;
+/// where the recipe asks for them `metrics.csv`, `evaluations.csv` and `tensorboard/`; and `profile.txt` and `trace.json` of a run that was
+/// profiled. Other files in it are left alone.
 public struct RunFolder: Sendable {
   /// The folder's path.
   public let path: String
@@ -16,6 +17,14 @@ public struct RunFolder: Sendable {
   public var recipe: String { path + "/recipe.yaml" }
   /// The log of every step and every evaluation.
   public var metrics: String { path + "/metrics.jsonl" }
+  /// Every step as CSV.
+  public var metricsTable: String { path + "/metrics.csv" }
+  /// Every evaluation as CSV.
+  public var evaluationsTable: String { path + "/evaluations.csv" }
+  /// The folder that TensorBoard reads.
+  public var events: String { path + "/tensorboard" }
+  /// The event file in it.
+  public var eventFile: String { events + "/events.out.tfevents.\(Ownership.name)" }
   /// Where and by what the run was made, a line for each start.
   public var environment: String { path + "/environment.jsonl" }
   /// The last checkpoint, from which a run is resumed.
@@ -31,7 +40,9 @@ public struct RunFolder: Sendable {
 
   /// The files of a run. The last checkpoint comes first, so that it is removed first: without it the rest of a run is
   /// not resumed.
-  private var files: [String] { [last, best, metrics, recipe, environment, profile, trace] }
+  private var files: [String] {
+    [last, best, metrics, recipe, environment, profile, trace, metricsTable, evaluationsTable, eventFile]
+  }
 
   /// The paths of the existing figures.
   var figureFiles: [String] {
@@ -88,8 +99,17 @@ public struct RunFolder: Sendable {
   /// Removes the files of an earlier run.
   private func clear(keeping kept: [String]) throws {
     for file in allFiles where !kept.contains(file) { try Ownership.remove(file) }
-    // If the folder is not empty, it contains files of the user, and rmdir leaves it.
-    rmdir(figures)
+    // A folder that is not empty contains files of the user, and rmdir leaves it.
+    for folder in [figures, events] { rmdir(folder) }
+  }
+
+  /// Removes the files of logs that a recipe does not ask for, since they would end where an earlier start did.
+  func removeLogs(except logs: [Recipe.Run.Log]) throws {
+    if !logs.contains(.csv) { for table in [metricsTable, evaluationsTable] { try Ownership.remove(table) } }
+    if !logs.contains(.tensorboard) {
+      try Ownership.remove(eventFile)
+      rmdir(events)
+    }
   }
 
   /// Writes the resolved recipe, unless the file already has these contents.

@@ -1,42 +1,48 @@
 import Components
 import Formats
 import Foundation
+import Logging
 
 /// A progress display. On a terminal it is one line that is redrawn a few times a second, with the rate and the time
-/// left; otherwise it is a new line after every tenth of the work, at most every few seconds. Everything goes to
-/// standard error, so that standard output contains only results.
+/// left; otherwise it is a message after every tenth of the work, at most every few seconds. Either goes to standard
+/// error, so that standard output contains only results; a logger that leaves out messages of level `info` shows neither.
 public final class Progress {
   private let title: String
   private let total: Int
   private let start: Int
-  private let isTerminal = isatty(STDERR_FILENO) == 1
+  private let logger: Logger
+  private let isDrawn: Bool
   private let began = ContinuousClock.now
   private var drawn: ContinuousClock.Instant?
   private var lastTenth: Int
 
   /// Creates a display with a title. `total` is the amount of work, and `start` the amount that was done before.
-  public init(_ title: String, total: Int, start: Int = 0) {
-    (self.title, self.total, self.start) = (title, total, start)
+  public init(_ title: String, total: Int, start: Int = 0, logger: Logger) {
+    (self.title, self.total, self.start, self.logger) = (title, total, start, logger)
+    isDrawn = (logger.handler as? MessageHandler)?.drawsProgress ?? false
     lastTenth = total == 0 ? 0 : start * 10 / total
   }
 
   /// Shows that `done` of the total are done, followed by `detail`.
   public func update(_ done: Int, detail: @autoclosure () -> String = "") {
+    guard logger.logLevel <= .info else { return }
     let now = ContinuousClock.now
-    if isTerminal {
+    if isDrawn {
       if let drawn, now - drawn < .milliseconds(100), done < total { return }
       drawn = now
-      write("\r\u{1b}[K" + line(done, now, detail()).prefix(Self.columns - 1))
+      // A longer line would wrap and could not be redrawn.
+      StandardError.draw(String(line(done, now, detail()).prefix(Terminal.errors.columns - 1)))
     } else {
       let tenth = total == 0 ? 10 : done * 10 / total
       guard tenth > lastTenth, now - (drawn ?? began) > .seconds(3) else { return }
       (lastTenth, drawn) = (tenth, now)
-      write(line(done, now, detail()) + "\n")
+      let facts: Logger.Metadata = ["done": .stringConvertible(done), "total": .stringConvertible(total)]
+      logger.info("\(line(done, now, detail()))", metadata: facts)
     }
   }
 
-  /// Erases the line before something else is written.
-  public func clear() { if isTerminal && drawn != nil { write("\r\u{1b}[K") } }
+  /// Erases the line.
+  public func clear() { if isDrawn { StandardError.erase() } }
 
   private func line(_ done: Int, _ now: ContinuousClock.Instant, _ detail: String) -> String {
     let (seconds, attoseconds) = (now - began).components
@@ -45,7 +51,7 @@ public final class Progress {
     let left = rate > 0 ? Double(total - done) / rate : 0
     let filled = total == 0 ? 20 : done * 20 / total
     let bar = String(repeating: "━", count: filled) + String(repeating: "─", count: 20 - filled)
-    let shown = isTerminal ? "\(bar) " : ""
+    let shown = isDrawn ? "\(bar) " : ""
     let pace = rate >= 1 || rate == 0 ? "\(decimal(rate, 1))/s" : "\(decimal(1 / rate, 1)) s each"
     let facts = ["\(title) \(shown)\(done)/\(total)", pace, "\(Self.duration(left)) left", detail].filter {
       !$0.isEmpty
@@ -59,13 +65,4 @@ public final class Progress {
     if hours > 0 { return "\(hours) h \(minutes) min" }
     return whole >= 60 ? "\(minutes) min \(whole % 60) s" : "\(whole) s"
   }
-
-  /// The width of the terminal; a longer line would wrap and could not be redrawn.
-  private static var columns: Int {
-    var size = winsize()
-    return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 10 ? Int(size.ws_col) : 80
-  }
-
-  /// Writes a text; errors of a closed terminal are ignored, since they are no reason to stop.
-  private func write(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
 }
