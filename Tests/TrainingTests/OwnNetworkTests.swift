@@ -98,7 +98,7 @@ private struct OwnNetwork: Module {
       Architecture("own_of_a_checkpoint") { OwnNetwork(classes: $0, using: &$1) })
     let again = try Checkpoint(contentsOf: path).network
     #expect(again(images).logits.floats == network(images).logits.floats)
-    #expect(Catalogue.architectures.contains("own_of_a_checkpoint"))
+    #expect(Catalogue.architectures().contains("own_of_a_checkpoint"))
     #expect(Catalogue.layers(of: again.architecture).contains("features.5"))
   }
 

@@ -161,7 +161,7 @@ import Testing
       log.split(separator: "\n").filter { $0.contains(#""event":"recipe""#) } == [
         #"{"changes":{"optimizer.rate":["0.003","0.002"],"outer.1.weight":["0.5","0.25"],"run.steps":["9","8"]},"event":"recipe","step":5}"#
       ])
-    let page = try Report.page([RunRecord(run.path)])
+    let page = try Report.page([RunRecord(run.path)], in: ".")
     #expect(page.contains("rate: 0.002") && page.contains("after step 5") && page.contains("0.003 → 0.002"))
   }
 

@@ -120,13 +120,11 @@ extension Tensorboard_HistogramProto {
     }
   }
 
-  /// The upper limit of the bucket that contains a number.
+  /// The upper limit of the bucket that contains a number: the least that is above it.
   private static func limit(of number: Double) -> Double {
-    if number < 0 {
-      let magnitude = -number
-      return magnitude <= least ? 0 : -least * pow(growth, (log(magnitude / least) / log(growth)).rounded(.up) - 1)
-    }
-    return number <= least ? least : least * pow(growth, (log(number / least) / log(growth)).rounded(.up))
+    let power = log(abs(number) / least) / log(growth)
+    if number >= 0 { return number < least ? least : least * pow(growth, power.rounded(.down) + 1) }
+    return -number <= least ? 0 : -least * pow(growth, power.rounded(.up) - 1)
   }
 
   private static func limit(below limit: Double) -> Double {

@@ -31,32 +31,42 @@ public final class Progress {
       if let drawn, now - drawn < .milliseconds(100), done < total { return }
       drawn = now
       // A longer line would wrap and could not be redrawn.
-      StandardError.draw(String(line(done, now, detail()).prefix(Terminal.errors.columns - 1)))
+      let bar = Self.bar(done, of: total)
+      StandardError.draw(Self.line(bar, facts(done, now, detail()), atMost: Terminal.errors.columns - 1))
     } else {
       let tenth = total == 0 ? 10 : done * 10 / total
       guard tenth > lastTenth, now - (drawn ?? began) > .seconds(3) else { return }
       (lastTenth, drawn) = (tenth, now)
-      let facts: Logger.Metadata = ["done": .stringConvertible(done), "total": .stringConvertible(total)]
-      logger.info("\(line(done, now, detail()))", metadata: facts)
+      let numbers: Logger.Metadata = ["done": .stringConvertible(done), "total": .stringConvertible(total)]
+      logger.info("\(facts(done, now, detail()).joined(separator: "  "))", metadata: numbers)
     }
   }
 
   /// Erases the line.
   public func clear() { if isDrawn { StandardError.erase() } }
 
-  private func line(_ done: Int, _ now: ContinuousClock.Instant, _ detail: String) -> String {
+  /// The bar of a drawn line.
+  private static func bar(_ done: Int, of total: Int) -> String {
+    let filled = total == 0 ? 20 : done * 20 / total
+    return String(repeating: "━", count: filled) + String(repeating: "─", count: 20 - filled)
+  }
+
+  /// The bar and the facts on a line; without the bar, and then without the last facts, where it would be too long.
+  static func line(_ bar: String, _ facts: [String], atMost width: Int) -> String {
+    var facts = facts.flatMap { $0.split(separator: "  ") }.map { $0.printable }
+    let whole = ([bar] + facts).joined(separator: "  ")
+    if whole.count <= width { return whole }
+    while facts.count > 1, facts.joined(separator: "  ").count > width { facts.removeLast() }
+    return String(facts.joined(separator: "  ").prefix(width))
+  }
+
+  private func facts(_ done: Int, _ now: ContinuousClock.Instant, _ detail: String) -> [String] {
     let (seconds, attoseconds) = (now - began).components
     let elapsed = Double(seconds) + Double(attoseconds) * 1e-18
     let rate = elapsed > 0 ? Double(done - start) / elapsed : 0
     let left = rate > 0 ? Double(total - done) / rate : 0
-    let filled = total == 0 ? 20 : done * 20 / total
-    let bar = String(repeating: "━", count: filled) + String(repeating: "─", count: 20 - filled)
-    let shown = isDrawn ? "\(bar) " : ""
     let pace = rate >= 1 || rate == 0 ? "\(decimal(rate, 1))/s" : "\(decimal(1 / rate, 1)) s each"
-    let facts = ["\(title) \(shown)\(done)/\(total)", pace, "\(Self.duration(left)) left", detail].filter {
-      !$0.isEmpty
-    }
-    return facts.joined(separator: "  ").printable
+    return ["\(title) \(done)/\(total)", pace, "\(Self.duration(left)) left", detail].filter { !$0.isEmpty }
   }
 
   static func duration(_ seconds: Double) -> String {

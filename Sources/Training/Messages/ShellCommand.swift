@@ -4,7 +4,7 @@ import Components
 struct ShellCommand {
   let words: [String]
 
-  init(_ words: String...) { self.words = words }
+  init(_ words: [String]) { self.words = words }
 
   private static let plain = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")
 

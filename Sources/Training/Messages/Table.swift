@@ -35,17 +35,7 @@ public struct Table: CustomStringConvertible {
     let words = Array(all.prefix(leftAligned))
     let folded = words.max { widths[$0] < widths[$1] }
     if let folded {
-      let narrowest = longestWord(in: folded)
-      let rest = all.dropFirst(leftAligned).map { widths[$0] + Self.gap.count }
-      // All columns beside each other, if folding leaves room for them; else as many as there is room for anyway.
-      for needed in [total(words) + rest.reduce(0, +), total(words) + (rest.max() ?? 0)] {
-        let excess = needed - width
-        guard excess > 0 else { break }
-        if widths[folded] - excess >= narrowest || needed == total(words) + (rest.max() ?? 0) {
-          widths[folded] = max(narrowest, widths[folded] - excess)
-          break
-        }
-      }
+      widths[folded] = max(longestWord(in: folded), widths[folded] - (total(all) - width))
     }
     guard total(all) > width, leftAligned < headers.count else { return piece(all, widths, folding: folded) }
     var pieces = [words]

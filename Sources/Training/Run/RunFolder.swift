@@ -40,9 +40,10 @@ public struct RunFolder: Sendable {
 
   /// The files of a run. The last checkpoint comes first, so that it is removed first: without it the rest of a run is
   /// not resumed.
-  private var files: [String] {
-    [last, best, metrics, recipe, environment, profile, trace, metricsTable, evaluationsTable, eventFile]
-  }
+  private var files: [String] { [last, best, recipe, environment, profile, trace] + logs }
+
+  /// The paths of the logs, whether they exist or not.
+  var logs: [String] { [metrics, metricsTable, evaluationsTable, eventFile] }
 
   /// The paths of the existing figures.
   var figureFiles: [String] {

@@ -146,8 +146,8 @@ public struct Trainer {
       contents.add(["  figures/", "maps of \(figures == 1 ? "1 image" : "\(figures) images"), before beside after"])
     }
     let export = ShellCommand(
-      "metasal", "export", ShellCommand.path(folder.last), "--to", "safetensors", "--output", "improved.safetensors")
-    let board = ShellCommand("tensorboard", "--logdir", ShellCommand.path(folder.events)).text(width: width)
+      ["metasal", "export", ShellCommand.path(folder.last), "--to", "safetensors", "--output", "improved.safetensors"])
+    let board = ShellCommand(["tensorboard", "--logdir", ShellCommand.path(folder.events)]).text(width: width)
     let look = recipe.run.logs.contains(.tensorboard) ? "Look at the curves with\n\(board)\n" : ""
     return """
       The run's folder is \(folder.path):
