@@ -70,7 +70,10 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
-    .target(name: "MetasalKit", dependencies: modules + ["Processes", "Commands"], swiftSettings: strict),
+    .target(
+      name: "MetasalKit",
+      dependencies: modules + ["Processes", "Commands", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: strict),
     .executableTarget(name: "metasal", dependencies: ["Commands"], swiftSettings: strict),
     .executableTarget(
       name: "metasal-benchmark",

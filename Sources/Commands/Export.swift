@@ -16,9 +16,11 @@ struct Export: ParsableCommand {
 
   func run() throws {
     let logger = messages.begin()
-    let count = try Training.Export.write(
-      checkpoint: checkpoint, as: try target.resolved(), precision: target.precision, side: target.size,
-      to: target.output)
+    let format = try target.resolved()
+    let count = try logger.timed("\(checkpoint) as \(format.rawValue)") {
+      try Training.Export.write(
+        checkpoint: checkpoint, as: format, precision: target.precision, side: target.size, to: target.output)
+    }
     logger.info("\(target.output): \(count) tensors")
   }
 }
@@ -48,9 +50,11 @@ struct Convert: ParsableCommand {
 
   func run() throws {
     let logger = messages.begin()
-    let (count, notes) = try Training.Export.convert(
-      files, architecture: model, as: try target.resolved(), precision: target.precision, side: target.size,
-      to: target.output)
+    let format = try target.resolved()
+    let (count, notes) = try logger.timed("\(files.joined(separator: ", ")) as \(format.rawValue)") {
+      try Training.Export.convert(
+        files, architecture: model, as: format, precision: target.precision, side: target.size, to: target.output)
+    }
     for note in notes { logger.info("\(note)") }
     logger.info("\(target.output): \(count) tensors\(files.count > 1 ? ", means of \(files.count) files" : "")")
   }

@@ -56,7 +56,8 @@ import Testing
       let cell = cells?.first {
         [$0["method"], $0["layer"], $0["weights"]].map { $0 as? String } == row[2...4].map(\.self)
       }
-      #expect((cell?["mean"] ?? event[row[1]]) as? Double == Double(row[5]), "\(row)")
+      let layers = event[row[1]] as? [String: Any]
+      #expect((cell?["mean"] ?? layers?[row[3]] ?? event[row[1]]) as? Double == Double(row[5]), "\(row)")
       let tag = (["evaluation"] + row[1...4].filter { !$0.isEmpty }).joined(separator: "/")
       #expect(curves[tag]?.first { "\($0.step)" == row[0] }?.value.simpleValue == Float(row[5]), "\(row)")
     }

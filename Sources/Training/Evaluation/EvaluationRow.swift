@@ -70,7 +70,9 @@ extension [String] {
   /// The texts as the fields of a line of CSV (RFC 4180).
   var csv: String {
     map { field in
-      field.contains(where: { ",\"\r\n".contains($0) }) ? "\"\(field.replacing("\"", with: "\"\""))\"" : field
+      // Scalars, since a line break of two characters is one of Swift's.
+      field.unicodeScalars.contains(where: { ",\"\r\n".unicodeScalars.contains($0) })
+        ? "\"\(field.replacing("\"", with: "\"\""))\"" : field
     }.joined(separator: ",")
   }
 }

@@ -55,9 +55,10 @@ final class MetricsLog {
 
   /// The events in a run's log; lines that are none, such as one that a killed run left unfinished, are left out.
   static func events(_ path: String) throws -> [(name: String, step: Int, values: [String: Any])] {
-    try Files.read(path).split(separator: 0x0a).compactMap { line in
-      guard let values = try? JSONSerialization.jsonObject(with: line) as? [String: Any],
-        let name = values["event"] as? String, let step = values["step"] as? Int
+    let decoder = JSONDecoder()
+    return try Files.read(path).split(separator: 0x0a).compactMap { line in
+      guard let values = try? decoder.decode([String: LoggedValue].self, from: line).mapValues(\.value),
+        let name = values["event"] as? String, let step = (values["step"] as? Double).flatMap({ Int(exactly: $0) })
       else { return nil }
       return (name, step, values)
     }
