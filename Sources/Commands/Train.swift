@@ -48,7 +48,9 @@ struct Train: ParsableCommand {
     var hasRun = true
     if case .failure(let error) = outcome { hasRun = error is RunEnd }
     if let report = Profile.stop(), hasRun, communicator.rank == 0 {
-      say("\n\(report.text)\n\nEvent by event, for Perfetto or chrome://tracing: \(folder.trace)")
+      say(
+        "\n\(report.text(width: Terminal.output.columns))\n\nEvent by event, for Perfetto or chrome://tracing: \(folder.trace)"
+      )
       try folder.write(report)
     }
     _ = try outcome.get()

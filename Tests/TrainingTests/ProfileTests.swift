@@ -36,7 +36,7 @@ import Testing
       #expect(inside.contains { $0.name.hasPrefix("convolution") && $0.arithmetic > 0 }, "\(phase)")
       #expect(report.phases[phase] ?? 0 > 0, "\(phase)")
     }
-    #expect(report.text.contains("GFLOP/s"))
+    #expect(report.text().contains("GFLOP/s"))
     #expect(Profile.stop() == nil)
   }
 

@@ -157,6 +157,15 @@ import Testing
     #expect(try String(contentsOfFile: path, encoding: .utf8) == "mine,1\n")
   }
 
+  @Test("a user's file stays in the place of a log that is not asked for, whatever the run does")
+  func leftAlone() throws {
+    let path = try folder.write("run/metrics.csv", "mine,1\n")
+    _ = try run(try setup(["run.steps=2"]), "run")
+    _ = try run(try setup(["run.steps=3"]), "run", resumes: true)
+    try Trainer(try setup(["run.steps=1"]), folder: RunFolder(folder.file("run"))).run(.overwrite)
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == "mine,1\n")
+  }
+
   @Test("fields with commas and quotes are quoted in CSV")
   func quoting() {
     #expect(["a", "b,c", "d\"e", "f\ng"].csv == "a,\"b,c\",\"d\"\"e\",\"f\ng\"")

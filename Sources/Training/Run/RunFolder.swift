@@ -76,15 +76,16 @@ public struct RunFolder: Sendable {
   /// - Parameters:
   ///   - start: what to do if the folder contains an earlier run.
   ///   - inputs: the files that the run reads.
+  ///   - logs: the logs that the run writes; in the place of others there may be files of the user's.
   /// - Returns: the lock, which is held until it is released.
   /// - Throws: a `FileError` if another run uses the folder, if it contains an earlier run and `start` is `new`, if a
   ///   file would be replaced that is an input or that metasal did not write, or if the folder is not writable. The
   ///   folder's files are then unchanged.
-  func prepare(_ start: Start, inputs: [String]) throws -> RunLock {
+  func prepare(_ start: Start, inputs: [String], logs: [Recipe.Run.Log]) throws -> RunLock {
     try Files.makeFolder(path)
     let lock = try RunLock(path + "/.metasal-lock")
     // A resumed run may read the recipe in its own folder, even if the user has edited it since.
-    let kept = start == .resume ? [recipe] : []
+    let kept = (start == .resume ? [recipe] : []) + unwanted(logs).filter { !Ownership.isOwn($0) }
     try Ownership.requireReplaceable(allFiles.filter { !kept.contains($0) }, inputs: inputs)
     guard start != .new || !holdsRun else {
       throw FileError(
@@ -104,13 +105,17 @@ public struct RunFolder: Sendable {
     for folder in [figures, events] { rmdir(folder) }
   }
 
-  /// Removes the files of logs that a recipe does not ask for, since they would end where an earlier start did.
+  /// Removes the files of logs that the recipe of a resumed run no longer asks for, since they would end where an earlier
+  /// start did.
   func removeLogs(except logs: [Recipe.Run.Log]) throws {
-    if !logs.contains(.csv) { for table in [metricsTable, evaluationsTable] { try Ownership.remove(table) } }
-    if !logs.contains(.tensorboard) {
-      try Ownership.remove(eventFile)
-      rmdir(events)
+    for path in unwanted(logs) where Ownership.isOwn(path) {
+      try Ownership.remove(path)
+      if path == eventFile { rmdir(events) }
     }
+  }
+
+  private func unwanted(_ logs: [Recipe.Run.Log]) -> [String] {
+    (logs.contains(.csv) ? [] : [metricsTable, evaluationsTable]) + (logs.contains(.tensorboard) ? [] : [eventFile])
   }
 
   /// Writes the resolved recipe, unless the file already has these contents.
@@ -132,7 +137,7 @@ public struct RunFolder: Sendable {
 
   /// Writes the tables and the trace of a profile.
   public func write(_ report: Profile.Report) throws {
-    try Files.write(Data(Ownership.marked(report.text + "\n").utf8), to: profile)
+    try Files.write(Data(Ownership.marked(report.text() + "\n").utf8), to: profile)
     try Files.write(try report.trace(), to: trace)
   }
 }

@@ -58,7 +58,7 @@ public struct Trainer {
   /// - Throws: ``RunEnd`` if it ends early.
   @discardableResult
   public func run(_ start: RunFolder.Start = .new) throws -> (before: Evaluation.Result, after: Evaluation.Result) {
-    let lock = isFirst ? try folder.prepare(start, inputs: recipe.inputs) : nil
+    let lock = isFirst ? try folder.prepare(start, inputs: recipe.inputs, logs: recipe.run.logs) : nil
     // The other processes look into the folder only after the first has prepared it.
     _ = try setup.communicator.allReduce([0])
     return try withExtendedLifetime(lock) {
