@@ -95,7 +95,7 @@ import Training
     // convolution.
     let jobs = work == .inference ? 1 : work == .meta && scope == .image ? batch : (batch + 3) / 4
     let apart = Double(min(threads, jobs))
-    if profile { FileHandle.standardError.write(Data((report.text + "\n").utf8)) }
+    if profile { FileHandle.standardError.write(Data((report.text() + "\n").utf8)) }
 
     let result: [String: Any] = [
       "work": work.rawValue, "architecture": architecture.label, "batch": batch, "size": size,

@@ -16,7 +16,7 @@ struct Check: ParsableCommand {
     let recipe = try recipe.load()
     try Ownership.requireReplaceable([figure].compactMap(\.self), inputs: recipe.inputs)
     let setup = try Setup(recipe)
-    say(setup.summary)
+    say(setup.summary(width: Terminal.output.columns))
     if let figure {
       try setup.drawFirstBatch(to: figure)
       say("\nThe first batch is drawn in \(figure).")

@@ -3,6 +3,7 @@ import Formats
 import Foundation
 import Learning
 import Processes
+import Logging
 import Training
 
 struct Evaluate: ParsableCommand {
@@ -15,6 +16,7 @@ struct Evaluate: ParsableCommand {
       """)
 
   @OptionGroup var recipe: RecipeOptions
+  @OptionGroup(title: "Messages") var messages: MessageOptions
 
   @Option(
     help: "Weights to measure in place of the recipe's: a checkpoint, safetensors, or PyTorch file.",
@@ -31,6 +33,7 @@ struct Evaluate: ParsableCommand {
   var layerWeights = false
 
   func run() throws {
+    messages.begin()
     let communicator = try Processes.join()
     try MetasalCommand.together(communicator) { try run(communicator) }
   }
@@ -39,15 +42,18 @@ struct Evaluate: ParsableCommand {
     let recipe = try recipe.load()
     try Ownership.requireReplaceable(
       [json, csv].compactMap(\.self), inputs: recipe.inputs + [weights].compactMap(\.self))
-    let setup = try Setup(recipe, weights: weights, trains: false, communicator: communicator)
-    for note in setup.notes { say(note + "\n") }
+    let logger = Messages.logger
+    let setup = try Setup(recipe, weights: weights, trains: false, communicator: communicator, logger: logger)
+    setup.logFacts()
+    for note in setup.notes { logger.info("\(note)\n") }
     var evaluation = setup.evaluation
     evaluation.goal = nil  // the outer loss selects checkpoints, so only a run needs it
-    let result = try setup.evaluate(setup.network, evaluation, title: "measuring")
+    let result = try logger.timed("measuring") { try setup.evaluate(setup.network, evaluation, title: "measuring") }
     guard communicator.rank == 0 else { return }
-    say(setup.evaluation.report([("measured", result)]))
-    if let findings = setup.findings { say("\n\(findings)") }
-    if layerWeights { say("\n\(try setup.layerWeights(setup.network).report)") }
+    let width = Terminal.output.columns
+    say(setup.evaluation.report([("measured", result)], width: width))
+    if let findings = setup.findings { logger.warning("\(findings)") }
+    if layerWeights { say("\n\(try setup.layerWeights(setup.network).report(width: width))") }
     if let json { try Files.write(try setup.evaluation.json(result), to: json) }
     if let csv { try Files.write(Data(setup.evaluation.csv(result).utf8), to: csv) }
   }

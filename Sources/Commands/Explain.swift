@@ -6,6 +6,7 @@ import Learning
 import Networks
 import Saliency
 import Tensors
+import Logging
 import Training
 
 struct Explain: ParsableCommand {
@@ -24,6 +25,7 @@ struct Explain: ParsableCommand {
 
   @OptionGroup(title: "Network") var network: NetworkOptions
   @OptionGroup(title: "Maps") var maps: MapOptions
+  @OptionGroup(title: "Messages") var messages: MessageOptions
 
   @Option(help: "The folder for figures.", completion: .directory)
   var output = "explained"
@@ -35,15 +37,21 @@ struct Explain: ParsableCommand {
   var figures = true
 
   func run() throws {
+    let logger = messages.begin()
     let model = try network.load()
-    if let note = model.note { say(note) }
+    logger.debug(
+      "\(network.inputs.joined(separator: ", ")): \(model.network.architecture), \(model.network.classes) classes")
+    if let note = model.note { logger.info("\(note)") }
     let explanation = try maps.explanation(model)
     let files = try ImageFiles.find(images)
     try Ownership.requireReplaceable([raw].compactMap(\.self), inputs: network.inputs + files)
-    let lines = try Explainer(model, explanation)(files, folder: figures ? output : nil, raw: raw)
-    say(lines.report)
-    if figures { say("\nSheets and overlays are in \(output).") }
-    if let raw { say("\nMaps as numbers are in \(raw).") }
+    let explainer = try Explainer(model, explanation, logger: logger)
+    let lines = try logger.timed("explaining \(files.count == 1 ? "1 image" : "\(files.count) images")") {
+      try explainer(files, folder: figures ? output : nil, raw: raw)
+    }
+    say(lines.report(width: Terminal.output.columns))
+    if figures { logger.info("\nSheets and overlays are in \(output).") }
+    if let raw { logger.info("\nMaps as numbers are in \(raw).") }
   }
 }
 

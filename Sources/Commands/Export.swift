@@ -1,6 +1,7 @@
 import ArgumentParser
 import Formats
 import Networks
+import Logging
 import Training
 
 struct Export: ParsableCommand {
@@ -11,12 +12,16 @@ struct Export: ParsableCommand {
   var checkpoint: String
 
   @OptionGroup var target: TargetOptions
+  @OptionGroup(title: "Messages") var messages: MessageOptions
 
   func run() throws {
-    let count = try Training.Export.write(
-      checkpoint: checkpoint, as: try target.resolved(), precision: target.precision, side: target.size,
-      to: target.output)
-    say("\(target.output): \(count) tensors")
+    let logger = messages.begin()
+    let format = try target.resolved()
+    let count = try logger.timed("\(checkpoint) as \(format.rawValue)") {
+      try Training.Export.write(
+        checkpoint: checkpoint, as: format, precision: target.precision, side: target.size, to: target.output)
+    }
+    logger.info("\(target.output): \(count) tensors")
   }
 }
 
@@ -35,6 +40,7 @@ struct Convert: ParsableCommand {
   var model: Architecture?
 
   @OptionGroup var target: TargetOptions
+  @OptionGroup(title: "Messages") var messages: MessageOptions
 
   func validate() throws {
     guard try target.resolved() != .onnx || model != nil else {
@@ -43,11 +49,14 @@ struct Convert: ParsableCommand {
   }
 
   func run() throws {
-    let (count, notes) = try Training.Export.convert(
-      files, architecture: model, as: try target.resolved(), precision: target.precision, side: target.size,
-      to: target.output)
-    for note in notes { say(note) }
-    say("\(target.output): \(count) tensors\(files.count > 1 ? ", means of \(files.count) files" : "")")
+    let logger = messages.begin()
+    let format = try target.resolved()
+    let (count, notes) = try logger.timed("\(files.joined(separator: ", ")) as \(format.rawValue)") {
+      try Training.Export.convert(
+        files, architecture: model, as: format, precision: target.precision, side: target.size, to: target.output)
+    }
+    for note in notes { logger.info("\(note)") }
+    logger.info("\(target.output): \(count) tensors\(files.count > 1 ? ", means of \(files.count) files" : "")")
   }
 }
 

@@ -10,5 +10,5 @@ struct Inspect: ParsableCommand {
     completion: .file())
   var file: String
 
-  func run() throws { say(try Inspection.describe(file)) }
+  func run() throws { say(try Inspection.describe(file, width: Terminal.output.columns)) }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Formats
 import Foundation
+import Logging
 import Training
 
 struct LRFind: ParsableCommand {
@@ -10,6 +11,7 @@ struct LRFind: ParsableCommand {
       "Find a learning rate: train some steps as a recipe says while the rate rises, and see where the loss falls.")
 
   @OptionGroup var recipe: RecipeOptions
+  @OptionGroup(title: "Messages") var messages: MessageOptions
 
   @Option(help: "The first rate.")
   var from = 1e-6
@@ -31,15 +33,18 @@ struct LRFind: ParsableCommand {
   }
 
   func run() throws {
+    let logger = messages.begin()
     let recipe = try recipe.load()
     try Ownership.requireReplaceable([output], inputs: recipe.inputs)
-    let test = try RangeTest.run(try Setup(recipe), rates: from...to, steps: steps)
+    let setup = try Setup(recipe, logger: logger)
+    setup.logFacts()
+    let test = try logger.timed("testing rates") { try RangeTest.run(setup, rates: from...to, steps: steps) }
     try test.write(to: output, of: (self.recipe.recipe as NSString).lastPathComponent)
     if let rate = test.suggestion {
       say("The loss falls fastest at optimizer.rate=\(String(format: "%.1e", rate)).")
     } else {
       say("The loss falls nowhere between \(from) and \(to).")
     }
-    say("The plot of \(test.points.count) steps is \(output).")
+    logger.info("The plot of \(test.points.count) steps is \(output).")
   }
 }

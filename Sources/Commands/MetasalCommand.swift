@@ -31,7 +31,11 @@ public struct MetasalCommand: ParsableCommand {
       if let code = code(of: error) { fail("\(error)", code) }
       // An error in the command line, or a request for help.
       let (code, text) = (exitCode(for: error), fullMessage(for: error))
-      guard code == .success else { complain(text, code.rawValue) }
+      guard code == .success else {
+        // A closed terminal is no other error.
+        try? FileHandle.standardError.write(contentsOf: Data((text.printableLines + "\n").utf8))
+        Foundation.exit(code.rawValue)
+      }
       say(text)
       if let failure = StandardOutput.failure { fail(failure, 74) }
     }
@@ -40,7 +44,7 @@ public struct MetasalCommand: ParsableCommand {
   /// Runs a command in each of some processes that were started together. The first one alone writes to standard output.
   /// If one of them fails, its message is printed and all of them end, whatever the others wait for.
   static func together(_ communicator: any Communicator, _ body: () throws -> Void) throws {
-    StandardOutput.isSilent.store(communicator.rank > 0, ordering: .relaxed)
+    if communicator.rank > 0 { Messages.mute() }
     do {
       try body()
       try communicator.finish()
@@ -49,7 +53,7 @@ public struct MetasalCommand: ParsableCommand {
       // Mostly all processes find the same error. The first one then ends the others before they repeat it.
       if communicator.rank > 0 { usleep(2_000_000) }
       let place = communicator.rank == 0 ? "" : "process \(communicator.rank): "
-      report("metasal: \(place)\(error)")
+      report("\(place)\(error)", code(of: error) ?? 1)
       communicator.abort(code: code(of: error) ?? 1)
       throw ExitCode(code(of: error) ?? 1)
     }
@@ -85,17 +89,12 @@ public struct MetasalCommand: ParsableCommand {
   }
 
   private static func fail(_ message: String, _ code: Int32) -> Never {
-    complain("metasal: \(message)", code)
-  }
-
-  private static func complain(_ text: String, _ code: Int32) -> Never {
-    report(text)
+    report(message, code)
     Foundation.exit(code)
   }
 
-  private static func report(_ text: String) {
-    // Errors of a closed terminal are ignored.
-    try? FileHandle.standardError.write(contentsOf: Data((text.printableLines + "\n").utf8))
+  private static func report(_ message: String, _ code: Int32) {
+    Messages.logger.error("\(message)", metadata: ["code": .stringConvertible(Int(code))])
   }
 }
 

@@ -9,5 +9,8 @@ struct Models: ParsableCommand {
   @Argument(help: "A network whose layers are listed; by default all networks are listed.")
   var architecture: Architecture?
 
-  func run() throws { say(architecture.map { Catalogue.layers(of: $0) } ?? Catalogue.architectures) }
+  func run() throws {
+    let width = Terminal.output.columns
+    say(architecture.map { Catalogue.layers(of: $0, width: width) } ?? Catalogue.architectures(width: width))
+  }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Recipes
+import Logging
 import Training
 
 struct Pack: ParsableCommand {
@@ -12,6 +13,7 @@ struct Pack: ParsableCommand {
       """)
 
   @OptionGroup var recipe: RecipeOptions
+  @OptionGroup(title: "Messages") var messages: MessageOptions
 
   @Option(help: "Which of the recipe's data: train or validation.")
   var split = Packing.Split.train
@@ -20,9 +22,10 @@ struct Pack: ParsableCommand {
   var output: String
 
   func run() throws {
-    let packed = try Packing.write(try recipe.load(), split, to: output)
-    say("\(output): \(packed.count) images")
-    for text in (packed.skipped.passedOver.map { [$0] } ?? []) + packed.remarks { say(text) }
+    let logger = messages.begin()
+    let packed = try logger.timed("packing") { try Packing.write(try recipe.load(), split, to: output, logger: logger) }
+    logger.info("\(output): \(packed.count) images")
+    for text in (packed.skipped.passedOver.map { [$0] } ?? []) + packed.remarks { logger.warning("\(text)") }
   }
 }
 

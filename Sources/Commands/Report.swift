@@ -1,4 +1,5 @@
 import ArgumentParser
+import Logging
 import Training
 
 struct Report: ParsableCommand {
@@ -11,8 +12,11 @@ struct Report: ParsableCommand {
   @Option(help: "The page to write.", completion: .file(extensions: ["html"]))
   var output = "report.html"
 
+  @OptionGroup(title: "Messages") var messages: MessageOptions
+
   func run() throws {
-    try Training.Report.write(runs, to: output)
-    say("The report is \(output).")
+    let logger = messages.begin()
+    try logger.timed("the report") { try Training.Report.write(runs, to: output) }
+    logger.info("The report is \(output).")
   }
 }

@@ -4,6 +4,7 @@ import Foundation
 import Learning
 import Processes
 import Tensors
+import Logging
 import Training
 
 struct Train: ParsableCommand {
@@ -11,6 +12,7 @@ struct Train: ParsableCommand {
     abstract: "Train as a recipe says, and leave the network, its measures and figures in the run's folder.")
 
   @OptionGroup var recipe: RecipeOptions
+  @OptionGroup(title: "Messages") var messages: MessageOptions
 
   @Option(help: "The run's folder, in place of the recipe's run.output.", completion: .directory)
   var output: String?
@@ -29,6 +31,7 @@ struct Train: ParsableCommand {
   }
 
   func run() throws {
+    messages.begin()
     let communicator = try Processes.join()
     try MetasalCommand.together(communicator) { try run(communicator) }
   }
@@ -36,16 +39,18 @@ struct Train: ParsableCommand {
   private func run(_ communicator: any Communicator) throws {
     let recipe = try recipe.load()
     let folder = RunFolder(output ?? recipe.run.output)
-    let setup = try Setup(recipe, communicator: communicator)
+    let setup = try Setup(recipe, communicator: communicator, logger: Messages.logger)
     let interruption = Interruption()
-    let trainer = Trainer(setup, folder: folder, isInterrupted: { interruption.isRequested }, say: say)
+    let trainer = Trainer(setup, folder: folder, isInterrupted: { interruption.isRequested })
     if profile { Profile.start() }
     // A run that was interrupted or failed also gets its profile.
     let outcome = Result { try trainer.run(resume ? .resume : overwrite ? .overwrite : .new) }
     var hasRun = true
     if case .failure(let error) = outcome { hasRun = error is RunEnd }
     if let report = Profile.stop(), hasRun, communicator.rank == 0 {
-      say("\n\(report.text)\n\nEvent by event, for Perfetto or chrome://tracing: \(folder.trace)")
+      say(
+        "\n\(report.text(width: Terminal.output.columns))\n\nEvent by event, for Perfetto or chrome://tracing: \(folder.trace)"
+      )
       try folder.write(report)
     }
     _ = try outcome.get()

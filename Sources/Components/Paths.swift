@@ -58,6 +58,18 @@ public enum Paths {
     return "/" + parts.map { String(Substring($0)) }.joined(separator: "/")
   }
 
+  /// The relative path that leads from a folder to a file or folder. Symbolic links are not resolved.
+  public static func relative(_ path: String, from folder: String) -> String {
+    func parts(_ path: String) -> ArraySlice<Substring.UTF8View> { absolute(path).utf8.split(separator: slash)[...] }
+    var (target, start) = (parts(path), parts(folder))
+    while let first = target.first, let other = start.first, first.elementsEqual(other) {
+      target.removeFirst()
+      start.removeFirst()
+    }
+    let names = start.map { _ in ".." } + target.map { String(Substring($0)) }
+    return names.isEmpty ? "." : names.joined(separator: "/")
+  }
+
   private static func dot(in name: String) -> String.Index? {
     name.utf8.lastIndex(of: UInt8(ascii: ".")).flatMap { $0 == name.startIndex ? nil : $0 }
   }

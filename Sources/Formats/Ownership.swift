@@ -5,13 +5,16 @@ import Foundation
 /// file that it writes, where the format has room for one; a file without the mark belongs to the user.
 public enum Ownership {
   /// The value of the mark. It is stored under ``key`` in JSON, in the metadata of safetensors and PNG, and as an
-  /// attribute in HDF5; in PyTorch's zip archives it is the folder of all entries, in ONNX the producer, in HTML the
+  /// attribute in HDF5; in event files it is the writer; in PyTorch's zip archives it is the folder of all entries, in ONNX the producer, in HTML the
   /// generator.
   public static let name = "metasal"
   /// The key of the mark in formats with keyed metadata.
   public static let key = "software"
-  /// The first columns of metasal's CSV tables, by which they are recognized, since CSV has no room for a mark.
+  /// The first columns of metasal's CSV tables, by which they are recognized, since CSV has no room for a mark: of an
+  /// evaluation, and of the evaluations and the steps of a run.
   public static let tableHead = "measure,method,layer,weights,"
+  public static let evaluationsHead = "step," + tableHead
+  public static let stepsHead = "step,loss,gradient_norm,rate"
   /// The first lines of metasal's HTML pages, which contain the mark.
   public static let pageHead = "<!doctype html>\n<html lang=en>\n<head>\n<meta name=generator content=\(name)>\n"
 
@@ -50,7 +53,8 @@ public enum Ownership {
       let parts = all().split(separator: 0x0a, maxSplits: 1, omittingEmptySubsequences: false)
       return parts.count == 2 && parts[0] == Data((comment + checksum(parts[1])).utf8)
     }
-    return [Data(tableHead.utf8), Data(pageHead.utf8), ONNXModel.head].contains { head.starts(with: $0) }
+    let heads = [tableHead, evaluationsHead, stepsHead, pageHead].map { Data($0.utf8) } + [ONNXModel.head]
+    return heads.contains { head.starts(with: $0) } || EventRecords.areOwn(head)
   }
 
   /// Whether a JSON object has the mark or, in a JSON Lines file, the object in the first line.

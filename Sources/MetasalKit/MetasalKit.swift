@@ -5,6 +5,7 @@
 @_exported import Datasets
 @_exported import Formats
 @_exported import Learning
+@_exported import Logging
 @_exported import Networks
 @_exported import Processes
 @_exported import Recipes

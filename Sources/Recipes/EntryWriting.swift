@@ -57,6 +57,6 @@ extension Recipe {
 
   /// The keys that do not affect any number that a run produces.
   public static let keysWithoutEffect: Set = [
-    "data.workers", "data.cache", "run.checkpoint_every", "run.output", "run.workers",
+    "data.workers", "data.cache", "run.checkpoint_every", "run.output", "run.workers", "run.logs",
   ]
 }

@@ -178,12 +178,17 @@ extension Recipe {
     public var output = ""
     /// The number of threads; nil for the number of processors.
     public var workers: Int?
+    /// The logs that are written beside `metrics.jsonl`.
+    public var logs: [Log] = []
     /// Whether a step recomputes activations in place of keeping them, which needs less memory and more time.
     public var recompute = false
     /// The precision of the network, the batches and the optimizer's state.
     public var precision = ScalarType.float32
     /// Whether the first gradient of one image is also computed in float64, to report a large difference from float32.
     public var comparesPrecision = true
+
+    /// The kinds of logs: `metrics.csv` and `evaluations.csv`, or event files for TensorBoard.
+    public enum Log: String, Sendable, CaseIterable { case csv, tensorboard }
 
     /// The section with every setting at its default.
     public init() {}
@@ -207,6 +212,8 @@ extension Recipe {
       keys("keep_best", &keepBest, .integer(1...1000))
       keys("output", &output, .outputPath, isRequired: true)
       keys("workers", &workers, .optional(.integer(1...1024), none: "all"))
+      keys("logs", &logs, .list(.choice()))
+      keys.requireDistinct("logs", logs.map(\.rawValue))
       keys("recompute", &recompute, .boolean)
       keys("precision", &precision, .choice())
       keys("compare_precision", &comparesPrecision, .boolean)

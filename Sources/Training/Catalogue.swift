@@ -4,8 +4,8 @@ import Tensors
 /// Tables of the available networks and their layers, for display.
 public enum Catalogue {
   /// A table of all architectures with their last layers at the three smallest sizes, numbers of parameters and usual
-  /// image sizes.
-  public static var architectures: String {
+  /// image sizes, in lines of at most `width` characters.
+  public static func architectures(width: Int = Terminal.usualColumns) -> String {
     var table = Table(["network", "layers for saliency, from coarse to fine", "parameters", "images"], leftAligned: 2)
     for architecture in Architecture.all {
       let network = architecture.network(classes: architecture.usualSide == 32 ? 10 : 1000, seed: nil)
@@ -17,11 +17,12 @@ public enum Catalogue {
       ])
     }
     return
-      "\(table)\n\nParameters are for 10 classes at 32×32 and 1000 at 224×224. `metasal models NAME` lists a network's layers."
+      "\(table.text(width: width))\n\nParameters are for 10 classes at 32×32 and 1000 at 224×224. `metasal models NAME` lists a network's layers."
   }
 
-  /// A table of a network's layers whose activations have locations [N, H, W, C], with their sizes.
-  public static func layers(of architecture: Architecture) -> String {
+  /// A table of a network's layers whose activations have locations [N, H, W, C], with their sizes, in lines of at most
+  /// `width` characters.
+  public static func layers(of architecture: Architecture, width: Int = Terminal.usualColumns) -> String {
     let side = architecture.usualSide
     let network = architecture.network(seed: nil)
     let names = network.layerNames(height: side, width: side)
@@ -32,7 +33,7 @@ public enum Catalogue {
       guard let shape = activations[name]?.shape else { continue }
       table.add([name] + shape.dropFirst().map(String.init) + [stages.contains(name) ? "last of its size" : ""])
     }
-    return "\(architecture), with images of \(side)×\(side)\n\n\(table)"
+    return "\(architecture), with images of \(side)×\(side)\n\n\(table.text(width: width))"
   }
 
   private static func grouped(_ number: Int) -> String {

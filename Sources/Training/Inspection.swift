@@ -6,8 +6,12 @@ public enum Inspection {
   /// Describes a file: its format, its metadata, a table for each dictionary of tensors, and the objects that were not
   /// loaded.
   ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - width: the number of characters in a line of a table.
+  /// - Returns: the description.
   /// - Throws: a `FileError` if the file cannot be read.
-  public static func describe(_ path: String) throws -> String {
+  public static func describe(_ path: String, width: Int = Terminal.usualColumns) throws -> String {
     let kind = try WeightFile.kind(of: path)
     let weights = try WeightFile.open(path)
     let dictionaries = weights.dictionaries.map { (place: $0.place, tensors: WeightNames.plain($0.tensors)) }
@@ -24,7 +28,7 @@ public enum Inspection {
     for (place, tensors) in dictionaries {
       let isWhole = dictionaries.count == 1 && place.isEmpty
       let title = isWhole ? "" : summary(place.isEmpty ? "the file's own:" : "\(place):", tensors) + "\n"
-      parts.append(title + table(tensors))
+      parts.append(title + table(tensors, width))
     }
     if !weights.placeholders.isEmpty { parts.append(list(weights.placeholders)) }
     return parts.joined(separator: "\n\n")
@@ -37,14 +41,14 @@ public enum Inspection {
     return "\(title) \(tensors.count) tensors, \(total) elements"
   }
 
-  private static func table(_ tensors: [(name: String, tensor: StoredTensor)]) -> String {
+  private static func table(_ tensors: [(name: String, tensor: StoredTensor)], _ width: Int) -> String {
     var table = Table(["name", "shape", "type", "elements"], leftAligned: 2)
     for (name, tensor) in tensors {
       let sizes = tensor.shape.map { $0.isEmpty ? "scalar" : $0.map(String.init).joined(separator: " × ") } ?? "?"
       let count = tensor.isReadable ? String(tensor.shape?.reduce(1, *) ?? 0) : "not read"
       table.add([name, sizes, tensor.type, count])
     }
-    return table.description
+    return table.text(width: width)
   }
 
   /// The largest number of placeholders that are listed.

@@ -1,5 +1,6 @@
 import Datasets
 import Formats
+import Logging
 import Recipes
 
 /// Writes a data set to a single file.
@@ -10,15 +11,20 @@ public enum Packing {
   /// Writes the images of one of the recipe's data sets, resized and cropped, with their classes and objects; see
   /// `PackedImages`.
   ///
+  /// - Parameters:
+  ///   - recipe: the recipe.
+  ///   - split: which of its data sets.
+  ///   - path: the HDF5 file to be written.
+  ///   - logger: gets the progress.
   /// - Returns: the number of written images, the errors of broken images that were skipped if the recipe allows it,
   ///   and the remarks of the data set.
   /// - Throws: a `FileError` that names the image if one is broken or differs in size from the first.
   public static func write(
-    _ recipe: Recipe, _ split: Split, to path: String
+    _ recipe: Recipe, _ split: Split, to path: String, logger: Logger = .silent
   ) throws -> (count: Int, skipped: [FileError], remarks: [String]) {
     try Ownership.requireReplaceable([path], inputs: recipe.inputs)
     let dataset = try (split == .train ? recipe.data.train : recipe.data.validation).dataset()
-    let progress = Progress("packing", total: dataset.count)
+    let progress = Progress("packing", total: dataset.count, logger: logger)
     var skipped: [FileError] = []
     let count = try PackedImages.write(
       dataset.count, classNames: dataset.classNames, to: path, progress: { progress.update($0) },

@@ -3,8 +3,8 @@ import Foundation
 import Tensors
 
 extension Profile.Report {
-  /// The profile as tables: by phase, by operation, and totals.
-  public var text: String {
+  /// The profile as tables, in lines of at most `width` characters: by phase, by operation, and totals.
+  public func text(width: Int = Terminal.usualColumns) -> String {
     let worked = max(1, Double(phases.values.reduce(0, +)))
     func seconds(_ nanoseconds: UInt64) -> String { decimal(Double(nanoseconds) * 1e-9, 3) }
 
@@ -35,13 +35,13 @@ extension Profile.Report {
     return """
       Phases, their time on all threads together:
 
-      \(byPhase)
+      \(byPhase.text(width: width))
 
       Operations (rates are per thread that calls):
 
-      \(byOperation)
+      \(byOperation.text(width: width))
 
-      \(all)
+      \(all.text(width: width))
       """
   }
 

@@ -2,6 +2,7 @@ import Components
 import Datasets
 import Formats
 import Learning
+import Logging
 import Networks
 import Recipes
 import Saliency
@@ -27,6 +28,8 @@ public struct Setup: Sendable {
   public let workers: Int
   /// The processes that share the images of every batch and of every evaluation.
   public let communicator: any Communicator
+  /// Gets messages and progress; silent in processes other than the first.
+  public let logger: Logger
   /// Messages for the user about decisions that the recipe does not state explicitly.
   public let notes: [String]
   /// The estimated memory of a run.
@@ -39,14 +42,17 @@ public struct Setup: Sendable {
   ///   - weights: a weight file that replaces the recipe's; nil for the recipe's.
   ///   - trains: whether the recipe is trained, or only evaluated, which needs less memory.
   ///   - communicator: the processes that work on the recipe together; by default a single one.
+  ///   - logger: gets messages and progress of whatever is done with the setup; by default they go nowhere.
   /// - Throws: a `RecipeError` or `FileError` if a file does not exist, settings contradict each other, or memory does
   ///   not suffice.
   public init(
-    _ recipe: Recipe, weights: String? = nil, trains: Bool = true, communicator: any Communicator = SingleProcess()
+    _ recipe: Recipe, weights: String? = nil, trains: Bool = true, communicator: any Communicator = SingleProcess(),
+    logger: Logger = .silent
   ) throws {
     self.communicator = communicator
     let processors = communicator.processors
     workers = min(recipe.run.workers ?? processors, processors)
+    self.logger = communicator.rank == 0 ? logger : .silent
     let (train, validation) = (try recipe.data.train.dataset(), try recipe.data.validation.dataset())
     guard let classNames = ClassList.common(train.classNames, validation.classNames) else {
       throw recipe.problem(
@@ -208,8 +214,15 @@ extension [FileError] {
 }
 
 extension Setup {
-  /// A description of the run for the user.
-  public var summary: String {
+  /// A description of the run for the user, in lines of at most `width` characters.
+  public func summary(width: Int = Terminal.usualColumns) -> String {
+    (["The recipe is sound.", facts.text(width: width)] + notes).joined(separator: "\n")
+  }
+
+  /// Logs the sizes of the network, the data and the run as details.
+  public func logFacts() { logger.debug("\(facts.text(width: Terminal.errors.columns))\n") }
+
+  private var facts: Table {
     let parameters = network.parameters.reduce(0) { $0 + $1.count }
     var table = Table(["", ""], leftAligned: 2)
     table.add(["network", "\(network.architecture), \(parameters) parameters, \(network.classes) classes"])
@@ -233,7 +246,7 @@ extension Setup {
       "memory",
       "about \(Memory.words(memory.training)) in training, \(Memory.words(memory.evaluation)) in evaluation\(available)",
     ])
-    return (["The recipe is sound.", table.description] + notes).joined(separator: "\n")
+    return table
   }
 
   /// Draws the augmented images of the first training batch with their labels, and writes them to a PNG file.

@@ -29,6 +29,15 @@ import Testing
     #expect(Paths.joined("f", "/a.png") == "/a.png" && Paths.joined("/", "a.png") == "/a.png")
   }
 
+  @Test("the relative path from a folder leads to the same place")
+  func relative() {
+    for (path, folder, expected) in [
+      ("/a/b/c", "/a", "b/c"), ("/a/b", "/a/c/d", "../../b"), ("/a", "/a", "."), ("a/b", ".", "a/b"),
+      ("a", "b/..", "a"),
+      ("/ab/c", "/a", "../ab/c"), ("/é/ü", "/é/x", "../ü"), ("/", "/a/b", "../.."),
+    ] { #expect(Paths.relative(path, from: folder) == expected, "\(path) from \(folder)") }
+  }
+
   @Test("an absolute path has no `.`, `..` or repeated slashes, however short the path is")
   func absolute() {
     let here = FileManager.default.currentDirectoryPath

@@ -68,8 +68,7 @@ import Testing
       isInterrupted: {
         try? good.prefix(good.count / 2).write(to: URL(fileURLWithPath: image))
         return false
-      }
-    ) { _ in }
+      })
     let error = #expect(throws: RunEnd.self) { try trainer.run() }
     guard case .failed(3, .some, _) = error else {
       Issue.record("\(String(describing: error))")
@@ -108,9 +107,9 @@ import Testing
     var state = try Checkpoint(contentsOf: run.last)
     state.recipe = recipe(state.recipe)
     try state.write(to: run.last)
-    var said = ""
-    try Trainer(try setup(), folder: run) { said += $0 }.run(.resume)
-    return (run, said)
+    let heard = Heard()
+    try Trainer(try setup(logger: heard.logger), folder: run).run(.resume)
+    return (run, heard.text)
   }
 
   /// The changes of the recipe in a run's log.

@@ -55,11 +55,11 @@ import Testing
   func replaced() throws {
     let kept = try run(try setup(["run.keep_best=3", "evaluation.every=2"]), "run")
     #expect(try steps(kept).count == 3)
-    try Trainer(try setup(), folder: kept) { _ in }.run(.overwrite)
+    try Trainer(try setup(), folder: kept).run(.overwrite)
     #expect(try steps(kept).isEmpty)
     try Data("mine".utf8).write(to: URL(filePath: kept.best(step: 7)))
     let plain = try setup()
-    let error = try #require(throws: FileError.self) { try Trainer(plain, folder: kept) { _ in }.run(.overwrite) }
+    let error = try #require(throws: FileError.self) { try Trainer(plain, folder: kept).run(.overwrite) }
     #expect("\(error)".contains("best-7.h5"))
     #expect(try String(contentsOfFile: kept.best(step: 7), encoding: .utf8) == "mine")
   }

@@ -66,11 +66,12 @@ import Testing
   func changed() throws {
     let first = try setup(learning: "{ per: layer }")
     #expect(throws: RunEnd.self) { try run(first, "stopped", stopAfter: 5) }
-    var said = ""
-    let second = try setup(learning: "{ per: parameter }")
+    let heard = Heard()
+    let second = try runs.setup(
+      ["inner.learned_rates={ per: parameter }", "inner.steps=2", "outer.1.at=virtual"], logger: heard.logger)
     let folder = RunFolder(folder.file("stopped"))
-    try Trainer(second, folder: folder) { said += $0 }.run(.resume)
-    #expect(said.contains("Rates are learned in another way, and begin anew."))
+    try Trainer(second, folder: folder).run(.resume)
+    #expect(heard.text.contains("Rates are learned in another way, and begin anew."))
     let network = try Checkpoint(contentsOf: folder.last).network
     #expect(network.rateFactors.map(\.shape) == network.parameters.map(\.shape))
   }

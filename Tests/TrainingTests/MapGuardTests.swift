@@ -18,7 +18,7 @@ import Testing
   func notes() throws {
     let alone = try runs.setup()
     #expect(alone.notes.contains { $0.hasPrefix("class_sensitivity asks only that maps differ") })
-    #expect(alone.summary.contains("A low correlation can be had from noise"))
+    #expect(alone.summary().contains("A low correlation can be had from noise"))
     for outer in [
       "[{ objective: cross_entropy }]",
       "[{ objective: class_sensitivity }, { objective: cell_share, weight: 2 }]",

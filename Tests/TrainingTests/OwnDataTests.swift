@@ -150,10 +150,10 @@ private struct Decay: Schedule {
     #expect(batch.targets.allSatisfy { $0.map(\.share) == [0.5, 0.5] })
     #expect(batch.rgbImages.contains { ![20, 200].contains($0.pixels[0]) })
     let (whole, parts) = (RunFolder(folder.file("whole")), RunFolder(folder.file("parts")))
-    try Trainer(setup, folder: whole) { _ in }.run()
-    #expect(throws: RunEnd.self) { try Trainer(setup, folder: parts, isInterrupted: { true }) { _ in }.run() }
+    try Trainer(setup, folder: whole).run()
+    #expect(throws: RunEnd.self) { try Trainer(setup, folder: parts, isInterrupted: { true }).run() }
     #expect(try Checkpoint(contentsOf: parts.last).optimizer.updates == 1)
-    try Trainer(setup, folder: parts) { _ in }.run(.resume)
+    try Trainer(setup, folder: parts).run(.resume)
     let (one, other) = (try Checkpoint(contentsOf: whole.last), try Checkpoint(contentsOf: parts.last))
     #expect(one.optimizer.rule == "average" && one.optimizer.updates == 3)
     #expect(one.network.parameters.map(\.floats) == other.network.parameters.map(\.floats))

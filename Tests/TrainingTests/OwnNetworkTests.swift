@@ -98,7 +98,7 @@ private struct OwnNetwork: Module {
       Architecture("own_of_a_checkpoint") { OwnNetwork(classes: $0, using: &$1) })
     let again = try Checkpoint(contentsOf: path).network
     #expect(again(images).logits.floats == network(images).logits.floats)
-    #expect(Catalogue.architectures.contains("own_of_a_checkpoint"))
+    #expect(Catalogue.architectures().contains("own_of_a_checkpoint"))
     #expect(Catalogue.layers(of: again.architecture).contains("features.5"))
   }
 
@@ -123,7 +123,7 @@ private struct OwnNetwork: Module {
     let recipe = try Recipe.load(path, overrides: [])
     #expect(recipe.model.batchNorm == .train)
     let run = RunFolder(folder.file("run"))
-    try Trainer(try Setup(recipe), folder: run) { _ in }.run(.new)
+    try Trainer(try Setup(recipe), folder: run).run(.new)
     #expect(try Checkpoint(contentsOf: run.last).network.architecture.name == "own_of_a_recipe")
     #expect(try ModelSource.run(run.path).model().network.classes == 4)
 

@@ -56,21 +56,18 @@ import Testing
       _ folder: ScratchFolder, _ communicator: any Communicator, _ start: RunFolder.Start = .new,
       stopsAt step: Int? = nil
     ) throws -> [String] {
-      final class Heard {
-        var times = 0
-        var said: [String] = []
-      }
       let heard = Heard()
+      var times = 0
       let trainer = Trainer(
-        try Setup(try Self.recipe(folder), communicator: communicator), folder: RunFolder(folder.file("run")),
+        try Setup(try Self.recipe(folder), communicator: communicator, logger: heard.logger),
+        folder: RunFolder(folder.file("run")),
         isInterrupted: {
-          heard.times += 1
+          times += 1
           // Only the last process is interrupted.
-          return heard.times == step && communicator.rank == communicator.size - 1
-        },
-        say: { heard.said.append($0) })
+          return times == step && communicator.rank == communicator.size - 1
+        })
       do { try trainer.run(start) } catch RunEnd.interrupted(let step, _) { return ["interrupted after step \(step)"] }
-      return heard.said
+      return heard.texts()
     }
     _ = try run(one, SingleProcess())
     let said = try Threads.run(2) { try run(two, $0) }

@@ -36,7 +36,7 @@ import Testing
       #expect(inside.contains { $0.name.hasPrefix("convolution") && $0.arithmetic > 0 }, "\(phase)")
       #expect(report.phases[phase] ?? 0 > 0, "\(phase)")
     }
-    #expect(report.text.contains("GFLOP/s"))
+    #expect(report.text().contains("GFLOP/s"))
     #expect(Profile.stop() == nil)
   }
 
@@ -68,10 +68,10 @@ import Testing
   func files() throws {
     let folder = ScratchFolder()
     let run = RunFolder(folder.file("run"))
-    _ = try run.prepare(.new, inputs: [])
+    _ = try run.prepare(.new, inputs: [], logs: [])
     try run.write(try report())
     #expect(FileManager.default.fileExists(atPath: run.profile) && FileManager.default.fileExists(atPath: run.trace))
-    _ = try run.prepare(.overwrite, inputs: [])
+    _ = try run.prepare(.overwrite, inputs: [], logs: [])
     #expect(!FileManager.default.fileExists(atPath: run.profile) && !FileManager.default.fileExists(atPath: run.trace))
   }
 }

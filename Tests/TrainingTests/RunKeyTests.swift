@@ -13,7 +13,7 @@ import Testing
   static let keys = [
     "data.workers", "data.cache", "data.broken_images", "evaluation.every", "evaluation.figures", "run.time_limit",
     "run.patience", "run.checkpoint_every", "run.keep_best", "run.output", "run.workers", "run.recompute",
-    "run.compare_precision",
+    "run.compare_precision", "run.logs",
   ]
 
   private func events(_ run: RunFolder, _ name: String) throws -> Int {
@@ -26,6 +26,15 @@ import Testing
   func every() throws {
     #expect(try events(try run(try setup(["evaluation.every=0"]), "rare"), "evaluation") == 2)
     #expect(try events(try run(try setup(["evaluation.every=3"]), "often"), "evaluation") == 4)
+  }
+
+  @Test("run.logs are written beside metrics.jsonl")
+  func logs() throws {
+    let run = try run(try setup(["run.logs=[csv, tensorboard]", "evaluation.every=0"]), "run")
+    let names = try FileManager.default.contentsOfDirectory(atPath: run.path)
+    #expect(["metrics.csv", "evaluations.csv", "tensorboard"].allSatisfy(names.contains))
+    let plain = try self.run(try setup(["evaluation.every=0"]), "plain")
+    #expect(try !FileManager.default.contentsOfDirectory(atPath: plain.path).contains { $0.contains("csv") })
   }
 
   @Test("evaluation.figures is the number of images that are drawn")
@@ -57,7 +66,7 @@ import Testing
       let look = Look(at: run.last, after: 7)
       try Trainer(
         try setup(["run.checkpoint_every=\(every)", "evaluation.every=0"]), folder: run, observers: [look]
-      ) { _ in }.run()
+      ).run()
       #expect(look.step == kept)
     }
   }

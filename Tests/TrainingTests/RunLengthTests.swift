@@ -15,16 +15,14 @@ import Testing
   private func run(
     _ name: String, _ overrides: [String], _ start: RunFolder.Start = .new, stopsAt step: Int? = nil
   ) throws -> (folder: RunFolder, said: String, state: Checkpoint) {
-    final class Heard {
-      var (steps, text) = (0, "")
-    }
     let (heard, folder) = (Heard(), RunFolder(runs.folder.file(name)))
+    var steps = 0
     let trainer = Trainer(
-      try runs.setup(overrides), folder: folder,
+      try runs.setup(overrides, logger: heard.logger), folder: folder,
       isInterrupted: {
-        heard.steps += 1
-        return heard.steps == step
-      }, say: { heard.text += $0 + "\n" })
+        steps += 1
+        return steps == step
+      })
     do { try trainer.run(start) } catch RunEnd.interrupted {}
     return (folder, heard.text, try Checkpoint(contentsOf: folder.last))
   }

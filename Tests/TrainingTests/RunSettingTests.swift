@@ -115,7 +115,7 @@ import Testing
     let setup = try setup()
     #expect(setup.memory.training > 16e6 && setup.memory.training < 1e9, "\(setup.memory.training)")
     #expect(setup.memory.evaluation < setup.memory.training)
-    #expect(setup.summary.contains("in training"))
+    #expect(setup.summary().contains("in training"))
     let error = #expect(throws: RecipeError.self) {
       try setup.memory.require(of: setup.recipe, trains: true, available: 1 << 20)
     }

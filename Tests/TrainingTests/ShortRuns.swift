@@ -1,6 +1,7 @@
 import Components
 import Foundation
 import Formats
+import Logging
 import Networks
 import Recipes
 import Tensors
@@ -13,7 +14,7 @@ struct ShortRuns {
   let folder = ScratchFolder()
 
   /// The setup of a recipe with nine steps; a text can be left out of it.
-  func setup(_ overrides: [String] = [], without text: String? = nil) throws -> Setup {
+  func setup(_ overrides: [String] = [], without text: String? = nil, logger: Logger = .silent) throws -> Setup {
     let recipe = """
       model: { architecture: plain }
       data:
@@ -31,14 +32,14 @@ struct ShortRuns {
       run: { steps: 9, checkpoint_every: 3, output: unused }
       """
     let path = try folder.write("r.yaml", text.map { recipe.replacingOccurrences(of: $0 + ",", with: "") } ?? recipe)
-    return try Setup(try Recipe.load(path, overrides: overrides))
+    return try Setup(try Recipe.load(path, overrides: overrides), logger: logger)
   }
 
   /// Runs the setup in a folder with this name.
   func run(_ setup: Setup, _ name: String, resumes: Bool = false, stopAfter: Int = .max) throws -> RunFolder {
     let run = RunFolder(folder.file(name))
     let steps = Counter()
-    let trainer = Trainer(setup, folder: run, isInterrupted: { steps.next() >= stopAfter }) { _ in }
+    let trainer = Trainer(setup, folder: run, isInterrupted: { steps.next() >= stopAfter })
     try trainer.run(resumes ? .resume : .new)
     return run
   }
@@ -72,7 +73,9 @@ protocol MakesShortRuns {
 extension MakesShortRuns {
   var folder: ScratchFolder { runs.folder }
 
-  func setup(_ overrides: [String] = []) throws -> Setup { try runs.setup(overrides) }
+  func setup(_ overrides: [String] = [], logger: Logger = .silent) throws -> Setup {
+    try runs.setup(overrides, logger: logger)
+  }
 
   func run(_ setup: Setup, _ name: String, resumes: Bool = false, stopAfter: Int = .max) throws -> RunFolder {
     try runs.run(setup, name, resumes: resumes, stopAfter: stopAfter)

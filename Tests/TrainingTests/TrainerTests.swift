@@ -138,11 +138,11 @@ import Testing
     for (optimizer, other) in [(after, true), (before, false)] {
       let name = "resumed-\(other)"
       #expect(throws: RunEnd.self) { try run(before, name, stopAfter: 5) }
-      var said = ""
+      let heard = Heard()
       let folder = RunFolder(folder.file(name))
       let stopped = try Checkpoint(contentsOf: folder.last)
-      try Trainer(optimizer, folder: folder) { said += $0 }.run(.resume)
-      #expect(said.contains("another one, and begins with nothing remembered") == other)
+      try Trainer(try setup(["optimizer=\(other ? new : old)"], logger: heard.logger), folder: folder).run(.resume)
+      #expect(heard.text.contains("another one, and begins with nothing remembered") == other)
       let state = try Checkpoint(contentsOf: folder.last).optimizer
       #expect(state.updates == (other ? 4 : 9) && stopped.optimizer.updates == 5)
       #expect(state.rule == optimizer.recipe.optimizer.rule.memory)
@@ -161,7 +161,7 @@ import Testing
       log.split(separator: "\n").filter { $0.contains(#""event":"recipe""#) } == [
         #"{"changes":{"optimizer.rate":["0.003","0.002"],"outer.1.weight":["0.5","0.25"],"run.steps":["9","8"]},"event":"recipe","step":5}"#
       ])
-    let page = try Report.page([RunRecord(run.path)])
+    let page = try Report.page([RunRecord(run.path)], in: ".")
     #expect(page.contains("rate: 0.002") && page.contains("after step 5") && page.contains("0.003 → 0.002"))
   }
 

@@ -120,7 +120,7 @@ import Testing
     let setup = try Self.setup(["evaluation.every=2", "evaluation.images=4", "evaluation.figures=0"])
     let folder = ScratchFolder()
     let recorder = Recorder()
-    try Trainer(setup, folder: RunFolder(folder.file("run")), observers: [recorder]) { _ in }.run()
+    try Trainer(setup, folder: RunFolder(folder.file("run")), observers: [recorder]).run()
     #expect(
       recorder.events == [
         "measured 0", "begin 0/3", "step 1", "step 2", "measured 2", "step 3", "measured 3", "end",
@@ -128,7 +128,7 @@ import Testing
     let failing = Recorder()
     failing.failsAt = 2
     let other = RunFolder(folder.file("other"))
-    #expect(throws: RunEnd.self) { try Trainer(setup, folder: other, observers: [failing]) { _ in }.run() }
+    #expect(throws: RunEnd.self) { try Trainer(setup, folder: other, observers: [failing]).run() }
     #expect(try Checkpoint(contentsOf: other.last).step == 1)
   }
   @Test(

@@ -1,6 +1,8 @@
 import Foundation
 import TestSupport
 
+@testable import Formats
+
 /// Starts the program as a user does, in a temporary folder.
 struct Program {
   let folder = ScratchFolder()
@@ -77,6 +79,17 @@ struct Program {
     evaluation: { images: 4, every: 2, virtual_rate: 0.02, figures: 1 }
     run: { steps: 3, checkpoint_every: 2, output: run }
     """
+
+  /// The contents of a file without times: an event file's events have those at which they were written.
+  static func timeless(_ data: Data) throws -> Data {
+    guard EventRecords.areOwn(data) else { return data }
+    let records = try EventRecords.events(data).map { event in
+      var event = event
+      event.wallTime = 0
+      return try EventRecords.record(event)
+    }
+    return Data(records.joined())
+  }
 
   /// The contents of all files in the folder, or in its subfolder `name`, by relative path.
   func contents(of name: String = ".") throws -> [String: Data] {

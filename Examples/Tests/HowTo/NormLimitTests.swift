@@ -7,10 +7,10 @@ import Testing
     let (tolerant, strict) = (NormLimit(.infinity), NormLimit(1e-12))
     let setup = try HowTo.setup()
     try HowTo.inScratchFolder { folder in
-      try Trainer(setup, folder: RunFolder("\(folder)/whole"), observers: [tolerant]) { _ in }.run()
+      try Trainer(setup, folder: RunFolder("\(folder)/whole"), observers: [tolerant]).run()
       #expect(tolerant.norms.count == setup.recipe.run.steps && tolerant.norms.allSatisfy { $0 > 0 })
       #expect(throws: NormLimit.Exceeded.self) {
-        try Trainer(setup, folder: RunFolder("\(folder)/ended"), observers: [strict]) { _ in }.run()
+        try Trainer(setup, folder: RunFolder("\(folder)/ended"), observers: [strict]).run()
       }
       #expect(strict.norms.count == 1)
     }

@@ -18,10 +18,10 @@ import Testing
     let setup = try HowTo.setup()
     try HowTo.inScratchFolder { folder in
       let (whole, parts) = (RunFolder("\(folder)/whole"), RunFolder("\(folder)/parts"))
-      let result = try Trainer(setup, folder: whole) { _ in }.run()
+      let result = try Trainer(setup, folder: whole).run()
       #expect(result.after.scores["coverage"]?.isEmpty == false)
-      #expect(throws: RunEnd.self) { try Trainer(setup, folder: parts, isInterrupted: { true }) { _ in }.run() }
-      try Trainer(setup, folder: parts) { _ in }.run(.resume)
+      #expect(throws: RunEnd.self) { try Trainer(setup, folder: parts, isInterrupted: { true }).run() }
+      try Trainer(setup, folder: parts).run(.resume)
       #expect(try Files.read(whole.last) == Files.read(parts.last))
     }
   }

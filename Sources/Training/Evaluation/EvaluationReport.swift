@@ -7,7 +7,13 @@ import Saliency
 extension Evaluation {
   /// A text report of one or several evaluations side by side: accuracy, and for each measure a table with a row for
   /// each method and layer and the means at the plain and at the virtual weights.
-  public func report(_ results: [(title: String, result: Result)]) -> String {
+  ///
+  /// - Parameters:
+  ///   - results: the evaluations with their titles.
+  ///   - width: the number of characters in a line; tables that need more are laid out in pieces below each other.
+  /// - Returns: the report.
+  public func report(_ results: [(title: String, result: Result)], width: Int = Terminal.usualColumns) -> String {
+    let prose = min(width, Self.prose)
     let hasFive = results.contains { $0.result.topFiveAccuracy != nil }
     let hasSeveralLabels = results.contains { $0.result.meanAveragePrecision != nil }
     var summary = Table(
@@ -26,18 +32,21 @@ extension Evaluation {
     }
     let virtual = virtualRate.map { "Virtual: after one step of \($0) towards the class explained." }
     let sections = measures.map { measure in
-      ([measure.fullExplanation.folded(to: 90), table(measure, results).description]
-        + (withoutValue(measure, results).map { [$0.folded(to: 90)] } ?? [])).joined(separator: "\n\n")
+      ([measure.fullExplanation.folded(to: prose), table(measure, results).text(width: width)]
+        + (withoutValue(measure, results).map { [$0.folded(to: prose)] } ?? [])).joined(separator: "\n\n")
     }
     let legend =
       measures.isEmpty
-      ? [] : [([Self.legend] + (virtual.map { [$0] } ?? [])).joined(separator: " ").folded(to: 90)]
+      ? [] : [([Self.legend] + (virtual.map { [$0] } ?? [])).joined(separator: " ").folded(to: prose)]
     let notFinite = results.filter { $0.result.notFinite > 0 }.map {
       "\($0.title): the logits of \($0.result.notFinite) of \($0.result.images) images are infinite or not numbers; these count as wrong."
-        .folded(to: 90)
+        .folded(to: prose)
     }
-    return ([summary.description] + notFinite + legend + sections).joined(separator: "\n\n")
+    return ([summary.text(width: width)] + notFinite + legend + sections).joined(separator: "\n\n")
   }
+
+  /// The longest lines of sentences, which are harder to read than tables where they are long.
+  private static let prose = 90
 
   private static let legend =
     "Means over images, ± std where there is room. Images without a value are counted with a question mark."
@@ -155,18 +164,5 @@ extension Evaluation {
       }
     }
     return lines.joined(separator: "\n") + "\n"
-  }
-}
-
-extension String {
-  /// The text broken into lines of at most `width` characters.
-  func folded(to width: Int) -> String {
-    split(separator: " ").reduce(into: [String]()) { lines, word in
-      if let last = lines.last, last.count + 1 + word.count <= width {
-        lines[lines.count - 1] += " " + word
-      } else {
-        lines.append(String(word))
-      }
-    }.joined(separator: "\n")
   }
 }

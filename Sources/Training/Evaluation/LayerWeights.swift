@@ -1,5 +1,6 @@
 import Datasets
 import Learning
+import Logging
 import Networks
 import Saliency
 import Tensors
@@ -23,13 +24,13 @@ public struct LayerWeights: Sendable {
   /// The rows in the order of the layers.
   public let rows: [Row]
 
-  /// The weights as a table.
-  public var report: String {
+  /// The weights as a table, in lines of at most `width` characters.
+  public func report(width: Int = Terminal.usualColumns) -> String {
     var table = Table(["layer", "activation spread", "linear probe", "pointing"], leftAligned: 1)
     for row in rows {
       table.add([row.layer, decimal(row.spread, 3), percent(row.probe), row.pointing.map(percent) ?? "no boxes"])
     }
-    return "Weights for combining the maps of layers, by three measures:\n\n\(table)"
+    return "Weights for combining the maps of layers, by three measures:\n\n\(table.text(width: width))"
   }
 }
 
@@ -73,7 +74,7 @@ extension Setup {
     func features(_ source: BatchSource, _ title: String) throws -> (pooled: [Tensor], spread: [Double], labels: [Int])
     {
       let indices = source.dataset.spread(recipe.evaluation.images)
-      let progress = Progress(title, total: indices.count)
+      let progress = Progress(title, total: indices.count, logger: logger)
       var (parts, spreads) = ([[Tensor]](repeating: [], count: layers.count), [[Double]]())
       var labels: [Int] = []
       for range in evenParts(of: indices.count, atMost: recipe.data.batch) {

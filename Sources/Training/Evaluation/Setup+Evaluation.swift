@@ -20,18 +20,18 @@ extension Setup {
   ) throws -> Evaluation.Result {
     let evaluation = evaluation ?? self.evaluation
     let indices = validation.dataset.spread(recipe.evaluation.images)
-    let progress = communicator.rank == 0 ? Progress(title, total: indices.count) : nil
+    let progress = Progress(title, total: indices.count, logger: logger)
     let prepared = evaluation.prepared(network)
     let starts = Array(stride(from: 0, to: indices.count, by: recipe.data.batch))
     let batches = try communicator.turns(of: starts.count).map { turn in
       let start = starts[turn]
       let batch = try validation.batch(Array(indices[start..<min(indices.count, start + recipe.data.batch)]))
-      defer { progress?.update(min(indices.count, start + recipe.data.batch)) }
+      defer { progress.update(min(indices.count, start + recipe.data.batch)) }
       return try evaluation.results(prepared, batch, workers: workers)
     }
     var result = Evaluation.Result()
     for image in try communicator.gatherTurns(batches, of: starts.count).joined() { result.add(image, of: evaluation) }
-    progress?.clear()
+    progress.clear()
     for case let measure as any CompositeMeasure in evaluation.measures {
       let groups = measure.groups(of: result.items)
       if groups.isEmpty {
@@ -40,10 +40,10 @@ extension Setup {
         }
       }
       let own = communicator.turns(of: groups.count).map { groups[$0] }
-      let progress = communicator.rank == 0 ? Progress("measuring \(measure.resultName)", total: own.count) : nil
+      let progress = Progress("measuring \(measure.resultName)", total: own.count, logger: logger)
       let values = try evaluation.values(
         measure, on: own, of: result.items, prepared, workers: workers,
-        image: { try validation.batch([$0]).images }, done: { progress?.update($0) })
+        image: { try validation.batch([$0]).images }, done: { progress.update($0) })
       for composite in try communicator.gatherTurns(values, of: groups.count) {
         for (setting, values) in zip(evaluation.settings, composite.values) {
           for value in values { result.add(value, measure.resultName, setting) }
@@ -52,7 +52,7 @@ extension Setup {
           result.add(value, measure.resultName, baseline)
         }
       }
-      progress?.clear()
+      progress.clear()
     }
     return result
   }

@@ -2,6 +2,7 @@ import Components
 import Datasets
 import Foundation
 import Formats
+import Logging
 import Networks
 import Recipes
 import Saliency
@@ -13,12 +14,20 @@ public struct Explainer: Sendable {
   private let network: Network
   private let explanation: Explanation
   private let workers: Int
+  private let logger: Logger
 
   /// Prepares a network for an explanation.
   ///
+  /// - Parameters:
+  ///   - model: the network with its preprocessing.
+  ///   - explanation: the maps.
+  ///   - workers: the number of threads.
+  ///   - logger: gets the progress.
   /// - Throws: an ``ExplanationError`` if a layer does not exist, or a method has no map at a layer.
-  public init(_ model: Model, _ explanation: Explanation, workers: Int = Parallel.processors) throws {
-    (self.model, self.explanation, self.workers) = (model, explanation, workers)
+  public init(
+    _ model: Model, _ explanation: Explanation, workers: Int = Parallel.processors, logger: Logger = .silent
+  ) throws {
+    (self.model, self.explanation, self.workers, self.logger) = (model, explanation, workers, logger)
     network = explanation.prepared(model.network)
     let side = max(64, network.architecture.smallestSide)
     let names = network.layerNames(height: side, width: side)
@@ -78,7 +87,7 @@ public struct Explainer: Sendable {
     }
     var lines: [Line] = []
     var failure: (any Error)?
-    let progress = Progress("explaining", total: files.count)
+    let progress = Progress("explaining", total: files.count, logger: logger)
     try Parallel.forEachInOrder(
       files.count, workers: workers,
       { index in
@@ -197,8 +206,8 @@ extension Explainer.Line {
 
 extension [Explainer.Line] {
   /// A table with a line for each image: its most and least likely class, and how many of its maps are constant or not
-  /// finite.
-  public var report: String {
+  /// finite; in lines of at most `width` characters.
+  public func report(width: Int = Terminal.usualColumns) -> String {
     var table = Table(["image", "most likely", "", "least likely", "", "without a map"], leftAligned: 2)
     for line in self {
       table.add([
@@ -211,7 +220,7 @@ extension [Explainer.Line] {
     let notFinite = Set(flatMap(\.notFinite)).sorted()
     let skipped = Set(flatMap(\.skipped)).sorted()
     return
-      ([table.description]
+      ([table.text(width: width)]
       + (constant.isEmpty ? [] : ["", "Constant, of some image: \(constant.joined(separator: "; "))."])
       + (notFinite.isEmpty
         ? [] : ["", "Infinite or not numbers, of some image: \(notFinite.joined(separator: "; "))."])

@@ -15,13 +15,15 @@ public enum Report {
   public static func write(_ folders: [String], to path: String) throws {
     let runs = try folders.map(RunRecord.init)
     try Ownership.requireReplaceable([path], inputs: folders.flatMap { RunFolder($0).allFiles })
-    try Files.write(Data(try page(runs).utf8), to: path)
+    try Files.write(Data(try page(runs, in: Paths.folder(of: path)).utf8), to: path)
   }
 
-  static func page(_ runs: [RunRecord]) throws -> String {
+  /// The page, whose links lead from `folder` to the runs.
+  static func page(_ runs: [RunRecord], in folder: String) throws -> String {
     let title = runs.count == 1 ? runs[0].name : "\(runs.count) runs"
     let sections =
-      [summary(runs), curves(runs)] + runs.map(tables) + [differences(runs), try gallery(runs)] + runs.map(recipe)
+      [summary(runs, in: folder), curves(runs)] + runs.map(tables) + [differences(runs), try gallery(runs)]
+      + runs.map(recipe)
     return page(title, "Training for class-selective saliency maps, by metasal.", sections)
   }
 
@@ -47,7 +49,7 @@ public enum Report {
 
   // MARK: - Sections
 
-  private static func summary(_ runs: [RunRecord]) -> String {
+  private static func summary(_ runs: [RunRecord], in folder: String) -> String {
     let rows = runs.enumerated().map { number, run in
       let (before, after) = (run.evaluations.first?.values, run.evaluations.last?.values)
       func value(_ evaluation: [String: Any]?, _ name: String, _ format: (Double) -> String) -> String {
@@ -67,7 +69,20 @@ public enum Report {
     ]
     let damaged = runs.filter { $0.damagedLines > 0 }
       .map { "<p class=note>\($0.name.escaped): \($0.damagedLines) damaged lines of metrics.jsonl were left out.</p>" }
-    return section("Summary", table(heads, rows, words: 2) + damaged.joined())
+    let logs = runs.filter { !$0.logs.isEmpty }.map { run in
+      let links = run.logs.map { path in
+        "<a href=\"\(link(to: path, from: folder))\">\(Paths.relative(path, from: run.path).escaped)</a>"
+      }
+      return "<p>Logs of \(run.name.escaped): \(links.joined(separator: ", "))</p>"
+    }
+    return section("Summary", table(heads, rows, words: 2) + (damaged + logs).joined(separator: "\n"))
+  }
+
+  /// The relative address of a file, for pages in a folder.
+  private static func link(to path: String, from folder: String) -> String {
+    let path = Paths.relative(path, from: folder)
+    // What stands before a colon in the first name would be taken for a protocol.
+    return ("./" + (path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path)).escaped
   }
 
   private static func curves(_ runs: [RunRecord]) -> String {

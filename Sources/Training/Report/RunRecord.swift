@@ -19,6 +19,8 @@ struct RunRecord {
   private(set) var damagedLines = 0
   /// The paths of its figures (PNG files), in order.
   let figures: [String]
+  /// The paths of its logs.
+  let logs: [String]
 
   /// Reads the record of a run.
   ///
@@ -38,6 +40,7 @@ struct RunRecord {
     name = Paths.name(of: Paths.absolute(path))
     recipe = try Recipe.load(folder.recipe)
     figures = folder.figureFiles
+    logs = folder.logs.filter { FileManager.default.fileExists(atPath: $0) }
     guard FileManager.default.fileExists(atPath: folder.metrics) else { return }
     for line in try Files.read(folder.metrics, inside: path).split(separator: 0x0a) {
       guard let event = try? JSONSerialization.jsonObject(with: line) as? [String: Any],

@@ -4,9 +4,16 @@ struct LogObserver: TrainingObserver {
   let evaluation: Evaluation
 
   func stepTaken(_ record: TrainingStep.Record) throws {
-    var values: [String: Any] = ["loss": record.loss, "gradient_norm": record.gradientNorm, "rate": record.rate]
+    try log.add("step", step: record.step, Self.values(record))
+  }
+
+  /// The values of an update by their names.
+  static func values(_ record: TrainingStep.Record) -> [String: Any] {
+    var values: [String: Any] = [
+      "step": record.step, "loss": record.loss, "gradient_norm": record.gradientNorm, "rate": record.rate,
+    ]
     for (name, value) in record.objectives { values[name] = value }
-    try log.add("step", step: record.step, values)
+    return values
   }
 
   /// The log entry is written last, so that an interrupted evaluation is repeated.

@@ -53,6 +53,17 @@ final class MetricsLog {
     return (name, step)
   }
 
+  /// The events in a run's log; lines that are none, such as one that a killed run left unfinished, are left out.
+  static func events(_ path: String) throws -> [(name: String, step: Int, values: [String: Any])] {
+    let decoder = JSONDecoder()
+    return try Files.read(path).split(separator: 0x0a).compactMap { line in
+      guard let values = try? decoder.decode([String: LoggedValue].self, from: line).mapValues(\.value),
+        let name = values["event"] as? String, let step = (values["step"] as? Double).flatMap({ Int(exactly: $0) })
+      else { return nil }
+      return (name, step, values)
+    }
+  }
+
   /// Syncs all events to the disk. This happens before a checkpoint is written, whose step the log must contain.
   ///
   /// - Throws: a `FileError` if this fails.

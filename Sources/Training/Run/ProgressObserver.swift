@@ -1,10 +1,16 @@
+import Logging
 import Networks
 
 /// An observer that shows the progress of training with the loss and the objectives.
 final class ProgressObserver: TrainingObserver {
+  private let logger: Logger
   private var progress: Progress?
 
-  func runBegins(at step: Int, of steps: Int) { progress = Progress("training", total: steps, start: step) }
+  init(_ logger: Logger) { self.logger = logger }
+
+  func runBegins(at step: Int, of steps: Int) {
+    progress = Progress("training", total: steps, start: step, logger: logger)
+  }
   func stepTaken(_ record: TrainingStep.Record) { progress?.update(record.step, detail: Self.summary(record)) }
   func measurementBegins(at step: Int) { progress?.clear() }
   func runEnds(before: Network, after: Network) { progress?.clear() }

@@ -75,14 +75,14 @@ public struct RangeTest: Sendable {
     step.averaging = nil
     var state = TrainingState(network: setup.network, random: Checkpoint.contrastClasses(setup.recipe))
     let batches = Prefetcher(setup.train, steps: 0..<steps, threads: setup.recipe.data.workers)
-    let progress = setup.communicator.rank == 0 ? Progress("testing rates", total: steps) : nil
-    defer { progress?.clear() }
+    let progress = Progress("testing rates", total: steps, logger: setup.logger)
+    defer { progress.clear() }
     var test = RangeTest()
     while let batch = try batches.next() {
       do {
         let (next, record) = try step(state, batch)
         state = next
-        progress?.update(
+        progress.update(
           record.step, detail: "rate \(String(format: "%.1e", record.rate))  loss \(decimal(record.loss, 3))")
         guard test.add(record.loss, at: record.rate) else { break }
       } catch is TrainingStep.Divergence { break }

@@ -3,9 +3,9 @@ import Formats
 import Recipes
 import Tensors
 
-/// The folder of one run: `recipe.yaml` (resolved), `metrics.jsonl`, `environment.jsonl`, `checkpoints/last.h5` and `best.h5`, the others of the best
-/// networks as `checkpoints/best-STEP.h5`, `figures/`; and
-/// `profile.txt` and `trace.json` of a run that was profiled. Other files in it are left alone.
+/// The folder of one run: `recipe.yaml` (resolved), `metrics.jsonl`, `environment.jsonl`, `checkpoints/last.h5` and `best.h5`, the others of the
+/// best networks as `checkpoints/best-STEP.h5`, `figures/`; where the recipe asks for them `metrics.csv`, `evaluations.csv` and
+/// `tensorboard/`; and `profile.txt` and `trace.json` of a run that was profiled. Other files in it are left alone.
 public struct RunFolder: Sendable {
   /// The folder's path.
   public let path: String
@@ -17,6 +17,14 @@ public struct RunFolder: Sendable {
   public var recipe: String { path + "/recipe.yaml" }
   /// The log of every step and every evaluation.
   public var metrics: String { path + "/metrics.jsonl" }
+  /// Every step as CSV.
+  public var metricsTable: String { path + "/metrics.csv" }
+  /// Every evaluation as CSV.
+  public var evaluationsTable: String { path + "/evaluations.csv" }
+  /// The folder that TensorBoard reads.
+  public var events: String { path + "/tensorboard" }
+  /// The event file in it.
+  public var eventFile: String { events + "/events.out.tfevents.\(Ownership.name)" }
   /// Where and by what the run was made, a line for each start.
   public var environment: String { path + "/environment.jsonl" }
   /// The last checkpoint, from which a run is resumed.
@@ -34,7 +42,10 @@ public struct RunFolder: Sendable {
 
   /// The files of a run. The last checkpoint comes first, so that it is removed first: without it the rest of a run is
   /// not resumed.
-  private var files: [String] { [last, best, metrics, recipe, environment, profile, trace] }
+  private var files: [String] { [last, best, recipe, environment, profile, trace] + logs }
+
+  /// The paths of the logs, whether they exist or not.
+  var logs: [String] { [metrics, metricsTable, evaluationsTable, eventFile] }
 
   /// The paths of the existing figures.
   var figureFiles: [String] {
@@ -78,15 +89,16 @@ public struct RunFolder: Sendable {
   /// - Parameters:
   ///   - start: what to do if the folder contains an earlier run.
   ///   - inputs: the files that the run reads.
+  ///   - logs: the logs that the run writes; in the place of others there may be files of the user's.
   /// - Returns: the lock, which is held until it is released.
   /// - Throws: a `FileError` if another run uses the folder, if it contains an earlier run and `start` is `new`, if a
   ///   file would be replaced that is an input or that metasal did not write, or if the folder is not writable. The
   ///   folder's files are then unchanged.
-  func prepare(_ start: Start, inputs: [String]) throws -> RunLock {
+  func prepare(_ start: Start, inputs: [String], logs: [Recipe.Run.Log]) throws -> RunLock {
     try Files.makeFolder(path)
     let lock = try RunLock(path + "/.metasal-lock")
     // A resumed run may read the recipe in its own folder, even if the user has edited it since.
-    let kept = start == .resume ? [recipe] : []
+    let kept = (start == .resume ? [recipe] : []) + unwanted(logs).filter { !Ownership.isOwn($0) }
     try Ownership.requireReplaceable(allFiles.filter { !kept.contains($0) }, inputs: inputs)
     guard start != .new || !holdsRun else {
       throw FileError(
@@ -102,8 +114,21 @@ public struct RunFolder: Sendable {
   /// Removes the files of an earlier run.
   private func clear(keeping kept: [String]) throws {
     for file in allFiles where !kept.contains(file) { try Ownership.remove(file) }
-    // If the folder is not empty, it contains files of the user, and rmdir leaves it.
-    rmdir(figures)
+    // A folder that is not empty contains files of the user, and rmdir leaves it.
+    for folder in [figures, events] { rmdir(folder) }
+  }
+
+  /// Removes the files of logs that the recipe of a resumed run no longer asks for, since they would end where an earlier
+  /// start did.
+  func removeLogs(except logs: [Recipe.Run.Log]) throws {
+    for path in unwanted(logs) where Ownership.isOwn(path) {
+      try Ownership.remove(path)
+      if path == eventFile { rmdir(events) }
+    }
+  }
+
+  private func unwanted(_ logs: [Recipe.Run.Log]) -> [String] {
+    (logs.contains(.csv) ? [] : [metricsTable, evaluationsTable]) + (logs.contains(.tensorboard) ? [] : [eventFile])
   }
 
   /// Writes the resolved recipe, unless the file already has these contents.
@@ -125,7 +150,7 @@ public struct RunFolder: Sendable {
 
   /// Writes the tables and the trace of a profile.
   public func write(_ report: Profile.Report) throws {
-    try Files.write(Data(Ownership.marked(report.text + "\n").utf8), to: profile)
+    try Files.write(Data(Ownership.marked(report.text() + "\n").utf8), to: profile)
     try Files.write(try report.trace(), to: trace)
   }
 }

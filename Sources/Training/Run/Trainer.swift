@@ -2,6 +2,7 @@ import Datasets
 import Formats
 import Foundation
 import Learning
+import Logging
 import Networks
 import Recipes
 import Tensors
@@ -19,7 +20,8 @@ public struct Trainer {
   private let step: TrainingStep
   private let observers: [any TrainingObserver]
   private let isInterrupted: () -> Bool
-  private let say: (String) -> Void
+  /// Gets messages, and the tables at the end as results.
+  private let logger: Logger
   /// Whether this is the first process. Only the first one writes files and messages; all of them read, train and
   /// evaluate.
   private let isFirst: Bool
@@ -31,16 +33,20 @@ public struct Trainer {
   ///   - folder: the folder for all files of the run.
   ///   - observers: observers besides the progress line, the log and the figures.
   ///   - isInterrupted: called after each step; the run saves and stops if it returns true.
-  ///   - say: called with messages for the user, a few lines at a time.
   public init(
     _ setup: Setup, folder: RunFolder, observers: [any TrainingObserver] = [],
-    isInterrupted: @escaping () -> Bool = { false }, say: @escaping (String) -> Void
+    isInterrupted: @escaping () -> Bool = { false }
   ) {
-    (self.setup, self.folder, step) = (setup, folder, setup.trainingStep)
+    var step = setup.trainingStep
+    step.recordsNorms = setup.recipe.run.logs.contains(.tensorboard)
+    (self.setup, self.folder, self.step) = (setup, folder, step)
     let communicator = setup.communicator
     isFirst = communicator.rank == 0
-    (self.observers, self.say) = isFirst ? (observers, say) : ([], { _ in })
+    self.observers = isFirst ? observers : []
     self.isInterrupted = isInterrupted
+    var logger = setup.logger
+    logger[metadataKey: "run"] = "\(folder.path)"
+    self.logger = logger
   }
 
   private var recipe: Recipe { setup.recipe }
@@ -52,7 +58,7 @@ public struct Trainer {
   /// - Throws: ``RunEnd`` if it ends early.
   @discardableResult
   public func run(_ start: RunFolder.Start = .new) throws -> (before: Evaluation.Result, after: Evaluation.Result) {
-    let lock = isFirst ? try folder.prepare(start, inputs: recipe.inputs) : nil
+    let lock = isFirst ? try folder.prepare(start, inputs: recipe.inputs, logs: recipe.run.logs) : nil
     // The other processes look into the folder only after the first has prepared it.
     _ = try setup.communicator.allReduce([0])
     return try withExtendedLifetime(lock) {
@@ -66,22 +72,23 @@ public struct Trainer {
   private func run(from checkpoint: Checkpoint?) throws -> (before: Evaluation.Result, after: Evaluation.Result) {
     if isFirst { try folder.note(RunEnvironment(setup, checkpoint?.step ?? 0)) }
     if isFirst, try !folder.write(recipe) {
-      say(
-        "\(folder.recipe) was changed by somebody, and stays as it is; the checkpoints have the recipe of this run.\n")
+      logger.warning(
+        "\(folder.recipe) was changed by somebody, and stays as it is; the checkpoints have the recipe of this run.")
     }
     let log = isFirst ? try MetricsLog(folder.metrics, resumingAt: checkpoint?.step) : nil
-    let own: [any TrainingObserver] =
-      [ProgressObserver()] + (log.map { [LogObserver(log: $0, evaluation: setup.evaluation)] } ?? [])
-    let told = Observers(
-      all: isFirst ? own + observers + [FigureObserver(setup: setup, folder: folder)] : [])
+    let told = Observers(all: try log.map { try ownObservers($0, resumingAt: checkpoint?.step) + observers } ?? [])
     var state = try checkpoint.map { try updated($0, log) } ?? begin()
 
-    if !setup.notes.isEmpty { say(setup.notes.joined(separator: "\n") + "\n") }
+    setup.logFacts()
+    for note in setup.notes { logger.info("\(note)\n") }
     if checkpoint == nil, recipe.run.steps > 0, let note = try setup.comparePrecisions()?.note {
-      say(note.folded(to: 90) + "\n")
+      logger.warning("\(note)\n")
     }
-    let before = try setup.evaluate(setup.network, title: "measuring before")
-    say("Before training:\n\n\(setup.evaluation.report([("before", before)]))\n")
+    let before = try logger.timed("evaluation before training") {
+      try setup.evaluate(setup.network, title: "measuring before")
+    }
+    let width = Terminal.output.columns
+    result("Before training:\n\n\(setup.evaluation.report([("before", before)], width: width))\n", at: 0)
     if checkpoint == nil {
       try told.measured(before, at: 0)
       try told.checkpointBegins(at: 0)
@@ -90,17 +97,40 @@ public struct Trainer {
 
     var after: Evaluation.Result? = state.step == 0 ? before : nil
     let isLogged = try setup.communicator.allReduce([log?.holds("evaluation") == true ? 1 : 0])[0] > 0
-    try train(&state, isLogged: isLogged, told, &after)
+    try logger.timed("training") { try train(&state, isLogged: isLogged, told, &after) }
     let final = try after ?? setup.evaluate(state.result, title: "measuring after")
-    say("After step \(state.step):\n\n\(setup.evaluation.report([("before", before), ("after", final)]))\n")
-    if let findings = setup.findings { say(findings + "\n") }
-    try told.runEnds(before: setup.network, after: state.result)
-    say(contents)
+    let report = setup.evaluation.report([("before", before), ("after", final)], width: width)
+    result("After step \(state.step):\n\n\(report)\n", at: state.step)
+    if let findings = setup.findings { logger.warning("\(findings)\n") }
+    try logger.timed("figures") { try told.runEnds(before: setup.network, after: state.result) }
+    result(contents(width: width), at: state.step)
     return (before, final)
   }
 
+  private func result(_ text: String, at step: Int) { logger.notice("\(text)", metadata: Self.at(step)) }
+
+  private static func at(_ step: Int) -> Logger.Metadata { ["step": .stringConvertible(step)] }
+
+  /// The observers that show and log the run. What TensorBoard gets comes after the figures, which it shows, and before the
+  /// log, which then never holds an evaluation that TensorBoard lacks.
+  private func ownObservers(_ log: MetricsLog, resumingAt step: Int?) throws -> [any TrainingObserver] {
+    let logs = recipe.run.logs
+    try folder.removeLogs(except: logs)
+    var all: [any TrainingObserver] = [ProgressObserver(logger), FigureObserver(setup: setup, folder: folder)]
+    if logs.contains(.tensorboard) {
+      let isMeasured = log.holds("evaluation")
+      all.append(try TensorBoardObserver(setup, folder, resumingAt: step, isMeasured: isMeasured))
+    }
+    all.append(LogObserver(log: log, evaluation: setup.evaluation))
+    if logs.contains(.csv) {
+      let objectives = self.step.objectiveNames
+      all.append(try CSVObserver(folder, objectives: objectives, evaluation: setup.evaluation))
+    }
+    return all
+  }
+
   /// The list of files in the run's folder, for the user.
-  private var contents: String {
+  private func contents(width: Int) -> String {
     let figures = folder.figureFiles.count
     var contents = Table(["", ""], leftAligned: 2)
     contents.add(["  checkpoints/last.h5", "the network after the last step"])
@@ -109,14 +139,24 @@ public struct Trainer {
       contents.add(["  checkpoints/best-STEP.h5", "the \(recipe.run.keepBest) best networks, by their steps"])
     }
     contents.add(["  metrics.jsonl", "every step and every evaluation"])
+    if recipe.run.logs.contains(.csv) {
+      contents.add(["  metrics.csv, evaluations.csv", "the same as tables"])
+    }
+    if recipe.run.logs.contains(.tensorboard) {
+      contents.add(["  tensorboard/", "curves, gradient norms and figures for TensorBoard"])
+    }
     if figures > 0 {
       contents.add(["  figures/", "maps of \(figures == 1 ? "1 image" : "\(figures) images"), before beside after"])
     }
+    let export = ShellCommand(
+      ["metasal", "export", ShellCommand.path(folder.last), "--to", "safetensors", "--output", "improved.safetensors"])
+    let board = ShellCommand(["tensorboard", "--logdir", ShellCommand.path(folder.events)]).text(width: width)
+    let look = recipe.run.logs.contains(.tensorboard) ? "Look at the curves with\n\(board)\n" : ""
     return """
       The run's folder is \(folder.path):
-      \(contents)
-      Take the network elsewhere with
-        metasal export \(folder.last) --to safetensors --output improved.safetensors
+      \(contents.text(width: width))
+      \(look)Take the network elsewhere with
+      \(export.text(width: width))
       """
   }
 
@@ -140,28 +180,30 @@ public struct Trainer {
   /// saved.
   private func updated(_ checkpoint: Checkpoint, _ log: MetricsLog?) throws -> Checkpoint {
     var state = checkpoint
-    say("Resuming after step \(state.step).\n")
+    logger.info("Resuming after step \(state.step).\n", metadata: Self.at(state.step))
     guard state.recipe != recipe.yaml else { return state }
     // A recipe of an older version may contain values that are no longer valid; then it is unknown whether these values
     // have changed.
     let earlier = StoredRecipe(state.recipe, source: folder.last)
     let changes = recipe.changes(since: earlier.recipe).filter { earlier.isKnown($0.key) }
     if !earlier.problems.isEmpty {
-      say("Of the checkpoint's recipe this is not taken any more:\n\(earlier.problems.map { "  \($0)\n" }.joined())")
+      logger.warning(
+        "Of the checkpoint's recipe this is not taken any more:\n\(earlier.problems.map { "  \($0)\n" }.joined())")
     }
-    say(
-      (["The recipe has changed since the checkpoint was written; the run goes on with the recipe as it is now."]
-        + changes.map { "  \($0.key): \($0.old ?? "–") → \($0.new ?? "–")" }).joined(separator: "\n") + "\n")
+    let lines =
+      ["The recipe has changed since the checkpoint was written; the run goes on with the recipe as it is now."]
+      + changes.map { "  \($0.key): \($0.old ?? "–") → \($0.new ?? "–")" }
+    logger.info("\(lines.joined(separator: "\n"))\n", metadata: Self.at(state.step))
     if let memory = recipe.optimizer.rule.adopting(state.optimizer) {
       state.optimizer = memory
     } else {
-      say("The optimizer is another one, and begins with nothing remembered.\n")
+      logger.warning("The optimizer is another one, and begins with nothing remembered.\n")
       state.optimizer = .init()
     }
     adoptRates(&state)
     if let average = recipe.optimizer.averaging, state.average != nil {
       if earlier.recipe.optimizer.averaging?.name != average.name {
-        say("Weights are averaged in another way, and the average begins anew.\n")
+        logger.warning("Weights are averaged in another way, and the average begins anew.\n")
         state.average = nil
       }
     } else {
@@ -187,7 +229,7 @@ public struct Trainer {
     let own = setup.network.rateFactors
     guard state.network.rateFactors.map(\.shape) == own.map(\.shape) else {
       if !own.isEmpty || !state.network.rateFactors.isEmpty {
-        say("Rates are learned in another way, and begin anew.\n")
+        logger.warning("Rates are learned in another way, and begin anew.\n")
       }
       state.network.rateFactors = own
       state.average = state.average.map { average in
@@ -247,13 +289,13 @@ public struct Trainer {
         if isLast || isDue || isStopped || isLate || isExhausted { try save(state, told) }
         if isStopped && !isLast { throw RunEnd.interrupted(step: state.step, checkpoint: folder.last) }
         if isExhausted && !isLast {
-          say(
+          logger.info(
             "The outer loss has not become lower in \(recipe.run.patience ?? 0) evaluations; training stops after step \(state.step).\n"
           )
           return
         }
         if isLate && !isLast {
-          say(
+          logger.info(
             "The time limit is reached; training stops after step \(state.step), and can be continued with --resume.\n")
           return
         }
@@ -292,7 +334,9 @@ public struct Trainer {
   /// interrupted evaluation is repeated.
   private func measure(_ state: inout Checkpoint, _ told: Observers) throws -> Evaluation.Result {
     try told.measurementBegins(at: state.step)
-    let result = try setup.evaluate(state.result, title: "measuring")
+    let result = try logger.timed("evaluation after step \(state.step)") {
+      try setup.evaluate(state.result, title: "measuring")
+    }
     try told.checkpointBegins(at: state.step)
     // If any of this fails, the state stays as it was, because the evaluation is then repeated.
     var next = state
@@ -300,10 +344,15 @@ public struct Trainer {
     try told.measured(result, at: state.step)
     state = next
     if state.step < recipe.run.steps {
-      say(
-        "Step \(state.step): accuracy \(decimal(100 * result.accuracy, 1))%, outer loss "
-          + "\(state.scores.last.map { decimal($0, 3) } ?? "–")\(state.ranking.best == state.scores.last ? ", the lowest so far" : "")"
-      )
+      let loss = state.scores.last
+      let facts: Logger.Metadata = [
+        "accuracy": .stringConvertible(result.accuracy), "outer_loss": .stringConvertible(loss ?? .nan),
+      ]
+      logger.info(
+        """
+        Step \(state.step): accuracy \(percent(result.accuracy)), outer loss \(loss.map { decimal($0, 3) } ?? "–")\
+        \(state.ranking.best == loss ? ", the lowest so far" : "")
+        """, metadata: Self.at(state.step).merging(facts) { $1 })
     }
     return result
   }
@@ -312,8 +361,9 @@ public struct Trainer {
     let score = setup.score(result)
     state.scores.append(score)
     if let collapse = result.collapse {
-      say(
-        "After step \(state.step) \(collapse). Lower optimizer.rate, or the weights of objectives that compare maps.\n")
+      logger.warning(
+        "After step \(state.step) \(collapse). Lower optimizer.rate, or the weights of objectives that compare maps.\n",
+        metadata: Self.at(state.step))
     }
     let count = recipe.run.keepBest
     guard

@@ -54,6 +54,8 @@ public struct TrainingStep: Sendable {
   public var workers: Int
   /// The processes that train together.
   public var communicator: any Communicator
+  /// Whether the norm of each parameter's gradient is recorded.
+  public var recordsNorms = false
 
   /// An update, by default in a single process.
   public init(
@@ -77,6 +79,9 @@ public struct TrainingStep: Sendable {
     public let objectives: [(name: String, value: Double?)]
     /// The L2 norm of the gradient before it is clipped.
     public let gradientNorm: Double
+    /// The L2 norms of each parameter's gradient before it is clipped, in the order of the network's parameters; empty
+    /// unless ``TrainingStep/recordsNorms``.
+    public var gradientNorms: [Double] = []
     /// The learning rate.
     public let rate: Double
   }
@@ -128,10 +133,10 @@ public struct TrainingStep: Sendable {
       average.add(next.network, by: averaging, at: RunPosition(step: next.step, of: steps, scores: state.scores))
       next.average = average
     }
-    let record = Record(
+    var record = Record(
       step: next.step, loss: sum.total, objectives: zip(objectiveNames, sum.values).map { ($0, $1) },
-      gradientNorm: norm,
-      rate: rate)
+      gradientNorm: norm, rate: rate)
+    if recordsNorms { record.gradientNorms = sum.gradients.map { totalNorm([$0]) } }
     return (next, record)
   }
 
