@@ -58,7 +58,9 @@ extension Codec<MeasureReference> {
   static var measureReference: Codec {
     Codec(
       read: { entry, key, report in
-        if case .scalar(let text, _) = entry.content, let reference = MeasureReference(parsing: text) { return reference }
+        if case .scalar(let text, _) = entry.content, let reference = MeasureReference(parsing: text) {
+          return reference
+        }
         report.problems.append(
           .init(
             entry.place, key,

@@ -28,7 +28,7 @@ extension Report {
     .maps { margin: 0 0 1.4rem; display: flex; gap: 1.5rem; }
     .maps img { background: #fff; border-radius: 0.3rem; max-width: none; }
     dl { display: grid; grid-template-columns: max-content minmax(0, 46rem); gap: 0.3rem 1.2rem; } dt { font-weight: 600; } dd { margin: 0; }
-    .front { max-width: 44rem; }
+    .front { max-width: 38rem; } a { color: var(--c0); }
     .points td:first-child, .points th:first-child { position: sticky; left: 0; background: var(--ground);
       white-space: normal; overflow-wrap: anywhere; min-width: 8rem; max-width: 22rem; }
     .points th { vertical-align: bottom; } .points thead small { font-weight: 400; }
@@ -57,7 +57,7 @@ extension Report {
     circle.c2, .key.c2 { fill: var(--c2); background: var(--c2); } circle.c3, .key.c3 { fill: var(--c3); background: var(--c3); }
     circle.c4, .key.c4 { fill: var(--c4); background: var(--c4); } circle.c5, .key.c5 { fill: var(--c5); background: var(--c5); }
     .grid { stroke: var(--rule); } .guide { stroke: var(--faint); stroke-dasharray: 5 4; } .bar { opacity: 0.55; stroke-width: 1.5; }
-    .edge { fill: none; stroke: var(--faint); } text.name { fill: var(--ink); }
+    .edge { fill: none; stroke: var(--faint); } text.name { fill: var(--ink); paint-order: stroke; stroke: var(--ground); stroke-width: 3px; }
     .mark.hollow { fill: var(--ground); stroke-width: 2; } .mark.ink { stroke: var(--ink); fill: var(--ink); }
     .mark:not(.hollow) { stroke: var(--ground); } .mark.ink.hollow { fill: var(--ground); }
     .mark.c0:not(.hollow) { fill: var(--c0); } .mark.c1:not(.hollow) { fill: var(--c1); }

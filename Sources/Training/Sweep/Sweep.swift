@@ -169,8 +169,8 @@ public struct Sweep {
         case .interrupted: isStopping = true
         case .occupied: waiting.append(job.run)
         }
-        if done > before { progress.update(done, detail: jobs.map(\.run.name).joined(separator: ", ")) }
       }
+      if done > before { progress.update(done, detail: jobs.map(\.run.name).joined(separator: ", ")) }
       usleep(50_000)
     }
     if isStopping { throw SweepEnd.interrupted(finished: done - failures.count, of: total) }

@@ -1,3 +1,4 @@
+import Foundation
 import Recipes
 
 /// How the means of a measure are shown.
@@ -21,10 +22,19 @@ struct SweepColumn {
     reference.map.map { "\($0.method) \($0.layer)" + ($0.weights == .plain ? "" : ", virtual") } ?? ""
   }
 
+  /// The measure and the map in words.
+  var name: String { map.isEmpty ? words : "\(words) of \(map)" }
+
   /// The whole title on one line.
-  var fullTitle: String { map.isEmpty ? title : "\(words) of \(map)\(arrow)" }
+  var fullTitle: String { map.isEmpty ? title : name + arrow }
 
   private var arrow: String { isHigherBetter.map { $0 ? "\u{a0}↑" : "\u{a0}↓" } ?? "" }
+
+  /// A number beside an axis.
+  func tick(_ value: Double) -> String {
+    let shown = isPercent ? 100 * value : value
+    return abs(shown) < 1e-12 ? "0" : String(format: "%.4g", shown)
+  }
 
   /// A number as it is shown.
   func number(_ value: Double) -> String { decimal(isPercent ? 100 * value : value, isPercent ? 1 : 3) }

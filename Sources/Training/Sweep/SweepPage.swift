@@ -28,12 +28,19 @@ struct SweepPage {
     let paths = plan.file.points.map(\.recipe).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
     guard paths.count > 1 else { return "" }
     let items = paths.map { path in
-      let text = FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
-      let comment = text.split(separator: "\n", omittingEmptySubsequences: false).prefix { $0.hasPrefix("#") }
-        .map { $0.drop { "# ".contains($0) } }.joined(separator: " ")
-      return "<dt>\(Paths.stem(of: path).escaped)</dt><dd>\(comment.escaped)</dd>"
+      "<dt>\(Paths.stem(of: path).escaped)</dt><dd>\(Self.comment(of: path).escaped)</dd>"
     }
     return Report.section("What is compared", "<dl>\(items.joined(separator: "\n"))</dl>")
+  }
+
+  private static func text(of path: String) -> String {
+    FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
+  }
+
+  /// The comment on top of a YAML file.
+  private static func comment(of path: String) -> String {
+    text(of: path).split(separator: "\n", omittingEmptySubsequences: false).prefix { $0.hasPrefix("#") }
+      .map { $0.drop { "# ".contains($0) } }.joined(separator: " ")
   }
 
   // MARK: - Tables
@@ -51,7 +58,8 @@ struct SweepPage {
         cell(row, column, isBest: results.isComparable(row) && compared.count > 1 ? best : nil)
       }
       let mark = front.contains(index) ? "● " : ""
-      return ["\(mark)\(row.point.name.escaped)", links(row)] + (halves ? [row.runs[0].run.length.escaped] : []) + cells
+      return ["\(mark)\(breakable(row.point.name))", links(row)] + (halves ? [row.runs[0].run.length.escaped] : [])
+        + cells
         + (baseline.map { [accuracy.difference(row.difference(to: $0, accuracy.reference)).escaped] } ?? [])
     }
     let heads =
@@ -62,6 +70,9 @@ struct SweepPage {
       "<p>\(results.legend.escaped) Bold: the best of a column.</p>"
         + Report.table(heads, rows, words: 1, style: "points"))
   }
+
+  /// A name that may be broken between its parts.
+  private func breakable(_ name: String) -> String { name.escaped.replacing("_", with: "_<wbr>") }
 
   private func head(_ column: SweepColumn) -> String {
     column.title.escaped + (column.map.isEmpty ? "" : "<br><small>\(column.map.escaped)</small>")
@@ -93,7 +104,7 @@ struct SweepPage {
         let best = rows.count > 1 ? column.best(rows.map { $0.estimate(column.reference) }) : nil
         return [column.map.escaped] + rows.map { cell($0, column, isBest: best) }
       }
-      let heads = ["method and layer"] + rows.map(\.point.name.escaped)
+      let heads = ["method and layer"] + rows.map { breakable($0.point.name) }
       return "<details><summary>\((own.first?.title ?? name).escaped)</summary>"
         + "<p>\((plan.explanation(of: name) ?? "").escaped)</p>"
         + Report.table(heads, cells, words: 1, style: "points") + "</details>"
@@ -107,8 +118,8 @@ struct SweepPage {
     guard let drawing = FrontDrawing(results) else { return "" }
     return Report.section(
       "Pareto front",
-      "<p>\(plan.file.pareto.map { results.column($0).fullTitle }.joined(separator: ", ").escaped). No point is better than one "
-        + "of the front in one of these and as good in all. A mark says its name and its numbers when you point at it.</p>"
+      "<p>No point is better than one of the front in one of its measures and as good in all. A mark says its name and its "
+        + "numbers when you point at it.</p>"
         + drawing.html)
   }
 

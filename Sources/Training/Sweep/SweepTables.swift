@@ -21,7 +21,7 @@ extension SweepResults {
           + (baseline.map { [accuracy.difference(row.difference(to: $0, accuracy.reference))] } ?? [])
           + (plan.file.pareto.isEmpty ? [] : [front.contains(index) ? "●" : ""]))
     }
-    var parts = rows.isEmpty ? ["No run is finished yet."] : [table.description, legend]
+    var parts = rows.isEmpty ? ["No run is finished yet."] : [table.description, legend.folded(to: 100)]
     if !unfinished.isEmpty {
       parts.append(
         "Not finished:\n"
@@ -40,7 +40,7 @@ extension SweepResults {
       : "")
       + "↑: higher is better, ↓: lower is better."
       + (plan.file.pareto.isEmpty
-        ? "" : " ●: on the Pareto front of \(plan.file.pareto.map { column($0).fullTitle }.joined(separator: ", ")).")
+        ? "" : " ●: on the Pareto front of \(plan.file.pareto.map { column($0).name }.joined(separator: ", ")).")
       + (gaps ? " *: some images have no value, and the mean is that of the others." : "")
   }
 
