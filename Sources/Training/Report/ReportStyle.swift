@@ -30,12 +30,12 @@ extension Report {
     dl { display: grid; grid-template-columns: max-content minmax(0, 46rem); gap: 0.3rem 1.2rem; } dt { font-weight: 600; } dd { margin: 0; }
     .front { max-width: 38rem; } a { color: var(--c0); }
     .points td:first-child, .points th:first-child { position: sticky; left: 0; background: var(--ground);
-      white-space: normal; overflow-wrap: anywhere; min-width: 8rem; max-width: 22rem; }
-    .points th { vertical-align: bottom; } .points thead small { font-weight: 400; }
+      white-space: normal; overflow-wrap: break-word; min-width: 11rem; max-width: 22rem; }
+    .points th { vertical-align: bottom; white-space: normal; min-width: 6rem; } .points thead small { font-weight: 400; }
     details { margin-top: 1.5rem; } summary { cursor: pointer; }
     pre { background: var(--box); padding: 0.8rem; border-radius: 0.5rem; font-size: 0.85rem; }
     @media (max-width: 40rem) { body { padding: 0.7rem; } h1 { font-size: 1.35rem; } th, td { padding: 0.25rem 0.45rem; }
-      dl { display: block; } dd { margin-bottom: 0.7rem; } .points td:first-child, .points th:first-child { max-width: 9rem; } }
+      dl { display: block; } dd { margin-bottom: 0.7rem; } .points td:first-child, .points th:first-child { min-width: 7rem; max-width: 9rem; } }
     """
 
   /// The colors, light and dark.

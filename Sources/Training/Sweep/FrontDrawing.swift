@@ -55,24 +55,26 @@ struct FrontDrawing {
     baseline = results.baseline.flatMap(values)
   }
 
-  /// A linear scale whose ends are round numbers around all means, and around their intervals as long as these are not much
-  /// wider than the range of the means.
+  /// A linear scale around all means, and around their intervals as long as these are not much wider than the range of the
+  /// means.
   struct Axis {
+    /// Round numbers in the range.
     let ticks: [Double]
-    private let start, end: Double
+    private let low, high, start, end: Double
 
     init(_ values: [Estimate], from start: Double, to end: Double) {
       let means = values.map(\.mean)
-      let (low, high) = (means.min() ?? 0, means.max() ?? 0)
-      let margin = min(values.compactMap(\.halfWidth).max() ?? 0, (high > low ? high - low : abs(high) + 1e-9) / 2)
-      ticks = Chart.ticks(low - margin, high + margin)
-      (self.start, self.end) = (start, end)
+      let (least, most) = (means.min() ?? 0, means.max() ?? 0)
+      let span = most > least ? most - least : max(abs(most), 1e-9)
+      let margin = max(span / 12, min(values.compactMap(\.halfWidth).max() ?? 0, span / 2))
+      let (low, high) = (least - margin, most + margin)
+      ticks = Chart.ticks(low, high).filter { (low...high).contains($0) }
+      (self.low, self.high, self.start, self.end) = (low, high, start, end)
     }
 
     /// The place of a value; that of the end of the axis for one beyond it.
     func callAsFunction(_ value: Double) -> Double {
-      let (low, high) = (ticks[0], ticks[ticks.count - 1])
-      return start + (end - start) * min(1, max(0, (value - low) / (high > low ? high - low : 1)))
+      start + (end - start) * min(1, max(0, (value - low) / (high - low)))
     }
   }
 
@@ -104,7 +106,8 @@ struct FrontDrawing {
       line(Self.left, y(tick), Self.right, y(tick), "grid")
         + text(Self.left - 6, y(tick) + 4, columns[1].tick(tick), "end")
     }
-    return (vertical + horizontal).joined()
+    return (vertical + horizontal).joined() + line(Self.left, Self.bottom, Self.right, Self.bottom, "grid")
+      + line(Self.left, Self.top, Self.left, Self.bottom, "grid")
       + text(Self.right, Self.plotHeight - 10, columns[0].fullTitle, "end") + text(4, 14, columns[1].fullTitle, "start")
   }
 
@@ -124,7 +127,7 @@ struct FrontDrawing {
     var path = isXHigher ? "M\(n(Self.left)),\(n(first.y))" : "M\(n(first.x)),\(n(worst))"
     for mark in best { path += isXHigher ? "V\(n(mark.y))H\(n(mark.x))" : "H\(n(mark.x))V\(n(mark.y))" }
     path += isXHigher ? "V\(n(worst))" : "H\(n(Self.right))"
-    return "<path class=edge d=\"\(path)\"></path>"
+    return "<path class=\"edge\" d=\"\(path)\"></path>"
   }
 
   /// A line through the points of each recipe that has several, if there are several recipes.

@@ -63,6 +63,7 @@ public struct Sweep {
     try withExtendedLifetime(lock) {
       try Ownership.requireReplaceable(plan.outputs, inputs: [plan.path])
       try requireOwnFolders()
+      try requireInputs()
       var failures: [SweepEnd.Failure] = []
       if let halving = plan.file.halving {
         var points = Array(plan.file.points.indices)
@@ -88,6 +89,7 @@ public struct Sweep {
     let run = plan.runs[index]
     try Files.makeFolder(plan.file.output)
     try requireOwnFolders([run])
+    try requireInputs([run])
     let failures = try make([run], atOnce: 1)
     guard failures.isEmpty else { throw SweepEnd.failed(failures) }
   }
@@ -112,6 +114,19 @@ public struct Sweep {
         .unwritable, run.folder.path,
         "the folder holds a run of another recipe (\(changes.prefix(3).joined(separator: "; "))); replace such runs with "
           + "--overwrite, or name another output")
+    }
+  }
+
+  /// Throws if a file that a chosen run reads is not there, rather than let every run find that.
+  private func requireInputs(_ runs: [SweepRun]? = nil) throws {
+    for run in chosen(runs ?? plan.runs) {
+      // Evaluation reads other weights than those that its recipe names.
+      let measured = run.measures.flatMap { one in one.recipe.inputs.filter { $0 != one.recipe.model.weights } }
+      for input in run.recipe.inputs + measured {
+        let path = WeightFile.file(of: input)
+        guard !FileManager.default.fileExists(atPath: path) else { continue }
+        throw FileError(.missing, path, "no such file, which the run '\(run.name)' reads")
+      }
     }
   }
 

@@ -17,8 +17,9 @@ struct SweepPage {
       let finished = results.rows.reduce(0) { $0 + $1.runs.count }
       let sentence =
         "\(points) points with \(seeds == 1 ? "1 seed" : "\(seeds) seeds") each; \(finished) finished runs are shown."
+      let comment = Self.comment(of: plan.path)
       return Report.page(
-        "Sweep \(Paths.stem(of: plan.path))", sentence,
+        "Sweep \(Paths.stem(of: plan.path))", comment.isEmpty ? sentence : "\(comment) \(sentence)",
         [recipes, table, front, measures, unfinished, try maps, file])
     }
   }
@@ -57,7 +58,7 @@ struct SweepPage {
       let cells = zip(columns, best).map { column, best in
         cell(row, column, isBest: results.isComparable(row) && compared.count > 1 ? best : nil)
       }
-      let mark = front.contains(index) ? "● " : ""
+      let mark = front.contains(index) ? "●&nbsp;" : ""
       return ["\(mark)\(breakable(row.point.name))", links(row)] + (halves ? [row.runs[0].run.length.escaped] : [])
         + cells
         + (baseline.map { [accuracy.difference(row.difference(to: $0, accuracy.reference)).escaped] } ?? [])
