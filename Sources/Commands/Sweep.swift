@@ -36,6 +36,7 @@ struct Sweep: ParsableCommand {
   var slurm = false
 
   @Option(
+    name: .customLong("run"),
     help: ArgumentHelp("Make this run alone, as --dry-run numbers them, with all processors.", valueName: "number"))
   var number: Int?
 

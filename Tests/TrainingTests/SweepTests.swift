@@ -95,8 +95,8 @@ import Testing
     #expect(results.front == [0, 2])
     let text = try results.write()
     // 12.706 × 0.02 / 2 of accuracy.
-    #expect(text.contains("rate=0.1   2/2     91.0 ± 12.7") && text.contains("0.300"), "\(text)")
-    #expect(text.contains("−20.0") || text.contains("-20.0 ± 0.0"))
+    #expect(text.contains("rate=0.1   2/2    91.0 ± 12.7") && text.contains("0.300 ± 0.000"), "\(text)")
+    #expect(text.contains("-20.0 ± 0.0"))
     let csv = try String(contentsOfFile: plan.csv, encoding: .utf8).split(separator: "\n")
     #expect(csv[0] == "measure,method,layer,weights,point,rung,mean,half_width,runs,front")
     #expect(csv.contains { $0.hasPrefix("deletion,normgrad,features.5,plain,rate=0.3,,0.3") && $0.hasSuffix(",2,1") })

@@ -122,6 +122,7 @@ extension Codec<SweepFile.Listed> {
     let own = ["name", "recipe", "measure"]
     return Codec(
       read: { entry, key, report in
+        report.places[key] = entry.place
         guard let items = entry.items(key, report) else { return nil }
         let stated = Entry(.section(items.filter { own.contains($0.key) }), place: entry.place)
         let others = Entry(.section(items.filter { !own.contains($0.key) }), place: entry.place)

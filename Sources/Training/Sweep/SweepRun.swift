@@ -52,6 +52,7 @@ public struct SweepRun {
     guard FileIdentity(plan) != nil else {
       return folder.holdsRun ? .other(["it was not made by a sweep"]) : .new
     }
+    guard Ownership.isOwn(plan) else { return .other(["somebody has changed its planned.yaml"]) }
     let text = String(decoding: try Files.read(plan), as: UTF8.self)
     let changes = recipe.changes(since: StoredRecipe(text, source: plan).recipe)
       .filter { !Recipe.keysWithoutEffect.contains($0.key) }
