@@ -1,9 +1,18 @@
 import Components
 import Foundation
+import Tensors
 import TestSupport
 import Testing
 
 @testable import Recipes
+
+/// A distribution from outside of metasal.
+private struct PowerOfTwo: Distribution {
+  let name = "power_of_two"
+  var most = 1
+  mutating func visit(_ keys: Keys) { keys("most", &most, .integer(1...16)) }
+  func draw(using random: inout RandomSource) -> String { String(2 << Int(Double(most) * random.uniform())) }
+}
 
 @Suite("Sweep files") struct SweepFileTests {
   private let folder = ScratchFolder()
@@ -131,6 +140,14 @@ import Testing
     #expect(numbers("e").count == 300 && numbers("e").allSatisfy { (0.5...0.6).contains($0) })
   }
 
+  @Test("a distribution from outside can be named")
+  func ownDistribution() throws {
+    Registries.distributions.register(PowerOfTwo())
+    let sweep = try load(
+      "recipe: r.yaml\noutput: out\nrandom: { samples: 4, keys: { data.batch: { power_of_two: { most: 4 } } } }")
+    #expect(Set(sweep.points.compactMap { values($0)["data.batch"] }) == ["2", "4", "8", "16"])
+  }
+
   @Test(
     "what is wrong is said with its line, its key and what is expected",
     arguments: [
@@ -168,7 +185,7 @@ import Testing
       ),
       (
         "random: { samples: 1, keys: { a: { log_unifrom: [1, 2] } } }",
-        "random.keys.a: expected one of uniform, log_uniform, integer, choice, found 'log_unifrom'; did you mean 'log_uniform'?"
+        "found 'log_unifrom'; did you mean 'log_uniform'?"
       ),
       ("random: { samples: 1, keys: { a: { log_uniform: [0, 1] } } }", "(it has a logarithm)"),
       ("random: { samples: 1, keys: { a: { uniform: [2, 1] } } }", "expected two numbers, the lower one first"),

@@ -31,6 +31,10 @@ public struct SweepRun {
   /// The file into which an evaluation is written before it goes into the record.
   var evaluation: String { folder.path + "/evaluation.json" }
 
+  /// What the sweep itself writes into the folder. The plan comes first, so that it is removed first: what is left after a
+  /// kill is then a run of another recipe still.
+  private var ownFiles: [String] { [plan, record, log, evaluation] }
+
   /// What is done of a run.
   public enum State {
     /// Nothing is there.
@@ -62,6 +66,9 @@ public struct SweepRun {
     return measures.allSatisfy { record.evaluations[$0.text] != nil } ? .finished : .trained
   }
 
+  /// Throws a `FileError` if a file would be replaced that a sweep did not write.
+  func requireReplaceable() throws { try Ownership.requireReplaceable(ownFiles, inputs: recipe.inputs) }
+
   /// Prepares the folder for the program that trains: writes the planned recipe, and removes an earlier run if it is of
   /// another recipe.
   ///
@@ -69,11 +76,9 @@ public struct SweepRun {
   /// - Throws: a `FileError` if the folder cannot be written to, or another process uses it.
   func prepare(isReplaced: Bool) throws {
     try Files.makeFolder(folder.path)
-    let own = [record, plan, log, evaluation]
-    try Ownership.requireReplaceable(own, inputs: recipe.inputs)
+    try requireReplaceable()
     if isReplaced {
-      // The plan goes first: what is left after a kill is again no run of this sweep.
-      for file in own { try Ownership.remove(file) }
+      for file in ownFiles { try Ownership.remove(file) }
       _ = try folder.prepare(.overwrite, inputs: recipe.inputs)
     }
     let text = Data(Ownership.marked(recipe.runnableYAML).utf8)
