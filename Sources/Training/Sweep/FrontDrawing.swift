@@ -83,9 +83,15 @@ struct FrontDrawing {
 
   /// The drawing as a file of its own.
   var file: String {
-    Ownership.drawingHead + "xmlns=\"http://www.w3.org/2000/svg\" font-family=\"system-ui, sans-serif\" \(frame)>"
+    Ownership.drawingHead
+      + "xmlns=\"http://www.w3.org/2000/svg\" font-family=\"system-ui, sans-serif\" \(size) \(frame)>"
       + "<style>\(Report.colors.replacing(":root", with: "svg"))\(Report.drawingStyle)</style>"
       + "<rect width=\"100%\" height=\"100%\" fill=\"var(--ground)\"></rect>\(content)</svg>\n"
+  }
+
+  /// The size of the file's drawing, for programs that place it without one of their own.
+  private var size: String {
+    "width=\"\(n(1.5 * Self.width))\" height=\"\(n(1.5 * (Self.plotHeight + legendHeight)))\""
   }
 
   private var frame: String {

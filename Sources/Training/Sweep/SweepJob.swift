@@ -11,7 +11,6 @@ final class SweepJob {
   private let workers: Int
   private var process: Process?
   private var step: Step?
-  let began = ContinuousClock.now
 
   private enum Step {
     case training

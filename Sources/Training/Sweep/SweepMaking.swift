@@ -18,6 +18,10 @@ extension Sweep {
     if before > 0 { say("\(before) of \(total) runs are finished already.") }
     let atOnce = max(1, min(limit ?? plan.file.atOnce, Parallel.processors))
     let workers = max(1, Parallel.processors / atOnce)
+    if !waiting.isEmpty {
+      let threads = workers == 1 ? "1 thread" : "\(workers) threads"
+      say("\(waiting.count) runs to make, \(min(atOnce, waiting.count)) at a time with \(threads) each.")
+    }
     let progress = Progress("runs", total: total, start: before)
     var (jobs, failures, done): ([SweepJob], [SweepEnd.Failure], Int) = ([], [], before)
     // Whatever ends this function, no program goes on without it.
@@ -66,7 +70,7 @@ extension Sweep {
         case .occupied: waiting.append(job.run)
         }
       }
-      if done > before { progress.update(done, detail: jobs.map(\.run.name).joined(separator: ", ")) }
+      if done > before && done < total { progress.update(done, detail: jobs.map(\.run.name).joined(separator: ", ")) }
       usleep(50_000)
     }
     if isStopping { throw SweepEnd.interrupted(finished: done - failures.count, of: total) }

@@ -100,7 +100,9 @@ struct SweepPage {
     guard !names.isEmpty else { return "" }
     let tables = names.map { name in
       let own = references.filter { $0.measure == name }.map(results.column)
-      let rows = results.rows.filter { row in own.contains { row.estimate($0.reference) != nil } }
+      let rows = results.rows.filter(results.isComparable).filter { row in
+        own.contains { row.estimate($0.reference) != nil }
+      }
       let cells = own.map { column in
         let best = rows.count > 1 ? column.best(rows.map { $0.estimate(column.reference) }) : nil
         return [column.map.escaped] + rows.map { cell($0, column, isBest: best) }

@@ -35,7 +35,7 @@ public struct SweepPlan {
     }
     var measuring: [String: SweepMeasuring] = [:]
     for path in file.points.flatMap(\.measure) where measuring[path] == nil {
-      measuring[path] = try collecting { SweepMeasuring(path: path, recipe: try Recipe.load(path)) }
+      measuring[path] = try collecting { try SweepMeasuring(path) }
     }
     var runs: [SweepRun] = []
     let rungs = file.halving.map { (0..<$0.rungs).map(Optional.some) } ?? [nil]
@@ -84,58 +84,6 @@ public struct SweepPlan {
 
   /// The explanation of a measure of maps by the name of its results; nil if it is not known.
   func explanation(of name: String) -> String? { measures.last { $0.resultName == name }?.fullExplanation }
-
-  /// Problems with the measures that the sweep file names: those that no run has, and those without a direction where
-  /// one is needed.
-  private func misnamed() -> [RecipeError.Problem] {
-    let compared = file.pareto.map { ("pareto", $0) } + (file.halving.map { [("halving.measure", $0.measure)] } ?? [])
-    let shown = (file.columns ?? []).map { ("columns", $0) }
-    return (compared + shown).compactMap { key, reference in
-      if let message = obstacle(to: reference) { return file.problem(key, message) }
-      guard key != "columns", case .some(.none) = directions[reference.measure] else { return nil }
-      return file.problem(key, "neither higher nor lower values of '\(reference.measure)' are better")
-    }
-  }
-
-  /// Why no run has a number; nil if some run has it, as far as recipes say.
-  private func obstacle(to reference: MeasureReference) -> String? {
-    var nearby: [String] = []
-    for run in runs {
-      let recipes = run.measures.isEmpty ? [run.recipe] : run.measures.map(\.recipe)
-      for recipe in recipes {
-        guard let map = reference.map else {
-          if MeasureReference.networkMeasures.contains(where: { $0.name == reference.measure }) { return nil }
-          continue
-        }
-        let measures =
-          recipe.evaluation.measures
-          // A run may choose these by itself.
-          + (recipe.statesMeasures || !run.measures.isEmpty
-            ? []
-            : [
-              Energy(), Energy(explain: .all), GridPointing(), GridPointing(rows: 1, columns: 2), BorderShare(),
-              Deletion(),
-            ])
-        for measure in measures where !nearby.contains(measure.resultName) { nearby.append(measure.resultName) }
-        if measures.contains(where: { $0.resultName == reference.measure }),
-          recipe.measuredMethods.contains(map.method),
-          recipe.measuredLayers.contains(map.layer),
-          map.weights == .plain || recipe.evaluation.virtualRate != nil
-        {
-          return nil
-        }
-      }
-    }
-    let names = reference.map == nil ? MeasureReference.networkMeasures.map(\.name) : nearby
-    guard !names.contains(reference.measure) else {
-      return "no run is measured by '\(reference)': its method, layer and weights are not evaluated"
-    }
-    if reference.map == nil, nearby.contains(reference.measure) || directions[reference.measure] != nil {
-      return "'\(reference.measure)' is about maps; state a method and a layer, too"
-    }
-    let hint = nearest(to: reference.measure, among: names).map { "; did you mean '\($0)'?" } ?? ""
-    return "no run is measured by '\(reference.measure)', but by \(names.joined(separator: ", "))\(hint)"
-  }
 }
 
 extension SweepFile {

@@ -95,5 +95,11 @@ struct SweepMeasuring {
   let recipe: Recipe
 
   /// The recipe with every value, by which a change of it is noticed.
-  var text: String { recipe.yaml }
+  let text: String
+
+  /// Loads the recipe at a path.
+  init(_ path: String) throws {
+    (self.path, recipe) = (path, try Recipe.load(path))
+    text = recipe.yaml
+  }
 }

@@ -33,7 +33,7 @@ extension SweepResults {
   /// What the numbers of a table are.
   var legend: String {
     let most = rows.map(\.runs.count).max() ?? 0
-    let gaps = rows.contains { row in columns.contains { row.hasGaps($0.reference) } }
+    let gaps = rows.contains { row in row.runs.contains { !$0.values.gaps.isEmpty } }
     return
       (most > 1
       ? "Means over seeds ± half the width of their 95% intervals (Student's t). "
