@@ -52,7 +52,6 @@ struct SweepPage {
     let (columns, front, baseline) = (results.columns, results.front, results.baseline)
     let compared = results.rows.filter(results.isComparable)
     let best = columns.map { column in column.best(compared.map { $0.estimate(column.reference) }) }
-    let accuracy = results.column(MeasureReference("accuracy"))
     let halves = plan.file.halving != nil
     let rows = results.rows.enumerated().map { index, row in
       let cells = zip(columns, best).map { column, best in
@@ -61,7 +60,7 @@ struct SweepPage {
       let mark = front.contains(index) ? "●&nbsp;" : ""
       return ["\(mark)\(breakable(row.point.name))", links(row)] + (halves ? [row.runs[0].run.length.escaped] : [])
         + cells
-        + (baseline.map { [accuracy.difference(row.difference(to: $0, accuracy.reference)).escaped] } ?? [])
+        + (baseline.map { [difference(row, to: $0)] } ?? [])
     }
     let heads =
       ["point", "runs by seed"] + (halves ? ["length"] : []) + columns.map(head)
@@ -83,6 +82,12 @@ struct SweepPage {
     let (mean, halfWidth) = column.parts(row.estimate(column.reference))
     return (mean == best ? "<b>\(mean)</b>" : mean) + (halfWidth.map { " <small>± \($0)</small>" } ?? "")
       + (row.hasGaps(column.reference) ? "*" : "")
+  }
+
+  /// The difference of a row's accuracy to the baseline's.
+  private func difference(_ row: SweepResults.Row, to baseline: SweepResults.Row) -> String {
+    let accuracy = results.column(MeasureReference("accuracy"))
+    return results.isBaseline(row) ? "" : accuracy.difference(row.difference(to: baseline, accuracy.reference)).escaped
   }
 
   /// Links to the folders of a row's runs.

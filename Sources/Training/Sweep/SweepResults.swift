@@ -66,7 +66,10 @@ struct SweepResults {
   func isComparable(_ row: Row) -> Bool { row.rung == rows.first?.rung }
 
   /// The row of the sweep's baseline.
-  var baseline: Row? { rows.first { $0.point.name == plan.file.baseline } }
+  var baseline: Row? { rows.first(where: isBaseline) }
+
+  /// Whether a row is the baseline itself.
+  func isBaseline(_ row: Row) -> Bool { row.point.name == plan.file.baseline }
 
   /// Everything that was measured, in the order of the evaluations.
   var references: [MeasureReference] {

@@ -5,29 +5,42 @@ import Recipes
 extension SweepResults {
   /// The main table as text, and what is not finished.
   var text: String {
-    let (columns, front, baseline) = (columns, front, baseline)
-    let accuracy = column(MeasureReference("accuracy"))
-    let halves = plan.file.halving != nil
-    var table = Table(
-      ["point", "runs"] + (halves ? ["length"] : [])
-        + columns.map { $0.map.isEmpty ? $0.title : "\($0.title) \($0.map)" }
-        + (baseline == nil ? [] : ["accuracy − \(baseline?.point.name ?? "")"])
-        + (plan.file.pareto.isEmpty ? [] : ["front"]),
-      leftAligned: 1)
-    for (index, row) in rows.enumerated() {
-      table.add(
-        [row.point.name, "\(row.runs.count)/\(plan.file.seeds.count)"] + (halves ? [row.runs[0].run.length] : [])
-          + columns.map { $0.cell(row.estimate($0.reference), hasGaps: row.hasGaps($0.reference)) }
-          + (baseline.map { [accuracy.difference(row.difference(to: $0, accuracy.reference))] } ?? [])
-          + (plan.file.pareto.isEmpty ? [] : [front.contains(index) ? "●" : ""]))
-    }
     var parts = rows.isEmpty ? ["No run is finished yet."] : [table.description, legend.folded(to: 100)]
     if !unfinished.isEmpty {
-      parts.append(
-        "Not finished:\n"
-          + unfinished.map { "  \($0.run.name)\($0.message.map { ": \($0)" } ?? "")" }.joined(separator: "\n"))
+      let lines = unfinished.map { "  \($0.run.name)\($0.message.map { ": \($0)" } ?? "")" }
+      parts.append("Not finished:\n" + lines.joined(separator: "\n"))
     }
     return parts.joined(separator: "\n\n")
+  }
+
+  /// The main table: a row for each point or, where there are fewer points than measures, a column.
+  private var table: Table {
+    let (columns, front, baseline) = (columns, front, baseline)
+    let accuracy = column(MeasureReference("accuracy"))
+    var lines = [["runs"] + rows.map { "\($0.runs.count)/\(plan.file.seeds.count)" }]
+    if plan.file.halving != nil { lines.append(["length"] + rows.map { $0.runs[0].run.length }) }
+    for column in columns {
+      let reference = column.reference
+      lines.append(
+        [column.map.isEmpty ? column.title : "\(column.title) \(column.map)"]
+          + rows.map { column.cell($0.estimate(reference), hasGaps: $0.hasGaps(reference)) })
+    }
+    if let baseline {
+      let differences = rows.map { row in
+        isBaseline(row) ? "" : accuracy.difference(row.difference(to: baseline, accuracy.reference))
+      }
+      lines.append(["accuracy − \(baseline.point.name)"] + differences)
+    }
+    if !plan.file.pareto.isEmpty { lines.append(["front"] + rows.indices.map { front.contains($0) ? "●" : "" }) }
+    let names = ["point"] + rows.map(\.point.name)
+    guard columns.count <= rows.count else {
+      var table = Table(names, leftAligned: 1)
+      for line in lines { table.add(line) }
+      return table
+    }
+    var table = Table(["point"] + lines.map { $0[0] }, leftAligned: 1)
+    for index in rows.indices { table.add([names[index + 1]] + lines.map { $0[index + 1] }) }
+    return table
   }
 
   /// What the numbers of a table are.
