@@ -17,7 +17,8 @@ public struct MetasalCommand: ParsableCommand {
     abstract: "Fine-tune image classifiers so that their saliency maps depend on the class they explain.",
     version: Release.version,
     subcommands: [
-      Train.self, Evaluate.self, Explain.self, Report.self, Export.self, Convert.self, Pack.self, Check.self,
+      Train.self, Sweep.self, Evaluate.self, Explain.self, Report.self, Export.self, Convert.self, Pack.self,
+      Check.self,
       Inspect.self, Models.self, LRFind.self,
     ])
 
@@ -75,6 +76,8 @@ public struct MetasalCommand: ParsableCommand {
     case RunEnd.interrupted: return 130
     case RunEnd.failed(_, _, let cause): return code(of: cause) ?? 1
     case is RunEnd: return 2
+    case SweepEnd.interrupted: return 130
+    case SweepEnd.failed: return 1
     default: return nil
     }
   }

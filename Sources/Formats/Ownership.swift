@@ -17,6 +17,10 @@ public enum Ownership {
   public static let stepsHead = "step,loss,gradient_norm,rate"
   /// The first lines of metasal's HTML pages, which contain the mark.
   public static let pageHead = "<!doctype html>\n<html lang=en>\n<head>\n<meta name=generator content=\(name)>\n"
+  /// The first line of the logs of programs that metasal starts.
+  public static let logHead = "# What \(name) and the programs it started said\n"
+  /// The first line of metasal's SVG files, and the beginning of the second.
+  public static let drawingHead = "<!-- \(name) -->\n<svg "
 
   /// The bytes of the mark's attribute in an HDF5 file: its name; its type, a text of eight bytes; no axes; its value.
   /// They are near the beginning of the file unless there are many attributes. Searching for them avoids the child
@@ -53,7 +57,8 @@ public enum Ownership {
       let parts = all().split(separator: 0x0a, maxSplits: 1, omittingEmptySubsequences: false)
       return parts.count == 2 && parts[0] == Data((comment + checksum(parts[1])).utf8)
     }
-    let heads = [tableHead, evaluationsHead, stepsHead, pageHead].map { Data($0.utf8) } + [ONNXModel.head]
+    let heads =
+      [tableHead, evaluationsHead, stepsHead, pageHead, logHead, drawingHead].map { Data($0.utf8) } + [ONNXModel.head]
     return heads.contains { head.starts(with: $0) } || EventRecords.areOwn(head)
   }
 

@@ -57,7 +57,7 @@ enum FormerKeys {
 
 extension Entry {
   /// The entry with `change` applied to the section at a path, if it exists.
-  fileprivate func changing(_ path: [String], _ change: (Entry) -> Entry) -> Entry {
+  func changing(_ path: [String], _ change: (Entry) -> Entry) -> Entry {
     guard let key = path.first else { return change(self) }
     guard case .section(let items) = content else { return self }
     return Entry(
@@ -65,7 +65,7 @@ extension Entry {
       place: place)
   }
 
-  fileprivate func removing(_ key: String) -> Entry {
+  func removing(_ key: String) -> Entry {
     guard case .section(let items) = content else { return self }
     return Entry(.section(items.filter { $0.key != key }), place: place)
   }

@@ -73,12 +73,46 @@ public struct Recipe: Sendable, Section {
   /// - Returns: the recipe, with defaults for everything that is not stated.
   /// - Throws: a `RecipeError` with everything that is wrong.
   public static func load(_ path: String, overrides: [String] = []) throws -> Recipe {
+    try load(path) { entry, report in
+      for flag in overrides {
+        do { entry = try entry.setting(flag) } catch let error as RecipeError { report.problems += error.problems }
+      }
+    }
+  }
+
+  /// Loads a recipe and the recipes that it extends, and replaces values by others that have a place of their own.
+  ///
+  /// - Parameters:
+  ///   - path: the recipe's file.
+  ///   - changes: the values that replace the recipe's, by dotted key.
+  /// - Returns: the recipe, with defaults for everything that is not stated.
+  /// - Throws: a `RecipeError` with everything that is wrong.
+  public static func load(_ path: String, changes: [Change]) throws -> Recipe {
+    try load(path) { entry, report in
+      for change in changes {
+        do { entry = try entry.setting(change.key, to: change.value) } catch let error as RecipeError {
+          report.problems += error.problems.map { .init($0.place, change.key, $0.message) }
+        }
+      }
+    }
+  }
+
+  private static func load(_ path: String, _ change: (inout Entry, Keys.Report) throws -> Void) throws -> Recipe {
     let report = Keys.Report()
     var entry = try Entry.load(path)
-    for flag in overrides {
-      do { entry = try entry.setting(flag) } catch let error as RecipeError { report.problems += error.problems }
-    }
+    try change(&entry, report)
     return try read(entry, report)
+  }
+
+  /// A value that replaces one of a recipe.
+  public struct Change {
+    /// The dotted key.
+    public var key: String
+    /// The value, with its place.
+    public var value: Entry
+
+    /// Creates a change.
+    public init(_ key: String, _ value: Entry) { (self.key, self.value) = (key, value) }
   }
 
   /// Parses a recipe that extends no other, such as the one in a checkpoint.
@@ -107,4 +141,11 @@ public struct Recipe: Sendable, Section {
 
   /// The recipe as YAML with every value stated and absolute paths; loading it gives the same recipe.
   public var yaml: String { Keys.write(self).yaml }
+
+  /// The recipe as in ``yaml``, except that measures which it does not state are left out, since a run then chooses them
+  /// by its objectives. Loading it gives a recipe that runs like this one.
+  public var runnableYAML: String {
+    let entry = Keys.write(self)
+    return (statesMeasures ? entry : entry.changing(["evaluation"]) { $0.removing("measures") }).yaml
+  }
 }

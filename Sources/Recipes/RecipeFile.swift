@@ -3,30 +3,37 @@ import Formats
 import Foundation
 
 extension Entry {
-  /// Loads a recipe and merges it with the recipe that it extends. `statement` is the place of the `extends` key that
-  /// names this file, and `chain` lists the files that extend it, directly or indirectly.
-  static func load(_ path: String, statedAt statement: Place? = nil, extending chain: [String] = []) throws -> Entry {
+  /// Loads a recipe and merges it with the recipe that it extends. `kind` is what the file should be and its first keys,
+  /// for messages. `statement` is the place of the `extends` key that names this file, and `chain` lists the files that
+  /// extend it, directly or indirectly.
+  static func load(
+    _ path: String, kind: (name: String, keys: String) = ("recipe", "sections such as 'model:' and 'data:'"),
+    statedAt statement: Place? = nil, extending chain: [String] = []
+  ) throws -> Entry {
     func problem(_ message: String, isMissingFile: Bool = false) -> RecipeError {
       let place = Place(source: path, line: nil)
       let problem = statement.map { RecipeError.Problem($0, "extends", "\(path): \(message)") }
       return RecipeError([problem ?? .init(place, "", message)], isMissingFile: isMissingFile)
     }
     let identity = Files.place(of: path)
-    guard !chain.contains(identity) else { throw problem("recipes that extend each other") }
+    guard !chain.contains(identity) else { throw problem("\(kind.name)s that extend each other") }
     let bytes: Data
     do { bytes = try Files.read(path) } catch {
-      throw error.kind == .missing ? problem("no such recipe", isMissingFile: true) : problem(error.message)
+      throw error.kind == .missing ? problem("no such \(kind.name)", isMissingFile: true) : problem(error.message)
     }
     guard let text = String(data: bytes, encoding: .utf8) else { throw problem("not a text in UTF-8") }
     let own = try Entry(yaml: text, path)
     guard case .section(let items) = own.content else {
-      throw RecipeError([.init(own.place, "", "expected sections such as 'model:' and 'data:', found \(own.found)")])
+      throw RecipeError([.init(own.place, "", "expected \(kind.keys), found \(own.found)")])
     }
     guard let extended = own["extends"] else { return own }
     guard case .scalar(let name, _) = extended.content else {
-      throw RecipeError([.init(extended.place, "extends", "expected the path of a recipe, found \(extended.found)")])
+      throw RecipeError([
+        .init(extended.place, "extends", "expected the path of a \(kind.name), found \(extended.found)")
+      ])
     }
-    let base = try load(resolved(name, against: path), statedAt: extended.place, extending: chain + [identity])
+    let base = try load(
+      resolved(name, against: path), kind: kind, statedAt: extended.place, extending: chain + [identity])
     return Entry(.section(items.filter { $0.key != "extends" }), place: own.place).laid(over: base)
   }
 
@@ -54,17 +61,22 @@ extension Entry {
     guard let equals = flag.firstIndex(of: "="), equals != flag.startIndex else {
       throw RecipeError([.init(place, "", "expected key=value")])
     }
-    let path = flag[..<equals].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-    guard path.first != "extends" else {
-      throw RecipeError([.init(place, "", "only a recipe's file says what it extends")])
-    }
     do {
       var value = try Entry(yaml: String(flag[flag.index(after: equals)...]), place.source)
       value.relocate(to: place)
-      return try replacing(path[...], with: value)
+      return try setting(String(flag[..<equals]), to: value)
     } catch let error as RecipeError {
       throw RecipeError(error.problems.map { .init(place, $0.key, $0.message) })
     }
+  }
+
+  /// The entry with the value at a dotted key replaced.
+  func setting(_ key: String, to value: Entry) throws -> Entry {
+    let path = key.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    guard path.first != "extends" else {
+      throw RecipeError([.init(value.place, "", "only a recipe's file says what it extends")])
+    }
+    return try replacing(path[...], with: value)
   }
 
   private mutating func relocate(to place: Place) {

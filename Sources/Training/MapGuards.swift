@@ -7,6 +7,12 @@ import Saliency
 /// Guards against outer losses whose maps get better by number only: a low correlation of two maps can be had from
 /// noise, so that what is trained on maps is also measured by where they lie and by what the network needs.
 enum MapGuards {
+  /// All measures that may be added to an evaluation.
+  static let candidates: [any Measure] =
+    [Energy(), Energy(explain: .all)] + grids + [BorderShare(), Deletion()]
+
+  private static let grids: [any Measure] = [GridPointing(), GridPointing(rows: 1, columns: 2)]
+
   /// The measures of an evaluation, and what is to be said about them.
   ///
   /// If the recipe does not state measures and the outer loss asks something of maps, a localization measure that the
@@ -29,7 +35,7 @@ enum MapGuards {
     let localization: [any Measure] =
       hasObjects
       ? [Energy(explain: hasSeveralObjectClasses ? .all : .label)]
-      : [GridPointing(), GridPointing(rows: 1, columns: 2)].filter { $0.obstacle(conditions) == nil }
+      : grids.filter { $0.obstacle(conditions) == nil }
     let added: [any Measure] = Array(localization.prefix(1)) + [BorderShare(), Deletion()]
     return (
       stated + added,

@@ -127,13 +127,9 @@ public struct Setup: Sendable {
       notes + (trains ? [MapGuards.note(step), MapGuards.note(on: recipe.inner, network)].compactMap(\.self) : [])
       + guards
 
-    // The maps that the objectives compare are measured too; the outer loss selects the best checkpoint.
-    let maps =
-      [MapSettings(recipe.saliency.method, at: recipe.saliency.layers)] + recipe.outer.map { recipe.maps(of: $0) }
-    let layers = maps.flatMap(\.layers).reduce(into: recipe.evaluation.layers) { if !$0.contains($1) { $0.append($1) } }
-    let methods = maps.map(\.method).reduce(into: recipe.evaluation.methods) { if !$0.contains($1) { $0.append($1) } }
+    // The outer loss selects the best checkpoint.
     evaluation = Evaluation(
-      measures: measures, methods: methods, layers: layers,
+      measures: measures, methods: recipe.measuredMethods, layers: recipe.measuredLayers,
       virtualRate: recipe.evaluation.virtualRate, virtualLoss: recipe.inner?.loss ?? .crossEntropy,
       precision: recipe.evaluation.precision, goal: step)
     // This check comes before the memory estimate, which traces the network with images of these sizes.
@@ -210,6 +206,23 @@ extension [FileError] {
     guard let first else { return nil }
     let images = count == 1 ? "1 image" : "\(count) images"
     return "\(images) could not be read and passed over: \(first)\(count > 1 ? ", and others" : "")"
+  }
+}
+
+extension Recipe {
+  /// The maps that the objectives compare, which are measured too.
+  private var comparedMaps: [MapSettings] {
+    [MapSettings(saliency.method, at: saliency.layers)] + outer.map { maps(of: $0) }
+  }
+
+  /// The methods whose maps an evaluation measures: those that are stated, and those of the objectives.
+  var measuredMethods: [Method] {
+    comparedMaps.map(\.method).reduce(into: evaluation.methods) { if !$0.contains($1) { $0.append($1) } }
+  }
+
+  /// The layers at which an evaluation measures maps: those that are stated, and those of the objectives.
+  var measuredLayers: [String] {
+    comparedMaps.flatMap(\.layers).reduce(into: evaluation.layers) { if !$0.contains($1) { $0.append($1) } }
   }
 }
 

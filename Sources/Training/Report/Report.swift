@@ -57,7 +57,7 @@ public enum Report {
       }
       let state = run.isFinished ? "\(run.recipe.run.steps)" : "\(run.steps.last?.step ?? 0) of \(run.recipe.run.steps)"
       return [
-        "<span class=\"key c\(number % colors)\"></span> \(run.name.escaped)",
+        "<span class=\"key c\(number % seriesColors)\"></span> \(run.name.escaped)",
         "\(run.recipe.model.architecture)".escaped, state,
         value(before, "accuracy", percent), value(after, "accuracy", percent),
         value(before, "cross_entropy") { decimal($0, 3) }, value(after, "cross_entropy") { decimal($0, 3) },
@@ -92,7 +92,7 @@ public enum Report {
       Chart(
         title: title,
         lines: runs.enumerated().map { number, run in
-          Chart.Line(name: run.name, color: number % colors, points: points(run), isNoisy: isNoisy)
+          Chart.Line(name: run.name, color: number % seriesColors, points: points(run), isNoisy: isNoisy)
         }, isShare: isShare
       ).html
     }
@@ -114,7 +114,9 @@ public enum Report {
         }
       }
     }
-    let legend = runs.enumerated().map { "<li><span class=\"key c\($0 % colors)\"></span> \($1.name.escaped)</li>" }
+    let legend = runs.enumerated().map {
+      "<li><span class=\"key c\($0 % seriesColors)\"></span> \($1.name.escaped)</li>"
+    }
     let more = order.count - mostCurves
     let note = more > 0 ? "<p class=note>\(more) more values of the steps are not drawn.</p>" : ""
     return section(
@@ -213,18 +215,20 @@ public enum Report {
 
   // MARK: - Parts
 
-  private static func section(_ title: String, _ body: String) -> String {
+  static func section(_ title: String, _ body: String) -> String {
     "<section><h2>\(title.escaped)</h2>\n\(body)\n</section>"
   }
 
-  /// An HTML table with these headers and rows; its first `words` columns contain text.
-  private static func table(_ heads: [String], _ rows: [[String]], words: Int) -> String {
+  /// An HTML table with these headers and rows; its first `words` columns contain text. `style` is a class of the page's
+  /// style.
+  static func table(_ heads: [String], _ rows: [[String]], words: Int, style: String = "") -> String {
     func row(_ cells: [String], _ tag: String) -> String {
       "<tr>" + cells.enumerated().map { "<\(tag)\($0 < words ? " class=word" : "")>\($1)</\(tag)>" }.joined() + "</tr>"
     }
-    return "<div class=scroll><table><thead>\(row(heads, "th"))</thead><tbody>"
+    return
+      "<div class=scroll tabindex=0><table\(style.isEmpty ? "" : " class=\(style)")><thead>\(row(heads, "th"))</thead><tbody>"
       + rows.map { row($0, "td") }.joined(separator: "\n") + "</tbody></table></div>"
   }
 
-  private static let colors = 6
+  private static let seriesColors = 6
 }

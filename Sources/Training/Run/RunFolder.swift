@@ -40,6 +40,9 @@ public struct RunFolder: Sendable {
   /// The profile as a trace of all events.
   public var trace: String { path + "/trace.json" }
 
+  /// The lock of the process that trains.
+  var lock: String { path + "/.metasal-lock" }
+
   /// The files of a run. The last checkpoint comes first, so that it is removed first: without it the rest of a run is
   /// not resumed.
   private var files: [String] { [last, best, recipe, environment, profile, trace] + logs }
@@ -96,7 +99,7 @@ public struct RunFolder: Sendable {
   ///   folder's files are then unchanged.
   func prepare(_ start: Start, inputs: [String], logs: [Recipe.Run.Log]) throws -> RunLock {
     try Files.makeFolder(path)
-    let lock = try RunLock(path + "/.metasal-lock")
+    let lock = try RunLock(self.lock)
     // A resumed run may read the recipe in its own folder, even if the user has edited it since.
     let kept = (start == .resume ? [recipe] : []) + unwanted(logs).filter { !Ownership.isOwn($0) }
     try Ownership.requireReplaceable(allFiles.filter { !kept.contains($0) }, inputs: inputs)

@@ -42,6 +42,14 @@ final class RunLock {
     close(descriptor)
   }
 
+  /// Whether a process holds the lock at a path.
+  static func isHeld(_ path: String) -> Bool {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+  }
+
   private static func unwritable(_ path: String) -> FileError {
     FileError(.unwritable, path, "the folder cannot be locked: \(String(cString: strerror(errno)))")
   }

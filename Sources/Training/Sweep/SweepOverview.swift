@@ -1,0 +1,36 @@
+import Recipes
+
+extension SweepPlan {
+  /// A table of the chosen runs and of what is done of them, for the user.
+  ///
+  /// - Throws: a `FileError` if a file of a run cannot be read.
+  public func overview(_ choice: Sweep.Choice) throws -> String {
+    var table = Table(["run", "folder", "recipe", "length", "state"], leftAligned: 5)
+    for run in runs where choice.includes(run, named: file.points[run.point].name) {
+      table.add([
+        String(run.index), run.folder.path, file.points[run.point].recipe, run.length, try run.state().words,
+      ])
+    }
+    let chosen = file.halving.map { halving in
+      let counts = (0..<halving.rungs).reduce(into: [file.points.count]) { counts, _ in
+        counts.append(halving.survivors(of: counts[counts.count - 1]))
+      }
+      return "\n\nOf the points of a rung only the best ones are run in the next: "
+        + counts.prefix(halving.rungs).map(String.init).joined(separator: ", ") + "."
+    }
+    return table.description + (chosen ?? "")
+  }
+}
+
+extension SweepRun.State {
+  /// The state in words.
+  fileprivate var words: String {
+    switch self {
+    case .new: "new"
+    case .begun: "begun"
+    case .trained: "trained, not measured yet"
+    case .finished: "finished"
+    case .other(let changes): "of another recipe (\(changes.prefix(3).joined(separator: "; ")))"
+    }
+  }
+}
