@@ -7,7 +7,7 @@ struct Sweep: ParsableCommand {
     abstract:
       "Make many runs of a recipe, as a sweep file says, and compare them: a table, a CSV file and an HTML page.",
     discussion: """
-      A sweep that was interrupted or killed goes on where it was when the same command is given again; what is finished is
+      A sweep that was interrupted or killed goes on where it was when the same command is given again; what is finished is \
       not repeated. docs/sweeps.md says what a sweep file has.
       """)
 

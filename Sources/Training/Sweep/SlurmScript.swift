@@ -24,7 +24,7 @@ extension SweepPlan {
       #SBATCH --array=\(array)%\(file.atOnce)
       #SBATCH --output=slurm-%A_%a.txt
       # A task that reaches its time limit is told five minutes before, and saves its state.
-      #SBATCH --signal=TERM@300
+      #SBATCH --signal=B:TERM@300
       set -euo pipefail
       cd \(folder.quoted)
       exec \(sweep) --run "$SLURM_ARRAY_TASK_ID"\(choice.replacesOthers ? " --overwrite" : "")
@@ -34,6 +34,13 @@ extension SweepPlan {
 }
 
 extension String {
-  /// The text as one word of a shell.
-  fileprivate var quoted: String { "'" + replacing("'", with: "'\\''") + "'" }
+  /// The text as one word of a shell, in quotes if it needs them.
+  fileprivate var quoted: String {
+    let isPlain =
+      !isEmpty
+      && unicodeScalars.allSatisfy {
+        $0.isASCII && ($0.properties.isAlphabetic || "0123456789_./=,+@-".unicodeScalars.contains($0))
+      }
+    return isPlain ? self : "'" + replacing("'", with: "'\\''") + "'"
+  }
 }
