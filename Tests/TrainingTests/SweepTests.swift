@@ -40,6 +40,17 @@ import Testing
     #expect(ParetoFront.indices(of: points, isHigherBetter: [true, true, false]) == [1, 3, 5])
   }
 
+  @Test(
+    "the sweeps that ship are sound",
+    arguments: [
+      ("scenes-sweep", 8), ("study/settled-sweep", 3), ("study/study-sweep", 69), ("study/scenes-start-sweep", 3),
+      ("study/scenes-sweep", 9),
+    ])
+  func shipped(_ name: String, _ count: Int) throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..").standardized
+    #expect(try SweepPlan(root.appendingPathComponent("Recipes/\(name).yaml").path).runs.count == count)
+  }
+
   // MARK: - Records made by hand
 
   private static let recipe = """

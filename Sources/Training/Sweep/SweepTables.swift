@@ -13,7 +13,7 @@ extension SweepResults {
     return parts.joined(separator: "\n\n")
   }
 
-  /// The main table: a row for each point or, where there are fewer points than measures, a column.
+  /// The main table: a row for each point or, where measures are many and points are fewer, a column.
   private var table: Table {
     let (columns, front, baseline) = (columns, front, baseline)
     let accuracy = column(MeasureReference("accuracy"))
@@ -33,7 +33,7 @@ extension SweepResults {
     }
     if !plan.file.pareto.isEmpty { lines.append(["front"] + rows.indices.map { front.contains($0) ? "●" : "" }) }
     let names = ["point"] + rows.map(\.point.name)
-    guard columns.count <= rows.count else {
+    guard columns.count <= max(4, rows.count) else {
       var table = Table(names, leftAligned: 1)
       for line in lines { table.add(line) }
       return table
