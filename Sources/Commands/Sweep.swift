@@ -54,7 +54,7 @@ struct Sweep: ParsableCommand {
     let logger = messages.begin()
     let plan = try SweepPlan(sweep)
     let choice = try choice(of: plan)
-    if dryRun { return say(try plan.overview(choice)) }
+    if dryRun { return say(try plan.overview(choice, width: Terminal.output.columns)) }
     if slurm {
       guard let script = plan.slurmScript(choice, program: Training.Sweep.program, folder: Self.folder) else { return }
       return say(script)

@@ -186,7 +186,7 @@ import Testing
 
   @Test("first order holds the inner gradient constant, so its value agrees with exact order and its gradient does not")
   func orders() throws {
-    let outcomes = try InnerUpdate.Order.allCases.map { order in
+    let outcomes = try [InnerUpdate.Order.exact, .first].map { order in
       var random = RandomSource(seed: 0, purpose: "test")
       let step = Self.step(InnerUpdate(rate: 0.05, order: order), at: [.virtual])
       return try step(Self.network, Self.images, labels: Self.labels, random: &random)

@@ -49,7 +49,7 @@ import Testing
     #expect(planned.code == 0 && Self.names.allSatisfy { planned.output.contains("out/\($0) ") }, "\(planned.output)")
     #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
     let answer = try run("sweep", "s.yaml")
-    #expect(answer.code == 0 && answer.output.contains("8/8"), "\(answer.errors)")
+    #expect(answer.code == 0 && answer.errors.contains("8/8"), "\(answer.errors)")
     #expect(Self.names.allSatisfy(isFinished) && Self.names.allSatisfy { starts($0) == 1 })
     for name in ["index.html", "table.csv", "table.txt", "front.svg"] {
       #expect(FileManager.default.fileExists(atPath: folder.file("out/\(name)")), "\(name)")
@@ -66,7 +66,7 @@ import Testing
     #expect(metrics["other/metrics.jsonl"] == metrics["out/\(name)/metrics.jsonl"])
     let before = try program.contents(of: "out")
     let again = try run("sweep", "s.yaml")
-    #expect(again.code == 0 && again.output.contains("8 of 8 runs are finished already"))
+    #expect(again.code == 0 && again.errors.contains("8 of 8 runs are finished already"))
     #expect(try program.contents(of: "out") == before)
   }
 
@@ -129,7 +129,7 @@ import Testing
     #expect(Self.names.filter(isFinished) == [name])
     try write("measure: []\n")
     #expect(
-      try run("sweep", "s.yaml", "--only", "rate=0.001_weight=0", "--seeds", "1").output.contains(
+      try run("sweep", "s.yaml", "--only", "rate=0.001_weight=0", "--seeds", "1").errors.contains(
         "1 of 1 runs are finished"))
     try write(steps: 4)
     let refused = try run("sweep", "s.yaml", "--seeds", "1")
@@ -138,7 +138,7 @@ import Testing
     let replaced = try run("sweep", "s.yaml", "--seeds", "1", "--overwrite")
     #expect(replaced.code == 0, "\(replaced.errors)")
     #expect(Self.names.count(where: isFinished) == 4 && starts(name) == 1)
-    #expect(try run("sweep", "s.yaml", "--seeds", "1").output.contains("4 of 4 runs are finished"))
+    #expect(try run("sweep", "s.yaml", "--seeds", "1").errors.contains("4 of 4 runs are finished"))
   }
 
   @Test("files of the user in the sweep's folders stay, and are named")
@@ -193,11 +193,11 @@ import Testing
     let answer = try run("sweep", "s.yaml")
     #expect(answer.code == 0, "\(answer.errors)")
     #expect(
-      answer.output.contains("Rung 0 of 2: 4 points, 2 steps")
-        && answer.output.contains("Rung 1 of 2: 2 points, 4 steps"))
+      answer.errors.contains("Rung 0 of 2: 4 points, 2 steps")
+        && answer.errors.contains("Rung 1 of 2: 2 points, 4 steps"))
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.file("out"))
     #expect(names.count { $0.hasSuffix("rung=0") } == 8 && names.count { $0.hasSuffix("rung=1") } == 4)
-    #expect(try run("sweep", "s.yaml").output.contains("4 of 4 runs are finished already"))
+    #expect(try run("sweep", "s.yaml").errors.contains("4 of 4 runs are finished already"))
     for flags in [["--slurm"], ["--run", "0"], ["--seeds", "0"]] {
       #expect(try program.start(["sweep", "s.yaml"] + flags).finish().code == 64)
     }
@@ -224,7 +224,7 @@ import Testing
     let report = try run("sweep", "s.yaml", "--report")
     #expect(report.code == 0 && report.output.contains("2/2"))
     let tables = try program.contents(of: "out")["table.csv"]
-    #expect(try run("sweep", "s.yaml").output.contains("8 of 8 runs are finished already"))
+    #expect(try run("sweep", "s.yaml").errors.contains("8 of 8 runs are finished already"))
     #expect(try program.contents(of: "out")["table.csv"] == tables)
   }
 

@@ -190,8 +190,10 @@ struct UpdateGroup {
     }
     return Passage(
       displacements: displacements,
-      weights: cotangents.map { $0.start.isEmpty ? $0.weights : zip($0.weights, $0.start).map { $0 + $1 } },
-      factors: factors.isEmpty ? [] : factorGradients(cotangents.map(\.factors)))
+      weights: Profile.phase(.outer) {
+        cotangents.map { $0.start.isEmpty ? $0.weights : zip($0.weights, $0.start).map { $0 + $1 } }
+      },
+      factors: factors.isEmpty ? [] : Profile.phase(.outer) { factorGradients(cotangents.map(\.factors)) })
   }
 
   /// The vector–Jacobian products of recorded displacements, for each update.
@@ -213,7 +215,7 @@ struct UpdateGroup {
     _ parts: [MicroBatch], _ slots: UpdateSlots, around weights: [[Tensor]], _ cotangents: [[Tensor]], moves: [Bool]
   ) throws -> [[Tensor]] {
     let directions = cotangents.map { cotangents in
-      vector(zip(cotangents, moves).map { $1 ? $0 : $0 * 0 })
+      vector(Profile.phase(.outer) { zip(cotangents, moves).map { $1 ? $0 : $0 * 0 } })
     }
     let lengths = zip(directions, weights).map { direction, weights in
       zip(direction.dot(direction), vector(weights).dot(vector(weights))).map { direction, weights in
@@ -252,14 +254,16 @@ struct UpdateGroup {
       func curvature(_ x: UpdateVector) throws -> [Tensor] {
         var rest = x.tensors[...]
         let cotangents = zip(reached[update], moving).map { $1 ? rest.removeFirst() : $0 }
-        return try products(own, [cotangents], releasingGraph: false)[0].map { $0 * factor }
+        let products = try products(own, [cotangents], releasingGraph: false)[0]
+        return Profile.phase(.outer) { products.map { $0 * factor } }
       }
       func moved(_ tensors: [Tensor]) -> UpdateVector { vector(zip(tensors, moving).filter(\.1).map(\.0)) }
       let solution = try moved(reached[update]).solved(steps: inner.solverSteps) { try $0 + moved(curvature($0)) }
       guard moving.contains(false) else { return solution.tensors }
       var rest = solution.tensors[...]
-      return zip(zip(reached[update], try curvature(solution)), moving).map {
-        $1 ? rest.removeFirst() : $0.0 - $0.1
+      let curvatures = try curvature(solution)
+      return Profile.phase(.outer) {
+        zip(zip(reached[update], curvatures), moving).map { $1 ? rest.removeFirst() : $0.0 - $0.1 }
       }
     }
   }

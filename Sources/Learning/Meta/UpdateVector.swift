@@ -10,26 +10,30 @@ struct UpdateVector: Sendable {
 
   /// The scalar product with another vector, for each update.
   func dot(_ other: UpdateVector) -> [Double] {
-    zip(tensors, other.tensors).reduce(into: [Double](repeating: 0, count: updates ?? 1)) { sums, pair in
-      let products = (pair.0 * pair.1).reshaped([updates ?? 1, -1]).sum([1]).doubles
-      for (index, product) in products.enumerated() { sums[index] += product }
+    Profile.phase(.outer) {
+      zip(tensors, other.tensors).reduce(into: [Double](repeating: 0, count: updates ?? 1)) { sums, pair in
+        let products = (pair.0 * pair.1).reshaped([updates ?? 1, -1]).sum([1]).doubles
+        for (index, product) in products.enumerated() { sums[index] += product }
+      }
     }
   }
 
   /// The vector with a factor for each update.
   static func * (vector: UpdateVector, factors: [Double]) -> UpdateVector {
     var vector = vector
-    vector.tensors = vector.tensors.map { tensor in
-      guard vector.updates != nil else { return tensor * factors[0] }
-      let shape = [factors.count] + [Int](repeating: 1, count: tensor.rank - 1)
-      return tensor * Tensor(factors, shape: shape).converted(to: tensor.scalarType)
+    vector.tensors = Profile.phase(.outer) {
+      vector.tensors.map { tensor in
+        guard vector.updates != nil else { return tensor * factors[0] }
+        let shape = [factors.count] + [Int](repeating: 1, count: tensor.rank - 1)
+        return tensor * Tensor(factors, shape: shape).converted(to: tensor.scalarType)
+      }
     }
     return vector
   }
 
   /// The sum of two vectors.
   static func + (a: UpdateVector, b: UpdateVector) -> UpdateVector {
-    UpdateVector(tensors: zip(a.tensors, b.tensors).map { $0 + $1 }, updates: a.updates)
+    UpdateVector(tensors: Profile.phase(.outer) { zip(a.tensors, b.tensors).map { $0 + $1 } }, updates: a.updates)
   }
 
   /// Solves A x = b by conjugate gradients, for each update by itself.

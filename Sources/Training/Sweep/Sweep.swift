@@ -78,8 +78,8 @@ public struct Sweep {
   public func report() throws {
     let results = try SweepResults(plan)
     try Ownership.requireReplaceable(plan.outputs, inputs: [plan.path])
-    let table = try results.write()
-    logger.notice("\n\(table)")
+    try results.write()
+    logger.notice("\n\(results.text(width: Terminal.output.columns))\n\nThe page is \(plan.page).")
   }
 
   /// Those of some runs that are chosen.

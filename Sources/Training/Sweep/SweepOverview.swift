@@ -1,10 +1,10 @@
 import Recipes
 
 extension SweepPlan {
-  /// A table of the chosen runs and of what is done of them, for the user.
+  /// A table of the chosen runs and of what is done of them, for the user, in lines of at most `width` characters.
   ///
   /// - Throws: a `FileError` if a file of a run cannot be read.
-  public func overview(_ choice: Sweep.Choice) throws -> String {
+  public func overview(_ choice: Sweep.Choice, width: Int) throws -> String {
     var table = Table(["run", "folder", "recipe", "length", "state"], leftAligned: 5)
     for run in runs where choice.includes(run, named: file.points[run.point].name) {
       table.add([
@@ -15,10 +15,10 @@ extension SweepPlan {
       let counts = (0..<halving.rungs).reduce(into: [file.points.count]) { counts, _ in
         counts.append(halving.survivors(of: counts[counts.count - 1]))
       }
-      return "\n\nOf the points of a rung only the best ones are run in the next: "
+      return "Of the points of a rung only the best ones are run in the next: "
         + counts.prefix(halving.rungs).map(String.init).joined(separator: ", ") + "."
     }
-    return table.description + (chosen ?? "")
+    return table.text(width: width) + (chosen.map { "\n\n" + $0.folded(to: width) } ?? "")
   }
 }
 

@@ -110,15 +110,11 @@ struct SweepResults {
   }
 
   /// Writes all tables, the drawing and the page.
-  ///
-  /// - Returns: the table as text, and where the page is.
-  func write() throws -> String {
-    let text = self.text
-    try Files.write(Data(Ownership.marked(text + "\n").utf8), to: plan.table)
+  func write() throws {
+    try Files.write(Data(Ownership.marked(text() + "\n").utf8), to: plan.table)
     try Files.write(Data(csv.utf8), to: plan.csv)
     if let drawing = FrontDrawing(self) { try Files.write(Data(drawing.file.utf8), to: plan.front) }
     try Files.write(Data(try SweepPage(self).html.utf8), to: plan.page)
-    return text + "\n\nThe page is \(plan.page)."
   }
 }
 

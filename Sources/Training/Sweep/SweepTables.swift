@@ -4,8 +4,14 @@ import Recipes
 
 extension SweepResults {
   /// The main table as text, and what is not finished.
-  var text: String {
-    var parts = rows.isEmpty ? ["No run is finished yet."] : [table.description, legend.folded(to: 100)]
+  ///
+  /// - Parameter width: the number of characters in a line; nil for a table in one piece.
+  func text(width: Int? = nil) -> String {
+    let table = rows.isEmpty ? nil : self.table
+    var parts =
+      table.map { [width.map($0.text) ?? $0.description, legend.folded(to: width ?? 100)] } ?? [
+        "No run is finished yet."
+      ]
     if !unfinished.isEmpty {
       let lines = unfinished.map { "  \($0.run.name)\($0.message.map { ": \($0)" } ?? "")" }
       parts.append("Not finished:\n" + lines.joined(separator: "\n"))
