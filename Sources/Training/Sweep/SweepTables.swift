@@ -6,6 +6,7 @@ extension SweepResults {
   /// The main table as text, and what is not finished.
   ///
   /// - Parameter width: the number of characters in a line; nil for a table in one piece.
+  /// - Returns: lines for the user.
   func text(width: Int? = nil) -> String {
     let table = rows.isEmpty ? nil : self.table
     var parts =
