@@ -16,11 +16,13 @@ extension Sweep {
     }
     let (total, before) = (runs.count, runs.count - waiting.count)
     if before > 0 { logger.info("\(before) of \(total) runs are finished already.") }
-    let atOnce = max(1, min(limit ?? plan.file.atOnce, Parallel.processors))
+    // Few runs that are left share all processors.
+    let atOnce = max(1, min(limit ?? plan.file.atOnce, Parallel.processors, waiting.count))
     let workers = max(1, Parallel.processors / atOnce)
     if !waiting.isEmpty {
       let threads = workers == 1 ? "1 thread" : "\(workers) threads"
-      logger.info("\(waiting.count) runs to make, \(min(atOnce, waiting.count)) at a time with \(threads) each.")
+      let runs = waiting.count == 1 ? "1 run" : "\(waiting.count) runs"
+      logger.info("\(runs) to make, \(atOnce) at a time with \(threads) each.")
     }
     let progress = Progress("runs", total: total, start: before, logger: logger)
     var (jobs, failures, done): ([SweepJob], [SweepEnd.Failure], Int) = ([], [], before)
