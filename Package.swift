@@ -16,10 +16,11 @@ let modules: [Target.Dependency] = [
 
 /// A library target and its test target; each imports only targets above it, and the library alone its doors.
 func library(
-  _ name: String, _ dependencies: [Target.Dependency], doors: [Target.Dependency] = [], fixtures: Bool = false
+  _ name: String, _ dependencies: [Target.Dependency], doors: [Target.Dependency] = [], exclude: [String] = [],
+  fixtures: Bool = false
 ) -> [Target] {
   [
-    .target(name: name, dependencies: dependencies + doors, swiftSettings: strict),
+    .target(name: name, dependencies: dependencies + doors, exclude: exclude, swiftSettings: strict),
     .testTarget(
       name: name + "Tests", dependencies: [.byName(name: name), "TestSupport"] + dependencies,
       exclude: fixtures ? ["Fixtures"] : [], swiftSettings: strict),
@@ -90,7 +91,7 @@ let package = Package(
     + library("Learning", ["Components", "Tensors", "Networks", "Saliency"], fixtures: true)
     + library(
       "Formats", ["Components", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
-      doors: ["CPNG", "CJPEG", "CHDF5", "CHDF5Reader", "CZip", "CZlib", "CXML"],
+      doors: ["CPNG", "CJPEG", "CHDF5", "CHDF5Reader", "CZip", "CZlib", "CXML"], exclude: ["TensorBoard/event.proto"],
       fixtures: true)
     + library("Datasets", ["Components", "Tensors", "Formats"], fixtures: true)
     + library(
