@@ -19,21 +19,28 @@ extension Registries {
     "distribution", [Uniform(), LogUniform(), IntegerUniform(), Choice()])
 }
 
-extension Keys {
-  /// Visits the two ends of a range.
-  func range<Bound: Comparable>(_ low: inout Bound, _ high: inout Bound, _ codec: Codec<Bound>) {
-    self("low", &low, codec, isRequired: true)
-    self("high", &high, codec, isRequired: true)
-    if low >= high { refuse("high", "expected more than 'low'") }
-  }
+/// A distribution over a range of numbers. A sweep file may write it as a list of the range's ends, `[0.001, 0.1]`.
+public protocol RangeDistribution: Distribution {
+  associatedtype Bound: Comparable
+  /// The lower end of the range.
+  var low: Bound { get set }
+  /// The higher end of the range.
+  var high: Bound { get set }
+  /// The codec of either end.
+  static var bound: Codec<Bound> { get }
+  /// Creates the distribution over its usual range.
+  init()
 }
 
-extension Codec {
-  /// The codec of a range that is written as a list of its two ends: `[0.001, 0.1]`.
-  static func ends<Bound: Comparable>(
-    _ codec: Codec<Bound>, _ whole: @escaping (Bound, Bound) -> Value, _ part: @escaping (Value) -> [Bound]
-  ) -> Codec {
-    let list = Codec<[Bound]>.list(codec)
+extension RangeDistribution {
+  public mutating func visit(_ keys: Keys) {
+    keys("low", &low, Self.bound, isRequired: true)
+    keys("high", &high, Self.bound, isRequired: true)
+    if low >= high { keys.refuse("high", "expected more than 'low'") }
+  }
+
+  public static var shorthand: Codec<Self>? {
+    let list = Codec<[Bound]>.list(bound)
     return Codec(
       read: { entry, key, report in
         guard let ends = list.read(entry, key, report) else { return nil }
@@ -41,7 +48,9 @@ extension Codec {
           report.problems.append(.init(entry.place, key, "expected two numbers, the lower one first: [low, high]"))
           return nil
         }
-        return whole(ends[0], ends[1])
-      }, write: { list.write(part($0)) })
+        var range = Self()
+        (range.low, range.high) = (ends[0], ends[1])
+        return range
+      }, write: { list.write([$0.low, $0.high]) })
   }
 }

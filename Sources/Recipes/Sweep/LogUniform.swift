@@ -4,7 +4,7 @@ import Tensors
 
 /// Positive numbers whose logarithm is uniform, rounded to four digits: `log_uniform: [1e-4, 1e-1]` draws as many from each
 /// order of magnitude.
-public struct LogUniform: Distribution {
+public struct LogUniform: RangeDistribution {
   public let name = "log_uniform"
   /// The ends of the range.
   public var (low, high) = (0.001, 1.0)
@@ -12,19 +12,7 @@ public struct LogUniform: Distribution {
   /// The range from 0.001 to 1.
   public init() {}
 
-  public mutating func visit(_ keys: Keys) { keys.range(&low, &high, Self.bound) }
-
-  public static var shorthand: Codec<Self>? {
-    .ends(
-      bound,
-      { low, high in
-        var range = LogUniform()
-        (range.low, range.high) = (low, high)
-        return range
-      }, { [$0.low, $0.high] })
-  }
-
-  private static var bound: Codec<Double> { .number(1e-12...1e9, "it has a logarithm") }
+  public static var bound: Codec<Double> { .number(1e-12...1e9, "it has a logarithm") }
 
   public func draw(using random: inout RandomSource) -> String {
     exp(log(low) + (log(high) - log(low)) * random.uniform()).rounded(within: low, high)

@@ -3,7 +3,7 @@ import Foundation
 import Tensors
 
 /// Numbers that are uniform in a range, rounded to four digits: `uniform: [0, 1]`.
-public struct Uniform: Distribution {
+public struct Uniform: RangeDistribution {
   public let name = "uniform"
   /// The ends of the range.
   public var (low, high) = (0.0, 1.0)
@@ -11,19 +11,7 @@ public struct Uniform: Distribution {
   /// The range from 0 to 1.
   public init() {}
 
-  public mutating func visit(_ keys: Keys) { keys.range(&low, &high, Self.bound) }
-
-  public static var shorthand: Codec<Self>? {
-    .ends(
-      bound,
-      { low, high in
-        var range = Uniform()
-        (range.low, range.high) = (low, high)
-        return range
-      }, { [$0.low, $0.high] })
-  }
-
-  private static var bound: Codec<Double> { .number(-1e9...1e9) }
+  public static var bound: Codec<Double> { .number(-1e9...1e9) }
 
   public func draw(using random: inout RandomSource) -> String {
     (low + (high - low) * random.uniform()).rounded(within: low, high)

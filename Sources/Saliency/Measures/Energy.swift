@@ -1,40 +1,22 @@
-import Components
-
 /// The energy-based pointing game (Wang et al. 2020): the share of the map's positive part that lies on the objects of
 /// the class that the map explains. An object covers its mask, or its box if it has no mask. The expected value of a
 /// random map is the region's share of the image, which is the baseline.
 ///
 /// It is measured for the label, or for the image's other annotated classes, or for all of them, as the mean over
 /// classes.
-public struct Energy: Measure {
+public struct Energy: ObjectMeasure {
   public let name = "energy"
-  public let isHigherBetter: Bool? = true
-  public let aspect: MeasureAspect? = .localization
   /// The classes whose maps are measured.
   public var explain: ObjectChoice
 
   /// Creates the measure; by default for the label.
   public init(explain: ObjectChoice = .label) { self.explain = explain }
 
-  public mutating func visit(_ keys: Keys) { keys("explain", &explain, .choice()) }
-
-  public var resultName: String { name + explain.suffix }
-
   public var explanation: String {
     "Energy: the share of positive saliency on \(explain.words), by their masks or else their boxes."
   }
 
-  public func value(of image: EvaluatedImage, at setting: MapSetting) -> Score.Value {
-    explain.mean(in: image) { image.map(of: $0, at: setting).energy(in: $1) }
-  }
-
-  public func baselines(at layers: [String]) -> [MeasureBaseline] {
-    [
-      MeasureBaseline("the objects' share of the area", key: "\(resultName)_area") { [explain] image in
-        explain.mean(in: image) { $1.share > 0 ? .defined($1.share) : .undefined("no region") }
-      }
-    ]
-  }
+  public func value(of map: ImageMap, in region: Region) -> Score.Value { map.energy(in: region) }
 }
 
 extension ImageMap {

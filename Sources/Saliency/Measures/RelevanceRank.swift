@@ -1,40 +1,22 @@
-import Components
-
 /// Relevance rank accuracy (Arras, Osman and Samek 2022, "CLEVR-XAI", section 3.3): of as many pixels as the objects of the
 /// class cover, taken where the map is largest, the share that lies on them. A map that lies inside an object but covers only
 /// a spot of it has a high energy and a low rank accuracy, because beyond the spot its order is noise.
 ///
 /// Of pixels with equal values some may be among the largest and others not; they count by the mean over all choices. The
 /// expected value of a random map is the region's share of the image, which is the baseline.
-public struct RelevanceRank: Measure {
+public struct RelevanceRank: ObjectMeasure {
   public let name = "relevance_rank"
-  public let isHigherBetter: Bool? = true
-  public let aspect: MeasureAspect? = .localization
   /// The classes whose maps are measured.
   public var explain: ObjectChoice
 
   /// Creates the measure; by default for the label.
   public init(explain: ObjectChoice = .label) { self.explain = explain }
 
-  public mutating func visit(_ keys: Keys) { keys("explain", &explain, .choice()) }
-
-  public var resultName: String { name + explain.suffix }
-
   public var explanation: String {
     "Relevance rank: of the most salient pixels, as many as the objects cover, the share that lies on \(explain.words)."
   }
 
-  public func value(of image: EvaluatedImage, at setting: MapSetting) -> Score.Value {
-    explain.mean(in: image) { image.map(of: $0, at: setting).rankAccuracy(in: $1) }
-  }
-
-  public func baselines(at layers: [String]) -> [MeasureBaseline] {
-    [
-      MeasureBaseline("the objects' share of the area", key: "\(resultName)_area") { [explain] image in
-        explain.mean(in: image) { $1.share > 0 ? .defined($1.share) : .undefined("no region") }
-      }
-    ]
-  }
+  public func value(of map: ImageMap, in region: Region) -> Score.Value { map.rankAccuracy(in: region) }
 }
 
 extension ImageMap {
